@@ -1,0 +1,1 @@
+"""ToyADMOS as a clean, reproducible dataset."""

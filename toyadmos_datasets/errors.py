@@ -1,0 +1,171 @@
+"""Every failure that this package raises on purpose.
+
+    ToyAdmosError
+    ├── OptionError (ValueError)              an argument that cannot be meant
+    ├── NameGrammarError (ValueError)         a file name that is unknown or contradicts itself or its folder
+    ├── SourceError
+    │   ├── SourceNotFoundError (FileNotFoundError)
+    │   ├── VolumeError                       a volume is missing, repeated or truncated
+    │   ├── ArchiveError                      the 7z container itself is damaged
+    │   │   ├── UnsupportedMethodError        a coder that 7-Zip knows and this package does not
+    │   │   ├── UnsafeMemberError             a member name or kind that must not reach the disk
+    │   │   └── CorruptMemberError            a member whose size or CRC32 is wrong
+    │   └── IndexConflictError                one identifier stands for two recordings
+    ├── WavError (ValueError)
+    │   ├── TruncatedWavError                 fewer samples than the header promises
+    │   └── UnsupportedWavError               a rate, width, channel count or codec that the corpus does not have
+    ├── SilentSignalError (ValueError)        no energy where a level is needed
+    ├── ClippingError (ValueError)            a sum past full scale, when that is not allowed
+    ├── PlanError (ValueError)                a dataset that cannot be made from the recordings at hand
+    ├── OutputError (OSError)
+    │   ├── OutputConflictError               the folder holds something else
+    │   ├── BusyError                         another process is writing there
+    │   └── DiskFullError                     no room, or no room to be expected
+    ├── DatasetError (ValueError)             a prepared folder or store that is not what its manifest says
+    ├── MissingExtraError (ImportError)       an optional package is not installed
+    └── WorkerError (RuntimeError)            a worker process died
+
+Each is also the natural built-in in brackets, so both ways of catching it work, and carries its facts
+as attributes. A test holds this tree complete.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ToyAdmosError(Exception):
+    """Base of every error here: what failed, where, expected and actual, and what mends it.
+
+    Args:
+        what: One sentence that states the failure.
+        where: The file, member, folder or option it is about.
+        expected: What should have been there.
+        actual: What was there.
+        remedy: What to do, a command where there is one.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = None,
+        expected: object = None,
+        actual: object = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = None if where is None else str(where)
+        self.expected = None if expected is None else str(expected)
+        self.actual = None if actual is None else str(actual)
+        self.remedy = remedy
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The parts that are known, in the order in which they are shown."""
+        named = {"where": self.where, "expected": self.expected, "actual": self.actual, "remedy": self.remedy}
+        return {name: value for name, value in named.items() if value is not None}
+
+    def __str__(self) -> str:
+        lines = [f"  {name + ':':<9} {value}" for name, value in self.facts.items()]
+        return "\n".join([self.what, *lines])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.what, self.facts)
+
+
+def _rebuild(cls: type[ToyAdmosError], what: str, facts: dict[str, str]) -> ToyAdmosError:
+    return cls(what, **facts)
+
+
+class OptionError(ToyAdmosError, ValueError):
+    """An argument that cannot be meant."""
+
+
+class NameGrammarError(ToyAdmosError, ValueError):
+    """A file name that is unknown, or contradicts itself or its folder."""
+
+
+class SourceError(ToyAdmosError):
+    """A source of recordings cannot be used."""
+
+
+class SourceNotFoundError(SourceError, FileNotFoundError):
+    """Nothing of the asked-for toy is at the given place."""
+
+
+class VolumeError(SourceError):
+    """A volume of an archive is missing, repeated or truncated."""
+
+
+class ArchiveError(SourceError):
+    """The 7z container itself is damaged."""
+
+
+class UnsupportedMethodError(ArchiveError):
+    """A block is packed with a coder that this package does not decode."""
+
+
+class UnsafeMemberError(ArchiveError):
+    """A member's name or kind must not reach the disk."""
+
+
+class CorruptMemberError(ArchiveError):
+    """A member's size or CRC32 is not what the header says."""
+
+
+class IndexConflictError(SourceError):
+    """One identifier stands for two recordings."""
+
+
+class WavError(ToyAdmosError, ValueError):
+    """A WAV file cannot be read as the corpus has them."""
+
+
+class TruncatedWavError(WavError):
+    """A WAV file holds fewer samples than its header promises."""
+
+
+class UnsupportedWavError(WavError):
+    """A WAV file has a rate, width, channel count or codec that the corpus does not have."""
+
+
+class SilentSignalError(ToyAdmosError, ValueError):
+    """A signal has no energy where a level is needed."""
+
+
+class ClippingError(ToyAdmosError, ValueError):
+    """A sum exceeds full scale where that is not allowed."""
+
+
+class PlanError(ToyAdmosError, ValueError):
+    """A dataset cannot be made from the recordings at hand."""
+
+
+class OutputError(ToyAdmosError, OSError):
+    """Something could not be written."""
+
+
+class OutputConflictError(OutputError):
+    """The output folder holds something else."""
+
+
+class BusyError(OutputError):
+    """Another process is writing to the same place."""
+
+
+class DiskFullError(OutputError):
+    """There is no room on the disk, or there would not be."""
+
+
+class DatasetError(ToyAdmosError, ValueError):
+    """A prepared folder or a store is not what its manifest says."""
+
+
+class MissingExtraError(ToyAdmosError, ImportError):
+    """An optional package is not installed."""
+
+
+class WorkerError(ToyAdmosError, RuntimeError):
+    """A worker process died."""

@@ -1,0 +1,92 @@
+"""What a place that recordings come from must offer, whatever it is made of.
+
+The stages that index and ingest know sources only through this protocol; the stage `archive` has the
+implementations (a tree of WAV files, split 7z volumes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One file in a source.
+
+    Attributes:
+        path: Forward slashes, starting with the toy: ``ToyTrain/case1/NormalSound_IND/....wav``.
+        n_bytes: Size of the file, bytes.
+        crc32: CRC32 of the whole file, or None where only reading it would tell (a tree).
+        block: Number of the block that holds it.
+    """
+
+    path: str
+    n_bytes: int
+    crc32: int | None
+    block: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """The smallest piece of a source that can be decoded by itself.
+
+    Attributes:
+        number: Position in the source, from 0.
+        n_bytes: Decoded size, bytes.
+        n_packed_bytes: Size in the archive, bytes (the same for a tree).
+        method: Coders as 7-Zip writes them (``LZMA2:24``, ``Delta:2 LZMA``, ``Copy``).
+    """
+
+    number: int
+    n_bytes: int
+    n_packed_bytes: int
+    method: str
+
+
+class Source(Protocol):
+    """A picklable, read-only collection of members in independent blocks."""
+
+    @property
+    def toy(self) -> str:
+        """The toy whose recordings these are: ``ToyCar``, ``ToyConveyor`` or ``ToyTrain``."""
+
+    @property
+    def kind(self) -> str:
+        """``tree`` or ``volumes``."""
+
+    @property
+    def location(self) -> str:
+        """Where it is, for people."""
+
+    @property
+    def identity(self) -> str:
+        """Hex SHA-256 that changes when any byte of any member may have changed."""
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the recordings were synthesised by this package."""
+
+    def members(self) -> Sequence[Member]:
+        """All files, ordered by block and by position in it; only WAV files."""
+
+    def blocks(self) -> Sequence[Block]:
+        """All blocks, ordered by number."""
+
+    def read(
+        self, block: int, wanted: Collection[str], on_bytes: Callable[[int], None] | None = None
+    ) -> Iterator[tuple[Member, Iterator[bytes]]]:
+        """Stream the wanted members of one block, each as chunks, in stored order.
+
+        The chunks of a member are consumed before the next member is asked for (what is left of them is
+        read and dropped). Decoding stops after the last wanted member.
+
+        Args:
+            block: Number of the block.
+            wanted: Member paths; those that are not in this block are ignored.
+            on_bytes: Told how many more bytes were decoded, dropped ones included.
+
+        Raises:
+            CorruptMemberError: At the end of a member whose size or CRC32 is not the header's.
+        """
