@@ -1,0 +1,69 @@
+# From a fresh clone, with nothing but Python 3.11+, pip and make:
+#
+#   make demo                     prepare a simulated corpus into data/demo
+#   make test                     lint, types and tests, as CI runs them
+#   make test PYTHON=python3.12   the same with another Python (the environment is made anew)
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= data/demo
+PYTEST_ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_ROOT_USER_ACTION = ignore
+
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+# Which Python made the environment is part of the stamp's name: another PYTHON finds no stamp and starts anew.
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null)
+MADE := $(VENV)/made-by-$(or $(VERSION),nothing)
+CORE := $(VENV)/installed-core
+DEV := $(VENV)/installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types format build clean distclean
+
+help:  ## Show the targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(CORE)  ## Prepare a simulated ToyTrain into data/demo.
+	$(BIN)/toyadmos prepare --toy train --source simulate --out $(DEMO)
+
+test: lint types  ## Run lint, types and tests (PYTEST_ARGS="-k words" to choose).
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(DEV)  ## Run the linter and check the formatting.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV)  ## Check the types.
+	$(BIN)/mypy
+
+format: $(DEV)  ## Mend what the linter and the formatter can mend.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+build: $(CORE)  ## Build the wheel into dist/.
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean:  ## Remove caches and build outputs.
+	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean  ## Remove the environment and the demo as well.
+	rm -rf $(VENV) $(DEMO)
+
+$(MADE):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(CORE): $(MADE) pyproject.toml constraints.txt
+	$(PIP_INSTALL) --editable .
+	@touch $@
+
+# The development install brings the core with it, so both stamps are new and `make demo` installs nothing again.
+$(DEV): $(MADE) pyproject.toml constraints.txt
+	$(PIP_INSTALL) --editable '.[test,dev]'
+	@touch $(CORE) $@

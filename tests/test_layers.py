@@ -1,0 +1,279 @@
+"""The layer rule of docs/design.md, held by reading every import and every call in the package."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+
+import toyadmos_datasets
+
+PACKAGE = "toyadmos_datasets"
+
+LAYER_ZERO = ("errors", "units")
+LAYER_ONE_ORDER = ("files", "corpus", "signal", "values", "engine")
+"""Layer 1, lowest first: each may import those before it, so no circle can arise."""
+STAGES = ("archive", "index", "recordings", "plan", "render", "load", "simulate", "share")
+COMPOSITIONS = ("prepare", "verify")
+"""Modules beside the stages that put them together; they do not know each other."""
+LAYER_THREE = ("builder", "baseline")
+CLI = "cli"
+
+_ONE = {*LAYER_ZERO, *LAYER_ONE_ORDER}
+_TWO = {*_ONE, *STAGES, *COMPOSITIONS}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    **{name: set(LAYER_ZERO) - {name} for name in LAYER_ZERO},
+    **{name: {*LAYER_ZERO, *takewhile(name.__ne__, LAYER_ONE_ORDER)} for name in LAYER_ONE_ORDER},
+    **{name: _ONE for name in STAGES},
+    **{name: {*_ONE, *STAGES} for name in COMPOSITIONS},
+    **{name: _TWO for name in LAYER_THREE},
+    CLI: {*_TWO, *LAYER_THREE},
+}
+"""Which of the package's top-level names each may import, besides itself."""
+
+TERMINAL = ("typer", "rich", "click")
+TRAINING = ("torch", "torchaudio", "torchcodec")
+NETWORK = (
+    "aiohttp",
+    "http.client",
+    "httpx",
+    "httpx2",
+    "huggingface_hub",
+    "requests",
+    "socket",
+    "ssl",
+    "urllib.request",
+    "urllib3",
+)
+ONLY_IN: dict[str, set[str]] = {
+    **{module: {CLI} for module in TERMINAL},
+    **{module: {"baseline"} for module in TRAINING},
+    **{module: {"archive", "share"} for module in NETWORK},
+}
+"""Modules of others that only some may import."""
+
+TERMINAL_CALLS = {"print", "input", "exit", "quit", "sys.exit", "os._exit", "SystemExit"}
+TERMINAL_STREAMS = {"sys.stdout", "sys.stderr", "sys.exit"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """One imported dotted name, and whether importing the module is enough to run it."""
+
+    target: str
+    line: int
+    at_top: bool
+
+
+def violations(root: Path) -> list[str]:
+    """Every break of the rule in a package, as ``file:line: sentence``."""
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        owner = "" if parts == ("__init__",) else parts[0]
+        shown = path.relative_to(root).as_posix()
+        if owner and owner not in MAY_IMPORT:
+            found.append(f"{shown}:1: '{owner}' is in no layer")
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        package = (root.name, *parts[:-1])
+        for line, sentence in (*broken_imports(tree, owner, package), *broken_calls(tree, owner)):
+            found.append(f"{shown}:{line}: {sentence}")
+    return found
+
+
+def broken_imports(tree: ast.Module, owner: str, package: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+    for one in imports_of(tree, package):
+        head, _, rest = one.target.partition(".")
+        if head == PACKAGE:
+            sentence = inside(owner, rest.partition(".")[0], at_top=one.at_top)
+        else:
+            sentence = outside(owner, one.target)
+        if sentence:
+            yield one.line, sentence
+
+
+def inside(owner: str, name: str, *, at_top: bool) -> str | None:
+    """Say what is wrong with importing a name of the package, or nothing."""
+    if name in {owner, "__version__"}:
+        return None
+    if not owner:  # the package's own __init__ hands names out lazily
+        if at_top and name not in LAYER_ZERO:
+            return f"the package imports '{name or PACKAGE}' at start-up"
+        return "the package imports 'cli'" if name == CLI else None
+    if name not in MAY_IMPORT:
+        return f"'{owner}' imports '{name}' from the package itself: it stands above every layer"
+    return None if name in MAY_IMPORT[owner] else f"'{owner}' imports '{name}'"
+
+
+def outside(owner: str, target: str) -> str | None:
+    """Say what is wrong with importing a module of others, or nothing."""
+    for module, allowed in ONLY_IN.items():
+        if (target == module or target.startswith(f"{module}.")) and owner not in allowed:
+            return f"'{owner or PACKAGE}' imports '{module}', which belongs to {' and '.join(sorted(allowed))}"
+    return None
+
+
+def imports_of(tree: ast.Module, package: tuple[str, ...]) -> Iterator[Import]:
+    """All imports, also those inside functions, under TYPE_CHECKING and by import_module with a literal."""
+    at_top = set(map(id, top_level(tree)))
+    for node in ast.walk(tree):
+        for target in targets_of(node, package):
+            yield Import(target=target, line=getattr(node, "lineno", 0), at_top=id(node) in at_top)
+
+
+def targets_of(node: ast.AST, package: tuple[str, ...]) -> list[str]:
+    match node:
+        case ast.Import(names=names):
+            return [alias.name for alias in names]
+        case ast.ImportFrom(module=module, names=names, level=level):
+            above = package[: len(package) - level + 1] if level else ()
+            base = ".".join((*above, *([module] if module else [])))
+            return [f"{base}.{alias.name}" for alias in names]
+        case ast.Call(func=func, args=[ast.Constant(value=str(name)), *_]) if dotted(func).endswith(
+            ("import_module", "__import__")
+        ):
+            return [".".join(package) + name if name.startswith(".") else name]
+    return []
+
+
+def top_level(tree: ast.Module) -> Iterator[ast.AST]:
+    """Nodes that run when the module is imported: neither in a function nor under TYPE_CHECKING."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for child in ast.iter_child_nodes(node):
+            only_for_types = isinstance(child, ast.If) and dotted(child.test).endswith("TYPE_CHECKING")
+            if not only_for_types and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                waiting.append(child)
+
+
+def broken_calls(tree: ast.Module, owner: str) -> Iterator[tuple[int, str]]:
+    """Find what prints or exits, outside the one place that may."""
+    if owner == CLI:
+        return
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=func) if dotted(func) in TERMINAL_CALLS:
+                yield node.lineno, f"'{owner or PACKAGE}' calls {dotted(func)}()"
+            case ast.Attribute() if dotted(node) in TERMINAL_STREAMS - TERMINAL_CALLS:
+                yield node.lineno, f"'{owner or PACKAGE}' uses {dotted(node)}"
+            case ast.ImportFrom(module="sys", names=names):
+                for alias in names:
+                    if f"sys.{alias.name}" in TERMINAL_STREAMS:
+                        yield node.lineno, f"'{owner or PACKAGE}' uses sys.{alias.name}"
+
+
+def dotted(node: ast.expr) -> str:
+    """Write a chain of attributes as ``a.b.c``; anything else is empty."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=value, attr=attr) if dotted(value):
+            return f"{dotted(value)}.{attr}"
+    return ""
+
+
+def test_the_package_holds_the_layer_rule():
+    found = violations(Path(toyadmos_datasets.__file__).parent)
+
+    assert found == []
+
+
+def test_the_order_inside_layer_one_is_the_documented_one():
+    assert MAY_IMPORT["values"] == {"errors", "units", "files", "corpus", "signal"}
+    assert MAY_IMPORT["files"] == {"errors", "units"}
+
+
+def test_no_two_names_may_import_each_other():
+    both_ways = [
+        (above, below)
+        for above, allowed in MAY_IMPORT.items()
+        for below in allowed
+        if above in MAY_IMPORT[below] and above not in LAYER_ZERO
+    ]
+
+    assert both_ways == []
+
+
+def package_with(root: Path, path: str, code: str) -> Path:
+    """Write a package of one module."""
+    package = root / PACKAGE
+    file = package / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(code)
+    return package
+
+
+ALLOWED = [
+    ("plan.py", "from toyadmos_datasets.values.index import INDEX_SCHEMA"),
+    ("plan/draw.py", "from toyadmos_datasets.plan.split import split"),
+    ("plan/draw.py", "from .split import split\nfrom ..errors import PlanError"),
+    ("plan/draw.py", "from . import split"),
+    ("values/index.py", "from toyadmos_datasets.files.atomic import write_file"),
+    ("prepare.py", "from toyadmos_datasets import plan, render"),
+    ("builder/builder.py", "from toyadmos_datasets.prepare import prepare"),
+    ("baseline/model.py", "import torch.nn"),
+    ("archive/http.py", "import httpx\nfrom urllib.request import urlopen"),
+    ("index.py", "from urllib.parse import quote"),
+    ("cli/main.py", "import sys\nimport typer\nprint(1)\nsys.exit(2)"),
+    ("__init__.py", "def __getattr__(name):\n    from toyadmos_datasets.load import load_dataset"),
+    ("__init__.py", "if TYPE_CHECKING:\n    from toyadmos_datasets.load import load_dataset"),
+    ("render.py", "print_rows()\nself.print\nconsole.exit()"),
+]
+
+
+@pytest.mark.parametrize(("path", "code"), ALLOWED)
+def test_what_the_design_allows_passes(tmp_path, path, code):
+    assert violations(package_with(tmp_path, path, code)) == []
+
+
+FORBIDDEN = [
+    ("plan.py", "from toyadmos_datasets.render import render", "'plan' imports 'render'"),
+    ("plan/draw.py", "from ..render import render", "'plan' imports 'render'"),
+    ("plan/draw.py", "from .. import render", "'plan' imports 'render'"),
+    ("plan.py", "import toyadmos_datasets.cli", "'plan' imports 'cli'"),
+    ("plan.py", "def late():\n    from toyadmos_datasets.load import x", "'plan' imports 'load'"),
+    ("plan.py", "if TYPE_CHECKING:\n    from toyadmos_datasets.load import x", "'plan' imports 'load'"),
+    ("plan.py", "importlib.import_module('toyadmos_datasets.load')", "'plan' imports 'load'"),
+    ("plan.py", "from toyadmos_datasets.prepare import prepare", "'plan' imports 'prepare'"),
+    ("plan.py", "from toyadmos_datasets import load_dataset", "'plan' imports 'load_dataset' from the package itself"),
+    ("files/atomic.py", "from toyadmos_datasets.values import index", "'files' imports 'values'"),
+    ("values/index.py", "from toyadmos_datasets.engine import run", "'values' imports 'engine'"),
+    ("corpus/names.py", "from toyadmos_datasets.index import x", "'corpus' imports 'index'"),
+    ("errors.py", "from toyadmos_datasets.files.atomic import x", "'errors' imports 'files'"),
+    ("prepare.py", "import toyadmos_datasets.verify", "'prepare' imports 'verify'"),
+    ("prepare.py", "import toyadmos_datasets.builder", "'prepare' imports 'builder'"),
+    ("builder/b.py", "import toyadmos_datasets.baseline", "'builder' imports 'baseline'"),
+    ("baseline/b.py", "from toyadmos_datasets.builder import b", "'baseline' imports 'builder'"),
+    ("__init__.py", "from toyadmos_datasets.load import load_dataset", "the package imports 'load' at start-up"),
+    ("__init__.py", "def main():\n    from toyadmos_datasets.cli import main", "the package imports 'cli'"),
+    ("tools/x.py", "", "'tools' is in no layer"),
+    ("oddments.py", "", "'oddments' is in no layer"),
+    ("render.py", "import typer", "'render' imports 'typer', which belongs to cli"),
+    ("render.py", "def late():\n    from rich.table import Table", "'render' imports 'rich', which belongs to cli"),
+    ("load.py", "import torch", "'load' imports 'torch', which belongs to baseline"),
+    ("load.py", "import requests", "'load' imports 'requests', which belongs to archive and share"),
+    ("load.py", "from urllib import request", "'load' imports 'urllib.request'"),
+    ("load.py", "import urllib.request as r", "'load' imports 'urllib.request'"),
+    ("files/lock.py", "import socket", "'files' imports 'socket'"),
+    ("render.py", "print('done')", "'render' calls print()"),
+    ("render.py", "import sys\nsys.exit(1)", "'render' calls sys.exit()"),
+    ("render.py", "raise SystemExit(1)", "'render' calls SystemExit()"),
+    ("render.py", "from sys import exit", "'render' uses sys.exit"),
+    ("render.py", "import sys\nsys.stderr.write('x')", "'render' uses sys.stderr"),
+]
+
+
+@pytest.mark.parametrize(("path", "code", "sentence"), FORBIDDEN)
+def test_what_the_design_forbids_is_found(tmp_path, path, code, sentence):
+    found = violations(package_with(tmp_path, path, code))
+
+    assert any(sentence in one for one in found), found
+    assert all(one.startswith(f"{path}:") for one in found)
