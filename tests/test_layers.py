@@ -29,9 +29,9 @@ _TWO = {*_ONE, *STAGES, *COMPOSITIONS}
 MAY_IMPORT: dict[str, set[str]] = {
     **{name: set(LAYER_ZERO) - {name} for name in LAYER_ZERO},
     **{name: {*LAYER_ZERO, *takewhile(name.__ne__, LAYER_ONE_ORDER)} for name in LAYER_ONE_ORDER},
-    **{name: _ONE for name in STAGES},
+    **dict.fromkeys(STAGES, _ONE),
     **{name: {*_ONE, *STAGES} for name in COMPOSITIONS},
-    **{name: _TWO for name in LAYER_THREE},
+    **dict.fromkeys(LAYER_THREE, _TWO),
     CLI: {*_TWO, *LAYER_THREE},
 }
 """Which of the package's top-level names each may import, besides itself."""
