@@ -70,7 +70,13 @@ class RecordingName:
         fault = _fault_of(self)
         if fault is not None:
             what, expected, actual = fault
-            raise OptionError(what, where=f"RecordingName of {self.toy}", expected=expected, actual=actual)
+            raise OptionError(
+                what,
+                where="RecordingName",
+                expected=expected,
+                actual=actual,
+                remedy="Give what the corpus has; toyadmos_datasets.corpus.toys.TOYS lists it.",
+            )
 
     @property
     def sound(self) -> Sound:
