@@ -6,15 +6,14 @@ import contextlib
 import errno
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from toyadmos_datasets.errors import DiskFullError, OutputError
+from toyadmos_datasets.errors import DiskFullError, OutputError, ToyAdmosError
+from toyadmos_datasets.files.leftovers import temporary_path
 from toyadmos_datasets.units import format_bytes
 
-TEMPORARY_SUFFIX = ".tmp"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -29,9 +28,10 @@ def write_file(path: Path) -> Iterator[BinaryIO]:
         OutputError: Any other failure to write, sync, close or rename.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}")
+    temporary = temporary_path(path.parent)
     try:
         with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as file:
                 yield file
                 file.flush()
@@ -48,7 +48,7 @@ def writing(path: Path) -> Iterator[None]:
     """Turn an OSError inside the block into one that names `path` and says what to do."""
     try:
         yield
-    except OutputError:
+    except ToyAdmosError:  # some are OSErrors too, and say already what went wrong
         raise
     except OSError as error:
         raise _explain(error, path) from error

@@ -1,0 +1,157 @@
+"""Tasks run one after the other here, or in worker processes; results come back as they finish."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import joblib
+from joblib.externals.loky.process_executor import BrokenProcessPool
+
+from toyadmos_datasets.engine.watch import Stopped, Watch, amount_done, ask_to_stop, is_asked_to_stop, working_on
+from toyadmos_datasets.errors import WorkerError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_POLL_S = 0.2
+
+
+def run_tasks(
+    function: Callable[[Task, Watch], Result],
+    tasks: Sequence[Task],
+    *,
+    workers: int = 1,
+    on_progress: Callable[[int], None] | None = None,
+) -> Iterator[Result]:
+    """Yield `function(task, watch)` for every task, in the order in which they finish.
+
+    SIGINT and SIGTERM ask the running tasks to stop: they see it at their next `watch.advance`, keep what
+    they can and return, and then KeyboardInterrupt is raised here. A second signal does not wait.
+
+    Args:
+        function: A module-level function; it tells its progress to the watch. It may catch `Stopped` and
+            return what it has.
+        tasks: Small picklable values.
+        workers: Number of processes; 1 runs everything in this one.
+        on_progress: Called a few times a second with the units done by all tasks together.
+
+    Raises:
+        WorkerError: A worker process died; names what the unfinished tasks were working on.
+        KeyboardInterrupt: After a signal, when the tasks have stopped.
+    """
+    if not tasks:
+        return
+    with tempfile.TemporaryDirectory(prefix="toyadmos-watch-") as folder:
+        watches = [Watch(Path(folder), str(number)) for number in range(len(tasks))]
+        with _stopping_on_signals(Path(folder)), _polling(Path(folder), on_progress):
+            if workers == 1 or len(tasks) == 1:
+                yield from _run_here(function, tasks, watches)
+            else:
+                yield from _run_in_processes(function, tasks, watches, min(workers, len(tasks)))
+        if is_asked_to_stop(Path(folder)):
+            raise KeyboardInterrupt
+
+
+def _attempt(function: Callable[[Task, Watch], Result], task: Task, watch: Watch) -> tuple[bool, Result | None]:
+    """Run one task unless a stop was asked for; the flag tells whether there is a result."""
+    try:
+        watch.advance()
+        return True, function(task, watch)
+    except Stopped:
+        return False, None
+
+
+def _attempt_in_worker(
+    function: Callable[[Task, Watch], Result], task: Task, watch: Watch
+) -> tuple[bool, Result | None, str]:
+    # A terminal sends Ctrl-C to the whole group; the driver alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return *_attempt(function, task, watch), watch.name
+
+
+def _run_here(
+    function: Callable[[Task, Watch], Result], tasks: Sequence[Task], watches: Sequence[Watch]
+) -> Iterator[Result]:
+    for task, watch in zip(tasks, watches, strict=True):
+        finished, result = _attempt(function, task, watch)
+        if not finished:
+            return
+        yield result  # type: ignore[misc]  # a finished task has its result, None included
+
+
+def _run_in_processes(
+    function: Callable[[Task, Watch], Result], tasks: Sequence[Task], watches: Sequence[Watch], workers: int
+) -> Iterator[Result]:
+    calls = (joblib.delayed(_attempt_in_worker)(function, *pair) for pair in zip(tasks, watches, strict=True))
+    parallel = joblib.Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered")
+    unfinished = {watch.name for watch in watches}
+    results: Any = parallel(calls)
+    try:
+        for finished, result, name in results:
+            unfinished.discard(name)
+            if finished:
+                yield result
+    except BrokenProcessPool as error:
+        raise _worker_died(watches, unfinished) from error
+    finally:
+        results.close()
+
+
+def _worker_died(watches: Sequence[Watch], unfinished: set[str]) -> WorkerError:
+    at = [working_on(watch.folder, watch.name) for watch in watches if watch.folder and watch.name in unfinished]
+    return WorkerError(
+        "A worker process died; what was finished is kept.",
+        where=", ".join(sorted({where for where in at if where})) or None,
+        expected="workers that end by themselves",
+        actual="killed by the system, often for want of memory, or crashed in a decoder",
+        remedy="Run the same command again, with --workers 1 if it happens again.",
+    )
+
+
+@contextlib.contextmanager
+def _stopping_on_signals(folder: Path) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM ask the tasks to stop and the second raise; only in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        if is_asked_to_stop(folder):
+            raise KeyboardInterrupt
+        ask_to_stop(folder)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _polling(folder: Path, on_progress: Callable[[int], None] | None) -> Iterator[None]:
+    """Tell `on_progress` from a thread what the watches have reported, and once more at the end."""
+    if on_progress is None:
+        yield
+        return
+    ended = threading.Event()
+
+    def poll() -> None:
+        while not ended.wait(_POLL_S):
+            on_progress(amount_done(folder))
+
+    thread = threading.Thread(target=poll, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        on_progress(amount_done(folder))

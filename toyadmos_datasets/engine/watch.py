@@ -1,0 +1,72 @@
+"""What a running task tells its driver, and what the driver tells it: progress one way, stop the other.
+
+Both go through small files in a folder, which every kind of worker can reach; nothing else is shared.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_STOP = "stop"
+
+
+class Stopped(BaseException):
+    """The driver asked this task to stop; not an error, so that no `except Exception` swallows it."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """A task's line to its driver.
+
+    Args:
+        folder: Where the line runs; None for a task that nobody watches.
+        name: The task's name there.
+    """
+
+    folder: Path | None = None
+    name: str = "task"
+    _done: int = field(default=0, init=False)
+    _at: str = field(default="", init=False)
+
+    def advance(self, amount: int = 0, at: str | None = None) -> None:
+        """Report `amount` more units done, and what is being worked on.
+
+        Raises:
+            Stopped: The driver asked to stop.
+        """
+        self._done += amount
+        self._at = self._at if at is None else at
+        if self.folder is None:
+            return
+        if (self.folder / _STOP).exists():
+            raise Stopped
+        (self.folder / f"{self.name}.at").write_text(f"{self._done}\n{self._at}", encoding="utf-8")
+
+
+def ask_to_stop(folder: Path) -> None:
+    """Ask every task that is watched in this folder to stop."""
+    (folder / _STOP).touch()
+
+
+def is_asked_to_stop(folder: Path) -> bool:
+    """Tell whether `ask_to_stop` was called."""
+    return (folder / _STOP).exists()
+
+
+def amount_done(folder: Path) -> int:
+    """Return the units that all tasks together have reported."""
+    return sum(_read(path)[0] for path in folder.glob("*.at"))
+
+
+def working_on(folder: Path, name: str) -> str:
+    """Return what a task last said it was working on, or an empty text."""
+    return _read(folder / f"{name}.at")[1]
+
+
+def _read(path: Path) -> tuple[int, str]:
+    with contextlib.suppress(OSError, ValueError):  # a file that is just being written counts at the next look
+        done, _, at = path.read_text(encoding="utf-8").partition("\n")
+        return int(done), at
+    return 0, ""

@@ -1,0 +1,256 @@
+"""The stage that ingests: members of a source become checked, resampled, measured recordings in a store."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toyadmos_datasets.engine import Stopped, Watch, run_tasks
+from toyadmos_datasets.errors import CorruptMemberError, SourceError, ToyAdmosError, WavError
+from toyadmos_datasets.files.json import canonical_json, write_json
+from toyadmos_datasets.files.leftovers import remove_leftovers
+from toyadmos_datasets.signal.levels import count_full_scale, health_flags, measure
+from toyadmos_datasets.signal.resample import resample_chunks, resampler_name
+from toyadmos_datasets.signal.wav import open_wav
+from toyadmos_datasets.units import Bytes, Hertz
+from toyadmos_datasets.values.recordings import SEGMENT_BYTES, SegmentWriter, read_catalogue
+from toyadmos_datasets.values.source import Member, Source
+
+CORPUS_RATE_HZ: Hertz = 48_000
+"""Rate of every recording in the archives."""
+
+TASKS_A_WORKER = 4
+"""Work is cut so that every worker gets about this many tasks, and none waits long for the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRecording:
+    """A recording that was left out because it could not be read.
+
+    Attributes:
+        recording_id: Which.
+        member: Its path in the source.
+        reason: The error's text.
+    """
+
+    recording_id: str
+    member: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestReport:
+    """What an ingest did.
+
+    Attributes:
+        n_reused: Recordings that were in the store before.
+        n_ingested: Recordings that were added.
+        bad: Recordings that were skipped, with the reason.
+    """
+
+    n_reused: int
+    n_ingested: int
+    bad: tuple[BadRecording, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingest:
+    """One task: consecutive blocks of a source and what is wanted of them.
+
+    Attributes:
+        source: Where the blocks are.
+        blocks: Their numbers.
+        wanted: Member path and recording_id of each recording that is wanted.
+        folder: The store.
+        rate_hz: Rate of the kept samples.
+        skip_bad: Whether a bad recording is listed instead of raised.
+    """
+
+    source: Source
+    blocks: tuple[int, ...]
+    wanted: tuple[tuple[str, str], ...]
+    folder: Path
+    rate_hz: Hertz
+    skip_bad: bool
+
+
+def store_folder(cache: Path, source: Source, rate_hz: Hertz) -> Path:
+    """Return the folder of the store for this source, rate and resampler, made if it is not there."""
+    key = {"source": source.identity, "rate_hz": rate_hz, "resampler": resampler_name(CORPUS_RATE_HZ, rate_hz)}
+    digest = hashlib.sha256(canonical_json(key).encode()).hexdigest()[:16]
+    folder = cache / "recordings" / f"{source.toy}-{rate_hz}Hz-{digest}"
+    if not (folder / "store.json").exists():
+        write_json(folder / "store.json", key | {"toy": source.toy, "kind": source.kind, "location": source.location})
+    return folder
+
+
+def ingest(
+    source: Source,
+    index: pa.Table,
+    folder: Path,
+    *,
+    rate_hz: Hertz = 16_000,
+    workers: int = 1,
+    skip_bad: bool = False,
+    on_progress: Callable[[int], None] | None = None,
+) -> IngestReport:
+    """Bring every recording of `index` into the store; those that are there already are not read again.
+
+    Args:
+        source: Where the members are.
+        index: The recordings that are wanted.
+        folder: The store, from `store_folder` for the same source and rate.
+        rate_hz: Rate of the kept samples; 48000 keeps them bit for bit.
+        workers: Number of processes.
+        skip_bad: List bad recordings in the report instead of raising.
+        on_progress: Called with the bytes decoded so far, of `bytes_to_decode`.
+
+    Raises:
+        WavError: A recording is not what the corpus has, and `skip_bad` is off.
+        CorruptMemberError: A recording's size or CRC32 is wrong, and `skip_bad` is off.
+    """
+    remove_leftovers(folder)
+    missing = missing_recordings(index, folder)
+    tasks = _tasks(source, missing, folder, rate_hz=rate_hz, workers=workers, skip_bad=skip_bad)
+    bad: list[BadRecording] = []
+    for result in run_tasks(ingest_blocks, tasks, workers=workers, on_progress=on_progress):
+        bad.extend(result)
+    bad.sort(key=lambda one: one.recording_id)
+    return IngestReport(n_reused=len(index) - len(missing), n_ingested=len(missing) - len(bad), bad=tuple(bad))
+
+
+def missing_recordings(index: pa.Table, folder: Path) -> pa.Table:
+    """Return the rows of `index` whose recordings are not in the store."""
+    there = read_catalogue(folder)["recording_id"]
+    return index.filter(pc.invert(pc.is_in(index["recording_id"], value_set=there)))
+
+
+def bytes_to_decode(source: Source, index: pa.Table) -> Bytes:
+    """Return how many bytes are decoded for these recordings: each block up to its last wanted member."""
+    return sum(_bytes_by_block(source, set(index["member"].to_pylist())).values())
+
+
+def ingest_blocks(task: Ingest, watch: Watch) -> list[BadRecording]:
+    """Ingest some blocks into segments of the store; what was complete is kept whatever happens."""
+    ids = dict(task.wanted)
+    bad: list[BadRecording] = []
+    writer = SegmentWriter(task.folder)
+    try:
+        for block in task.blocks:
+            for member, chunks in task.source.read(block, ids, watch.advance):
+                watch.advance(at=member.path)
+                try:
+                    _ingest_member(member, chunks, ids[member.path], writer, task.rate_hz)
+                except (WavError, CorruptMemberError) as error:
+                    if not task.skip_bad:
+                        raise
+                    bad.append(_bad(error, member, ids[member.path]))
+                if writer.is_full:
+                    writer.commit()
+                    writer = SegmentWriter(task.folder)
+    except (Stopped, WavError, SourceError):
+        writer.commit()
+        raise
+    except BaseException:
+        writer.discard()
+        raise
+    writer.commit()
+    return bad
+
+
+def _bad(error: ToyAdmosError, member: Member, recording_id: str) -> BadRecording:
+    return BadRecording(recording_id=recording_id, member=member.path, reason=str(error))
+
+
+def _ingest_member(
+    member: Member, chunks: Iterator[bytes], recording_id: str, writer: SegmentWriter, rate_hz: Hertz
+) -> None:
+    counter = _Counter(member.crc32)
+    wav = open_wav(counter.through(chunks), name=member.path, n_bytes=member.n_bytes)
+    resampled = list(resample_chunks(counter.looking(wav.chunks), CORPUS_RATE_HZ, rate_hz))
+    samples = np.concatenate(resampled)
+    del resampled
+    levels = measure(samples, rate_hz)
+    writer.add(
+        samples,
+        recording_id=recording_id,
+        level_db=levels.level_db,
+        active_level_db=levels.active_level_db,
+        active_share=levels.active_share,
+        peak=levels.peak,
+        flags=health_flags(levels, counter.n_full_scale),
+        source_crc32=counter.crc32,
+    )
+
+
+class _Counter:
+    """Sees a member's bytes and samples pass and keeps what is asked of them."""
+
+    def __init__(self, crc32: int | None) -> None:
+        self.crc32 = crc32 or 0
+        self._crc32_is_known = crc32 is not None  # then the source compares it and once is enough
+        self.n_full_scale = 0
+
+    def through(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            if not self._crc32_is_known:
+                self.crc32 = zlib.crc32(chunk, self.crc32)
+            yield chunk
+
+    def looking(self, chunks: Iterator[npt.NDArray[np.int16]]) -> Iterator[npt.NDArray[np.int16]]:
+        for chunk in chunks:
+            self.n_full_scale += count_full_scale(chunk)
+            yield chunk
+
+
+def _bytes_by_block(source: Source, wanted: set[str]) -> dict[int, Bytes]:
+    """Decoded bytes of each block that has wanted members, up to the last of them."""
+    so_far: dict[int, Bytes] = defaultdict(int)
+    needed: dict[int, Bytes] = {}
+    for member in source.members():
+        so_far[member.block] += member.n_bytes
+        if member.path in wanted:
+            needed[member.block] = so_far[member.block]
+    return needed
+
+
+def _tasks(
+    source: Source, missing: pa.Table, folder: Path, *, rate_hz: Hertz, workers: int, skip_bad: bool
+) -> list[Ingest]:
+    """Cut the wanted blocks into tasks of at most about a segment each, and enough for all workers."""
+    members = missing["member"].to_pylist()
+    wanted: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    for block, *pair in zip(missing["block"].to_pylist(), members, missing["recording_id"].to_pylist(), strict=True):
+        wanted[block].append((pair[0], pair[1]))
+    cost = _bytes_by_block(source, set(members))
+    limit = SEGMENT_BYTES * CORPUS_RATE_HZ // rate_hz
+    if workers > 1:
+        limit = min(limit, sum(cost.values()) // (workers * TASKS_A_WORKER))
+    groups: list[list[int]] = []
+    room = 0
+    for block in sorted(wanted):
+        if not groups or room < cost[block]:
+            groups.append([])
+            room = limit
+        groups[-1].append(block)
+        room -= cost[block]
+    return [
+        Ingest(
+            source=source,
+            blocks=tuple(blocks),
+            wanted=tuple(pair for block in blocks for pair in wanted[block]),
+            folder=folder,
+            rate_hz=rate_hz,
+            skip_bad=skip_bad,
+        )
+        for blocks in groups
+    ]

@@ -1,0 +1,1 @@
+"""Levels, resampling and mixing: arrays in, arrays out, no files."""

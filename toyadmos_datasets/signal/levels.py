@@ -1,0 +1,145 @@
+"""How loud a recording is, over all of it and where the machine runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from toyadmos_datasets.units import Decibels, Hertz, Seconds
+
+FULL_SCALE = 32768
+"""int16 value that stands for 1.0."""
+
+FRAME_S: Seconds = 0.032
+"""Length of a frame whose level is looked at: 512 samples at 16 kHz, the paper's STFT window."""
+
+ACTIVE_RANGE_DB: Decibels = 30.0
+"""A frame is active when its level is within this range of the recording's loudest frame."""
+
+SILENT_BELOW_DB: Decibels = -60.0
+"""A recording is flagged silent below this level (RMS 0.001, the bound users have scanned ToyCar's CNT with)."""
+
+DC_ABOVE = 0.01
+"""A recording is flagged dc when its mean is further than this from zero, full scale 1."""
+
+CLIPPED_FROM_N = 3
+"""A recording is flagged clipped when at least this many samples are at full scale."""
+
+_PIECE_FRAMES = 1 << 11
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """What is measured of a recording.
+
+    Attributes:
+        level_db: RMS over the whole recording, dB re full scale; -inf for digital silence.
+        active_level_db: RMS over the active frames, dB re full scale; -inf for digital silence.
+        active_share: Share of frames that are active, 0 to 1.
+        peak: Largest magnitude, full scale 1.
+        mean: Mean value, full scale 1.
+    """
+
+    level_db: Decibels
+    active_level_db: Decibels
+    active_share: float
+    peak: float
+    mean: float
+
+
+def health_flags(levels: Levels, n_full_scale: int) -> list[str]:
+    """Name what is odd about a recording, of ``silent``, ``clipped`` and ``dc``.
+
+    Args:
+        levels: As measured.
+        n_full_scale: How many of its samples, as recorded, are at full scale.
+    """
+    odd = {
+        "silent": levels.level_db < SILENT_BELOW_DB,
+        "clipped": n_full_scale >= CLIPPED_FROM_N,
+        "dc": abs(levels.mean) > DC_ABOVE,
+    }
+    return [name for name, is_so in odd.items() if is_so]
+
+
+def count_full_scale(samples: npt.NDArray[np.int16]) -> int:
+    """Count the samples at either end of the int16 range."""
+    if not len(samples) or (samples.min() > -FULL_SCALE and samples.max() < FULL_SCALE - 1):
+        return 0
+    return int(np.count_nonzero((samples == -FULL_SCALE) | (samples == FULL_SCALE - 1)))
+
+
+def power_to_db(power: float) -> Decibels:
+    """Return 10 log10(power), -inf for no power."""
+    return 10 * math.log10(power) if power > 0 else -math.inf
+
+
+def db_to_gain(level_db: Decibels) -> float:
+    """Return the factor on amplitudes that changes a level by so many dB."""
+    return 10 ** (level_db / 20)
+
+
+def active_frames(energies: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Mark the frames within `ACTIVE_RANGE_DB` of the loudest, shape (n_frames,); none in digital silence."""
+    loudest = energies.max(initial=0)
+    if loudest <= 0:
+        return np.zeros(len(energies), dtype=np.bool_)
+    active: npt.NDArray[np.bool_] = energies >= loudest * 10 ** (-ACTIVE_RANGE_DB / 10)
+    return active
+
+
+def frame_energies(samples: npt.NDArray[np.integer], rate_hz: Hertz) -> npt.NDArray[np.int64]:
+    """Return the sum of squares of each whole frame, shape (n_frames,).
+
+    Sums of integers are exact, so that every machine finds the same levels, and with them the same gains.
+    What is left at the end is dropped, unless the signal is shorter than one frame: then it is one frame.
+
+    Args:
+        samples: Mono signal as integers, shape (n_samples,).
+        rate_hz: Its rate.
+    """
+    frame_n = min(frame_length(rate_hz), max(len(samples), 1))
+    n_frames = len(samples) // frame_n
+    squares = samples[: n_frames * frame_n].astype(np.int64)
+    squares *= squares
+    energies: npt.NDArray[np.int64] = squares.reshape(n_frames, frame_n).sum(axis=1)
+    return energies
+
+
+def frame_length(rate_hz: Hertz) -> int:
+    """Return the number of samples in a frame of `FRAME_S` at this rate."""
+    return round(FRAME_S * rate_hz)
+
+
+def measure(samples: npt.NDArray[np.integer], rate_hz: Hertz, *, full_scale: int = FULL_SCALE) -> Levels:
+    """Measure a recording piece by piece, so that ten minutes need no more memory than a minute.
+
+    Args:
+        samples: Mono signal as integers, shape (n_samples,), at least one.
+        rate_hz: Its sampling rate.
+        full_scale: The integer that stands for 1.0; k times `FULL_SCALE` for a sum of k recordings.
+
+    Source:
+        Levels are RMS re full scale; the active part is what `active_frames` marks.
+    """
+    frame_n = min(frame_length(rate_hz), len(samples))
+    piece_n = frame_n * _PIECE_FRAMES
+    by_frame = np.concatenate(
+        [frame_energies(samples[i : i + piece_n], rate_hz) for i in range(0, len(samples) - frame_n + 1, piece_n)]
+    )
+    tail = samples[len(by_frame) * frame_n :].astype(np.int64)
+    energy = int(by_frame.sum()) + int(np.dot(tail, tail))
+    active = active_frames(by_frame)
+    low, high = int(samples.min()), int(samples.max())
+    return Levels(
+        level_db=power_to_db(energy / len(samples) / full_scale**2),
+        active_level_db=power_to_db(float(by_frame[active].mean()) / frame_n / full_scale**2)
+        if active.any()
+        else -math.inf,
+        active_share=float(active.mean()),
+        peak=max(-low, high) / full_scale,
+        mean=int(samples.sum(dtype=np.int64)) / len(samples) / full_scale,
+    )

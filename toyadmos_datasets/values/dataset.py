@@ -1,0 +1,218 @@
+"""The dataset: Parquet shards that plain `datasets` opens, and the manifest that says what belongs to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.json import read_json, write_json
+from toyadmos_datasets.units import Bytes, Decibels, Hertz
+
+SCHEMA_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+RECIPE_NAME = "recipe.parquet"
+CARD_NAME = "README.md"
+LABELS = ("normal", "anomalous")
+
+_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("toy", "string"),
+    ("case", "int8"),
+    ("channel", "int8"),
+    ("recording_type", "string"),
+    ("condition", "string"),
+    ("damage_source", "string"),
+)
+_COLUMNS_AFTER_PARTS: tuple[tuple[str, str], ...] = (
+    ("take", "int32"),
+    ("event_id", "string"),
+    ("recording_ids", "list<string>"),
+    ("noise_recording_ids", "list<string>"),
+    ("noise_start", "int64"),
+    ("n_samples", "int64"),
+    ("target_gain_db", "float64"),
+    ("noise_gain_db", "float64"),
+    ("headroom_db", "float64"),
+    ("snr_db", "float64"),
+    ("snr_achieved_db", "float64"),
+    ("snr_active_db", "float64"),
+    ("peak", "float64"),
+)
+_ARROW_TYPES = {
+    "string": pa.string(),
+    "int8": pa.int8(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "list<string>": pa.list_(pa.string()),
+}
+
+
+def columns_of(toy: str) -> dict[str, str]:
+    """Return the columns of a dataset beside `audio` and `label`, with their types, in order.
+
+    Every part of the toy is a column of its own, between `damaged_parts` and `take`.
+    """
+    parts = [(part, "string") for part in toy_named(toy).parts]
+    return dict([*_COLUMNS, ("damaged_parts", "list<string>"), *parts, *_COLUMNS_AFTER_PARTS])
+
+
+def features_of(toy: str, rate_hz: Hertz) -> dict[str, Any]:
+    """Return the features as `datasets` writes them into a Parquet file's schema.
+
+    Source:
+        datasets 4 and 5: `Features.to_dict`, under the schema's key ``huggingface``.
+    """
+    features: dict[str, Any] = {
+        "audio": {"sampling_rate": rate_hz, "_type": "Audio"},
+        "label": {"names": list(LABELS), "_type": "ClassLabel"},
+    }
+    for name, kind in columns_of(toy).items():
+        if kind == "list<string>":
+            features[name] = {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"}
+        else:
+            features[name] = {"dtype": kind, "_type": "Value"}
+    return features
+
+
+def dataset_schema(toy: str, rate_hz: Hertz) -> pa.Schema:
+    """Return the Arrow schema of the shards; its metadata has the features for `datasets`."""
+    audio = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    fields = [pa.field("audio", audio), pa.field("label", pa.int64())]
+    fields += [pa.field(name, _ARROW_TYPES[kind]) for name, kind in columns_of(toy).items()]
+    features = json.dumps({"info": {"features": features_of(toy, rate_hz)}})
+    return pa.schema(fields, metadata={"huggingface": features})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """One Parquet file of a dataset.
+
+    Attributes:
+        path: Relative to the dataset's folder, forward slashes.
+        config: Config it belongs to.
+        split: Split it belongs to.
+        n_rows: Examples in it.
+        n_bytes: Its size.
+        sha256: Hash of its bytes, hex.
+        n_clipped: Examples in it with samples past full scale, which stand at full scale.
+    """
+
+    path: str
+    config: str
+    split: str
+    n_rows: int
+    n_bytes: Bytes
+    sha256: str
+    n_clipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedRecording:
+    """A recording that the source has and the dataset not, because it could not be read."""
+
+    recording_id: str
+    member: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a prepared folder consists of; written last, so that a folder with a manifest is whole.
+
+    Attributes:
+        toy: ``ToyTrain``.
+        request: What was asked for, as JSON values; the same request finds the folder done.
+        source: Kind and identity of the source, and whether it is simulated.
+        versions: Versions of what the bytes depend on.
+        recipe_sha256: Hash of the recipe.
+        headroom_db: How much every example was attenuated.
+        shards: All shards, ordered by config, split and number.
+        skipped: Recordings that were left out.
+    """
+
+    toy: str
+    request: dict[str, Any]
+    source: dict[str, Any]
+    versions: dict[str, str]
+    recipe_sha256: str
+    headroom_db: Decibels
+    shards: tuple[Shard, ...]
+    skipped: tuple[SkippedRecording, ...] = ()
+
+    @property
+    def configs(self) -> dict[str, dict[str, list[Shard]]]:
+        """Shards by config and split, in order."""
+        by_config: dict[str, dict[str, list[Shard]]] = {}
+        for shard in self.shards:
+            by_config.setdefault(shard.config, {}).setdefault(shard.split, []).append(shard)
+        return by_config
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest of a folder whose other files are in place."""
+    write_json(folder / MANIFEST_NAME, {"schema_version": SCHEMA_VERSION} | asdict(manifest))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a prepared folder.
+
+    Raises:
+        DatasetError: There is none, it is damaged, or a newer version wrote it.
+    """
+    path = folder / MANIFEST_NAME
+    remedy = "Prepare the dataset with: toyadmos prepare"
+    if not path.exists():
+        raise DatasetError(
+            "This folder holds no prepared dataset, or one that is not complete.",
+            where=folder,
+            expected=MANIFEST_NAME,
+            actual="none" if folder.exists() else "no such folder",
+            remedy=f"{remedy} --out {folder}",
+        )
+    content = read_json(path, remedy=remedy)
+    version = content.pop("schema_version", None)
+    if version != SCHEMA_VERSION:
+        raise DatasetError(
+            "The manifest is of a version that this package does not read.",
+            where=path,
+            expected=f"schema_version {SCHEMA_VERSION}",
+            actual=version,
+            remedy="Upgrade: pip install --upgrade toyadmos-datasets",
+        )
+    try:
+        content["shards"] = tuple(Shard(**shard) for shard in content["shards"])
+        content["skipped"] = tuple(SkippedRecording(**one) for one in content["skipped"])
+        return Manifest(**content)
+    except (KeyError, TypeError) as error:
+        raise DatasetError("The manifest is damaged.", where=path, actual=str(error), remedy=remedy) from error
+
+
+def shard_path(config: str, split: str, number: int, count: int) -> str:
+    """Name a shard as the Hub does: ``data/clean/train-00000-of-00004.parquet``."""
+    return f"data/{config}/{split}-{number:05d}-of-{count:05d}.parquet"
+
+
+def check_shard_sizes(folder: Path, shards: Sequence[Shard]) -> None:
+    """Compare the size of every shard with the manifest's.
+
+    Raises:
+        DatasetError: A shard is missing or has another size.
+    """
+    for shard in shards:
+        path = folder / shard.path
+        n_bytes = path.stat().st_size if path.exists() else None
+        if n_bytes != shard.n_bytes:
+            raise DatasetError(
+                "A shard is missing." if n_bytes is None else "A shard has another size than it was written with.",
+                where=path,
+                expected=f"{shard.n_bytes} bytes, sha256 {shard.sha256}",
+                actual="no file" if n_bytes is None else f"{n_bytes} bytes",
+                remedy="Prepare the folder again with the same command and --overwrite.",
+            )

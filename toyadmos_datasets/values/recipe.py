@@ -1,0 +1,132 @@
+"""The recipe: what a dataset consists of, row by row, before any audio is touched; the thing to share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.json import canonical_json
+
+SCHEMA_VERSION = 1
+
+RECIPE_SCHEMA = pa.schema(
+    [
+        pa.field("config", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("toy", pa.string(), nullable=False),
+        pa.field("case", pa.int8(), nullable=False),
+        pa.field("channel", pa.int8(), nullable=False),
+        pa.field("recording_type", pa.string(), nullable=False),
+        pa.field("condition", pa.string(), nullable=False),
+        pa.field("take", pa.int32(), nullable=False),
+        pa.field("event_id", pa.string(), nullable=False),
+        pa.field("recording_ids", pa.list_(pa.string()), nullable=False),
+        pa.field("noise_recording_ids", pa.list_(pa.string()), nullable=False),
+        pa.field("noise_position", pa.float64(), nullable=True),
+        pa.field("target_gain_db", pa.float64(), nullable=True),
+        pa.field("noise_gain_db", pa.float64(), nullable=True),
+        pa.field("snr_db", pa.float64(), nullable=True),
+    ]
+)
+"""Columns of a recipe, a row an example, in the order of the dataset: config, split, event_id, channel.
+
+label is ``normal`` or ``anomalous``; channel 0 is the mean of the recordings in recording_ids. A clean
+example has no noise recordings. noise_position in [0, 1) says where in the noise recording the noise
+begins: at floor(position x (n_noise - n_clip + 1)) samples. Either both gains are there or snr_db is;
+then the noise's gain follows from the levels of the recordings.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Examples and what they were planned with.
+
+    Attributes:
+        examples: Table with `RECIPE_SCHEMA`.
+        parameters: What the plan was made with, as JSON values; it explains the examples and is hashed with them.
+        notes: Sentences that a reader of the dataset must know, such as a split smaller than the paper's.
+    """
+
+    examples: pa.Table
+    parameters: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """Hash of parameters and examples; it does not depend on how Arrow lays them out."""
+        digest = hashlib.sha256(canonical_json(self.parameters).encode())
+        for name in RECIPE_SCHEMA.names:
+            digest.update(f"\x1d{name}\x1d".encode())
+            digest.update("\x1e".join(_as_text(self.examples[name])).encode())
+        return digest.hexdigest()
+
+    @property
+    def configs(self) -> list[str]:
+        """Names of the configs, in order of appearance."""
+        names: list[str] = pc.unique(self.examples["config"]).to_pylist()
+        return names
+
+    @property
+    def recording_ids(self) -> list[str]:
+        """Every recording that the examples need, targets and noise, sorted."""
+        lists = [pc.list_flatten(self.examples[name]) for name in ("recording_ids", "noise_recording_ids")]
+        ids: list[str] = sorted(pc.unique(pa.chunked_array([*lists[0].chunks, *lists[1].chunks])).to_pylist())
+        return ids
+
+
+def _as_text(column: pa.ChunkedArray) -> list[str]:
+    if pa.types.is_list(column.type):
+        column = pc.binary_join(column, "\x1f")
+    return ["\x00" if value is None else str(value) for value in column.to_pylist()]
+
+
+def write_recipe(recipe: Recipe, path: Path) -> None:
+    """Write a recipe as one Parquet file, atomically."""
+    header = {"version": SCHEMA_VERSION, "parameters": recipe.parameters, "notes": list(recipe.notes)}
+    table = recipe.examples.cast(RECIPE_SCHEMA).replace_schema_metadata(
+        {"toyadmos_recipe": canonical_json(header), "toyadmos_recipe_sha256": recipe.sha256}
+    )
+    with write_file(path) as file:
+        pq.write_table(table, file, compression="zstd")
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe that `write_recipe` wrote.
+
+    Raises:
+        DatasetError: The file is no recipe, one of a newer version, or was changed since it was written.
+    """
+    try:
+        table = pq.read_table(path)
+        header = json.loads(table.schema.metadata[b"toyadmos_recipe"])
+        if header["version"] != SCHEMA_VERSION:
+            raise _unreadable(path, f"version {header['version']}")
+        recipe = Recipe(
+            examples=table.cast(RECIPE_SCHEMA), parameters=header["parameters"], notes=tuple(header["notes"])
+        )
+        promised = table.schema.metadata[b"toyadmos_recipe_sha256"].decode()
+    except (pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
+        raise _unreadable(path, f"{type(error).__name__}: {error}") from error
+    if recipe.sha256 != promised:
+        raise _unreadable(path, f"rows that hash to {recipe.sha256[:16]} and not to {promised[:16]}")
+    return recipe
+
+
+def _unreadable(path: Path, actual: str) -> DatasetError:
+    return DatasetError(
+        "This is not a recipe that this version can read.",
+        where=path,
+        expected=f"a Parquet file with a toyadmos_recipe header, version {SCHEMA_VERSION}, unchanged",
+        actual=actual,
+        remedy="Prepare the dataset again, or get the recipe again from who made it.",
+    )
