@@ -27,7 +27,6 @@ def write_file(path: Path) -> Iterator[BinaryIO]:
         DiskFullError: No room; what `path` held before is still there.
         OutputError: Any other failure to write, sync, close or rename.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path.parent)
     try:
         with writing(path):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import re
-import socket
 import time
 import uuid
 from pathlib import Path
@@ -55,4 +55,4 @@ def _is_alive(pid: int) -> bool:
 
 
 def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname()) or "host"
+    return re.sub(r"[^A-Za-z0-9-]", "-", platform.node()) or "host"

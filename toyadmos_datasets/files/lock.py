@@ -1,0 +1,93 @@
+"""One writer a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import platform
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+
+from toyadmos_datasets.errors import BusyError, DatasetError
+from toyadmos_datasets.files.atomic import writing
+from toyadmos_datasets.files.json import read_json, write_json
+
+LOCK_NAME = ".toyadmos.lock"
+SOFT_LOCK_NAME = ".toyadmos.softlock"
+HOLDER_NAME = ".toyadmos.holder.json"
+
+_NO_LOCKING = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold a folder for writing while the block runs, and never wait for it.
+
+    The lock is the operating system's (`flock`): it ends with the process that holds it, however that ends, so
+    what a dead process left behind is no obstacle. The file that carries it stays, empty, because deleting it
+    would let two processes lock two files of the same name; who holds it stands beside it for the error text.
+
+    Where the file system knows no locks (some network mounts), a marker file that is created only if absent
+    stands in. Such a marker outlives a process that was killed: filelock removes it where it can see that its
+    process on this machine is gone, and the error says what to delete where it cannot.
+
+    Args:
+        folder: Made if it does not exist.
+
+    Raises:
+        BusyError: Another process, or another thread of this one, holds the folder.
+        OutputError: The folder cannot be made or written.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = _acquire(folder)
+    holder = folder / HOLDER_NAME
+    try:
+        write_json(holder, {"host": platform.node(), "pid": os.getpid()})
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _acquire(folder: Path) -> BaseFileLock:
+    """Take the lock now or raise, on whatever the file system offers."""
+    lock: BaseFileLock = FileLock(folder / LOCK_NAME, timeout=0)
+    try:
+        try:
+            _take(lock)
+        except (NotImplementedError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in _NO_LOCKING:
+                raise
+            lock = SoftFileLock(folder / SOFT_LOCK_NAME, timeout=0)
+            _take(lock)
+    except Timeout as error:
+        raise _busy(folder, lock) from error
+    return lock
+
+
+def _take(lock: BaseFileLock) -> None:
+    with warnings.catch_warnings():
+        # filelock announces with a warning that it turns to a marker file by itself; the fallback is meant.
+        warnings.filterwarnings("ignore", message="flock not supported")
+        lock.acquire()
+
+
+def _busy(folder: Path, lock: BaseFileLock) -> BusyError:
+    remedy = "Wait until it is done or stop it, then run the same command again."
+    if isinstance(lock, SoftFileLock):
+        remedy += f" If it runs no more, delete {lock.lock_file} first."
+    return BusyError("Another process is writing to this folder.", where=folder, actual=_holder(folder), remedy=remedy)
+
+
+def _holder(folder: Path) -> str:
+    try:
+        holder = read_json(folder / HOLDER_NAME)
+    except DatasetError:  # it has the lock, and has not got round to its name
+        return "held by a process that is not known"
+    return f"held by process {holder.get('pid')} on {holder.get('host')}"
