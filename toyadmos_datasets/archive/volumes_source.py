@@ -1,0 +1,79 @@
+"""A source that is a 7z archive, in volumes or whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from toyadmos_datasets.archive.block import read_block
+from toyadmos_datasets.archive.header import read_header
+from toyadmos_datasets.archive.table import ArchiveTable
+from toyadmos_datasets.archive.volume_set import VolumeSet
+from toyadmos_datasets.errors import SourceNotFoundError
+from toyadmos_datasets.values.source import Block, Member
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumesSource:
+    """Recordings in an archive; satisfies `values.source.Source`.
+
+    Attributes:
+        toy: The toy whose recordings these are.
+        volumes: The files of the archive.
+        table: What its header says.
+        identity: Hash over its toy, size and header.
+    """
+
+    toy: str
+    volumes: VolumeSet
+    table: ArchiveTable
+    identity: str
+
+    @property
+    def kind(self) -> str:
+        """``volumes``."""
+        return "volumes"
+
+    @property
+    def location(self) -> str:
+        """The first volume, and where the numbers end."""
+        return self.volumes.location
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the archive holds the marker of this package's simulation."""
+        return self.table.is_simulated
+
+    def members(self) -> Sequence[Member]:
+        """All recordings, by block and position in it."""
+        return [member for block in self.table.blocks for member, _ in self.table.members(block.number)]
+
+    def blocks(self) -> Sequence[Block]:
+        """All blocks, by number."""
+        return [block.described() for block in self.table.blocks]
+
+    def read(
+        self, block: int, wanted: Collection[str], on_bytes: Callable[[int], None] | None = None
+    ) -> Iterator[tuple[Member, Iterator[bytes]]]:
+        """Stream the wanted recordings of one block, checked by size and CRC32."""
+        return read_block(self.volumes, self.table, block=block, wanted=wanted, on_bytes=on_bytes)
+
+
+def open_volumes(volumes: VolumeSet, toy: str) -> VolumesSource:
+    """Read an archive's header, and nothing else.
+
+    Raises:
+        SourceNotFoundError: There is no recording in it.
+        VolumeError: The volumes are not all of the archive.
+        ArchiveError: It is damaged, or holds what cannot be read or used.
+    """
+    table, identity = read_header(volumes, toy)
+    if not table.paths:
+        raise SourceNotFoundError(
+            f"The archive holds no recordings of {toy}.",
+            where=volumes.location,
+            expected=f"{toy}/.../<name>.wav",
+            actual=f"no .wav file in {len(table.blocks)} blocks",
+            remedy="Give the folder with the volumes as they were published.",
+        )
+    return VolumesSource(toy=toy, volumes=volumes, table=table, identity=identity)
