@@ -89,10 +89,12 @@ def test_an_error_is_also_the_built_in_that_is_drawn_beside_it(kind):
 @pytest.mark.parametrize("pickler", [pickle, cloudpickle], ids=["pickle", "cloudpickle"])
 def test_an_error_survives_pickling_with_its_facts(kind, pickler):
     error = kind("It failed.", **FACTS)
+    error.add_note("while rendering shard 3")
     again = pickle.loads(pickler.dumps(error))
 
     assert type(again) is kind
     assert (again.what, again.facts, str(again)) == (error.what, FACTS, str(error))
+    assert again.__notes__ == ["while rendering shard 3"]
 
 
 def test_an_error_survives_the_way_from_a_worker_process():

@@ -31,8 +31,6 @@ as attributes. A test holds this tree complete.
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class ToyAdmosError(Exception):
     """Base of every error here: what failed, where, expected and actual, and what mends it.
@@ -70,13 +68,6 @@ class ToyAdmosError(Exception):
     def __str__(self) -> str:
         lines = [f"  {name + ':':<9} {value}" for name, value in self.facts.items()]
         return "\n".join([self.what, *lines])
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.what, self.facts)
-
-
-def _rebuild(cls: type[ToyAdmosError], what: str, facts: dict[str, str]) -> ToyAdmosError:
-    return cls(what, **facts)
 
 
 class OptionError(ToyAdmosError, ValueError):
