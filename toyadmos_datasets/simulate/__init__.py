@@ -1,0 +1,20 @@
+"""A small corpus of synthesised sound with the real layout, names, damage, channels and volumes.
+
+`simulate` is what the other layers call. Behind it, from the plan to the bytes:
+
+    sizes, events        which takes there are
+    machines, effects,   what the toys are and what damage does to them
+    damage_effects
+    motion, timbre,      how they turn, what that sounds like, and what four microphones
+    running, factory,    hear of it
+    microphones
+    synthesis            an event to its four recordings
+    tree, packing,       the files
+    volumes, record,
+    corpus
+"""
+
+from toyadmos_datasets.simulate.corpus import Report, SimulatedCorpus, simulate
+from toyadmos_datasets.simulate.sizes import SIZES, CorpusSize
+
+__all__ = ["SIZES", "CorpusSize", "Report", "SimulatedCorpus", "simulate"]

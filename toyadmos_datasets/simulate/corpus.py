@@ -1,0 +1,163 @@
+"""The whole corpus: written beside its place, then moved there as one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.engine import run_tasks
+from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.files.atomic import require_room, sync_folder, writing
+from toyadmos_datasets.files.lock import folder_lock
+from toyadmos_datasets.simulate.events import Event, list_events
+from toyadmos_datasets.simulate.packing import Packing
+from toyadmos_datasets.simulate.record import CorpusRecord, is_there, write_record
+from toyadmos_datasets.simulate.sizes import size_named
+from toyadmos_datasets.simulate.synthesis import MODEL_VERSION
+from toyadmos_datasets.simulate.tree import TreeTask, write_event, write_marker
+from toyadmos_datasets.units import Bytes
+
+Report: TypeAlias = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedCorpus:
+    """A finished corpus.
+
+    Attributes:
+        toy: ``ToyTrain``.
+        tree: Folder that the toy's folder is in, or None where no tree was asked for.
+        volumes: Folder that the volumes are in, or None where none were asked for.
+        n_recordings: Number of WAV files.
+        n_bytes: Their size, bytes.
+    """
+
+    toy: str
+    tree: Path | None
+    volumes: Path | None
+    n_recordings: int
+    n_bytes: Bytes
+
+
+def simulate(
+    toy: str,
+    out: Path,
+    *,
+    size: str = "small",
+    seed: int = 0,
+    workers: int = 1,
+    tree: bool = True,
+    volumes: bool = True,
+    report: Report | None = None,
+) -> SimulatedCorpus:
+    """Synthesise a corpus of one toy with the real layout, names, damage, channels and volumes.
+
+    Writes ``OUT/tree/<Toy>/`` and ``OUT/volumes/<Toy>.7z.001`` .., 48 kHz 16-bit mono, and ``simulated.json``
+    beside them; `out` appears when all of it is there. The recordings follow from toy, size and seed alone,
+    whatever the workers; on another kind of processor a sample may differ by one step, as its mathematics
+    rounds.
+
+    Args:
+        toy: ``ToyTrain``, or ``train``.
+        out: Folder to make; one corpus a folder.
+        size: ``tiny``, ``small`` or ``medium``, see `SIZES`.
+        seed: Another seed gives other takes by other motors.
+        workers: Processes that synthesise; packing takes one more core beside them.
+        tree: Whether to leave the extracted tree.
+        volumes: Whether to write the split archive.
+        report: Told the bytes done and to do; a recording counts when it is written and when it is packed.
+
+    Returns:
+        What is in `out`, made now or found there.
+
+    Raises:
+        OptionError: An unknown toy or size, a negative seed, or neither tree nor volumes.
+        OutputConflictError: `out` holds something else.
+        BusyError: Another process is making the same folder.
+        DiskFullError: There is not enough room.
+    """
+    _require_possible(seed=seed, workers=workers, something=tree or volumes)
+    wanted = CorpusRecord(
+        toy=toy_named(toy).name, size=size_named(size).name, seed=seed, model=MODEL_VERSION, tree=tree, volumes=volumes
+    )
+    out = out.absolute()
+    if not is_there(out, wanted):
+        _make(out, wanted, workers=workers, report=report)
+    events = list_events(wanted.toy, size_named(size))
+    return SimulatedCorpus(
+        toy=wanted.toy,
+        tree=out / "tree" if tree else None,
+        volumes=out / "volumes" if volumes else None,
+        n_recordings=sum(len(event.names) for event in events),
+        n_bytes=sum(event.n_bytes for event in events),
+    )
+
+
+def _require_possible(*, seed: int, workers: int, something: bool) -> None:
+    if seed < 0:
+        raise OptionError("A seed cannot be negative.", where="--seed", actual=seed, remedy="Try: --seed 0")
+    if workers < 1:
+        raise OptionError("There must be a worker.", where="--workers", actual=workers, remedy="Try: --workers 1")
+    if not something:
+        raise OptionError("Neither the tree nor the volumes are wanted.", remedy="Ask for at least one of them.")
+
+
+def _make(out: Path, wanted: CorpusRecord, *, workers: int, report: Report | None) -> None:
+    """Write the corpus into a folder of its own beside `out`, then rename it."""
+    events = list_events(wanted.toy, size_named(wanted.size))
+    n_bytes = sum(event.n_bytes for event in events)
+    # The archive is at most as large as the recordings, and is there twice while it is cut.
+    require_room(out, n_bytes * (1 + 2 * wanted.volumes), purpose=f"a simulated {wanted.toy} of size {wanted.size}")
+    workplace = out.with_name(f".{out.name}.simulating")
+    with folder_lock(workplace):
+        if is_there(out, wanted):  # another process finished it meanwhile
+            return
+        unfinished = workplace / "corpus"
+        with writing(unfinished):
+            if unfinished.exists():  # left by a process that was killed
+                shutil.rmtree(unfinished)
+        try:
+            _write(unfinished, wanted, events, workers=workers, report=report)
+            with writing(out):
+                if out.exists():  # and empty: some systems rename onto nothing else than nothing
+                    out.rmdir()
+                unfinished.rename(out)
+                sync_folder(out.parent)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    # Whoever waits for nothing but the lock finds the corpus there, so its file need not stay.
+    shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _write(
+    folder: Path, wanted: CorpusRecord, events: tuple[Event, ...], *, workers: int, report: Report | None
+) -> None:
+    root = folder / "tree"
+    marker = write_marker(root, toy=wanted.toy, size=wanted.size, seed=wanted.seed, model=wanted.model)
+    packing = None
+    if wanted.volumes:
+        packing = Packing(root, folder / "volumes", toy=wanted.toy, size=size_named(wanted.size), events=events)
+        packing.begin(marker)
+    n_bytes = sum(event.n_bytes for event in events)
+
+    def on_progress(n_written: int) -> None:
+        if report is not None:
+            report(n_written + (packing.n_packed if packing else 0), n_bytes * (1 + wanted.volumes))
+
+    tasks = [TreeTask(event=event, seed=wanted.seed, root=root) for event in events]
+    for event in run_tasks(write_event, tasks, workers=workers, on_progress=on_progress):
+        if packing:
+            packing.add(event, keep=wanted.tree)
+    if packing:
+        packing.finish()
+    if not wanted.tree:
+        with writing(root):
+            shutil.rmtree(root)
+    with writing(folder):
+        for inside in (path for path in folder.rglob("*") if path.is_dir()):
+            sync_folder(inside)
+    write_record(folder, wanted)

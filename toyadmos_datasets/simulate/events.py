@@ -1,0 +1,113 @@
+"""The events of a corpus: what happens once and is heard by four microphones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from toyadmos_datasets.corpus.names import NOISE, NORMAL, RecordingName
+from toyadmos_datasets.corpus.toys import CHANNELS, RecordingType, toy_named
+from toyadmos_datasets.simulate.motion import RATE_HZ
+from toyadmos_datasets.simulate.sizes import CorpusSize, chosen_conditions
+from toyadmos_datasets.units import Bytes, Seconds
+
+WAV_HEADER_BYTES: Bytes = 44
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One take, before it is synthesised.
+
+    Attributes:
+        names: Of its recordings, channel 1 to 4.
+        duration_s: Length of each.
+    """
+
+    names: tuple[RecordingName, ...]
+    duration_s: Seconds
+
+    @property
+    def name(self) -> RecordingName:
+        """Name of the first channel: all but the channel is that of the event."""
+        return self.names[0]
+
+    @property
+    def n_samples(self) -> int:
+        """Length of each recording at 48 kHz."""
+        return round(self.duration_s * RATE_HZ)
+
+    @property
+    def n_bytes(self) -> Bytes:
+        """Size of its WAV files together."""
+        return len(self.names) * (WAV_HEADER_BYTES + 2 * self.n_samples)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventBlock:
+    """Events of one folder that share a solid block of the archive."""
+
+    events: tuple[Event, ...]
+
+    @property
+    def is_continuous(self) -> bool:
+        """Whether these are CNT recordings, of the toy or of noise."""
+        return self.events[0].name.recording_type == "CNT"
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Paths of its recordings in the order of their names, as 7-Zip sorts them."""
+        return tuple(sorted(name.member for event in self.events for name in event.names))
+
+
+def list_events(toy: str, size: CorpusSize) -> tuple[Event, ...]:
+    """List every event of a corpus, folder by folder."""
+    cases = toy_named(toy).cases[: size.cases]
+    clip_s = size.clip_s or toy_named(toy).clip_s
+    events: list[Event] = []
+    for case in cases:
+        for condition in chosen_conditions(toy, size.patterns):
+            events += _takes(toy, case, condition, n_takes=size.anomalous_takes, duration_s=clip_s)
+        events += _takes(
+            toy,
+            case,
+            NORMAL,
+            n_takes=size.continuous_takes,
+            duration_s=size.continuous_s,
+            recording_type="CNT",
+        )
+        events += _takes(toy, case, NORMAL, n_takes=size.normal_takes, duration_s=clip_s)
+    for case in toy_named(toy).noise_cases[: size.cases]:
+        events += _takes(toy, case, NOISE, n_takes=size.noise_takes, duration_s=size.continuous_s, recording_type="CNT")
+    return tuple(events)
+
+
+def list_blocks(events: tuple[Event, ...], *, block_bytes: Bytes) -> tuple[EventBlock, ...]:
+    """Divide events into solid blocks: one folder each, no larger than asked unless one event is."""
+    blocks: list[EventBlock] = []
+    waiting: list[Event] = []
+    for event in events:
+        full = sum(one.n_bytes for one in waiting) + event.n_bytes > block_bytes
+        if waiting and (full or waiting[0].name.folder != event.name.folder):
+            blocks.append(EventBlock(events=tuple(waiting)))
+            waiting = []
+        waiting.append(event)
+    blocks.append(EventBlock(events=tuple(waiting)))
+    return tuple(blocks)
+
+
+def _takes(
+    toy: str, case: int, condition: str, *, n_takes: int, duration_s: Seconds, recording_type: RecordingType = "IND"
+) -> Iterator[Event]:
+    for take in range(1, n_takes + 1):
+        names = tuple(
+            RecordingName(
+                toy=toy,
+                case=case,
+                condition=condition,
+                recording_type=recording_type,
+                channel=channel,
+                take=take,
+            )
+            for channel in CHANNELS
+        )
+        yield Event(names=names, duration_s=duration_s)

@@ -1,0 +1,119 @@
+"""How a toy runs through a recording: switched on, up to speed, a slow wander, off again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from toyadmos_datasets.units import Hertz, Seconds
+
+RATE_HZ: Hertz = 48_000
+"""Rate of the corpus."""
+
+Samples = npt.NDArray[np.float32]
+
+_CONTROL_HZ = 100
+"""Speed changes slowly: it is worked out at this rate and interpolated."""
+
+_WANDER_POINTS_HZ = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A time during which the motor has current, in seconds from the start of the recording."""
+
+    on_s: Seconds
+    off_s: Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Motion:
+    """The turning of the motor's shaft, sample by sample.
+
+    Attributes:
+        speed: Share of the full speed, 0 to about 1, float32, shape (n_samples,).
+        turns: Revolutions of the shaft since the recording began, float64, shape (n_samples,).
+    """
+
+    speed: Samples
+    turns: npt.NDArray[np.float64]
+
+
+def started_and_stopped(duration_s: Seconds, draws: np.random.Generator) -> tuple[Stretch, ...]:
+    """Draw when the switch goes on and off in a clip that holds one start and one stop."""
+    return (
+        Stretch(
+            on_s=duration_s * draws.uniform(0.04, 0.07),
+            off_s=duration_s * (1 - draws.uniform(0.11, 0.15)),
+        ),
+    )
+
+
+def running_on(duration_s: Seconds) -> tuple[Stretch, ...]:
+    """Return the stretch of a machine that ran before the recording and runs after it."""
+    return (Stretch(on_s=-10.0, off_s=duration_s + 10.0),)
+
+
+def with_a_rest(duration_s: Seconds, draws: np.random.Generator) -> tuple[Stretch, ...]:
+    """Draw a rest, about a third of the recording, for a motor that must cool down.
+
+    Source:
+        ToyCar's motors rested ten minutes after every ten; its CNT recordings hold that silence.
+    """
+    rest_s = duration_s * draws.uniform(0.3, 0.4)
+    from_s = draws.uniform(0.2 * duration_s, 0.8 * duration_s - rest_s)
+    return (Stretch(on_s=-10.0, off_s=from_s), Stretch(on_s=from_s + rest_s, off_s=duration_s + 10.0))
+
+
+def move(
+    stretches: tuple[Stretch, ...],
+    n_samples: int,
+    *,
+    shaft_hz: float,
+    wander: float,
+    spin_up_s: Seconds,
+    draws: np.random.Generator,
+) -> Motion:
+    """Turn the shaft through a recording.
+
+    Args:
+        stretches: When the motor has current.
+        n_samples: Length of the recording at 48 kHz.
+        shaft_hz: Revolutions a second at full speed.
+        wander: Standard deviation of the slow change of speed, a share of it.
+        spin_up_s: Time constant with which it starts; it stops three times as fast.
+        draws: Where the wander comes from.
+    """
+    n_control = n_samples * _CONTROL_HZ // RATE_HZ + 2
+    control_s = np.arange(n_control) / _CONTROL_HZ
+    speed = _drive(stretches, control_s, spin_up_s=spin_up_s) * (1 + wander * _slow_noise(control_s, draws))
+    time_s = np.arange(n_samples) / RATE_HZ
+    fine = np.interp(time_s, control_s, speed)
+    turns = np.cumsum(fine)
+    turns *= shaft_hz / RATE_HZ
+    return Motion(speed=fine.astype(np.float32), turns=turns)
+
+
+def _drive(
+    stretches: tuple[Stretch, ...], control_s: npt.NDArray[np.float64], *, spin_up_s: Seconds
+) -> npt.NDArray[np.float64]:
+    drive = np.zeros_like(control_s)
+    for stretch in stretches:
+        running_s = np.clip(control_s - stretch.on_s, 0, stretch.off_s - stretch.on_s)
+        reached = 1 - np.exp(-running_s / spin_up_s)
+        coasting_s = np.maximum(control_s - stretch.off_s, 0)
+        drive += reached * np.exp(-coasting_s / (spin_up_s / 3))
+    # Friction ends the coasting: below a fiftieth of its speed the machine stands.
+    moving: npt.NDArray[np.float64] = np.maximum((drive - 0.02) / 0.98, 0.0)
+    return moving
+
+
+def _slow_noise(control_s: npt.NDArray[np.float64], draws: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Unit-variance noise that changes over about a second."""
+    n_points = int(control_s[-1] * _WANDER_POINTS_HZ) + 6
+    steps = draws.standard_normal(n_points)
+    smooth = np.convolve(steps, (0.5, 0.7, 0.5), mode="same")
+    noise: npt.NDArray[np.float64] = np.interp(control_s, np.arange(n_points) / _WANDER_POINTS_HZ, smooth)
+    return noise
