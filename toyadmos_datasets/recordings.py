@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.engine import Stopped, Watch, run_tasks
 from toyadmos_datasets.errors import CorruptMemberError, SourceError, ToyAdmosError, WavError
+from toyadmos_datasets.files.atomic import require_room
 from toyadmos_datasets.files.json import canonical_json, write_json
 from toyadmos_datasets.files.leftovers import remove_leftovers
 from toyadmos_datasets.signal.levels import count_full_scale, health_flags, measure
@@ -83,22 +85,33 @@ class Ingest:
     skip_bad: bool
 
 
-def store_folder(cache: Path, source: Source, rate_hz: Hertz) -> Path:
-    """Return the folder of the store for this source, rate and resampler, made if it is not there."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """Where the recordings of one source are kept, at one rate.
+
+    Attributes:
+        folder: Its place; made by the first ingest.
+        key: What its recordings follow from.
+        rate_hz: Rate of the kept samples.
+    """
+
+    folder: Path
+    key: dict[str, Any]
+    rate_hz: Hertz
+
+
+def store_for(cache: Path, source: Source, rate_hz: Hertz) -> Store:
+    """Return the store for this source, rate and resampler, without touching it."""
     key = {"source": source.identity, "rate_hz": rate_hz, "resampler": resampler_name(CORPUS_RATE_HZ, rate_hz)}
     digest = hashlib.sha256(canonical_json(key).encode()).hexdigest()[:16]
-    folder = cache / "recordings" / f"{source.toy}-{rate_hz}Hz-{digest}"
-    if not (folder / "store.json").exists():
-        write_json(folder / "store.json", key | {"toy": source.toy, "kind": source.kind, "location": source.location})
-    return folder
+    return Store(folder=cache / "recordings" / f"{source.toy}-{rate_hz}Hz-{digest}", key=key, rate_hz=rate_hz)
 
 
 def ingest(
     source: Source,
     index: pa.Table,
-    folder: Path,
+    store: Store,
     *,
-    rate_hz: Hertz = 16_000,
     workers: int = 1,
     skip_bad: bool = False,
     on_progress: Callable[[int], None] | None = None,
@@ -108,8 +121,7 @@ def ingest(
     Args:
         source: Where the members are.
         index: The recordings that are wanted.
-        folder: The store, from `store_folder` for the same source and rate.
-        rate_hz: Rate of the kept samples; 48000 keeps them bit for bit.
+        store: Where they go, from `store_for` with the same source; a rate of 48000 keeps them bit for bit.
         workers: Number of processes.
         skip_bad: List bad recordings in the report instead of raising.
         on_progress: Called with the bytes decoded so far, of `bytes_to_decode`.
@@ -118,9 +130,11 @@ def ingest(
         WavError: A recording is not what the corpus has, and `skip_bad` is off.
         CorruptMemberError: A recording's size or CRC32 is wrong, and `skip_bad` is off.
     """
-    remove_leftovers(folder)
-    missing = missing_recordings(index, folder)
-    tasks = _tasks(source, missing, folder, rate_hz=rate_hz, workers=workers, skip_bad=skip_bad)
+    remove_leftovers(store.folder)
+    write_json(store.folder / "store.json", store.key | {"toy": source.toy, "location": source.location})
+    missing = missing_recordings(index, store)
+    require_room(store.folder, bytes_to_store(missing, store), purpose="the recording store")
+    tasks = _tasks(source, missing, store, workers=workers, skip_bad=skip_bad)
     bad: list[BadRecording] = []
     for result in run_tasks(ingest_blocks, tasks, workers=workers, on_progress=on_progress):
         bad.extend(result)
@@ -128,10 +142,15 @@ def ingest(
     return IngestReport(n_reused=len(index) - len(missing), n_ingested=len(missing) - len(bad), bad=tuple(bad))
 
 
-def missing_recordings(index: pa.Table, folder: Path) -> pa.Table:
+def missing_recordings(index: pa.Table, store: Store) -> pa.Table:
     """Return the rows of `index` whose recordings are not in the store."""
-    there = read_catalogue(folder)["recording_id"]
+    there = read_catalogue(store.folder)["recording_id"]
     return index.filter(pc.invert(pc.is_in(index["recording_id"], value_set=there)))
+
+
+def bytes_to_store(index: pa.Table, store: Store) -> Bytes:
+    """Return about how many bytes these recordings take in the store."""
+    return int(pc.sum(index["n_bytes"]).as_py() or 0) * store.rate_hz // CORPUS_RATE_HZ
 
 
 def bytes_to_decode(source: Source, index: pa.Table) -> Bytes:
@@ -223,16 +242,14 @@ def _bytes_by_block(source: Source, wanted: set[str]) -> dict[int, Bytes]:
     return needed
 
 
-def _tasks(
-    source: Source, missing: pa.Table, folder: Path, *, rate_hz: Hertz, workers: int, skip_bad: bool
-) -> list[Ingest]:
+def _tasks(source: Source, missing: pa.Table, store: Store, *, workers: int, skip_bad: bool) -> list[Ingest]:
     """Cut the wanted blocks into tasks of at most about a segment each, and enough for all workers."""
     members = missing["member"].to_pylist()
     wanted: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for block, *pair in zip(missing["block"].to_pylist(), members, missing["recording_id"].to_pylist(), strict=True):
         wanted[block].append((pair[0], pair[1]))
     cost = _bytes_by_block(source, set(members))
-    limit = SEGMENT_BYTES * CORPUS_RATE_HZ // rate_hz
+    limit = SEGMENT_BYTES * CORPUS_RATE_HZ // store.rate_hz
     if workers > 1:
         limit = min(limit, sum(cost.values()) // (workers * TASKS_A_WORKER))
     groups: list[list[int]] = []
@@ -248,8 +265,8 @@ def _tasks(
             source=source,
             blocks=tuple(blocks),
             wanted=tuple(pair for block in blocks for pair in wanted[block]),
-            folder=folder,
-            rate_hz=rate_hz,
+            folder=store.folder,
+            rate_hz=store.rate_hz,
             skip_bad=skip_bad,
         )
         for blocks in groups

@@ -1,6 +1,6 @@
 """The stage that plans: an index becomes a recipe, a row an example, without touching audio."""
 
 from toyadmos_datasets.plan.options import PROTOCOLS, PlanOptions
-from toyadmos_datasets.plan.plan import plan, recordings_to_consider
+from toyadmos_datasets.plan.plan import plan
 
-__all__ = ["PROTOCOLS", "PlanOptions", "plan", "recordings_to_consider"]
+__all__ = ["PROTOCOLS", "PlanOptions", "plan"]

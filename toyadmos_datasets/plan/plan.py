@@ -63,12 +63,6 @@ def plan(index: pa.Table, options: PlanOptions) -> Recipe:
     return Recipe(examples=examples, parameters=options.as_parameters(), notes=tuple(dict.fromkeys(notes)))
 
 
-def recordings_to_consider(index: pa.Table, options: PlanOptions) -> pa.Table:
-    """Return the rows of the index that a plan with these options can choose from."""
-    cases = {case for protocol in options.protocols for case in _cases(index, options, protocol)} | {ALL_CASES}
-    return index.filter(pc.is_in(index["case"], value_set=pa.array(sorted(cases), pa.int8())))
-
-
 def config_name(snr_db: Decibels) -> str:
     """Name the config of an SNR: ``snr_6db``, ``snr_minus_6db``, ``snr_2_5db``."""
     number = f"{abs(snr_db):g}".replace(".", "_")

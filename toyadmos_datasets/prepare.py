@@ -1,0 +1,144 @@
+"""The main job: the stages, one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.index import build_index
+from toyadmos_datasets.plan import PlanOptions, plan
+from toyadmos_datasets.recordings import (
+    BadRecording,
+    IngestReport,
+    Store,
+    bytes_to_decode,
+    ingest,
+    missing_recordings,
+    store_for,
+)
+from toyadmos_datasets.render import OutputFolder, RenderOptions, render
+from toyadmos_datasets.sources import resolve_source
+from toyadmos_datasets.values.dataset import Manifest, SkippedRecording, read_manifest
+from toyadmos_datasets.values.recipe import Recipe
+from toyadmos_datasets.values.recordings import read_catalogue
+from toyadmos_datasets.values.source import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareOptions:
+    """What to prepare, from where, to where.
+
+    Attributes:
+        plan: Which examples.
+        render: How they are rendered.
+        source: A path, or ``simulate[:size]``.
+        out: Folder of the dataset.
+        cache: Folder for the recording store and simulated corpora.
+        skip_bad: Leave out recordings that cannot be read, and list them.
+        is_overwriting: Replace a dataset that is in `out` already.
+    """
+
+    plan: PlanOptions
+    render: RenderOptions
+    source: str
+    out: Path
+    cache: Path
+    skip_bad: bool = False
+    is_overwriting: bool = False
+
+    def request(self, source: Source) -> dict[str, Any]:
+        """Return what the dataset's rows follow from, as JSON values."""
+        encoding = self.render.encoding
+        return self.plan.as_parameters() | {
+            "source": source.identity,
+            "encoding": encoding.container,
+            "bit_depth": encoding.bit_depth,
+            "rate_hz": encoding.rate_hz,
+            "headroom_db": self.render.headroom_db,
+            "on_clip": self.render.on_clip,
+            "skip_bad": self.skip_bad,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareReport:
+    """What `prepare` did.
+
+    Attributes:
+        out: Folder of the dataset.
+        manifest: What is in it.
+        was_done: Whether it was there before, so that nothing was to do.
+        ingested: What was ingested; None if nothing was to do.
+    """
+
+    out: Path
+    manifest: Manifest
+    was_done: bool
+    ingested: IngestReport | None = None
+
+
+def prepare(options: PrepareOptions, progress: Progress | None = None) -> PrepareReport:
+    """Prepare a dataset, or find that it is prepared already.
+
+    A run that was cut goes on where it stopped; what is in `out` stays as it is until the new dataset is whole.
+
+    Raises:
+        OutputConflictError: `out` holds something else.
+        BusyError: Another process is preparing `out`.
+        ToyAdmosError: Any other failure that this package knows; see `toyadmos_datasets.errors`.
+    """
+    progress = progress or Quiet()
+    source = resolve_source(options.source, options.plan.toy, options.cache, progress)
+    output = OutputFolder(path=options.out, request=options.request(source))
+    output.state(is_overwriting=options.is_overwriting)  # refuses before anything is made
+    with output.held():
+        if output.state(is_overwriting=options.is_overwriting) == "done":
+            return PrepareReport(out=options.out, manifest=read_manifest(options.out), was_done=True)
+        store = store_for(options.cache, source, options.render.encoding.rate_hz)
+        recipe, report = _ingest(source, store, options, progress)
+        manifest = render(
+            recipe,
+            read_catalogue(store.folder),
+            output,
+            source,
+            options.render,
+            skipped=tuple(_skipped(bad) for bad in report.bad),
+            progress=progress,
+        )
+    return PrepareReport(out=options.out, manifest=manifest, was_done=False, ingested=report)
+
+
+def _ingest(source: Source, store: Store, options: PrepareOptions, progress: Progress) -> tuple[Recipe, IngestReport]:
+    """Plan, and ingest what the plan needs; plan again without recordings that turn out to be bad."""
+    index = build_index(source.members())
+    bad: list[BadRecording] = []
+    while True:
+        recipe = plan(index, options.plan)
+        wanted = index.filter(_is_among(index, recipe.recording_ids))
+        total = bytes_to_decode(source, missing_recordings(wanted, store))
+        with progress.stage(f"Reading {source.toy}", total, "bytes") as on_progress:
+            report = ingest(
+                source,
+                wanted,
+                store,
+                workers=options.render.workers,
+                skip_bad=options.skip_bad,
+                on_progress=on_progress,
+            )
+        bad += report.bad
+        if not report.bad:
+            return recipe, IngestReport(n_reused=report.n_reused, n_ingested=report.n_ingested, bad=tuple(bad))
+        index = index.filter(pc.invert(_is_among(index, [one.recording_id for one in report.bad])))
+
+
+def _is_among(index: pa.Table, recording_ids: list[str]) -> pa.ChunkedArray:
+    return pc.is_in(index["recording_id"], value_set=pa.array(recording_ids, pa.string()))
+
+
+def _skipped(bad: BadRecording) -> SkippedRecording:
+    return SkippedRecording(recording_id=bad.recording_id, member=bad.member, reason=bad.reason)

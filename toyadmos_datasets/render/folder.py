@@ -1,0 +1,179 @@
+"""The output folder: what may be written there, what is kept of a run that was cut, and the last step.
+
+Shards are collected in `.partial/`, which `datasets` does not look into. The last step moves them to their
+places, then writes the recipe and the card, and the manifest at the very end. A run that was cut finds its
+finished shards in `.partial/` again, if it asks for the same thing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from toyadmos_datasets.errors import DatasetError, OutputConflictError
+from toyadmos_datasets.files.atomic import sync_folder, write_text, writing
+from toyadmos_datasets.files.json import canonical_json, read_json, write_json
+from toyadmos_datasets.files.leftovers import remove_leftovers
+from toyadmos_datasets.files.lock import folder_lock
+from toyadmos_datasets.values.dataset import (
+    CARD_NAME,
+    MANIFEST_NAME,
+    RECIPE_NAME,
+    Manifest,
+    Shard,
+    check_shard_sizes,
+    read_manifest,
+    write_manifest,
+)
+from toyadmos_datasets.values.recipe import Recipe, write_recipe
+
+State: TypeAlias = Literal["new", "cut", "done", "replace"]
+
+_PARTIAL = ".partial"
+_DATA = "data"
+_OURS = {CARD_NAME, MANIFEST_NAME, RECIPE_NAME, _DATA, _PARTIAL}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFolder:
+    """A folder that a dataset is prepared in.
+
+    Attributes:
+        path: Where.
+        request: What is asked for, as JSON values; a folder takes one request.
+    """
+
+    path: Path
+    request: dict[str, Any]
+
+    @property
+    def partial(self) -> Path:
+        """Where shards are collected until all are there."""
+        return self.path / _PARTIAL
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder against other processes.
+
+        Raises:
+            BusyError: Another process is preparing it.
+        """
+        with folder_lock(self.path):
+            remove_leftovers(self.path)
+            yield
+
+    def state(self, *, is_overwriting: bool) -> State:
+        """Tell what is in the folder: nothing, a cut run, the asked-for dataset, or one to be replaced.
+
+        Raises:
+            OutputConflictError: Something else is there; nothing is touched.
+            DatasetError: The asked-for dataset is there and damaged.
+        """
+        self._refuse_strangers()
+        if (self.path / MANIFEST_NAME).exists():
+            if is_overwriting:
+                return "replace"
+            manifest = read_manifest(self.path)
+            if canonical_json(manifest.request) != canonical_json(self.request):
+                raise self._conflict(
+                    "The folder holds a dataset that was prepared with other options.", manifest.request
+                )
+            check_shard_sizes(self.path, manifest.shards)
+            return "done"
+        job = self.partial / "job.json"
+        if job.exists() and not is_overwriting:
+            found = read_json(job, remedy=f"Remove {self.partial} and run the same command again.")
+            if canonical_json(found["request"]) != canonical_json(self.request):
+                raise self._conflict("The folder holds a run with other options that was cut.", found["request"])
+            return "cut"
+        return "new"
+
+    def begin(self, job: dict[str, Any], *, keep: bool) -> dict[str, Shard]:
+        """Make the folder ready and return the finished shards of a cut run of the same job, by path.
+
+        Args:
+            job: What the shards' bytes follow from, beside the request.
+            keep: Whether to look for finished shards at all.
+        """
+        with writing(self.path):
+            whole = {"request": self.request, "job": job}
+            if keep and self._is_same(whole):
+                self._take_back()
+                return self._finished()
+            shutil.rmtree(self.partial, ignore_errors=True)
+            write_json(self.partial / "job.json", whole)
+            return {}
+
+    def note_for(self, shard_path: str) -> Path:
+        """Return where the facts of a finished shard are noted."""
+        return self.partial / "done" / (shard_path.replace("/", "+") + ".json")
+
+    def commit(self, manifest: Manifest, recipe: Recipe, card: str) -> None:
+        """Put everything in its place, the manifest last; a dataset that was there before is replaced."""
+        with writing(self.path):
+            for name in (MANIFEST_NAME, CARD_NAME):
+                (self.path / name).unlink(missing_ok=True)
+            if (self.path / _DATA).exists():
+                (self.path / _DATA).replace(self.partial / "replaced")
+            (self.partial / _DATA).replace(self.path / _DATA)
+            sync_folder(self.path)
+            write_recipe(recipe, self.path / RECIPE_NAME)
+            write_text(self.path / CARD_NAME, card)
+            write_manifest(self.path, manifest)
+            shutil.rmtree(self.partial)
+
+    def _is_same(self, whole: dict[str, Any]) -> bool:
+        try:
+            return canonical_json(read_json(self.partial / "job.json")) == canonical_json(whole)
+        except DatasetError:
+            return False
+
+    def _take_back(self) -> None:
+        """Undo the first half of a commit that was cut between moving the shards and the manifest."""
+        if (self.path / _DATA).exists() and not (self.partial / _DATA).exists():
+            (self.path / _DATA).replace(self.partial / _DATA)
+
+    def _finished(self) -> dict[str, Shard]:
+        finished = {}
+        for path in sorted((self.partial / "done").glob("*.json")):
+            with contextlib.suppress(DatasetError, TypeError, OSError):
+                shard = Shard(**read_json(path))
+                if (self.partial / shard.path).stat().st_size == shard.n_bytes:
+                    finished[shard.path] = shard
+        return finished
+
+    def _refuse_strangers(self) -> None:
+        """Refuse a folder that holds what no run of ours left there: it is not ours to change."""
+        if self.path.exists() and not self.path.is_dir():
+            raise OutputConflictError("The output is a file.", where=self.path, remedy="Choose a folder with --out.")
+        names = (
+            {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
+            if self.path.exists()
+            else set()
+        )
+        has_ours = (self.path / MANIFEST_NAME).exists() or self.partial.exists()
+        strangers = sorted(names - _OURS) if has_ours else sorted(names)
+        if strangers:
+            raise OutputConflictError(
+                "The output folder holds something that no preparation left there.",
+                where=self.path,
+                expected="a new or empty folder, or one that was prepared before",
+                actual=", ".join(strangers[:5]) + (" .." if len(strangers) > 5 else ""),
+                remedy="Choose another folder with --out; nothing was touched.",
+            )
+
+    def _conflict(self, what: str, found: dict[str, Any]) -> OutputConflictError:
+        differing = sorted(
+            name for name in found.keys() | self.request.keys() if found.get(name) != self.request.get(name)
+        )
+        return OutputConflictError(
+            what,
+            where=self.path,
+            expected=", ".join(f"{name}={self.request.get(name)}" for name in differing),
+            actual=", ".join(f"{name}={found.get(name)}" for name in differing),
+            remedy="Choose another folder with --out, or replace what is there with --overwrite.",
+        )

@@ -1,0 +1,61 @@
+"""From what a user types after `--source` to a source: a place on the disk, or a corpus simulated in the cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.engine.progress import Progress
+from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.simulate import SIZES, simulate
+from toyadmos_datasets.values.source import Source
+
+SIMULATE = "simulate"
+DEFAULT_SIZE = "small"
+
+
+def resolve_source(source: str, toy: str, cache: Path, progress: Progress) -> Source:
+    """Open the source that a text names; a simulated corpus is made first if the cache has it not.
+
+    Args:
+        source: A path, or ``simulate``, or ``simulate:tiny`` and so on.
+        toy: ``ToyTrain``.
+        cache: Folder for simulated corpora.
+        progress: Told about the simulation.
+
+    Raises:
+        OptionError: There is no such size.
+        SourceError: There is nothing usable at the path.
+    """
+    size = simulated_size(source)
+    if size is None:
+        return open_source(source, toy)
+    folder = simulated_folder(cache, toy, size)
+    with progress.stage(f"Simulating {toy} ({size})", 100, "%") as on_progress:
+        corpus = simulate(toy, folder, size=size, report=lambda done, total: on_progress(100 * done // max(total, 1)))
+    return open_source(corpus.volumes, toy)
+
+
+def simulated_size(source: str) -> str | None:
+    """Return the size that ``simulate[:size]`` asks for, or None for any other source.
+
+    Raises:
+        OptionError: There is no such size.
+    """
+    name, _, size = source.partition(":")
+    if name != SIMULATE:
+        return None
+    if size and size not in SIZES:
+        raise OptionError(
+            "There is no simulated corpus of this size.",
+            where="--source",
+            expected=", ".join(f"{SIMULATE}:{one}" for one in SIZES),
+            actual=source,
+            remedy=f"Type: --source {SIMULATE}",
+        )
+    return size or DEFAULT_SIZE
+
+
+def simulated_folder(cache: Path, toy: str, size: str) -> Path:
+    """Return where a simulated corpus is kept."""
+    return cache / "simulated" / f"{toy}-{size}"
