@@ -18,19 +18,22 @@ LAYER_ZERO = ("errors", "units")
 LAYER_ONE_ORDER = ("files", "corpus", "signal", "values", "engine")
 """Layer 1, lowest first: each may import those before it, so no circle can arise."""
 STAGES = ("archive", "index", "recordings", "plan", "render", "load", "simulate", "share")
+OPENING = "sources"
+"""The module beside the stages that turns what a user names into a source: opened, or simulated first."""
 COMPOSITIONS = ("prepare", "verify")
 """Modules beside the stages that put them together; they do not know each other."""
 LAYER_THREE = ("builder", "baseline")
 CLI = "cli"
 
 _ONE = {*LAYER_ZERO, *LAYER_ONE_ORDER}
-_TWO = {*_ONE, *STAGES, *COMPOSITIONS}
+_TWO = {*_ONE, *STAGES, OPENING, *COMPOSITIONS}
 
 MAY_IMPORT: dict[str, set[str]] = {
     **{name: set(LAYER_ZERO) - {name} for name in LAYER_ZERO},
     **{name: {*LAYER_ZERO, *takewhile(name.__ne__, LAYER_ONE_ORDER)} for name in LAYER_ONE_ORDER},
     **dict.fromkeys(STAGES, _ONE),
-    **{name: {*_ONE, *STAGES} for name in COMPOSITIONS},
+    OPENING: {*_ONE, *STAGES},
+    **{name: {*_ONE, *STAGES, OPENING} for name in COMPOSITIONS},
     **dict.fromkeys(LAYER_THREE, _TWO),
     CLI: {*_TWO, *LAYER_THREE},
 }
@@ -218,6 +221,7 @@ ALLOWED = [
     ("plan/draw.py", "from . import split"),
     ("values/index.py", "from toyadmos_datasets.files.atomic import write_file"),
     ("prepare.py", "from toyadmos_datasets import plan, render"),
+    ("prepare.py", "from toyadmos_datasets.sources import resolve_source"),
     ("builder/builder.py", "from toyadmos_datasets.prepare import prepare"),
     ("baseline/model.py", "import torch.nn"),
     ("archive/http.py", "import httpx\nfrom urllib.request import urlopen"),
@@ -248,6 +252,8 @@ FORBIDDEN = [
     ("values/index.py", "from toyadmos_datasets.engine import run", "'values' imports 'engine'"),
     ("corpus/names.py", "from toyadmos_datasets.index import x", "'corpus' imports 'index'"),
     ("errors.py", "from toyadmos_datasets.files.atomic import x", "'errors' imports 'files'"),
+    ("sources.py", "import toyadmos_datasets.prepare", "'sources' imports 'prepare'"),
+    ("plan.py", "import toyadmos_datasets.sources", "'plan' imports 'sources'"),
     ("prepare.py", "import toyadmos_datasets.verify", "'prepare' imports 'verify'"),
     ("prepare.py", "import toyadmos_datasets.builder", "'prepare' imports 'builder'"),
     ("builder/b.py", "import toyadmos_datasets.baseline", "'builder' imports 'baseline'"),
