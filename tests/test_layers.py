@@ -18,22 +18,19 @@ LAYER_ZERO = ("errors", "units")
 LAYER_ONE_ORDER = ("files", "corpus", "signal", "values", "engine")
 """Layer 1, lowest first: each may import those before it, so no circle can arise."""
 STAGES = ("archive", "index", "recordings", "plan", "render", "load", "simulate", "share")
-OPENING = "sources"
-"""The module beside the stages that turns what a user names into a source: opened, or simulated first."""
-COMPOSITIONS = ("prepare", "verify")
-"""Modules beside the stages that put them together; they do not know each other."""
+COMPOSITIONS = ("sources", "prepare", "preview", "verify")
+"""Modules beside the stages that put them together; each may import those before it."""
 LAYER_THREE = ("builder", "baseline")
 CLI = "cli"
 
 _ONE = {*LAYER_ZERO, *LAYER_ONE_ORDER}
-_TWO = {*_ONE, *STAGES, OPENING, *COMPOSITIONS}
+_TWO = {*_ONE, *STAGES, *COMPOSITIONS}
 
 MAY_IMPORT: dict[str, set[str]] = {
     **{name: set(LAYER_ZERO) - {name} for name in LAYER_ZERO},
     **{name: {*LAYER_ZERO, *takewhile(name.__ne__, LAYER_ONE_ORDER)} for name in LAYER_ONE_ORDER},
     **dict.fromkeys(STAGES, _ONE),
-    OPENING: {*_ONE, *STAGES},
-    **{name: {*_ONE, *STAGES, OPENING} for name in COMPOSITIONS},
+    **{name: {*_ONE, *STAGES, *takewhile(name.__ne__, COMPOSITIONS)} for name in COMPOSITIONS},
     **dict.fromkeys(LAYER_THREE, _TWO),
     CLI: {*_TWO, *LAYER_THREE},
 }

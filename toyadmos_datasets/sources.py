@@ -33,7 +33,7 @@ def resolve_source(source: str, toy: str, cache: Path, progress: Progress) -> So
     folder = simulated_folder(cache, toy, size)
     with progress.stage(f"Simulating {toy} ({size})", 100, "%") as on_progress:
         corpus = simulate(toy, folder, size=size, report=lambda done, total: on_progress(100 * done // max(total, 1)))
-    return open_source(corpus.volumes, toy)
+    return open_source(corpus.volumes or folder, toy)
 
 
 def simulated_size(source: str) -> str | None:

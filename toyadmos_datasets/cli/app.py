@@ -1,0 +1,42 @@
+"""The commands, listed; each is a file of its own and imports what it runs when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from toyadmos_datasets.cli import index, plan, prepare, simulate
+
+app = typer.Typer(
+    name="toyadmos",
+    help="ToyADMOS as a clean, reproducible dataset for anomalous sound detection.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("prepare")(prepare.prepare)
+app.command("plan")(plan.plan)
+app.command("index")(index.index)
+app.command("simulate")(simulate.simulate)
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"toyadmos {version('toyadmos-datasets')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error; goes anywhere.")] = False,
+) -> None:
+    del version, debug

@@ -1,0 +1,53 @@
+"""`toyadmos index`: what a source holds, from its names and headers alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toyadmos_datasets.cli.request import JsonOption, ToyOption
+from toyadmos_datasets.cli.table import table_lines
+from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.units import format_bytes
+
+_SHOWN = ("recording_id", "sound", "channel", "n_bytes", "crc32", "block")
+
+
+def index(
+    source: Annotated[str, typer.Argument(help="Folder with the volumes or the extracted tree.", metavar="SRC")],
+    *,
+    toy: ToyOption,
+    out: Annotated[Path | None, typer.Option(help="Write the whole index as Parquet.", metavar="FILE")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a row for every recording in a source, without decoding any."""
+    from toyadmos_datasets.archive import open_source
+    from toyadmos_datasets.index import build_index
+    from toyadmos_datasets.values.index import write_index
+
+    opened = open_source(source, toy_named(toy).name)
+    table = build_index(opened.members())
+    if out is not None:
+        write_index(table, out)
+    if as_json:
+        typer.echo(json.dumps(table.to_pylist()))
+        return
+    if out is None:
+        rows = [[_cell(name, row[name]) for name in _SHOWN] for row in table.select(_SHOWN).to_pylist()]
+        typer.echo("\n".join(table_lines(_SHOWN, rows)))
+    n_bytes = sum(block.n_packed_bytes for block in opened.blocks())
+    written = f" Written to {out}." if out is not None else ""
+    typer.echo(
+        f"{len(table)} recordings in {len(opened.blocks())} blocks ({opened.kind}), {format_bytes(n_bytes)} on disk."
+        f"{written}",
+        err=True,
+    )
+
+
+def _cell(name: str, value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:08x}" if name == "crc32" else str(value)

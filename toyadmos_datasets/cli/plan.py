@@ -1,0 +1,42 @@
+"""`toyadmos plan`: what `prepare` with the same options would do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from toyadmos_datasets.cli.request import JsonOption, taking_request
+from toyadmos_datasets.cli.table import table_lines
+from toyadmos_datasets.units import format_bytes, format_duration
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.prepare import PrepareOptions
+    from toyadmos_datasets.preview import Preview
+
+
+@taking_request
+def plan(request: PrepareOptions, *, as_json: JsonOption = False) -> None:
+    """Show what prepare with the same options would read, decode and write; touch nothing."""
+    from toyadmos_datasets.preview import preview
+
+    found = preview(request)
+    typer.echo(json.dumps(asdict(found), indent=2) if as_json else "\n".join(_lines(found)))
+
+
+def _lines(found: Preview) -> list[str]:
+    rows = [[one.config, one.split, one.label, str(one.n_events), str(one.n_clips)] for one in found.counts]
+    return [
+        *table_lines(["config", "split", "label", "events", "clips"], rows),
+        "",
+        f"source      {found.location} ({found.kind})",
+        f"recordings  {found.n_recordings} needed, {found.n_in_cache} of them in the cache",
+        f"read        {format_bytes(found.n_packed_bytes)} in {found.n_blocks} blocks of {found.n_blocks_in_source}",
+        f"decode      {format_bytes(found.n_decoded_bytes)}",
+        f"cache       {format_bytes(found.n_store_bytes)} more in {found.store}",
+        f"write       about {format_bytes(found.n_dataset_bytes)} in {found.n_shards} shards to {found.out}",
+        f"time        about {format_duration(found.expected_s)} on {found.workers} workers, by one machine's speed",
+        *(f"note        {note}" for note in found.notes),
+    ]

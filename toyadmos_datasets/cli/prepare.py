@@ -1,0 +1,69 @@
+"""`toyadmos prepare`: the main job."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from toyadmos_datasets.cli.progress import progress_on_terminal
+from toyadmos_datasets.cli.request import JsonOption, taking_request
+from toyadmos_datasets.cli.table import table_lines
+from toyadmos_datasets.units import format_bytes
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.prepare import PrepareOptions, PrepareReport
+
+
+@taking_request
+def prepare(request: PrepareOptions, *, as_json: JsonOption = False) -> None:
+    """Prepare a dataset that plain datasets.load_dataset opens.
+
+    A run that was interrupted goes on where it stopped; a second run with the same options finds
+    everything done.
+    """
+    from toyadmos_datasets.prepare import prepare as run
+
+    report = run(request, progress_on_terminal())
+    typer.echo(json.dumps(_as_json(report), indent=2) if as_json else "\n".join(_lines(report)))
+
+
+def _as_json(report: PrepareReport) -> dict[str, object]:
+    ingested = None if report.ingested is None else asdict(report.ingested)
+    return {
+        "out": str(report.out),
+        "was_done": report.was_done,
+        "ingested": ingested,
+        "manifest": asdict(report.manifest),
+    }
+
+
+def _lines(report: PrepareReport) -> list[str]:
+    manifest = report.manifest
+    rows = [
+        [config, split, str(sum(one.n_rows for one in shards)), format_bytes(sum(one.n_bytes for one in shards))]
+        for config, splits in manifest.configs.items()
+        for split, shards in splits.items()
+    ]
+    lines = [
+        f"Nothing to do: {report.out} already holds this dataset." if report.was_done else f"Prepared {report.out}"
+    ]
+    if manifest.source["is_simulated"]:
+        lines.append("The corpus is SIMULATED: results on it are not results on ToyADMOS.")
+    lines += table_lines(["config", "split", "clips", "size"], rows)
+    n_clipped = sum(shard.n_clipped for shard in manifest.shards)
+    if n_clipped:
+        lines.append(f"{n_clipped} clips exceed full scale and stand at full scale there.")
+    if manifest.skipped:
+        lines.append(
+            f"{len(manifest.skipped)} recordings could not be read and were skipped (listed in manifest.json):"
+        )
+        lines += [f"  {one.member}: {one.reason.splitlines()[0]}" for one in manifest.skipped[:10]]
+    if report.ingested and report.ingested.n_reused:
+        lines.append(
+            f"{report.ingested.n_reused} recordings were in the cache, {report.ingested.n_ingested} were read."
+        )
+    lines.append(f'Load it with: datasets.load_dataset("{report.out}")')
+    return lines

@@ -1,0 +1,180 @@
+"""What `prepare` would do: the same stages up to the plan, and arithmetic; nothing is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.errors import SourceNotFoundError
+from toyadmos_datasets.index import build_index
+from toyadmos_datasets.plan import plan
+from toyadmos_datasets.prepare import PrepareOptions
+from toyadmos_datasets.recordings import CORPUS_RATE_HZ, bytes_to_decode, bytes_to_store, missing_recordings, store_for
+from toyadmos_datasets.render import OutputFolder
+from toyadmos_datasets.render.shard import ROWS_A_SHARD
+from toyadmos_datasets.sources import simulated_folder, simulated_size
+from toyadmos_datasets.units import Bytes, Seconds
+from toyadmos_datasets.values.recipe import Recipe
+from toyadmos_datasets.values.source import Source
+
+ARCHIVE_BYTES_A_S = 25e6
+"""WAV bytes out of LZMA and through the resampler in a second, one core of the machine of `benchmarks/`."""
+
+TREE_BYTES_A_S = 150e6
+"""The same from a tree, where nothing is decoded."""
+
+CLIPS_A_S = 120.0
+"""Clips of 11 s that are mixed, encoded and written in a second by one core of the same machine."""
+
+START_S: Seconds = 1.0
+"""Time to start, and to start workers."""
+
+FLAC_SHARE = 0.6
+"""Typical share of its PCM size that a FLAC of these recordings takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """Examples of one config, split and label."""
+
+    config: str
+    split: str
+    label: str
+    n_events: int
+    n_clips: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What `prepare` with the same options would do.
+
+    Attributes:
+        location: Where the source is.
+        kind: ``tree`` or ``volumes``.
+        counts: Examples by config, split and label.
+        n_recordings: Recordings that the examples need.
+        n_in_cache: How many of them are in the recording store.
+        n_blocks: Blocks that are decoded.
+        n_blocks_in_source: Blocks that there are.
+        n_packed_bytes: Size of the decoded blocks in the source.
+        n_decoded_bytes: Bytes that come out of the decoders.
+        store: The recording store.
+        n_store_bytes: How much it grows.
+        out: Folder of the dataset.
+        state: What is in it: ``new``, ``cut``, ``done`` or ``replace``.
+        n_dataset_bytes: About how much is written there.
+        n_shards: Number of shards.
+        expected_s: About how long it takes.
+        workers: With so many processes.
+        notes: What a reader of the dataset must know.
+    """
+
+    location: str
+    kind: str
+    counts: tuple[Count, ...]
+    n_recordings: int
+    n_in_cache: int
+    n_blocks: int
+    n_blocks_in_source: int
+    n_packed_bytes: Bytes
+    n_decoded_bytes: Bytes
+    store: str
+    n_store_bytes: Bytes
+    out: str
+    state: str
+    n_dataset_bytes: Bytes
+    n_shards: int
+    expected_s: Seconds
+    workers: int
+    notes: tuple[str, ...]
+
+
+def preview(options: PrepareOptions) -> Preview:
+    """Tell what `prepare` would read, decode and write, and about how long it would take.
+
+    Raises:
+        SourceNotFoundError: The source is a simulated corpus that is not there yet; making it is not a look.
+    """
+    source = _existing_source(options)
+    index = build_index(source.members())
+    recipe = plan(index, options.plan)
+    wanted = index.filter(pc.is_in(index["recording_id"], value_set=pa.array(recipe.recording_ids, pa.string())))
+    store = store_for(options.cache, source, options.render.encoding.rate_hz)
+    missing = missing_recordings(wanted, store)
+    state = OutputFolder(path=options.out, request=options.request(source)).state(is_overwriting=options.is_overwriting)
+    counts = _counts(recipe)
+    needed_blocks = set(missing["block"].to_pylist())
+    decoded = bytes_to_decode(source, missing)
+    n_clips = len(recipe.examples)
+    busy_s = decoded / (TREE_BYTES_A_S if source.kind == "tree" else ARCHIVE_BYTES_A_S) + n_clips / CLIPS_A_S
+    return Preview(
+        location=source.location,
+        kind=source.kind,
+        counts=counts,
+        n_recordings=len(wanted),
+        n_in_cache=len(wanted) - len(missing),
+        n_blocks=len(needed_blocks),
+        n_blocks_in_source=len(source.blocks()),
+        n_packed_bytes=sum(block.n_packed_bytes for block in source.blocks() if block.number in needed_blocks),
+        n_decoded_bytes=decoded,
+        store=str(store.folder),
+        n_store_bytes=bytes_to_store(missing, store),
+        out=str(options.out),
+        state=state,
+        n_dataset_bytes=0 if state == "done" else _dataset_bytes(recipe, index, options),
+        n_shards=sum(-(-n // ROWS_A_SHARD) for n in _rows_by_split(counts).values()),
+        expected_s=0.0 if state == "done" else START_S + busy_s / options.render.workers,
+        workers=options.render.workers,
+        notes=recipe.notes,
+    )
+
+
+def _existing_source(options: PrepareOptions) -> Source:
+    size = simulated_size(options.source)
+    if size is None:
+        return open_source(options.source, options.plan.toy)
+    folder = simulated_folder(options.cache, options.plan.toy, size) / "volumes"
+    if not folder.exists():
+        raise SourceNotFoundError(
+            "The simulated corpus is not made yet, and a plan makes nothing.",
+            where=folder,
+            expected="volumes",
+            actual="no such folder",
+            remedy=f"toyadmos prepare makes it; or: toyadmos simulate --toy {options.plan.toy} --out {folder.parent}",
+        )
+    return open_source(folder, options.plan.toy)
+
+
+def _counts(recipe: Recipe) -> tuple[Count, ...]:
+    grouped = recipe.examples.group_by(["config", "split", "label"], use_threads=False).aggregate(
+        [("event_id", "count"), ("event_id", "count_distinct")]
+    )
+    return tuple(
+        Count(
+            config=row["config"],
+            split=row["split"],
+            label=row["label"],
+            n_events=row["event_id_count_distinct"],
+            n_clips=row["event_id_count"],
+        )
+        for row in grouped.to_pylist()
+    )
+
+
+def _rows_by_split(counts: tuple[Count, ...]) -> dict[tuple[str, str], int]:
+    rows: dict[tuple[str, str], int] = {}
+    for count in counts:
+        rows[count.config, count.split] = rows.get((count.config, count.split), 0) + count.n_clips
+    return rows
+
+
+def _dataset_bytes(recipe: Recipe, index: pa.Table, options: PrepareOptions) -> Bytes:
+    """Estimate the size of the shards from the sizes of the first recording of every example."""
+    sizes = dict(zip(index["recording_id"].to_pylist(), index["n_bytes"].to_pylist(), strict=True))
+    n_source = sum(sizes[ids[0]] for ids in recipe.examples["recording_ids"].to_pylist())
+    encoding = options.render.encoding
+    pcm = n_source * encoding.rate_hz / CORPUS_RATE_HZ * encoding.bit_depth / 16
+    return int(pcm * (FLAC_SHARE if encoding.container == "flac" else 1.0))
