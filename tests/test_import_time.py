@@ -1,0 +1,44 @@
+"""What start-up must not load, so that `toyadmos --help` answers at once (its time is measured in benchmarks/)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+HEAVY = ["torch", "librosa", "datasets", "pyarrow", "scipy", "numba", "pandas", "soundfile", "soxr", "joblib", "py7zr"]
+
+
+def heavy_modules_after(code: str) -> list[str]:
+    """Run a script in a fresh interpreter; return which heavy modules it has loaded at its end."""
+    script = f"{textwrap.dedent(code)}\nimport json, sys\nprint(json.dumps(sorted(set(sys.modules) & set({HEAVY}))))"
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert heavy_modules_after("import toyadmos_datasets") == []
+
+
+def test_importing_the_errors_loads_nothing_heavy():
+    assert heavy_modules_after("import toyadmos_datasets.errors, toyadmos_datasets.units") == []
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["prepare", "--help"], ["prepare", "--no-such-option"]])
+def test_help_and_wrong_options_load_nothing_heavy(arguments):
+    code = f"""
+        import contextlib, sys
+        from toyadmos_datasets.cli import main
+        sys.argv = ["toyadmos", *{arguments}]
+        with contextlib.suppress(SystemExit):
+            main()
+    """
+
+    assert heavy_modules_after(code) == []
+
+
+def test_a_heavy_import_would_be_noticed():
+    assert heavy_modules_after("import soundfile") == ["soundfile"]
