@@ -6,7 +6,9 @@ import contextlib
 import signal
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -33,7 +35,8 @@ def run_tasks(
     """Yield `function(task, watch)` for every task, in the order in which they finish.
 
     SIGINT and SIGTERM ask the running tasks to stop: they see it at their next `watch.advance`, keep what
-    they can and return, and then KeyboardInterrupt is raised here. A second signal does not wait.
+    they can and return, and then KeyboardInterrupt is raised here. A second signal does not wait. An
+    error of one task stops the others in the same way, and is raised when they have stopped.
 
     Args:
         function: A module-level function; it tells its progress to the watch. It may catch `Stopped` and
@@ -68,12 +71,31 @@ def _attempt(function: Callable[[Task, Watch], Result], task: Task, watch: Watch
         return False, None
 
 
-def _attempt_in_worker(
-    function: Callable[[Task, Watch], Result], task: Task, watch: Watch
-) -> tuple[bool, Result | None, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What became of a task in a worker: a result, an error, or neither if it was stopped."""
+
+    name: str
+    finished: bool = False
+    result: Any = None
+    error: Exception | None = None
+    trace: str = ""
+
+
+class _WorkerTraceback(Exception):  # noqa: N818  # it is shown as the cause of an error and is none itself
+    """Where in a worker an error was raised, as text, because tracebacks do not travel."""
+
+
+def _attempt_in_worker(function: Callable[[Task, Watch], Result], task: Task, watch: Watch) -> _Outcome:
     # A terminal sends Ctrl-C to the whole group; the driver alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return *_attempt(function, task, watch), watch.name
+    try:
+        finished, result = _attempt(function, task, watch)
+        return _Outcome(name=watch.name, finished=finished, result=result)
+    except Exception as error:  # noqa: BLE001  # the driver raises it, whatever it is
+        if watch.folder is not None:
+            ask_to_stop(watch.folder)  # joblib would kill the other tasks; so they keep what they have
+        return _Outcome(name=watch.name, error=error, trace=traceback.format_exc())
 
 
 def _run_here(
@@ -93,15 +115,20 @@ def _run_in_processes(
     parallel = joblib.Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered")
     unfinished = {watch.name for watch in watches}
     results: Any = parallel(calls)
+    failed: _Outcome | None = None
     try:
-        for finished, result, name in results:
-            unfinished.discard(name)
-            if finished:
-                yield result
+        for outcome in results:
+            unfinished.discard(outcome.name)
+            if outcome.finished:
+                yield outcome.result
+            elif failed is None and outcome.error is not None:
+                failed = outcome
     except BrokenProcessPool as error:
         raise _worker_died(watches, unfinished) from error
     finally:
         results.close()
+    if failed is not None and failed.error is not None:
+        raise failed.error from _WorkerTraceback(failed.trace)
 
 
 def _worker_died(watches: Sequence[Watch], unfinished: set[str]) -> WorkerError:
@@ -144,8 +171,10 @@ def _polling(folder: Path, on_progress: Callable[[int], None] | None) -> Iterato
     ended = threading.Event()
 
     def poll() -> None:
+        most = 0  # a task's file that is just being written counts for nothing at that moment
         while not ended.wait(_POLL_S):
-            on_progress(amount_done(folder))
+            most = max(most, amount_done(folder))
+            on_progress(most)
 
     thread = threading.Thread(target=poll, daemon=True)
     thread.start()
