@@ -24,10 +24,10 @@ from toyadmos_datasets.simulate.effects import (
 )
 from toyadmos_datasets.units import Seconds
 
-CURVE_AT: Final = 0.34
+CURVE_AT: Final = 0.30
 """Point of the lap, 0 to 1, at which the train passes the damaged place of a curve."""
 
-STRAIGHT_AT: Final = 0.59
+STRAIGHT_AT: Final = 0.54
 """Point of the lap at which it passes the damaged place of a straight track."""
 
 _UNDER_VOLTAGE: Final = Effect(speed=0.91, loudness=0.86, hiss=0.9)
@@ -104,7 +104,7 @@ def _track(at: float) -> dict[str, Effect]:
         ),
         "Broken": Effect(
             knocks=(_passing(at, weight=0.13, tone_hz=2400, decay_s=0.008, repeats=8, gap=0.011),),
-            rubs=(Rub(cycle="round", weight=0.022, share=0.1, centre_hz=3800, width_hz=2200, at=at, place="front"),),
+            rubs=(Rub(cycle="round", weight=0.014, share=0.1, centre_hz=3800, width_hz=2200, at=at, place="front"),),
         ),
     }
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toyadmos_datasets.corpus.toys import CHANNELS
-from toyadmos_datasets.simulate.motion import RATE_HZ, Samples
+from toyadmos_datasets.simulate.motion import RATE_HZ, Samples, control_samples, on_every_sample
 
 Point: TypeAlias = tuple[float, float, float]
 """Position in metres: right, away, up."""
@@ -26,9 +26,6 @@ SELF_NOISE = 2.5e-4
 
 REFERENCE_M = 0.5
 """Distance at which a sound has the level it was made with."""
-
-_PATH_EVERY = 240
-"""A moving toy's distance is worked out every 5 ms and interpolated: it moves by millimetres in that time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +89,15 @@ def from_a_fixed(sound: Samples, away_m: float) -> Samples:
 
 def _from_a_moving(sound: Samples, path: Path, turns: npt.NDArray[np.float64], microphone: Point) -> Samples:
     """Delay and attenuate by a distance that changes, which also bends the pitch a little."""
-    anchors = np.append(np.arange(0, len(sound), _PATH_EVERY), len(sound) - 1)
-    right, away = path(turns[anchors])
+    n_samples = len(sound)
+    right, away = path(turns[np.minimum(control_samples(n_samples), n_samples - 1)])
     distances = np.sqrt((right - microphone[0]) ** 2 + (away - microphone[1]) ** 2 + microphone[2] ** 2)
-    samples = np.arange(len(sound))
-    delays = np.interp(samples, anchors, distances / SOUND_SPEED * RATE_HZ)
-    at = samples - delays
+    at = np.arange(n_samples) - on_every_sample(distances * (RATE_HZ / SOUND_SPEED), n_samples)
     np.maximum(at, 0, out=at)
     whole = at.astype(np.intp)
     part = (at - whole).astype(np.float32)
     heard = sound[whole]
     # Straight lines between samples cost a little treble, as air and a windscreen do.
-    heard += part * (sound[np.minimum(whole + 1, len(sound) - 1)] - heard)
-    heard *= np.interp(samples, anchors, REFERENCE_M / distances).astype(np.float32)
+    heard += part * (sound[np.minimum(whole + 1, n_samples - 1)] - heard)
+    heard *= on_every_sample(REFERENCE_M / distances, n_samples).astype(np.float32)
     return heard

@@ -14,8 +14,8 @@ RATE_HZ: Hertz = 48_000
 
 Samples = npt.NDArray[np.float32]
 
-_CONTROL_HZ = 100
-"""Speed changes slowly: it is worked out at this rate and interpolated."""
+CONTROL_EVERY = 480
+"""Speed and place change slowly: they are worked out every 10 ms and interpolated."""
 
 _WANDER_POINTS_HZ = 3.0
 
@@ -86,14 +86,27 @@ def move(
         spin_up_s: Time constant with which it starts; it stops three times as fast.
         draws: Where the wander comes from.
     """
-    n_control = n_samples * _CONTROL_HZ // RATE_HZ + 2
-    control_s = np.arange(n_control) / _CONTROL_HZ
+    control_s = control_samples(n_samples) / RATE_HZ
     speed = _drive(stretches, control_s, spin_up_s=spin_up_s) * (1 + wander * _slow_noise(control_s, draws))
-    time_s = np.arange(n_samples) / RATE_HZ
-    fine = np.interp(time_s, control_s, speed)
+    fine = on_every_sample(speed, n_samples)
     turns = np.cumsum(fine)
     turns *= shaft_hz / RATE_HZ
     return Motion(speed=fine.astype(np.float32), turns=turns)
+
+
+def control_samples(n_samples: int) -> npt.NDArray[np.int64]:
+    """Return the samples at which slow things are worked out, the last at or after the recording's end."""
+    return np.arange(-(-n_samples // CONTROL_EVERY) + 1) * CONTROL_EVERY
+
+
+def on_every_sample(slow: npt.NDArray[np.float64], n_samples: int) -> npt.NDArray[np.float64]:
+    """Draw straight lines between values at the `control_samples`, shape (n_samples,)."""
+    # np.interp searches for the neighbours of every sample; on an even grid they are known.
+    ramp = np.arange(CONTROL_EVERY) / CONTROL_EVERY
+    lines = np.diff(slow)[:, None] * ramp
+    lines += slow[:-1, None]
+    fine: npt.NDArray[np.float64] = lines.ravel()[:n_samples]
+    return fine
 
 
 def _drive(

@@ -57,6 +57,8 @@ def append_block(archive: Path, root: Path, members: tuple[str, ...], *, filters
         filters: How to pack it.
     """
     with writing(archive), py7zr.SevenZipFile(archive, "a", filters=list(filters)) as container:
+        # The header is written anew with every block; packing it would take longer than packing a clip.
+        container.set_encoded_header_mode(False)
         for member in members:
             container.write(root / member, member)
 

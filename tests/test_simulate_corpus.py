@@ -1,0 +1,379 @@
+"""The simulated corpus on disk: layout, volumes, and what happens when something is in the way."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import json
+import time
+import wave
+import zlib
+from collections import Counter
+
+import py7zr
+import pytest
+
+from toyadmos_datasets.archive.names import MARKER_NAME as MARKER_OF_THE_READER
+from toyadmos_datasets.corpus.damage import conditions_of
+from toyadmos_datasets.corpus.names import parse_member
+from toyadmos_datasets.corpus.toys import TOYS, toy_named
+from toyadmos_datasets.errors import BusyError, DiskFullError, OptionError, OutputConflictError
+from toyadmos_datasets.files import atomic
+from toyadmos_datasets.files.lock import folder_lock
+from toyadmos_datasets.simulate import SIZES, CorpusSize, packing, simulate, sizes
+from toyadmos_datasets.simulate.events import list_blocks, list_events
+from toyadmos_datasets.simulate.sizes import chosen_conditions
+from toyadmos_datasets.simulate.tree import MARKER_NAME
+
+MICRO = CorpusSize(
+    name="micro",
+    cases=1,
+    normal_takes=2,
+    patterns="a part",
+    anomalous_takes=1,
+    clip_s=0.5,
+    continuous_takes=1,
+    noise_takes=1,
+    continuous_s=0.7,
+    block_bytes=500_000,
+    volume_bytes=1_000_000,
+)
+
+
+@pytest.fixture
+def micro(monkeypatch):
+    """A size of which a corpus takes a fraction of a second."""
+    monkeypatch.setattr(sizes, "SIZES", {**SIZES, "micro": MICRO})
+    return "micro"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    out = tmp_path_factory.mktemp("simulated") / "corpus"
+    started_s = time.process_time()
+    corpus = simulate("train", out, size="tiny")
+    return corpus, out, time.process_time() - started_s
+
+
+def members_of(tree):
+    return sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*.wav"))
+
+
+def contents(folder):
+    """Path to hash of every file."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def joined(volumes):
+    return io.BytesIO(b"".join(volume.read_bytes() for volume in sorted(volumes.iterdir())))
+
+
+def archive_info(volumes, tmp_path):
+    """What py7zr tells of an archive only when that is a file."""
+    whole = tmp_path / "whole.7z"
+    whole.write_bytes(joined(volumes).getbuffer())
+    with py7zr.SevenZipFile(whole) as archive:
+        return archive.archiveinfo()
+
+
+def test_tiny_takes_seconds_of_one_core(tiny):
+    assert tiny[2] < 10  # 3.6 s where it was measured; this is for slower machines
+
+
+def test_every_name_parses_in_its_folder_and_every_event_has_four_channels(tiny):
+    corpus, _, _ = tiny
+
+    names = [parse_member(member) for member in members_of(corpus.tree)]
+
+    assert len(names) == corpus.n_recordings
+    assert set(Counter(name.event_id for name in names).values()) == {4}
+    assert {name.sound for name in names} == {"normal", "anomalous", "noise"}
+    assert {name.condition for name in names} - {"normal", "noise"} <= set(conditions_of("ToyTrain"))
+    assert min(Counter((name.case, name.channel) for name in names if name.sound == "noise").values()) >= 4
+
+
+def test_recordings_are_48_khz_mono_16_bit(tiny):
+    corpus, _, _ = tiny
+    n_bytes = 0
+
+    for member in members_of(corpus.tree):
+        with wave.open(str(corpus.tree / member)) as file:
+            found = (file.getframerate(), file.getnchannels(), file.getsampwidth(), file.getcomptype())
+            continuous = parse_member(member).recording_type == "CNT"
+            assert found == (48_000, 1, 2, "NONE")
+            assert file.getnframes() == round((6.0 if continuous else 2.2) * 48_000)
+        n_bytes += (corpus.tree / member).stat().st_size
+
+    assert n_bytes == corpus.n_bytes
+
+
+def test_volumes_join_to_an_archive_of_the_same_files_with_right_checksums(tiny, tmp_path):
+    corpus, _, _ = tiny
+    names = sorted(path.name for path in corpus.volumes.iterdir())
+
+    with py7zr.SevenZipFile(joined(corpus.volumes)) as archive:
+        listed = archive.list()
+
+    assert names == [f"ToyTrain.7z.{number:03d}" for number in range(1, len(names) + 1)]
+    assert len(names) >= 3
+    assert sorted(one.filename for one in listed) == [*members_of(corpus.tree), f"ToyTrain/{MARKER_NAME}"]
+    assert all(one.crc32 == zlib.crc32((corpus.tree / one.filename).read_bytes()) for one in listed)
+    assert set(archive_info(corpus.volumes, tmp_path).method_names) == {"delta", "LZMA2", "COPY"}
+
+
+def test_py7zr_unpacks_the_bytes_of_the_tree_and_finds_every_checksum_right(tiny, tmp_path):
+    corpus, _, _ = tiny
+
+    with py7zr.SevenZipFile(joined(corpus.volumes)) as archive:
+        archive.extractall(tmp_path / "out")
+
+    assert contents(tmp_path / "out") == contents(corpus.tree)
+
+
+def test_the_corpus_says_loudly_that_it_is_simulated(tiny):
+    corpus, out, _ = tiny
+
+    text = (corpus.tree / "ToyTrain" / MARKER_NAME).read_text()
+
+    assert MARKER_NAME == MARKER_OF_THE_READER
+    assert "SIMULATED" in text
+    assert "Nothing of it was recorded" in text
+    assert "size: tiny\nseed: 0\n" in text
+    assert json.loads((out / "simulated.json").read_text()) == {
+        "toy": "ToyTrain",
+        "size": "tiny",
+        "seed": 0,
+        "model": 1,
+        "tree": True,
+        "volumes": True,
+    }
+
+
+@pytest.mark.parametrize("size", list(SIZES.values()), ids=list(SIZES))
+@pytest.mark.parametrize("toy", TOYS, ids=lambda toy: toy.name)
+def test_in_every_size_every_part_is_damaged_and_noise_outlasts_clips(toy, size):
+    events = list_events(toy.name, size)
+
+    parts = {part for event in events if event.name.damage for part in event.name.damage.damaged_parts}
+    assert parts == set(toy.parts)
+    assert size.anomalous_takes >= 2
+    assert size.continuous_s > 2 * (size.clip_s or toy.clip_s)
+    assert len({event.name.event_id for event in events}) == len(events)
+
+
+def test_small_has_every_state_and_medium_every_pattern():
+    small = [event.name for event in list_events("ToyConveyor", SIZES["small"])]
+    medium = [event.name for event in list_events("ToyConveyor", SIZES["medium"])]
+
+    states = {state for name in small if name.damage for state in name.damage.states}
+    everything = {state for name in medium if name.damage for state in name.damage.states}
+    assert states == everything
+    assert {name.condition for name in medium} - {"normal", "noise"} == set(conditions_of("ToyConveyor"))
+    assert {name.case for name in medium} == set(toy_named("ToyConveyor").cases)
+
+
+@pytest.mark.parametrize("toy", [toy.name for toy in TOYS])
+def test_tiny_damages_each_part_alone(toy):
+    conditions = chosen_conditions(toy, "a part")
+
+    assert len(conditions) == len(toy_named(toy).parts)
+
+
+def test_a_car_has_one_set_of_noise_for_all_cases():
+    noise = {event.name.case for event in list_events("ToyCar", SIZES["tiny"]) if event.name.sound == "noise"}
+
+    assert noise == {0}
+
+
+def test_blocks_hold_all_events_in_order_and_keep_folders_apart():
+    events = list_events("ToyTrain", SIZES["small"])
+
+    blocks = list_blocks(events, block_bytes=20_000_000)
+
+    assert tuple(event for block in blocks for event in block.events) == events
+    assert all(len({event.name.folder for event in block.events}) == 1 for block in blocks)
+    assert all(sum(event.n_bytes for event in block.events) <= 20_000_000 for block in blocks)
+
+
+def test_workers_change_no_byte_of_tree_and_volumes(tmp_path, micro):
+    simulate("car", tmp_path / "one", size=micro)
+    simulate("car", tmp_path / "two", size=micro, workers=2)
+
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_another_seed_gives_other_recordings_under_the_same_names(tmp_path, micro):
+    one = simulate("conveyor", tmp_path / "one", size=micro, seed=1, volumes=False)
+    two = simulate("conveyor", tmp_path / "two", size=micro, seed=2, volumes=False)
+
+    first, second = contents(one.tree), contents(two.tree)
+    assert first.keys() == second.keys()
+    assert not set(first.values()) & set(second.values())
+
+
+def test_the_tree_alone_and_the_volumes_alone_are_the_same_as_in_both(tmp_path, micro):
+    simulate("train", tmp_path / "both", size=micro)
+    tree = simulate("train", tmp_path / "tree", size=micro, volumes=False)
+    volumes = simulate("train", tmp_path / "volumes", size=micro, tree=False)
+
+    assert (tree.volumes, volumes.tree) == (None, None)
+    assert sorted(path.name for path in (tmp_path / "tree").iterdir()) == ["simulated.json", "tree"]
+    assert sorted(path.name for path in (tmp_path / "volumes").iterdir()) == ["simulated.json", "volumes"]
+    assert contents(tree.tree) == contents(tmp_path / "both" / "tree")
+    assert contents(volumes.volumes) == contents(tmp_path / "both" / "volumes")
+
+
+def test_progress_grows_to_the_whole_which_counts_writing_and_packing(tmp_path, micro):
+    calls = []
+
+    corpus = simulate("train", tmp_path / "out", size=micro, report=lambda done, total: calls.append((done, total)))
+
+    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
+    assert calls[-1] == (2 * corpus.n_bytes, 2 * corpus.n_bytes)
+
+
+def test_the_same_command_again_touches_nothing(tmp_path, micro):
+    first = simulate("train", tmp_path / "out", size=micro)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    calls = []
+
+    again = simulate("ToyTrain", tmp_path / "out", size=micro, report=lambda *call: calls.append(call))
+    tree_only = simulate("train", tmp_path / "out", size=micro, volumes=False)
+
+    assert again == first
+    assert tree_only.tree == first.tree
+    assert calls == []
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_an_empty_folder_is_used(tmp_path, micro):
+    (tmp_path / "out").mkdir()
+
+    simulate("train", tmp_path / "out", size=micro, volumes=False)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out" / "simulated.json").is_file()
+
+
+def spoil(out, how):
+    if how == "record":
+        (out / "simulated.json").write_text("{")
+    elif how == "volumes":
+        (out / "volumes" / "ToyTrain.7z.001").unlink()
+    elif how == "foreign":
+        (out / "simulated.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("options", "how", "actual"),
+    [
+        ({"seed": 1}, None, "seed 0"),
+        ({"size": "tiny"}, None, "size micro"),
+        ({"toy": "car"}, None, "ToyTrain"),
+        ({}, "record", "damaged simulated.json"),
+        ({}, "volumes", "ToyTrain.7z.001 is missing"),
+        ({}, "foreign", "something that toyadmos simulate did not make"),
+    ],
+)
+def test_another_corpus_in_the_folder_is_left_alone_and_said_so(tmp_path, micro, options, how, actual):
+    out = tmp_path / "out"
+    simulate("train", out, size=micro)
+    spoil(out, how)
+    before = contents(out)
+
+    with pytest.raises(OutputConflictError) as caught:
+        simulate(**{"toy": "train", "out": out, "size": micro, **options})
+
+    assert actual in caught.value.actual
+    assert f"Choose another folder with --out, or delete {out}" in caught.value.remedy
+    assert contents(out) == before
+
+
+def test_a_tree_without_volumes_does_not_do_for_who_wants_volumes(tmp_path, micro):
+    simulate("train", tmp_path / "out", size=micro, volumes=False)
+
+    with pytest.raises(OutputConflictError, match="expected: ToyTrain, size micro, seed 0, model 1, tree and volumes"):
+        simulate("train", tmp_path / "out", size=micro)
+
+
+def test_a_full_disk_midway_leaves_nothing_and_the_next_run_succeeds(tmp_path, micro, monkeypatch):
+    packed = []
+
+    def failing(archive, root, members, *, filters):
+        packed.append(members)
+        if len(packed) == 3:
+            raise DiskFullError("The disk is full.") from OSError(errno.ENOSPC, "No space left on device")
+        whole(archive, root, members, filters=filters)
+
+    whole = packing.append_block
+    monkeypatch.setattr(packing, "append_block", failing)
+    with pytest.raises(DiskFullError):
+        simulate("train", tmp_path / "out", size=micro)
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]
+    there = (tmp_path / "out").exists()
+    monkeypatch.setattr(packing, "append_block", whole)
+
+    simulate("train", tmp_path / "out", size=micro)
+
+    assert left == []
+    assert not there
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_a_killed_run_left_is_replaced(tmp_path, micro):
+    leftover = tmp_path / ".out.simulating" / "corpus" / "tree" / "ToyTrain" / "case1"
+    leftover.mkdir(parents=True)
+    (leftover / "half.wav").write_bytes(b"RIFF")
+
+    simulate("train", tmp_path / "out", size=micro)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert not list(tmp_path.rglob("half.wav"))
+
+
+def test_two_processes_never_make_one_folder_at_once(tmp_path, micro):
+    with folder_lock(tmp_path / ".out.simulating"), pytest.raises(BusyError, match="Wait until it is done or stop it"):
+        simulate("train", tmp_path / "out", size=micro)
+
+
+def test_room_is_looked_for_before_anything_is_written(tmp_path, micro, monkeypatch):
+    monkeypatch.setattr(atomic, "free_bytes", lambda _path: 1000)
+
+    with pytest.raises(DiskFullError, match="not enough room for a simulated ToyTrain of size micro"):
+        simulate("train", tmp_path / "out", size=micro)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"toy": "plane"}, "There is no such toy"),
+        ({"size": "huge"}, "tiny, small, medium"),
+        ({"seed": -1}, "--seed 0"),
+        ({"workers": 0}, "--workers 1"),
+        ({"tree": False, "volumes": False}, "Ask for at least one"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused_and_nothing_is_made(tmp_path, options, message):
+    with pytest.raises(OptionError, match=message):
+        simulate(**{"toy": "train", "out": tmp_path / "out", "size": "tiny", **options})
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_indivisible_block_is_still_written(tmp_path, monkeypatch, micro):
+    monkeypatch.setattr(sizes, "SIZES", {"micro": CorpusSize(**{**fields(MICRO), "block_bytes": 1})})
+
+    corpus = simulate("train", tmp_path / "out", size=micro)
+
+    assert archive_info(corpus.volumes, tmp_path).blocks == 1 + corpus.n_recordings // 4
+
+
+def fields(size):
+    return {name: getattr(size, name) for name in CorpusSize.__slots__}

@@ -1,0 +1,167 @@
+"""The synthesised recordings, measured: starts, rests, microphones, levels, and what they depend on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from simulated_sound import FRAME, RATE_HZ, event, hear, levels_db
+
+from toyadmos_datasets.corpus.toys import TOYS
+from toyadmos_datasets.simulate.machines import MACHINES, Oval
+from toyadmos_datasets.simulate.microphones import SOUND_SPEED, distance_m, from_a_fixed
+from toyadmos_datasets.simulate.motion import CONTROL_EVERY, control_samples, on_every_sample
+from toyadmos_datasets.simulate.synthesis import synthesise
+
+CASES = [(toy.name, case) for toy in TOYS for case in toy.cases]
+TOY_NAMES = [toy.name for toy in TOYS]
+
+
+@pytest.mark.parametrize(("toy", "case"), CASES)
+def test_a_clip_starts_and_stops_within_itself(toy, case):
+    for mono in hear(toy, case=case, duration_s=4.0):
+        level_db = levels_db(mono)
+
+        quiet, running = level_db[[*range(10), *range(-15, 0)]].max(), np.median(level_db[100:300])
+        assert running > quiet + 20
+
+
+@pytest.mark.parametrize(("toy", "case"), CASES)
+def test_levels_are_those_of_the_corpus_and_nothing_clips(toy, case):
+    for condition in ("normal", "ab01", "ab20", "ab52"):
+        peaks = np.abs(hear(toy, condition, case=case)).max(axis=1)
+
+        assert peaks.max() < 0.7
+        assert peaks.min() > 0.02
+
+
+def test_the_machine_spins_up_and_its_pitch_with_it():
+    mono = hear("ToyCar", duration_s=4.0)[0]
+    on = np.flatnonzero(levels_db(mono) > -50)[0] * FRAME
+
+    early, late = (np.abs(np.fft.rfft(mono[start : start + 4800])) for start in (on, on + RATE_HZ))
+
+    bins_hz = np.fft.rfftfreq(4800, 1 / RATE_HZ)
+    assert bins_hz[early.argmax()] < 0.8 * bins_hz[late.argmax()]
+
+
+def silent_share(toy):
+    level_db = levels_db(hear(toy, recording_type="CNT", duration_s=12.0)[0])
+    return np.mean(level_db < -60)
+
+
+def test_the_car_rests_within_a_cnt_recording_and_the_others_never_do():
+    assert 0.2 < silent_share("ToyCar") < 0.45
+    assert silent_share("ToyConveyor") == 0
+    assert silent_share("ToyTrain") == 0
+
+
+def test_a_cnt_recording_runs_from_its_first_sample_to_its_last():
+    level_db = levels_db(hear("ToyConveyor", recording_type="CNT", duration_s=6.0)[0])
+
+    assert level_db.min() > np.median(level_db) - 6
+
+
+def test_noise_has_blows_above_a_steady_background():
+    level_db = levels_db(hear("ToyTrain", "noise", recording_type="CNT", duration_s=20.0)[0])
+
+    assert level_db.max() > np.median(level_db) + 12
+    assert level_db.min() > -50
+
+
+def lag_of(later, earlier):
+    """Samples by which one signal follows another, and how alike they are then."""
+    n = 1 << (len(later) + 2000).bit_length()
+    product = np.fft.rfft(later, n) * np.conj(np.fft.rfft(earlier, n))
+    lags = np.fft.irfft(product)
+    near = np.concatenate([lags[-400:], lags[:400]]) / np.sqrt(np.sum(later**2) * np.sum(earlier**2))
+    return near.argmax() - 400, near.max()
+
+
+def test_microphones_hear_one_event_later_and_fainter_the_further_they_stand():
+    machine = MACHINES["ToyCar"][1]
+    channels = hear("ToyCar")
+    away_m = [distance_m(machine.front_at, microphone) for microphone in machine.microphones]
+
+    rms = np.sqrt(np.mean(channels**2, axis=1))
+    assert list(np.argsort(rms)) == list(np.argsort(away_m))[::-1]
+    for other in (1, 2, 3):
+        lag, likeness = lag_of(channels[other], channels[0])
+        expected = (away_m[other] - away_m[0]) / SOUND_SPEED * RATE_HZ
+        assert lag == pytest.approx(expected, abs=0.2 / SOUND_SPEED * RATE_HZ)  # motor and wheels are 13 cm apart
+        assert likeness > 0.8
+
+
+def test_each_microphone_has_noise_of_its_own():
+    quiet = hear("ToyCar")[:, :4000]
+
+    likeness = np.corrcoef(quiet) - np.eye(4)
+    assert np.abs(likeness).max() < 0.1
+    assert quiet.std(axis=1) == pytest.approx(2.5e-4, rel=0.1)
+
+
+def test_a_train_is_loudest_at_each_microphone_when_it_passes_there():
+    machine = MACHINES["ToyTrain"][1]
+    lap_frames = round(RATE_HZ / FRAME / (machine.shaft_hz * machine.round_ratio))
+    bottom, _, top, _ = (levels_db(mono)[200:800] for mono in hear("ToyTrain", duration_s=10.0))
+
+    across = np.correlate(bottom - bottom.mean(), top - top.mean(), mode="full")[599:]
+
+    # The two stand at opposite sides of the oval: half a lap lies between their loudest moments.
+    opposite = across[: 3 * lap_frames // 4].argmax()
+    assert opposite == pytest.approx(lap_frames / 2, abs=0.12 * lap_frames)
+
+
+@given(laps=st.floats(-3, 30), step=st.floats(1e-4, 1e-2), n=st.booleans())
+def test_an_oval_is_closed_and_walked_at_even_speed(laps, step, n):
+    oval = Oval(straight_m=0.4, radius_m=0.22) if n else Oval(straight_m=0.5, radius_m=0.32)
+    length_m = 2 * oval.straight_m + 2 * np.pi * oval.radius_m
+
+    right, away = oval.at(np.array([laps, laps + step, laps + 1]))
+
+    walked_m = np.hypot(right[1] - right[0], away[1] - away[0])
+    assert walked_m == pytest.approx(step * length_m, rel=0.01)
+    assert (right[2], away[2]) == pytest.approx((right[0], away[0]), abs=1e-6)
+
+
+@given(away_m=st.floats(0.1, 5))
+def test_a_fixed_source_is_delayed_by_its_distance_and_attenuated_by_it(away_m):
+    click = np.zeros(4800, dtype=np.float32)
+    click[1000] = 1.0
+
+    heard = from_a_fixed(click, away_m)
+
+    centre = np.sum(heard * np.arange(4800)) / heard.sum() - 1000
+    assert centre == pytest.approx(away_m / SOUND_SPEED * RATE_HZ, abs=1e-2)
+    assert heard.sum() == pytest.approx(0.5 / away_m, rel=1e-4)
+
+
+@given(n_samples=st.integers(1, 5 * CONTROL_EVERY))
+def test_slow_changes_are_straight_lines_between_control_samples(n_samples):
+    at = control_samples(n_samples)
+    slow = np.sin(at / 700.0)
+
+    fine = on_every_sample(slow, n_samples)
+
+    assert np.allclose(fine, np.interp(np.arange(n_samples), at, slow))
+
+
+@pytest.mark.parametrize("toy", TOY_NAMES)
+@pytest.mark.parametrize("condition", ["normal", "ab40", "noise"])
+def test_the_same_seed_gives_the_same_samples_whatever_was_made_before(toy, condition):
+    kind = "CNT" if condition == "noise" else "IND"
+    wanted = event(toy, condition, recording_type=kind, duration_s=2.0)
+    first = synthesise(wanted, seed=7)
+    synthesise(event(toy, "ab05", take=3, duration_s=1.0), seed=7)
+
+    again, other_seed = synthesise(wanted, seed=7), synthesise(wanted, seed=8)
+
+    assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
+    assert not any(np.array_equal(one, two) for one, two in zip(first, other_seed, strict=True))
+
+
+def test_takes_of_one_condition_differ():
+    one, two = hear("ToyTrain", take=1), hear("ToyTrain", take=2)
+
+    assert not np.array_equal(one, two)
