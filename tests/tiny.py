@@ -107,7 +107,8 @@ def cut(archive: Path, n_volumes: int) -> list[Path]:
     """Cut an archive into volumes ``NAME.001``, ``NAME.002`` .. and remove it."""
     whole = archive.read_bytes()
     archive.unlink()
-    bounds = [len(whole) * number // n_volumes for number in range(n_volumes + 1)]
+    size = -(-len(whole) // n_volumes)  # all of one size but the last
+    bounds = [min(size * number, len(whole)) for number in range(n_volumes + 1)]
     volumes = [archive.with_name(f"{archive.name}.{number:03d}") for number in range(1, n_volumes + 1)]
     for volume, (start, end) in zip(volumes, pairwise(bounds), strict=True):
         volume.write_bytes(whole[start:end])

@@ -12,7 +12,7 @@ app = typer.Typer(
     name="toyadmos",
     help="ToyADMOS as a clean, reproducible dataset for anomalous sound detection.",
     add_completion=False,
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -33,6 +33,7 @@ def _show_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so
 
 @app.callback()
 def _global(
+    context: typer.Context,
     *,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
@@ -40,3 +41,6 @@ def _global(
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error; goes anywhere.")] = False,
 ) -> None:
     del version, debug
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)

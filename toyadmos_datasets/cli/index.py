@@ -23,7 +23,7 @@ def index(
     out: Annotated[Path | None, typer.Option(help="Write the whole index as Parquet.", metavar="FILE")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a row for every recording in a source, without decoding any."""
+    """List the recordings in a source, without decoding any."""
     from toyadmos_datasets.archive import open_source
     from toyadmos_datasets.index import build_index
     from toyadmos_datasets.values.index import write_index

@@ -1,4 +1,4 @@
-"""The entry point: runs a command and turns every error into text and an exit status, here and nowhere else."""
+"""Runs a command and turns every error into text and an exit status, here and nowhere else."""
 
 from __future__ import annotations
 
@@ -6,64 +6,63 @@ import contextlib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from types import FrameType
+from typing import cast
 
-import click
 import typer
 
+from toyadmos_datasets.cli import EXIT_INTERRUPTED, INTERRUPTED
 from toyadmos_datasets.cli.app import app
 from toyadmos_datasets.errors import OptionError, ToyAdmosError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 DEBUG = "--debug"
 
+# typer has click inside or beside it, depending on its version; the base of its parameter errors is in both.
+_WrongArguments = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run `toyadmos` with the process's arguments and exit: 0 done, 1 failed, 2 wrong arguments, 130 interrupted."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    is_debugging = DEBUG in given
+
+def start(arguments: Sequence[str]) -> int:
+    """Make the process ready for a command, run it and return its exit status."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # a replaced stream may not know encodings
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(run([one for one in given if one != DEBUG], is_debugging=is_debugging))
+    return run([one for one in arguments if one != DEBUG], is_debugging=DEBUG in arguments)
 
 
 def run(arguments: Sequence[str], *, is_debugging: bool = False) -> int:
-    """Run one command and return its exit status; with debugging, errors keep their traceback."""
+    """Run one command and return its exit status; with debugging, an error's traceback stands before its text."""
     try:
         return _command(arguments)
     except BrokenPipeError:
         # The reader of our output has gone; the interpreter must not try to flush to it at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
-    except (KeyboardInterrupt, click.Abort):
-        _say("Interrupted. What was finished is kept; the same command goes on from there.")
+    except (KeyboardInterrupt, typer.Abort):
+        _say(INTERRUPTED)
         return EXIT_INTERRUPTED
-    except ToyAdmosError as error:
+    except Exception as error:  # noqa: BLE001  # the last resort: a user sees text and no traceback
         if is_debugging:
-            raise
-        _say(f"error: {error}")
+            _say(traceback.format_exc())
+        _say(f"error: {error if isinstance(error, ToyAdmosError) else _unforeseen(error)}")
         return EXIT_USAGE if isinstance(error, OptionError) else EXIT_FAILED
-    except Exception as error:
-        if is_debugging:
-            raise
-        _say(_unforeseen(error))
-        return EXIT_FAILED
 
 
 def _command(arguments: Sequence[str]) -> int:
     try:
         status = app(list(arguments), prog_name="toyadmos", standalone_mode=False)
         sys.stdout.flush()
-    except click.exceptions.Exit as exit_:
-        return exit_.exit_code
-    except click.ClickException as error:  # wrong arguments, as click words them
-        error.show()
-        return EXIT_USAGE
+    except typer.Exit as exit_:
+        status = exit_.exit_code
+    except _WrongArguments as error:
+        command = error.ctx.command_path if error.ctx else "toyadmos"
+        raise OptionError(error.format_message(), remedy=f"See what there is: {command} --help") from error
+    if status == EXIT_INTERRUPTED:  # what typer makes of an interrupt
+        raise KeyboardInterrupt
     return status if isinstance(status, int) else 0
 
 
@@ -72,12 +71,12 @@ def _say(text: str) -> None:
         typer.echo(text, err=True)
 
 
-def _unforeseen(error: Exception) -> str:
+def _unforeseen(error: Exception) -> ToyAdmosError:
     kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
-    return (
-        "error: Something failed that this program did not foresee.\n"
-        f"  actual:   {kind}: {error}\n"
-        f"  remedy:   Run the same command with {DEBUG} and report what it prints."
+    return ToyAdmosError(
+        "Something failed that this program did not foresee.",
+        actual=f"{kind}: {error}",
+        remedy=f"Run the same command with {DEBUG} and report what it prints.",
     )
 
 

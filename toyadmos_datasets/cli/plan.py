@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @taking_request
 def plan(request: PrepareOptions, *, as_json: JsonOption = False) -> None:
-    """Show what prepare with the same options would read, decode and write; touch nothing."""
+    """Show what prepare would do, and touch nothing.
+
+    Takes the options of prepare, and tells what would be read, decoded and written, and how long it takes.
+    """
     from toyadmos_datasets.preview import preview
 
     found = preview(request)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @taking_request
 def prepare(request: PrepareOptions, *, as_json: JsonOption = False) -> None:
-    """Prepare a dataset that plain datasets.load_dataset opens.
+    """Prepare a dataset that load_dataset opens.
 
     A run that was interrupted goes on where it stopped; a second run with the same options finds
     everything done.

@@ -24,7 +24,10 @@ def simulate(
     volumes: Annotated[bool, typer.Option(help="Write the split volumes.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Synthesise a small corpus with the real layout, names, damage patterns and volumes."""
+    """Synthesise a small corpus.
+
+    It has the real layout, names, damage patterns and volumes, and none of the recordings.
+    """
     from toyadmos_datasets.simulate import simulate as run
 
     chosen = toy_named(toy)
