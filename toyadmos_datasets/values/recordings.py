@@ -150,13 +150,14 @@ class RecordingReader:
     """
 
     catalogue: pa.Table
-    _places: dict[str, tuple[str, int, int]] = field(init=False)
+    _places: dict[str, tuple[str, int, int, int]] = field(init=False)
     _maps: dict[str, pa.RecordBatchFileReader] = field(init=False, default_factory=dict)
     _n_read_bytes: Bytes = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        columns = (self.catalogue[name].to_pylist() for name in ("recording_id", "segment", "batch", "samples_crc32"))
-        self._places = {key: (segment, batch, crc) for key, segment, batch, crc in zip(*columns, strict=True)}
+        names = ("recording_id", "segment", "batch", "n_samples", "samples_crc32")
+        columns = (self.catalogue[name].to_pylist() for name in names)
+        self._places = {key: tuple(place) for key, *place in zip(*columns, strict=True)}
 
     def samples(self, recording_id: str) -> npt.NDArray[np.int16]:
         """Return a whole recording as a read-only view, shape (n_samples,).
@@ -165,18 +166,24 @@ class RecordingReader:
             KeyError: The recording is not in the catalogue.
             DatasetError: The store was damaged since it was written.
         """
-        segment, batch, _ = self._places[recording_id]
+        segment, batch, n_samples, _ = self._places[recording_id]
         try:
-            column = self._open(segment).get_batch(batch).column(0)
-        except (OSError, pa.ArrowInvalid) as error:
+            reader = self._open(segment)
+            if not reader.schema.equals(_SAMPLES_SCHEMA):
+                raise _damaged(segment, recording_id, "another schema")
+            column = reader.get_batch(batch).column(0)
+            column.validate(full=True)
+            values: npt.NDArray[np.int16] = column.values.to_numpy(zero_copy_only=True)
+        except (OSError, pa.ArrowException, IndexError, UnicodeDecodeError) as error:
             raise _damaged(segment, recording_id, str(error)) from error
-        values: npt.NDArray[np.int16] = column.values.to_numpy(zero_copy_only=True)
+        if len(values) != n_samples:
+            raise _damaged(segment, recording_id, f"{len(values)} samples instead of {n_samples}")
         return values
 
     def checked_samples(self, recording_id: str) -> npt.NDArray[np.int16]:
         """Return what `samples` does, after comparing its CRC32 with the catalogue's."""
         samples = self.samples(recording_id)
-        segment, _, promised = self._places[recording_id]
+        segment, *_, promised = self._places[recording_id]
         if zlib.crc32(samples.data) != promised:
             raise _damaged(segment, recording_id, "samples with another CRC32")
         self._count(samples.nbytes)
