@@ -101,7 +101,7 @@ def _places(
     for block, folder, count in zip(blocks, streams.unpackinfo.folders, counts, strict=True):
         # py7zr lists one size even for a block without files.
         own = [block.n_bytes] * count if sizes is None else list(itertools.islice(sizes, max(count, 1)))[:count]
-        if count and (sum(own) != block.n_bytes or not 0 < min(own) <= max(own) < _MAX_MEMBER_BYTES):
+        if count and (sum(own) != block.n_bytes or not 0 <= min(own) <= max(own) < _MAX_MEMBER_BYTES):
             raise broken_header(where, f"block {block.number}: {count} files do not add up to {block.n_bytes} bytes")
         offset = 0
         for n_bytes in own:

@@ -109,8 +109,9 @@ def require_distinct(paths: Iterable[str], *, where: object) -> None:
     """
     seen: dict[str, str] = {}
     for path in paths:
-        other = seen.setdefault(path.casefold(), path)
-        if other is not path:
+        folded = path.casefold()
+        if folded in seen:
+            other = seen[folded]
             raise IndexConflictError(
                 "A name is there twice." if other == path else "Two names differ only in upper and lower case.",
                 where=where,
@@ -118,3 +119,4 @@ def require_distinct(paths: Iterable[str], *, where: object) -> None:
                 actual=f"{other} and {path}",
                 remedy="Keep the one that belongs there and remove the other.",
             )
+        seen[folded] = path

@@ -127,7 +127,7 @@ def _require_contiguous(numbered: dict[int, str], toy: str, folder: Path) -> Non
             remedy=f"Fetch {missing[0]} into {folder}, then run the same command again.",
         )
     for number, name in sorted(numbered.items()):
-        if name != volume_name(toy, number):
+        if number == 0 or name != volume_name(toy, number):
             raise VolumeError(
                 "A volume is not named as 7-Zip names it.",
                 where=folder / name,

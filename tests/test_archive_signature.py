@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import struct
+import zlib
+
+import crafted
+import pytest
+
+from toyadmos_datasets.archive.signature import read_next_header
+from toyadmos_datasets.archive.volume_set import find_volumes
+from toyadmos_datasets.archive.volume_stream import VolumeStream
+from toyadmos_datasets.errors import ArchiveError, VolumeError
+
+CONTENT = crafted.joined(crafted.noise(5000), b"the header")
+
+
+def read(folder):
+    volumes = find_volumes(folder, "ToyTrain")
+    assert volumes is not None
+    with VolumeStream(volumes) as stream:
+        return read_next_header(volumes, stream)
+
+
+@pytest.mark.parametrize("n_volumes", [0, 1, 2, 7])
+def test_the_header_is_found_at_the_end_of_the_volumes(tmp_path, n_volumes):
+    assert read(crafted.write(tmp_path, CONTENT, n_volumes=n_volumes)) == b"the header"
+
+
+def test_missing_last_volumes_are_named_with_the_bytes_that_are_missing(tmp_path):
+    crafted.write(tmp_path, CONTENT, n_volumes=5)
+    size = (tmp_path / "ToyTrain.7z.001").stat().st_size
+    for n in (4, 5):
+        (tmp_path / f"ToyTrain.7z.00{n}").unlink()
+
+    with pytest.raises(VolumeError, match="last volumes are missing") as caught:
+        read(tmp_path)
+
+    assert caught.value.actual == f"{3 * size} bytes in 3 file(s): {len(CONTENT) - 3 * size} missing"
+    assert "Fetch ToyTrain.7z.004 to ToyTrain.7z.005 into" in caught.value.remedy
+
+
+def test_one_missing_last_volume_is_named(tmp_path):
+    crafted.write(tmp_path, CONTENT, n_volumes=5)
+    (tmp_path / "ToyTrain.7z.005").unlink()
+
+    with pytest.raises(VolumeError, match="last volumes are missing") as caught:
+        read(tmp_path)
+
+    assert "Fetch ToyTrain.7z.005 into" in caught.value.remedy
+
+
+def test_a_truncated_last_volume_is_named(tmp_path):
+    crafted.write(tmp_path, CONTENT, n_volumes=5)
+    last = tmp_path / "ToyTrain.7z.005"
+    last.write_bytes(last.read_bytes()[:-3])
+
+    with pytest.raises(VolumeError, match="last volume is truncated") as caught:
+        read(tmp_path)
+
+    assert caught.value.where == str(last)
+    assert "3 missing" in caught.value.actual
+    assert "Fetch ToyTrain.7z.005 again" in caught.value.remedy
+
+
+def test_a_truncated_whole_archive_is_an_error(tmp_path):
+    with pytest.raises(VolumeError, match="archive is truncated"):
+        read(crafted.write(tmp_path, CONTENT[:-1]))
+
+
+@pytest.mark.parametrize("garbage", [b"\0", b"<html>" * 300])
+def test_anything_after_the_end_is_an_error(tmp_path, garbage):
+    with pytest.raises(ArchiveError, match="something after the end") as caught:
+        read(crafted.write(tmp_path, CONTENT + garbage, n_volumes=2))
+
+    assert f"{len(garbage)} too many" in caught.value.actual
+    assert caught.value.where.endswith("ToyTrain.7z.002")
+    assert "Fetch ToyTrain.7z.002 again" in caught.value.remedy
+
+
+def test_a_first_volume_that_is_no_archive_is_an_error(tmp_path):
+    with pytest.raises(ArchiveError, match="not the beginning of a 7z archive") as caught:
+        read(crafted.write(tmp_path, b"<!DOCTYPE html>" * 100))
+
+    assert caught.value.actual.startswith("3c 21 44 4f 43 54")
+    assert "saved web page" in caught.value.remedy
+
+
+@pytest.mark.parametrize("content", [b"", CONTENT[:31]])
+def test_a_first_volume_of_less_than_32_bytes_is_an_error(tmp_path, content):
+    with pytest.raises(ArchiveError, match="not the beginning"):
+        read(crafted.write(tmp_path, content))
+
+
+def test_the_first_volume_swapped_with_another_is_an_error(tmp_path):
+    crafted.write(tmp_path, CONTENT, n_volumes=5)
+    first, second = (tmp_path / f"ToyTrain.7z.00{n}" for n in (1, 2))
+    one, two = first.read_bytes(), second.read_bytes()
+    first.write_bytes(two)
+    second.write_bytes(one)
+
+    with pytest.raises(ArchiveError, match="not the beginning") as caught:
+        read(tmp_path)
+
+    assert "numbered in their order" in caught.value.remedy
+
+
+@pytest.mark.parametrize("position", range(8, 32))
+def test_a_flipped_byte_in_the_start_header_is_an_error(tmp_path, position):
+    content = bytearray(CONTENT)
+    content[position] ^= 0x10
+
+    with pytest.raises(ArchiveError, match="start header is damaged"):
+        read(crafted.write(tmp_path, bytes(content)))
+
+
+def test_a_flipped_byte_in_the_header_is_an_error_that_names_its_volume(tmp_path):
+    content = bytearray(CONTENT)
+    content[-1] ^= 1
+
+    with pytest.raises(ArchiveError, match="The archive's header is damaged") as caught:
+        read(crafted.write(tmp_path, bytes(content), n_volumes=3))
+
+    assert caught.value.where.endswith("ToyTrain.7z.003")
+    assert caught.value.expected == f"CRC32 {zlib.crc32(b'the header'):08x}"
+
+
+def test_a_header_of_petabytes_is_an_error_before_anything_is_read(tmp_path):
+    start = struct.pack("<QQI", 0, 1 << 50, 0)
+    content = CONTENT[:8] + struct.pack("<I", zlib.crc32(start)) + start + CONTENT[32:]
+
+    with pytest.raises(VolumeError, match="truncated"):
+        read(crafted.write(tmp_path, content))
