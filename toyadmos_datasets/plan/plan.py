@@ -182,6 +182,10 @@ def _notes(
                 f"waspaa2019 was asked for with other cases or channels than the paper's (case {experiment.case}, "
                 f"channel {experiment.channel})."
             )
+        if not options.is_noise_shared:
+            notes.append(
+                "Train and test hear different noise recordings; the paper drew both from one pool (--shared-noise)."
+            )
     if options.is_noise_shared:
         notes.append("Train and test share one pool of noise recordings.")
     if options.max_events is not None:
