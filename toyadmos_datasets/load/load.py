@@ -51,7 +51,7 @@ def load_dataset(
     splits = configs[config]
     asked = "+".join(splits) if split == _ALL else split
     for part in [] if asked is None else asked.split("+"):
-        _require_choice("split", part.partition("[")[0].strip(), splits)
+        _require_choice("split", part.partition("[")[0], splits)
     if decode and importlib.util.find_spec("soundfile") is None:
         raise MissingExtraError(
             "Audio cannot be decoded: soundfile is not installed.",
