@@ -22,9 +22,26 @@ from toyadmos_datasets.plan import PlanOptions
         ("--channels", "1, 2, 3, 4, mix, all", {"channels": "5"}),
         ("--snr-reference", "corpus, clip, active", {"snr_reference": "peak"}),
         ("--snr", "each value once", {"protocols": ("basic",), "snrs_db": (6.0, 6.0)}),
-        ("--snr", "decibels between -100 and 100", {"protocols": ("basic",), "snrs_db": (math.nan,)}),
-        ("--snr", "decibels between -100 and 100", {"protocols": ("basic",), "snrs_db": (math.inf,)}),
-        ("--snr", "decibels between -100 and 100", {"protocols": ("basic",), "snrs_db": (100.5,)}),
+        (
+            "--snr",
+            "decibels between -100 and 100 with at most 2 decimals",
+            {"protocols": ("basic",), "snrs_db": (math.nan,)},
+        ),
+        (
+            "--snr",
+            "decibels between -100 and 100 with at most 2 decimals",
+            {"protocols": ("basic",), "snrs_db": (math.inf,)},
+        ),
+        (
+            "--snr",
+            "decibels between -100 and 100 with at most 2 decimals",
+            {"protocols": ("basic",), "snrs_db": (100.5,)},
+        ),
+        (
+            "--snr",
+            "decibels between -100 and 100 with at most 2 decimals",
+            {"protocols": ("basic",), "snrs_db": (0.125,)},
+        ),
         ("--cases", "1, 2, 3, 4", {"cases": (5,)}),
         ("--cases", "each value once", {"cases": (1, 1)}),
         ("--cases", "at least one case", {"cases": ()}),
@@ -58,14 +75,19 @@ def test_the_conveyor_has_no_fourth_case():
 
 
 @given(
-    st.lists(st.floats(-100, 100), unique=True, max_size=4),
+    st.lists(st.integers(-10_000, 10_000), unique=True, max_size=4),
     st.sampled_from(["1", "2", "3", "4", "mix", "all", None]),
     st.none() | st.sets(st.integers(1, 4), min_size=1).map(lambda some: tuple(sorted(some))),
     st.integers(-(2**63), 2**64),
 )
-def test_every_option_is_a_json_value_that_the_request_keeps(snrs_db, channels, cases, seed):
+def test_every_option_is_a_json_value_that_the_request_keeps(hundredths, channels, cases, seed):
     options = PlanOptions(
-        toy="ToyTrain", protocols=("basic",), snrs_db=tuple(snrs_db), channels=channels, cases=cases, seed=seed
+        toy="ToyTrain",
+        protocols=("basic",),
+        snrs_db=tuple(n / 100 for n in hundredths),
+        channels=channels,
+        cases=cases,
+        seed=seed,
     )
 
     parameters = options.as_parameters()
