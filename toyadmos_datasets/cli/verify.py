@@ -65,19 +65,17 @@ def _required_toy(toy: str | None, place: Path) -> str:
 
 
 def _dataset_lines(verdict: DatasetVerdict) -> list[str]:
-    return [
-        f"{verdict.folder}: {verdict.n_rows} clips of {verdict.toy} in {verdict.n_shards} shards, "
-        f"{format_bytes(verdict.n_bytes)}"
-    ]
+    amount = f"{verdict.n_rows} clips of {verdict.toy} in {verdict.n_shards} shards"
+    return [f"{verdict.folder}: {amount}, {format_bytes(verdict.n_bytes)}"]
 
 
 def _source_lines(verdict: SourceVerdict) -> list[str]:
     rows = [
         [str(one.case), one.sound, one.recording_type, str(one.n_takes), str(one.n_published)] for one in verdict.counts
     ]
+    amount = f"{verdict.n_recordings} recordings of {verdict.toy}, {format_bytes(verdict.n_bytes)} of WAV"
     lines = [
-        f"{verdict.location} ({verdict.kind}): {verdict.n_recordings} recordings of {verdict.toy}, "
-        f"{format_bytes(verdict.n_bytes)} of WAV",
+        f"{verdict.location} ({verdict.kind}): {amount}",
         *table_lines(["case", "sound", "type", "takes", "published"], rows),
     ]
     if verdict.kind == "volumes":
