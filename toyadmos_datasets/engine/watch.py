@@ -46,7 +46,8 @@ class Watch:
         was_orphaned = self.parent_pid is not None and os.getppid() != self.parent_pid
         if was_orphaned or (self.folder / _STOP).exists():
             raise Stopped
-        (self.folder / f"{self.name}.at").write_text(f"{self._done}\n{self._at}", encoding="utf-8")
+        with contextlib.suppress(OSError):  # a full disk for temporary files stops no work
+            (self.folder / f"{self.name}.at").write_text(f"{self._done}\n{self._at}", encoding="utf-8")
 
 
 def ask_to_stop(folder: Path) -> None:
