@@ -281,10 +281,11 @@ def test_the_headroom_is_whole_one_for_all_and_lets_nothing_past_full_scale(tmp_
 
 
 def test_headroom_is_found_only_where_it_is_needed(tmp_path):
-    catalogue = store(tmp_path, {"soft": np.full(600, 8000), "loud": np.full(600, 32767)})
+    catalogue = store(tmp_path, {"soft": np.full(600, 8000), "loud": np.full(600, 32767), "lowest": [-32768]})
     gains = {"target_gain_db": 0.0, "noise_gain_db": 0.0, "snr_db": None}
 
     assert resolved(catalogue, row("loud")).headroom_db == 0
+    assert resolved(catalogue, row("lowest")).headroom_db == 0
     assert resolved(catalogue, row("soft", "soft", **gains)).headroom_db == 0
     assert resolved(catalogue, row("loud", "loud", **gains)).headroom_db == 7
 
