@@ -7,8 +7,10 @@ import io
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +24,9 @@ from hypothesis.extra.numpy import arrays
 from test_resolve import active_power, in_db, power, random_sound, row, store
 from tiny import TinyCorpus, write_tree, write_volumes
 
-from toyadmos_datasets.engine import Watch
+from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Quiet
-from toyadmos_datasets.errors import ClippingError, OptionError
+from toyadmos_datasets.errors import ClippingError, OptionError, WorkerError
 from toyadmos_datasets.files.json import read_json
 from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.render.resolve import RESOLVED_SCHEMA, resolve
@@ -307,6 +309,47 @@ def test_row_groups_are_small_enough_to_stream(tmp_path):
 
     facts = pq.ParquetFile(some.folder / some.path).metadata
     assert [facts.row_group(number).num_rows for number in range(facts.num_row_groups)] == [32, 32, 6]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadly(Encoding):
+    """An encoding that kills its process, once."""
+
+    mark: Path
+
+    def encode(self, samples: np.ndarray) -> bytes:
+        if samples[0] == 3 and not self.mark.exists():
+            self.mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super(Deadly, self).encode(samples)
+
+
+def test_a_worker_that_is_killed_is_named_with_its_event_and_the_next_run_gives_the_same_shards(tmp_path):
+    catalogue = store(tmp_path, {f"t{number}": np.full(1000, number) for number in range(6)})
+    encodings_used = {"whole": Encoding(), "killed": Deadly(mark=tmp_path / "mark")}
+    tasks = {
+        name: [
+            task(
+                tmp_path / name,
+                catalogue,
+                [example(f"t{number}")],
+                path=f"data/some/{number}.parquet",
+                note=tmp_path / name / f"{number}.json",
+                encoding=encoding,
+            )
+            for number in range(6)
+        ]
+        for name, encoding in encodings_used.items()
+    }
+    expected = sorted(run_tasks(render_shard, tasks["whole"]), key=lambda shard: shard.path)
+
+    with pytest.raises(WorkerError) as caught:
+        list(run_tasks(render_shard, tasks["killed"], workers=2))
+
+    assert "event of t3" in caught.value.where
+    assert not (tmp_path / "killed" / "out" / "data" / "some" / "3.parquet").exists()
+    again = run_tasks(render_shard, tasks["killed"], workers=2)
+    assert sorted(again, key=lambda shard: shard.path) == expected
 
 
 # --- what changes no byte
