@@ -323,11 +323,11 @@ def test_a_long_walk_over_a_store_does_not_stay_in_memory(tmp_path):
 
 def test_samples_whose_rows_never_came_are_removed_after_a_day_and_others_are_not(tmp_path):
     folder = store(tmp_path / "store", {"kept": ramp(10)})
+    os.utime(samples_file(folder), (0, 0))
     orphan, fresh = folder / "0123.arrow", folder / "4567.arrow"
     for path in (orphan, fresh):
         path.write_bytes(b"samples")
     os.utime(orphan, (0, 0))
-    os.utime(samples_file(folder), (0, 0))
 
     remove_abandoned(folder)
 
