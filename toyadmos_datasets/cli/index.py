@@ -20,7 +20,9 @@ def index(
     source: Annotated[str, typer.Argument(help="Folder with the volumes or the extracted tree.", metavar="SRC")],
     *,
     toy: ToyOption,
-    out: Annotated[Path | None, typer.Option(help="Write the whole index as Parquet.", metavar="FILE")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the whole index as Parquet.", metavar="FILE", dir_okay=False)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the recordings in a source, without decoding any."""
