@@ -10,18 +10,15 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from baselines import NO_TORCH, SETTINGS, SYSTEM
 from preparing import COMMAND, toyadmos
 
-torch = pytest.importorskip(
-    "torch",
-    reason="TORCH IS MISSING: the baseline is NOT tested; pip install -c constraints.txt -e '.[test,dev,train]'",
-)
+torch = pytest.importorskip("torch", reason=NO_TORCH)
 
 from safetensors.torch import load_file
 
@@ -33,41 +30,6 @@ from toyadmos_datasets.baseline.presets import PAPER, changed
 from toyadmos_datasets.baseline.summary import summarise
 from toyadmos_datasets.baseline.trainer import TrainOptions, load_detector, train
 from toyadmos_datasets.errors import DatasetError, OutputConflictError
-from toyadmos_datasets.plan import PlanOptions
-from toyadmos_datasets.prepare import PrepareOptions, prepare
-from toyadmos_datasets.render import RenderOptions
-
-SETTINGS = {"n_units": 64, "n_hidden": 1, "n_code": 8, "learning_rate": 1e-3, "epochs": 60, "batch_inputs": 64}
-SYSTEM = changed(PAPER, SETTINGS)
-
-
-@pytest.fixture(scope="session")
-def simulated(tmp_path_factory) -> Path:
-    """The tiny simulated ToyTrain, clean."""
-    place = tmp_path_factory.mktemp("simulated")
-    options = PrepareOptions(
-        plan=PlanOptions(toy="ToyTrain", protocols=("basic",), channels="1"),
-        render=RenderOptions(),
-        source="simulate:tiny",
-        out=place / "dataset",
-        cache=place / "cache",
-    )
-    return prepare(options).out
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("TOYADMOS_CACHE", str(tmp_path_factory.getbasetemp() / "baseline-cache"))
-
-
-@pytest.fixture(scope="session")
-def trained(simulated, tmp_path_factory) -> Path:
-    """A run on the clean config; tests that change it take a copy."""
-    os.environ["TOYADMOS_CACHE"] = str(tmp_path_factory.getbasetemp() / "baseline-cache")
-    out = tmp_path_factory.mktemp("runs") / "run"
-    train(TrainOptions(dataset=simulated, out=out, preset=SYSTEM, device="cpu"))
-    evaluate(out, device="cpu")
-    return out
 
 
 def test_the_autoencoder_separates_strong_damage(trained):
@@ -108,7 +70,8 @@ def test_a_killed_training_goes_on_to_the_same_weights(trained, simulated, tmp_p
     slow = "import toyadmos_datasets.baseline.trainer as t; t.CHECKPOINT_EVERY_S = 0.0\n"
     slow += "import toyadmos_datasets.baseline.train as l, time\n"
     slow += "step = l._step\ndef late(*a):\n    time.sleep(0.02)\n    return step(*a)\nl._step = late\n"
-    process = subprocess.Popen([sys.executable, "-c", slow + command[2], *command[3:]])
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([sys.executable, "-c", slow + command[2], *command[3:]], env=environment)
     while len(list(out.glob("checkpoints/epoch-*.json"))) < 2:
         assert process.poll() is None
         time.sleep(0.02)

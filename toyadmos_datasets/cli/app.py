@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from toyadmos_datasets.cli import evaluate, index, plan, prepare, simulate, train, verify
+from toyadmos_datasets.cli import compare, evaluate, index, plan, prepare, report, simulate, train, verify
 
 app = typer.Typer(
     name="toyadmos",
@@ -24,6 +24,8 @@ app.command("verify")(verify.verify)
 app.command("simulate")(simulate.simulate)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
+app.command("report")(report.report)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so
