@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from toyadmos_datasets.cli import index, plan, prepare, simulate, verify
+from toyadmos_datasets.cli import evaluate, index, plan, prepare, simulate, train, verify
 
 app = typer.Typer(
     name="toyadmos",
@@ -22,6 +22,8 @@ app.command("plan")(plan.plan)
 app.command("index")(index.index)
 app.command("verify")(verify.verify)
 app.command("simulate")(simulate.simulate)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so
