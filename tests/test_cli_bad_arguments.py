@@ -26,14 +26,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "--encoding": ENCODINGS,
     "--on-clip": CLIP_POLICIES,
 }
-NUMBERS = {
-    "--max-events": int,
-    "--seed": int,
-    "--rate": int,
-    "--bit-depth": int,
-    "--headroom-db": float,
-    "--workers": int,
-}
+NUMBERS = ("--max-events", "--seed", "--rate", "--bit-depth", "--headroom-db", "--workers")
 TOY_NAMES = {name for toy in TOYS for name in (toy.short, toy.name.lower())}
 
 
