@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,10 @@ from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.corpus.toys import ALL_CASES, RecordingType, toy_named
 
 RATE_HZ = 48_000
-_FILTERS = [{"id": py7zr.FILTER_LZMA2, "preset": 0}]
+Filters: TypeAlias = tuple[dict[str, Any], ...]
+
+PACKED: Filters = ({"id": py7zr.FILTER_LZMA2, "preset": 0},)
+STORED: Filters = ({"id": py7zr.FILTER_COPY},)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +93,19 @@ def write_tree(files: dict[str, bytes], root: Path) -> Path:
 
 
 def write_volumes(
-    files: dict[str, bytes], folder: Path, *, n_blocks: int = 3, n_volumes: int = 2, toy: str = "ToyTrain"
+    files: dict[str, bytes],
+    folder: Path,
+    *,
+    n_blocks: int = 3,
+    n_volumes: int = 2,
+    filters: Filters = PACKED,
+    toy: str = "ToyTrain",
 ) -> Path:
     """Write files, in their order, as split volumes of a 7z archive with so many solid blocks; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / f"{toy}.7z"
     for block in np.array_split(np.array(list(files), dtype=object), n_blocks):
-        with py7zr.SevenZipFile(archive, "a", filters=_FILTERS) as container:
+        with py7zr.SevenZipFile(archive, "a", filters=list(filters)) as container:
             container.set_encoded_header_mode(False)  # py7zr writes a wrong CRC32 when it appends a packed one
             for member in block:
                 container.writestr(files[member], member)

@@ -1,1 +1,88 @@
-"""ToyADMOS as a clean, reproducible dataset."""
+"""ToyADMOS as a clean, reproducible dataset.
+
+    from toyadmos_datasets import load_dataset
+
+    train = load_dataset("data/train", split="train")
+    train[0]["audio"]["array"]  # float32, shape (n_samples,)
+
+What is named in `__all__` is imported when it is first asked for, so that importing the package costs nothing.
+Every failure is a `ToyAdmosError`; `toyadmos_datasets.errors` draws their tree.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from toyadmos_datasets.errors import ToyAdmosError
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.corpus.damage import Damage, damage_of
+    from toyadmos_datasets.corpus.names import RecordingName, format_name, parse_name
+    from toyadmos_datasets.load import load_dataset
+    from toyadmos_datasets.plan import PlanOptions
+    from toyadmos_datasets.prepare import PrepareOptions, PrepareReport
+    from toyadmos_datasets.prepare import prepare as prepare_dataset
+    from toyadmos_datasets.render import Encoding, RenderOptions
+    from toyadmos_datasets.verify import DatasetVerdict, SourceVerdict, verify_dataset, verify_source
+
+    __version__: str
+
+__all__ = [
+    "Damage",
+    "DatasetVerdict",
+    "Encoding",
+    "PlanOptions",
+    "PrepareOptions",
+    "PrepareReport",
+    "RecordingName",
+    "RenderOptions",
+    "SourceVerdict",
+    "ToyAdmosError",
+    "__version__",
+    "damage_of",
+    "format_name",
+    "load_dataset",
+    "parse_name",
+    "prepare_dataset",
+    "verify_dataset",
+    "verify_source",
+]
+
+# A name here is never that of a submodule: once the submodule is imported, it would hide what is meant.
+_PLACES = {
+    "Damage": "corpus.damage:Damage",
+    "DatasetVerdict": "verify:DatasetVerdict",
+    "Encoding": "render:Encoding",
+    "PlanOptions": "plan:PlanOptions",
+    "PrepareOptions": "prepare:PrepareOptions",
+    "PrepareReport": "prepare:PrepareReport",
+    "RecordingName": "corpus.names:RecordingName",
+    "RenderOptions": "render:RenderOptions",
+    "SourceVerdict": "verify:SourceVerdict",
+    "damage_of": "corpus.damage:damage_of",
+    "format_name": "corpus.names:format_name",
+    "load_dataset": "load:load_dataset",
+    "parse_name": "corpus.names:parse_name",
+    "prepare_dataset": "prepare:prepare",
+    "verify_dataset": "verify:verify_dataset",
+    "verify_source": "verify:verify_source",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (the imports above tell type checkers what each name is)
+    """Import a public name."""
+    if name == "__version__":
+        value: Any = importlib.import_module("importlib.metadata").version("toyadmos-datasets")
+    elif name in _PLACES:
+        module, _, attribute = _PLACES[name].partition(":")
+        value = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not, beside what any module has."""
+    return sorted({*globals(), *__all__})

@@ -95,9 +95,12 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
     progress = progress or Quiet()
     source = resolve_source(options.source, options.plan.toy, options.cache, progress)
     output = OutputFolder(path=options.out, request=options.request(source))
-    output.state(is_overwriting=options.is_overwriting)  # refuses before anything is made
+    state = output.state(is_overwriting=options.is_overwriting)  # refuses before anything is made
+    if state == "done" and not output.partial.exists():
+        return PrepareReport(out=options.out, manifest=read_manifest(options.out), was_done=True)
     with output.held():
         if output.state(is_overwriting=options.is_overwriting) == "done":
+            output.discard_partial()
             return PrepareReport(out=options.out, manifest=read_manifest(options.out), was_done=True)
         store = store_for(options.cache, source, options.render.encoding.rate_hz)
         recipe, report = _ingest(source, store, options, progress)

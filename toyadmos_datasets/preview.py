@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import SourceNotFoundError
 from toyadmos_datasets.index import build_index
 from toyadmos_datasets.plan import plan
@@ -34,6 +35,9 @@ START_S: Seconds = 1.0
 
 FLAC_SHARE = 0.6
 """Typical share of its PCM size that a FLAC of these recordings takes."""
+
+SHARD_BYTES: Bytes = 10_000
+"""What a shard takes beside its audio: schema, footer, the other columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,7 @@ def preview(options: PrepareOptions) -> Preview:
     missing = missing_recordings(wanted, store)
     state = OutputFolder(path=options.out, request=options.request(source)).state(is_overwriting=options.is_overwriting)
     counts = _counts(recipe)
+    n_shards = sum(-(-n // ROWS_A_SHARD) for n in _rows_by_split(counts).values())
     needed_blocks = set(missing["block"].to_pylist())
     decoded = bytes_to_decode(source, missing)
     n_clips = len(recipe.examples)
@@ -124,8 +129,8 @@ def preview(options: PrepareOptions) -> Preview:
         n_store_bytes=bytes_to_store(missing, store),
         out=str(options.out),
         state=state,
-        n_dataset_bytes=0 if state == "done" else _dataset_bytes(recipe, index, options),
-        n_shards=sum(-(-n // ROWS_A_SHARD) for n in _rows_by_split(counts).values()),
+        n_dataset_bytes=0 if state == "done" else n_shards * SHARD_BYTES + _audio_bytes(recipe, index, options),
+        n_shards=n_shards,
         expected_s=0.0 if state == "done" else START_S + busy_s / options.render.workers,
         workers=options.render.workers,
         notes=recipe.notes,
@@ -136,14 +141,16 @@ def _existing_source(options: PrepareOptions) -> Source:
     size = simulated_size(options.source)
     if size is None:
         return open_source(options.source, options.plan.toy)
-    folder = simulated_folder(options.cache, options.plan.toy, size) / "volumes"
+    toy = toy_named(options.plan.toy)
+    folder = simulated_folder(options.cache, toy.name, size) / "volumes"
     if not folder.exists():
         raise SourceNotFoundError(
             "The simulated corpus is not made yet, and a plan makes nothing.",
             where=folder,
             expected="volumes",
             actual="no such folder",
-            remedy=f"toyadmos prepare makes it; or: toyadmos simulate --toy {options.plan.toy} --out {folder.parent}",
+            remedy="toyadmos prepare makes it; or: "
+            f"toyadmos simulate --toy {toy.short} --size {size} --out {folder.parent}",
         )
     return open_source(folder, options.plan.toy)
 
@@ -171,8 +178,8 @@ def _rows_by_split(counts: tuple[Count, ...]) -> dict[tuple[str, str], int]:
     return rows
 
 
-def _dataset_bytes(recipe: Recipe, index: pa.Table, options: PrepareOptions) -> Bytes:
-    """Estimate the size of the shards from the sizes of the first recording of every example."""
+def _audio_bytes(recipe: Recipe, index: pa.Table, options: PrepareOptions) -> Bytes:
+    """Estimate the size of the clips from the sizes of the first recording of every example."""
     sizes = dict(zip(index["recording_id"].to_pylist(), index["n_bytes"].to_pylist(), strict=True))
     n_source = sum(sizes[ids[0]] for ids in recipe.examples["recording_ids"].to_pylist())
     encoding = options.render.encoding

@@ -194,8 +194,13 @@ def _ingest_member(
     member: Member, chunks: Iterator[bytes], recording_id: str, writer: SegmentWriter, rate_hz: Hertz
 ) -> None:
     counter = _Counter(member.crc32)
-    wav = open_wav(counter.through(chunks), name=member.path, n_bytes=member.n_bytes)
-    resampled = list(resample_chunks(counter.looking(wav.chunks), CORPUS_RATE_HZ, rate_hz))
+    try:
+        wav = open_wav(counter.through(chunks), name=member.path, n_bytes=member.n_bytes)
+        resampled = list(resample_chunks(counter.looking(wav.chunks), CORPUS_RATE_HZ, rate_hz))
+    except WavError:
+        for _ in chunks:  # where the source has a wrong CRC32 for it, that is the reason and is raised here
+            pass
+        raise
     samples = np.concatenate(resampled)
     del resampled
     levels = measure(samples, rate_hz)

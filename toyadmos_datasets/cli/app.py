@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from toyadmos_datasets.cli import index, plan, prepare, simulate
+from toyadmos_datasets.cli import index, plan, prepare, simulate, verify
 
 app = typer.Typer(
     name="toyadmos",
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("prepare")(prepare.prepare)
 app.command("plan")(plan.plan)
 app.command("index")(index.index)
+app.command("verify")(verify.verify)
 app.command("simulate")(simulate.simulate)
 
 

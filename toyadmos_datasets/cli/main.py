@@ -31,7 +31,10 @@ def start(arguments: Sequence[str]) -> int:
         with contextlib.suppress(AttributeError, ValueError):  # a replaced stream may not know encodings
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, _interrupt)
-    return run([one for one in arguments if one != DEBUG], is_debugging=DEBUG in arguments)
+    status = run([one for one in arguments if one != DEBUG], is_debugging=DEBUG in arguments)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the interpreter ends by itself now, and not in a traceback
+        signal.signal(number, signal.SIG_IGN)
+    return status
 
 
 def run(arguments: Sequence[str], *, is_debugging: bool = False) -> int:

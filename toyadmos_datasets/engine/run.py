@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing.resource_tracker
+import os
 import signal
 import tempfile
 import threading
@@ -14,6 +16,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 import joblib
+from joblib.externals import loky
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from toyadmos_datasets.engine.watch import Stopped, Watch, amount_done, ask_to_stop, is_asked_to_stop, working_on
@@ -86,9 +89,10 @@ class _WorkerTraceback(Exception):  # noqa: N818  # it is shown as the cause of 
     """Where in a worker an error was raised, as text, because tracebacks do not travel."""
 
 
-def _attempt_in_worker(function: Callable[[Task, Watch], Result], task: Task, watch: Watch) -> _Outcome:
-    # A terminal sends Ctrl-C to the whole group; the driver alone decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _attempt_in_worker(
+    function: Callable[[Task, Watch], Result], task: Task, watch: Watch, driver_pid: int
+) -> _Outcome:
+    watch.parent_pid = driver_pid
     try:
         finished, result = _attempt(function, task, watch)
         return _Outcome(name=watch.name, finished=finished, result=result)
@@ -96,6 +100,9 @@ def _attempt_in_worker(function: Callable[[Task, Watch], Result], task: Task, wa
         if watch.folder is not None:
             ask_to_stop(watch.folder)  # joblib would kill the other tasks; so they keep what they have
         return _Outcome(name=watch.name, error=error, trace=traceback.format_exc())
+    finally:
+        if os.getppid() != driver_pid:  # the driver was killed, and nobody takes results or gives tasks any more
+            os._exit(1)
 
 
 def _run_here(
@@ -111,10 +118,12 @@ def _run_here(
 def _run_in_processes(
     function: Callable[[Task, Watch], Result], tasks: Sequence[Task], watches: Sequence[Watch], workers: int
 ) -> Iterator[Result]:
-    calls = (joblib.delayed(_attempt_in_worker)(function, *pair) for pair in zip(tasks, watches, strict=True))
+    attempt, pid = joblib.delayed(_attempt_in_worker), os.getpid()
+    calls = (attempt(function, *pair, pid) for pair in zip(tasks, watches, strict=True))
     parallel = joblib.Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered")
     unfinished = {watch.name for watch in watches}
-    results: Any = parallel(calls)
+    with _deaf_children():
+        results: Any = parallel(calls)
     failed: _Outcome | None = None
     try:
         for outcome in results:
@@ -129,6 +138,25 @@ def _run_in_processes(
         results.close()
     if failed is not None and failed.error is not None:
         raise failed.error from _WorkerTraceback(failed.trace)
+
+
+@contextlib.contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Let the processes that the block starts hear neither SIGINT nor SIGTERM, from their first instruction on.
+
+    A terminal sends Ctrl-C to the whole group, and so do those who end jobs; the driver alone decides what it
+    means. A blocked signal stays blocked in children, and in the thread that replaces workers.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    for tracker in (multiprocessing.resource_tracker, loky.backend.resource_tracker):
+        tracker.ensure_running()  # starting one unblocks these signals, so they start before
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _worker_died(watches: Sequence[Watch], unfinished: set[str]) -> WorkerError:

@@ -6,6 +6,7 @@ Both go through small files in a folder, which every kind of worker can reach; n
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,10 +24,12 @@ class Watch:
     Args:
         folder: Where the line runs; None for a task that nobody watches.
         name: The task's name there.
+        parent_pid: The driver, where the task runs in a child of its own; None elsewhere.
     """
 
     folder: Path | None = None
     name: str = "task"
+    parent_pid: int | None = None
     _done: int = field(default=0, init=False)
     _at: str = field(default="", init=False)
 
@@ -34,15 +37,17 @@ class Watch:
         """Report `amount` more units done, and what is being worked on.
 
         Raises:
-            Stopped: The driver asked to stop.
+            Stopped: The driver asked to stop, or was killed.
         """
         self._done += amount
         self._at = self._at if at is None else at
         if self.folder is None:
             return
-        if (self.folder / _STOP).exists():
+        was_orphaned = self.parent_pid is not None and os.getppid() != self.parent_pid
+        if was_orphaned or (self.folder / _STOP).exists():
             raise Stopped
-        (self.folder / f"{self.name}.at").write_text(f"{self._done}\n{self._at}", encoding="utf-8")
+        with contextlib.suppress(OSError):  # a full disk for temporary files stops no work
+            (self.folder / f"{self.name}.at").write_text(f"{self._done}\n{self._at}", encoding="utf-8")
 
 
 def ask_to_stop(folder: Path) -> None:

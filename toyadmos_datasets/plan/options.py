@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -17,6 +16,8 @@ PROTOCOLS: tuple[str, ...] = ("waspaa2019", "basic")
 CHANNEL_CHOICES: tuple[str, ...] = (*map(str, CHANNELS), "mix", "all")
 SNR_REFERENCES: tuple[str, ...] = ("corpus", "clip", "active")
 SNR_LIMIT_DB: Decibels = 100.0
+SNR_DECIMALS = 2
+"""An SNR is met to 0.01 dB, and names its config: finer ones would be neither true nor told apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +61,9 @@ class PlanOptions:
         _check_distinct("--protocol", self.protocols)
         _check_distinct("--snr", self.snrs_db)
         for snr_db in self.snrs_db:
-            if not (math.isfinite(snr_db) and abs(snr_db) <= SNR_LIMIT_DB):
-                raise _bad("--snr", f"decibels between -{SNR_LIMIT_DB:.0f} and {SNR_LIMIT_DB:.0f}", snr_db)
+            if not (abs(snr_db) <= SNR_LIMIT_DB and round(snr_db, SNR_DECIMALS) == snr_db):
+                limits = f"decibels between -{SNR_LIMIT_DB:.0f} and {SNR_LIMIT_DB:.0f}"
+                raise _bad("--snr", f"{limits} with at most {SNR_DECIMALS} decimals", snr_db)
         self._check_protocol_specific()
         if self.cases is not None:
             _check_distinct("--cases", self.cases)

@@ -75,16 +75,10 @@ def _plan_protocol(
     cases = _cases(index, options, protocol)
     events = [event for event in events_of(index) if event.case in cases or event.case == ALL_CASES]
     targets = [event for event in events if event.recording_type == "IND" and event.sound != "noise"]
-    if not targets:
-        raise PlanError(
-            "There are no IND recordings of the cases asked for.",
-            where=f"case {', '.join(map(str, cases))}",
-            expected=f"recordings of {options.toy}",
-            actual="none",
-            remedy="Choose cases that the source has; list them with: toyadmos index SRC --toy TOY",
-        )
+    _require_cases(cases, targets, options)
     channels = channels_chosen(_channel_choice(options, protocol, experiment), targets)
     incomplete = require_channels(targets, channels)
+    targets = [event for event in targets if any(event.recordings_on(channel) for channel in channels)]
     splits = split_events(targets, experiment, protocol=protocol, seed=options.seed, max_events=options.max_events)
     noise = [event for event in events if event.sound == "noise"]
     mixtures = _mixtures(options, protocol, experiment)
@@ -108,6 +102,20 @@ def _cases(index: pa.Table, options: PlanOptions, protocol: str) -> tuple[int, .
         return (paper_experiment(options.toy).case,)
     targets = index.filter(pc.not_equal(index["sound"], "noise"))
     return tuple(sorted(pc.unique(targets["case"]).to_pylist()))
+
+
+def _require_cases(cases: Sequence[int], targets: Sequence[Event], options: PlanOptions) -> None:
+    """Raise if a case that is asked for has no IND recordings, whatever the others have."""
+    there = sorted({event.case for event in targets})
+    absent = [case for case in cases if case not in there]
+    if absent or not there:
+        raise PlanError(
+            "There are no IND recordings of the cases asked for.",
+            where=f"case {', '.join(map(str, absent))}" if absent else options.toy,
+            expected=f"recordings of {options.toy}",
+            actual="none",
+            remedy="Choose cases that the source has; list them with: toyadmos index SRC --toy TOY",
+        )
 
 
 def _channel_choice(options: PlanOptions, protocol: str, experiment: PaperExperiment) -> str:
@@ -181,6 +189,10 @@ def _notes(
             notes.append(
                 f"waspaa2019 was asked for with other cases or channels than the paper's (case {experiment.case}, "
                 f"channel {experiment.channel})."
+            )
+        if not options.is_noise_shared:
+            notes.append(
+                "Train and test hear different noise recordings; the paper drew both from one pool (--shared-noise)."
             )
     if options.is_noise_shared:
         notes.append("Train and test share one pool of noise recordings.")

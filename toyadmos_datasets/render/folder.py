@@ -8,17 +8,18 @@ finished shards in `.partial/` again, if it asks for the same thing.
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from toyadmos_datasets.errors import DatasetError, OutputConflictError
+from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.files.atomic import sync_folder, write_text, writing
 from toyadmos_datasets.files.json import canonical_json, read_json, write_json
 from toyadmos_datasets.files.leftovers import remove_leftovers
-from toyadmos_datasets.files.lock import folder_lock
+from toyadmos_datasets.files.lock import HOLDER_NAME, LOCK_NAME, folder_lock
 from toyadmos_datasets.values.dataset import (
     CARD_NAME,
     MANIFEST_NAME,
@@ -34,8 +35,10 @@ from toyadmos_datasets.values.recipe import Recipe, write_recipe
 State: TypeAlias = Literal["new", "cut", "done", "replace"]
 
 _PARTIAL = ".partial"
+_JOB = "job.json"
 _DATA = "data"
 _OURS = {CARD_NAME, MANIFEST_NAME, RECIPE_NAME, _DATA, _PARTIAL}
+_SHARD = re.compile(r"[^/]+/[a-z]+-\d{5}-of-\d{5}\.parquet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +60,19 @@ class OutputFolder:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the folder against other processes.
+        """Hold the folder against other processes; an error inside leaves nothing new but finished shards.
 
         Raises:
             BusyError: Another process is preparing it.
         """
+        made = [place for place in (self.path, *self.path.parents) if not place.exists()]
         with folder_lock(self.path):
-            remove_leftovers(self.path)
-            yield
+            try:
+                remove_leftovers(self.path)
+                yield
+            except BaseException:
+                self._leave(made)
+                raise
 
     def state(self, *, is_overwriting: bool) -> State:
         """Tell what is in the folder: nothing, a cut run, the asked-for dataset, or one to be replaced.
@@ -73,10 +81,9 @@ class OutputFolder:
             OutputConflictError: Something else is there; nothing is touched.
             DatasetError: The asked-for dataset is there and damaged.
         """
-        self._refuse_strangers()
-        if (self.path / MANIFEST_NAME).exists():
-            if is_overwriting:
-                return "replace"
+        self._refuse_file()
+        has_manifest = (self.path / MANIFEST_NAME).exists()
+        if has_manifest and not is_overwriting:
             manifest = read_manifest(self.path)
             if canonical_json(manifest.request) != canonical_json(self.request):
                 raise self._conflict(
@@ -84,13 +91,20 @@ class OutputFolder:
                 )
             check_shard_sizes(self.path, manifest.shards)
             return "done"
-        job = self.partial / "job.json"
+        self._refuse_strangers()
+        if has_manifest:
+            return "replace"
+        job = self.partial / _JOB
         if job.exists() and not is_overwriting:
-            found = read_json(job, remedy=f"Remove {self.partial} and run the same command again.")
-            if canonical_json(found["request"]) != canonical_json(self.request):
-                raise self._conflict("The folder holds a run with other options that was cut.", found["request"])
+            found = read_json(job, remedy="Start anew with the same command and --overwrite.").get("request") or {}
+            if canonical_json(found) != canonical_json(self.request):
+                raise self._conflict("The folder holds a run with other options that was cut.", found)
             return "cut"
         return "new"
+
+    def discard_partial(self) -> None:
+        """Remove what a run left that was cut after the manifest was written."""
+        shutil.rmtree(self.partial, ignore_errors=True)
 
     def begin(self, job: dict[str, Any], *, keep: bool) -> dict[str, Shard]:
         """Make the folder ready and return the finished shards of a cut run of the same job, by path.
@@ -103,9 +117,10 @@ class OutputFolder:
             whole = {"request": self.request, "job": job}
             if keep and self._is_same(whole):
                 self._take_back()
+                self._remove_unfinished()
                 return self._finished()
             shutil.rmtree(self.partial, ignore_errors=True)
-            write_json(self.partial / "job.json", whole)
+            write_json(self.partial / _JOB, whole)
             return {}
 
     def note_for(self, shard_path: str) -> Path:
@@ -115,8 +130,10 @@ class OutputFolder:
     def commit(self, manifest: Manifest, recipe: Recipe, card: str) -> None:
         """Put everything in its place, the manifest last; a dataset that was there before is replaced."""
         with writing(self.path):
+            self._remove_unfinished()
             for name in (MANIFEST_NAME, CARD_NAME):
                 (self.path / name).unlink(missing_ok=True)
+            sync_folder(self.path)
             if (self.path / _DATA).exists():
                 (self.path / _DATA).replace(self.partial / "replaced")
             (self.partial / _DATA).replace(self.path / _DATA)
@@ -128,12 +145,14 @@ class OutputFolder:
 
     def _is_same(self, whole: dict[str, Any]) -> bool:
         try:
-            return canonical_json(read_json(self.partial / "job.json")) == canonical_json(whole)
+            return canonical_json(read_json(self.partial / _JOB)) == canonical_json(whole)
         except DatasetError:
             return False
 
     def _take_back(self) -> None:
         """Undo the first half of a commit that was cut between moving the shards and the manifest."""
+        if (self.path / MANIFEST_NAME).exists():  # then the shards belong to a whole dataset
+            return
         if (self.path / _DATA).exists() and not (self.partial / _DATA).exists():
             (self.path / _DATA).replace(self.partial / _DATA)
 
@@ -146,17 +165,37 @@ class OutputFolder:
                     finished[shard.path] = shard
         return finished
 
+    def _remove_unfinished(self) -> None:
+        """Remove files that were being written; whoever did that is dead, or has lost the folder to us."""
+        for path in self.partial.rglob(".*.tmp"):
+            path.unlink(missing_ok=True)
+
+    def _leave(self, made: list[Path]) -> None:
+        """Leave the folder after an error: what the next run can use stays, and nothing else that is new."""
+        if not any((self.partial / "done").glob("*.json")):
+            self.discard_partial()
+        if not made or {path.name for path in self.path.iterdir()} - {LOCK_NAME, HOLDER_NAME}:
+            return
+        with contextlib.suppress(OSError):  # another process may have come in
+            for name in (HOLDER_NAME, LOCK_NAME):
+                (self.path / name).unlink(missing_ok=True)
+            for place in made:
+                place.rmdir()
+
+    def _refuse_file(self) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise OptionError(
+                "The output is a file.",
+                where=self.path,
+                expected="a folder, or nothing yet",
+                actual="a file",
+                remedy="Choose a folder with --out.",
+            )
+
     def _refuse_strangers(self) -> None:
         """Refuse a folder that holds what no run of ours left there: it is not ours to change."""
-        if self.path.exists() and not self.path.is_dir():
-            raise OutputConflictError("The output is a file.", where=self.path, remedy="Choose a folder with --out.")
-        names = (
-            {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
-            if self.path.exists()
-            else set()
-        )
-        has_ours = (self.path / MANIFEST_NAME).exists() or self.partial.exists()
-        strangers = sorted(names - _OURS) if has_ours else sorted(names)
+        with writing(self.path):
+            strangers = self._strangers()
         if strangers:
             raise OutputConflictError(
                 "The output folder holds something that no preparation left there.",
@@ -166,6 +205,16 @@ class OutputFolder:
                 remedy="Choose another folder with --out; nothing was touched.",
             )
 
+    def _strangers(self) -> list[str]:
+        if not self.path.exists():
+            return []
+        names = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
+        if not (self.path / MANIFEST_NAME).exists() and not self.partial.exists():
+            return sorted(names)
+        data = self.path / _DATA
+        inside = {path.relative_to(data).as_posix() for path in data.rglob("*") if not path.is_dir()}
+        return sorted(names - _OURS) + sorted(f"{_DATA}/{name}" for name in inside if not _SHARD.fullmatch(name))
+
     def _conflict(self, what: str, found: dict[str, Any]) -> OutputConflictError:
         differing = sorted(
             name for name in found.keys() | self.request.keys() if found.get(name) != self.request.get(name)
@@ -173,7 +222,11 @@ class OutputFolder:
         return OutputConflictError(
             what,
             where=self.path,
-            expected=", ".join(f"{name}={self.request.get(name)}" for name in differing),
-            actual=", ".join(f"{name}={found.get(name)}" for name in differing),
+            expected=_spelled(self.request, differing),
+            actual=_spelled(found, differing),
             remedy="Choose another folder with --out, or replace what is there with --overwrite.",
         )
+
+
+def _spelled(request: dict[str, Any], names: list[str]) -> str:
+    return ", ".join(f"{name}={canonical_json(request.get(name))}" for name in names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -149,9 +149,15 @@ def _write(
             report(n_written + (packing.n_packed if packing else 0), n_bytes * (1 + wanted.volumes))
 
     tasks = [TreeTask(event=event, seed=wanted.seed, root=root) for event in events]
-    for event in run_tasks(write_event, tasks, workers=workers, on_progress=on_progress):
-        if packing:
-            packing.add(event, keep=wanted.tree)
+    written = run_tasks(write_event, tasks, workers=workers, on_progress=on_progress)
+    try:
+        for event in written:
+            if packing:
+                packing.add(event, keep=wanted.tree)
+    finally:
+        # Where packing failed, the workers end before the folder that they write to is removed.
+        if isinstance(written, Generator):
+            written.close()
     if packing:
         packing.finish()
     if not wanted.tree:

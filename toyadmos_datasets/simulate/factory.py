@@ -22,7 +22,7 @@ from toyadmos_datasets.units import Seconds
 
 Hall: TypeAlias = tuple["Station", ...]
 
-_VENTILATION = 0.012
+_VENTILATION = 0.02
 """RMS of the steady background at the microphones."""
 
 _ECHO_GAINS = (0.35, 0.22, 0.14)
@@ -58,11 +58,11 @@ def hall(draws: np.random.Generator) -> Hall:
             echoes=tuple(draws.uniform(0.015, 0.09, len(_ECHO_GAINS))),
         )
         for sounds, every_s, loudness in (
-            (_blow, 2.5, 0.22),
-            (_clatter, 6.0, 0.12),
-            (_drill, 9.0, 0.09),
-            (_air, 5.0, 0.10),
-            (_pump, 14.0, 0.09),
+            (_blow, 0.6, 0.08),
+            (_clatter, 2.5, 0.04),
+            (_drill, 6.0, 0.035),
+            (_air, 2.5, 0.03),
+            (_pump, 9.0, 0.06),
         )
     )
 
@@ -112,7 +112,7 @@ def _spread(
 
 def _ventilation(n_samples: int, draws: np.random.Generator) -> Samples:
     """Air in ducts, and the hum of twice the mains' 50 Hz."""
-    air = shape(white(n_samples, draws), (Resonance(centre_hz=180, width_hz=90, gain=2),), slope=1.3, from_hz=40)
+    air = shape(white(n_samples, draws), (Resonance(centre_hz=180, width_hz=90, gain=2),), slope=0.9, from_hz=40)
     air *= np.float32(_VENTILATION / np.sqrt(np.mean(air**2)))
     hum = tone(waveform((1.0, 0.3, 0.4, 0.1, 0.15), draws), np.arange(n_samples, dtype=np.float64) * (100 / RATE_HZ))
     return air + np.float32(0.3 * _VENTILATION) * hum

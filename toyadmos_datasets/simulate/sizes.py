@@ -92,7 +92,11 @@ SIZES: Final[Mapping[str, CorpusSize]] = MappingProxyType(
         )
     }
 )
-"""Name to size; seconds and megabytes of each stand in the documentation of `simulate`."""
+"""Name to size.
+
+Of the train, tree and volumes, one core (AMD EPYC) with one worker: tiny 45 MB of recordings in 3.6 s, small
+450 MB in 47 s; medium, 4.4 GB, is reckoned from these at 8 minutes. The car and the conveyor take a fifth less.
+"""
 
 
 def size_named(name: str) -> CorpusSize:

@@ -167,14 +167,14 @@ def read_manifest(folder: Path) -> Manifest:
         DatasetError: There is none, it is damaged, or a newer version wrote it.
     """
     path = folder / MANIFEST_NAME
-    remedy = "Prepare the dataset with: toyadmos prepare"
+    remedy = "Prepare the folder again with the same command and --overwrite."
     if not path.exists():
         raise DatasetError(
             "This folder holds no prepared dataset, or one that is not complete.",
             where=folder,
             expected=MANIFEST_NAME,
             actual="none" if folder.exists() else "no such folder",
-            remedy=f"{remedy} --out {folder}",
+            remedy=f"Prepare the dataset with: toyadmos prepare --out {folder}",
         )
     content = read_json(path, remedy=remedy)
     version = content.pop("schema_version", None)

@@ -79,9 +79,8 @@ class Recipe:
     @property
     def recording_ids(self) -> list[str]:
         """Every recording that the examples need, targets and noise, sorted."""
-        lists = [pc.list_flatten(self.examples[name]) for name in ("recording_ids", "noise_recording_ids")]
-        ids: list[str] = sorted(pc.unique(pa.chunked_array([*lists[0].chunks, *lists[1].chunks])).to_pylist())
-        return ids
+        names = ("recording_ids", "noise_recording_ids")
+        return sorted({one for name in names for one in pc.unique(pc.list_flatten(self.examples[name])).to_pylist()})
 
 
 def _as_text(column: pa.ChunkedArray) -> list[str]:
@@ -104,7 +103,7 @@ def read_recipe(path: Path) -> Recipe:
     """Read a recipe that `write_recipe` wrote.
 
     Raises:
-        DatasetError: The file is no recipe, one of a newer version, or was changed since it was written.
+        DatasetError: The file is missing, no recipe, one of a newer version, or was changed since it was written.
     """
     try:
         table = pq.read_table(path)
@@ -115,7 +114,7 @@ def read_recipe(path: Path) -> Recipe:
             examples=table.cast(RECIPE_SCHEMA), parameters=header["parameters"], notes=tuple(header["notes"])
         )
         promised = table.schema.metadata[b"toyadmos_recipe_sha256"].decode()
-    except (pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
     if recipe.sha256 != promised:
         raise _unreadable(path, f"rows that hash to {recipe.sha256[:16]} and not to {promised[:16]}")

@@ -1,0 +1,15 @@
+"""Reads a prepared dataset, or a source, once through, and tells everything that is wrong with it."""
+
+from toyadmos_datasets.verify.dataset import DatasetVerdict, is_prepared, verify_dataset
+from toyadmos_datasets.verify.problem import Problem
+from toyadmos_datasets.verify.source import SourceVerdict, TakeCount, verify_source
+
+__all__ = [
+    "DatasetVerdict",
+    "Problem",
+    "SourceVerdict",
+    "TakeCount",
+    "is_prepared",
+    "verify_dataset",
+    "verify_source",
+]

@@ -1,0 +1,251 @@
+"""A source, read from its first byte to its last."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archive.volumes_source import VolumesSource
+from toyadmos_datasets.corpus.names import RecordingName, parse_member
+from toyadmos_datasets.corpus.toys import RecordingType, Sound
+from toyadmos_datasets.corpus.volumes import published_volumes, recording_counts
+from toyadmos_datasets.engine import Watch, run_tasks
+from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.errors import IndexConflictError, NameGrammarError, SourceError, WavError
+from toyadmos_datasets.index import IncompleteEvent, build_index, missing_channels
+from toyadmos_datasets.signal.wav import open_wav
+from toyadmos_datasets.units import Bytes
+from toyadmos_datasets.values.source import Member, Source
+from toyadmos_datasets.verify.hashing import hash_of
+from toyadmos_datasets.verify.problem import Problem, problem_of
+
+_TASK_BYTES: Bytes = 64_000_000
+"""Blocks of a tree are single recordings; a task takes about so much of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeCount:
+    """How many takes of one kind there are, and how many were published; they may well differ.
+
+    Attributes:
+        case: Number of the case; 0 for noise that serves all cases.
+        sound: ``normal``, ``anomalous`` or ``noise``.
+        recording_type: ``IND`` or ``CNT``.
+        n_takes: Takes in the source, whatever their channels.
+        n_published: Takes in the corpus as published.
+    """
+
+    case: int
+    sound: Sound
+    recording_type: RecordingType
+    n_takes: int
+    n_published: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceVerdict:
+    """What reading a source showed.
+
+    Attributes:
+        location: Where it is.
+        kind: ``tree`` or ``volumes``.
+        toy: ``ToyTrain``.
+        is_simulated: Whether its recordings were synthesised by this package.
+        n_recordings: Recordings in it.
+        n_bytes: Their size.
+        n_volumes_compared: Volumes whose size is that of the published ones, and whose MD5 was compared.
+        counts: Takes of each kind; for information.
+        incomplete: Events that lack a channel; for information.
+        problems: What is wrong, ordered by path; empty for a source that can be used whole.
+    """
+
+    location: str
+    kind: str
+    toy: str
+    is_simulated: bool
+    n_recordings: int
+    n_bytes: Bytes
+    n_volumes_compared: int
+    counts: tuple[TakeCount, ...]
+    incomplete: tuple[IncompleteEvent, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def verify_source(
+    location: str | Path, toy: str, progress: Progress | None = None, *, workers: int = 1
+) -> SourceVerdict:
+    """Read everything in a source: names, sizes, checksums, and every WAV file to its end.
+
+    Nothing is raised for what is wrong with recordings: all of it is in the verdict.
+
+    Args:
+        location: As `open_source` takes it.
+        toy: ``ToyTrain``.
+        progress: Told about the work.
+        workers: Number of processes.
+
+    Raises:
+        SourceError: There is nothing to read: no source, volumes that are not one archive, or a damaged header.
+    """
+    progress = progress or Quiet()
+    source = open_source(location, toy)
+    members = source.members()
+    names, problems = _parse(members)
+    index_problems, incomplete = _index([member for member in members if member.path in names])
+    problems += index_problems
+    n_bytes = sum(member.n_bytes for member in members)
+    with progress.stage(f"Reading {toy}", n_bytes, "bytes") as on_progress:
+        for found in run_tasks(check_blocks, _tasks(source, workers), workers=workers, on_progress=on_progress):
+            problems += found
+    volumes = _published(source)
+    with progress.stage(f"Comparing {toy} with what was published", sum(one.n_bytes for one in volumes), "bytes") as on:
+        problems += [one for one in run_tasks(check_volume, volumes, workers=workers, on_progress=on) if one]
+    return SourceVerdict(
+        location=source.location,
+        kind=source.kind,
+        toy=toy,
+        is_simulated=source.is_simulated,
+        n_recordings=len(members),
+        n_bytes=n_bytes,
+        n_volumes_compared=len(volumes),
+        counts=_count(names, toy),
+        incomplete=incomplete,
+        problems=tuple(sorted(problems, key=lambda one: one.path)),
+    )
+
+
+def _parse(members: Sequence[Member]) -> tuple[dict[str, RecordingName], list[Problem]]:
+    names: dict[str, RecordingName] = {}
+    problems = []
+    for member in members:
+        try:
+            names[member.path] = parse_member(member.path)
+        except NameGrammarError as error:
+            problems.append(problem_of(error, member.path))
+    return names, problems
+
+
+def _index(members: Sequence[Member]) -> tuple[list[Problem], tuple[IncompleteEvent, ...]]:
+    try:
+        return [], missing_channels(build_index(members))
+    except IndexConflictError as error:
+        return [problem_of(error, "")], ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _BlocksTask:
+    source: Source
+    blocks: tuple[int, ...]
+    wanted: frozenset[str]
+
+
+def _tasks(source: Source, workers: int) -> list[_BlocksTask]:
+    """Cut the blocks into tasks, each of at least a block, and where there are many blocks, enough for all workers."""
+    sizes = Counter[int]()
+    paths: dict[int, list[str]] = {}
+    for member in source.members():
+        sizes[member.block] += member.n_bytes
+        paths.setdefault(member.block, []).append(member.path)
+    limit = min(_TASK_BYTES, sizes.total() // (4 * workers))
+    groups: list[list[int]] = []
+    room = 0
+    for block in sorted(paths):
+        if not groups or room < sizes[block]:
+            groups.append([])
+            room = limit
+        groups[-1].append(block)
+        room -= sizes[block]
+    return [
+        _BlocksTask(
+            source=source,
+            blocks=tuple(blocks),
+            wanted=frozenset(path for block in blocks for path in paths[block]),
+        )
+        for blocks in groups
+    ]
+
+
+def check_blocks(task: _BlocksTask, watch: Watch) -> list[Problem]:
+    """Read all recordings of some blocks, and go on after a bad one."""
+    problems = []
+    for block in task.blocks:
+        try:
+            for member, chunks in task.source.read(block, task.wanted, watch.advance):
+                watch.advance(at=member.path)
+                error = _fault(member, chunks)
+                if error is not None:
+                    problems.append(problem_of(error, member.path))
+        except SourceError as error:
+            problems.append(problem_of(error, f"block {block}"))
+    return problems
+
+
+def _fault(member: Member, chunks: Iterator[bytes]) -> WavError | SourceError | None:
+    """Return what is wrong with one recording; where its bytes are wrong, that and not what follows from it."""
+    fault: WavError | SourceError | None = None
+    try:
+        for _ in open_wav(chunks, name=member.path, n_bytes=member.n_bytes).chunks:
+            pass
+    except (WavError, SourceError) as error:
+        fault = error
+    try:
+        for _ in chunks:  # a bad WAV header leaves bytes unread, and the checksum is behind the last of them
+            pass
+    except SourceError as error:
+        fault = error
+    return fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _VolumeTask:
+    path: Path
+    n_bytes: Bytes
+    md5: str
+
+
+def _published(source: Source) -> list[_VolumeTask]:
+    """List the volumes that can only be the published ones, by name and size."""
+    if not isinstance(source, VolumesSource):
+        return []
+    published = {(volume.name, volume.n_bytes): volume.md5 for volume in published_volumes(source.toy)}
+    return [
+        _VolumeTask(path=path, n_bytes=size, md5=published[path.name, size])
+        for path, size in zip(source.volumes.paths, source.volumes.sizes, strict=True)
+        if (path.name, size) in published
+    ]
+
+
+def check_volume(task: _VolumeTask, watch: Watch) -> Problem | None:
+    """Compare a volume's MD5 with the published one."""
+    remedy = f"Fetch {task.path.name} again."
+    try:
+        md5 = hash_of(task.path, "md5", watch)
+    except OSError as error:
+        md5 = str(error)
+    if md5 == task.md5:
+        return None
+    return Problem(
+        what="A volume is not the published one.",
+        path=str(task.path),
+        expected=f"md5 {task.md5}",
+        actual=f"md5 {md5}",
+        remedy=remedy,
+    )
+
+
+def _count(names: dict[str, RecordingName], toy: str) -> tuple[TakeCount, ...]:
+    events = {name.event_id: (name.case, name.sound, name.recording_type) for name in names.values()}
+    found = Counter(events.values())
+    published = {(one.case, one.sound, one.recording_type): one.n_takes for one in recording_counts(toy)}
+    return tuple(
+        TakeCount(case=kind[0], sound=kind[1], recording_type=kind[2], n_takes=found[kind], n_published=n_published)
+        for kind, n_published in (published | {kind: 0 for kind in found if kind not in published}).items()
+    )
