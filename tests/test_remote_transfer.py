@@ -7,6 +7,7 @@ import hashlib
 import random
 
 import pytest
+from loopback import Fault, serving
 
 from toyadmos_datasets.archive.remote import transfer as transfer_module
 from toyadmos_datasets.archive.remote.copy import VolumeCopy
@@ -15,7 +16,6 @@ from toyadmos_datasets.archive.remote.patience import Clock, Patience, RateLimit
 from toyadmos_datasets.archive.remote.transfer import NoRangesError, Transfer
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.errors import FetchError, OptionError
-from loopback import Fault, serving
 
 NAME = "ToyTrain.7z.001"
 CONTENT = random.Random(1).randbytes(700_000)

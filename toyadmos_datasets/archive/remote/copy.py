@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from toyadmos_datasets.archive.remote.journal import Journal
 from toyadmos_datasets.archive.remote.manifest import Manifest, md5_of
@@ -129,7 +130,7 @@ class CopyWriter:
         self._is_failing = False
         self.position = start
 
-    def __enter__(self) -> CopyWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

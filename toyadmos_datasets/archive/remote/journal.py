@@ -33,7 +33,8 @@ class Journal:
         self.path = path
         self._offset = 0
         self._rest = b""
-        self._forget_all()
+        self.have, self.good, self.bad = Spans(), Spans(), Spans()
+        self.is_whole = False
         self.refresh()
 
     def refresh(self) -> None:

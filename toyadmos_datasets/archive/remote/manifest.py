@@ -106,7 +106,7 @@ def describe_volumes(folder: Path, toy: str) -> tuple[Volume, ...]:
     )
 
 
-def require_published(folder: Path, manifest: Manifest, volume: Volume) -> None:
+def require_published(folder: Path, volume: Volume) -> None:
     """Raise unless a volume in a folder is byte for byte the one of the manifest.
 
     Raises:

@@ -57,7 +57,7 @@ class Patience:
 
         Half of it is fixed, so that a wait is never next to nothing; the other half is drawn.
         """
-        longest = min(self.first_wait_s * 2 ** min(failures - 1, 30), self.longest_wait_s)
+        longest: float = min(self.first_wait_s * 2.0 ** min(failures - 1, 30), self.longest_wait_s)
         return longest * (1 + chance) / 2
 
 

@@ -42,12 +42,12 @@ class Asked:
         return f"{shown_url(self.address)} (bytes {self.start} to {self.stop})"
 
 
-class Setback(Exception):
+class SetbackError(Exception):
     """Something that another attempt may mend.
 
     Args:
         what: What happened, for the error if none does.
-        kind: Setbacks of one kind but ``passing`` are allowed once.
+        kind: SetbackErrors of one kind but ``passing`` are allowed once.
         wait_s: How long the server asks to wait; None if it does not say.
         etag: For the kind ``changed``, what marks the file now.
     """
@@ -64,18 +64,18 @@ def judge(response: httpx.Response, asked: Asked, *, now: float, patience: Patie
     """Return if the body of a reply is what was asked for.
 
     Raises:
-        Setback: It is not, and may be at another attempt.
+        SetbackError: It is not, and may be at another attempt.
         FetchError: It is not and will not be.
     """
     status = response.status_code
     if status in _BUSY:
-        raise Setback(
+        raise SetbackError(
             f"status {status} ({response.reason_phrase})",
             wait_s=asked_wait_s(response.headers, now, patience.longest_asked_s),
         )
     if status == httpx.codes.RANGE_NOT_SATISFIABLE:
         total = response.headers.get("content-range", "no size").removeprefix("bytes */")
-        raise Setback(f"status 416: the server's file has {total} bytes", kind="refused range")
+        raise SetbackError(f"status 416: the server's file has {total} bytes", kind="refused range")
     if status not in {httpx.codes.OK, httpx.codes.PARTIAL_CONTENT}:
         raise _refused(response, asked)
     encoding = response.headers.get("content-encoding", "identity")
@@ -87,9 +87,9 @@ def judge(response: httpx.Response, asked: Asked, *, now: float, patience: Patie
     if not asked.is_ranged:
         if status == httpx.codes.OK:
             return
-        raise Setback("a part, though the whole was asked for", kind="wrong part")
+        raise SetbackError("a part, though the whole was asked for", kind="wrong part")
     if status == httpx.codes.OK:
-        raise Setback("the whole file, though a part was asked for", kind="no ranges")
+        raise SetbackError("the whole file, though a part was asked for", kind="no ranges")
     _require_part(response.headers.get("content-range", ""), asked)
 
 
@@ -99,7 +99,7 @@ def body_of(response: httpx.Response, asked: Asked) -> Iterator[bytes]:
     The size is known beforehand, so a length that the server states wrongly, or does not state, is no harm.
 
     Raises:
-        Setback: The body ends too early.
+        SetbackError: The body ends too early.
         FetchError: It goes on where it should have ended.
         httpx.HTTPError: The connection fails.
     """
@@ -111,7 +111,7 @@ def body_of(response: httpx.Response, asked: Asked) -> Iterator[bytes]:
         left -= len(chunk)
         yield chunk
     if left:
-        raise Setback(f"the connection ended {left} bytes early")
+        raise SetbackError(f"the connection ended {left} bytes early")
 
 
 def unfit(asked: Asked, expected: str, actual: str, does: str) -> FetchError:
@@ -147,10 +147,10 @@ def _require_part(content_range: str, asked: Asked) -> None:
     match = _CONTENT_RANGE.fullmatch(content_range.strip())
     expected = f"bytes {asked.start}-{asked.stop - 1}/{asked.volume.n_bytes}"
     if match is None:
-        raise Setback(f"a part without a usable Content-Range ({content_range or 'none'!r})", kind="wrong part")
+        raise SetbackError(f"a part without a usable Content-Range ({content_range or 'none'!r})", kind="wrong part")
     first, last, total = match.groups()
     if (int(first), int(last)) != (asked.start, asked.stop - 1) or total not in {"*", str(asked.volume.n_bytes)}:
-        raise Setback(f"Content-Range {content_range!r} where {expected!r} was asked for", kind="wrong part")
+        raise SetbackError(f"Content-Range {content_range!r} where {expected!r} was asked for", kind="wrong part")
 
 
 def _refused(response: httpx.Response, asked: Asked) -> FetchError:
@@ -159,7 +159,7 @@ def _refused(response: httpx.Response, asked: Asked) -> FetchError:
         what, remedy = "The server has no such file.", "Check --source, or try another mirror."
     elif status in {401, 403, 407}:
         what = "The server refuses the file."
-        remedy = "Check whether it can be fetched with a browser; for a mirror with a password: --netrc. Else try again later."
+        remedy = "Check whether a browser can fetch it, or try again later; for a mirror with a password: --netrc."
     else:
         what, remedy = "The server answers in a way that makes no sense here.", "Try again later, or another --source."
     return FetchError(

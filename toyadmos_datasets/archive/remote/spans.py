@@ -19,16 +19,16 @@ class Spans:
         spans: What is in it from the start, in any order.
     """
 
-    __slots__ = ("_starts", "_stops")
+    __slots__ = ("_bounds",)
 
     def __init__(self, spans: Iterable[Span] = ()) -> None:
-        self._starts: list[Bytes] = []
-        self._stops: list[Bytes] = []
+        # Always replaced as one: a thread that reads sees the set as it was or as it is, nothing between.
+        self._bounds: tuple[list[Bytes], list[Bytes]] = ([], [])
         for start, stop in spans:
             self.add(start, stop)
 
     def __iter__(self) -> Iterator[Span]:
-        return iter(list(zip(self._starts, self._stops, strict=True)))
+        return zip(*self._bounds, strict=True)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Spans) and list(self) == list(other)
@@ -42,29 +42,33 @@ class Spans:
     @property
     def n_bytes(self) -> Bytes:
         """How many bytes are in it."""
-        return sum(self._stops) - sum(self._starts)
+        starts, stops = self._bounds
+        return sum(stops) - sum(starts)
 
     def add(self, start: Bytes, stop: Bytes) -> None:
         """Put a range in."""
         if start >= stop:
             return
-        first = bisect.bisect_left(self._stops, start)
-        last = bisect.bisect_right(self._starts, stop)
+        starts, stops = self._bounds
+        first = bisect.bisect_left(stops, start)
+        last = bisect.bisect_right(starts, stop)
         if first < last:
-            start, stop = min(start, self._starts[first]), max(stop, self._stops[last - 1])
-        self._starts[first:last] = [start]
-        self._stops[first:last] = [stop]
+            start, stop = min(start, starts[first]), max(stop, stops[last - 1])
+        self._bounds = ([*starts[:first], start, *starts[last:]], [*stops[:first], stop, *stops[last:]])
 
     def remove(self, start: Bytes, stop: Bytes) -> None:
         """Take a range out."""
         if start >= stop:
             return
-        first = bisect.bisect_right(self._stops, start)
-        last = bisect.bisect_left(self._starts, stop)
-        left = [(a, b) for a, b in zip(self._starts[first:last], self._stops[first:last], strict=True)]
-        kept = [(a, min(b, start)) for a, b in left if a < start] + [(max(a, stop), b) for a, b in left if b > stop]
-        self._starts[first:last] = [a for a, _ in kept]
-        self._stops[first:last] = [b for _, b in kept]
+        starts, stops = self._bounds
+        first = bisect.bisect_right(stops, start)
+        last = bisect.bisect_left(starts, stop)
+        met = list(zip(starts[first:last], stops[first:last], strict=True))
+        kept = [(a, start) for a, _ in met if a < start] + [(stop, b) for _, b in met if b > stop]
+        self._bounds = (
+            [*starts[:first], *(a for a, _ in kept), *starts[last:]],
+            [*stops[:first], *(b for _, b in kept), *stops[last:]],
+        )
 
     def covers(self, start: Bytes, stop: Bytes) -> bool:
         """Tell whether all bytes of a range are in it."""
@@ -72,18 +76,20 @@ class Spans:
 
     def reach(self, start: Bytes) -> Bytes:
         """Return up to where all bytes from `start` on are in it: `start` itself if that one is not."""
-        place = bisect.bisect_right(self._starts, start) - 1
-        return max(start, self._stops[place]) if place >= 0 else start
+        starts, stops = self._bounds
+        place = bisect.bisect_right(starts, start) - 1
+        return max(start, stops[place]) if place >= 0 else start
 
     def gaps(self, start: Bytes, stop: Bytes) -> list[Span]:
         """Return the parts of a range that are not in it."""
+        starts, stops = self._bounds
         found = []
-        place = bisect.bisect_right(self._stops, start)
+        place = bisect.bisect_right(stops, start)
         while start < stop:
-            if place < len(self._starts) and self._starts[place] < stop:
-                if start < self._starts[place]:
-                    found.append((start, self._starts[place]))
-                start = self._stops[place]
+            if place < len(starts) and starts[place] < stop:
+                if start < starts[place]:
+                    found.append((start, starts[place]))
+                start = stops[place]
                 place += 1
             else:
                 found.append((start, stop))

@@ -12,7 +12,7 @@ import httpx2 as httpx
 from toyadmos_datasets.archive.remote.copy import CopyWriter, VolumeCopy
 from toyadmos_datasets.archive.remote.http import HttpClient, Origin, shown_url
 from toyadmos_datasets.archive.remote.patience import Clock, Patience, RateLimit, spent_wait_s
-from toyadmos_datasets.archive.remote.reply import Asked, Setback, body_of, judge
+from toyadmos_datasets.archive.remote.reply import Asked, SetbackError, body_of, judge
 from toyadmos_datasets.errors import FetchError
 from toyadmos_datasets.units import Bytes, Seconds, format_bytes
 
@@ -84,7 +84,7 @@ class Transfer:
                 )
                 try:
                     self._attempt(asked, writer)
-                except Setback as setback:
+                except SetbackError as setback:
                     seen[setback.kind] += 1
                     failures = failures + 1 if not is_ranged or writer.position - before < PROGRESS_BYTES else 1
                     self._give_up_or_wait(asked, setback, seen, failures)
@@ -105,9 +105,9 @@ class Transfer:
                 judge(response, asked, now=self.clock.now(), patience=self.patience)
                 self._read(response, asked, writer)
         except httpx.TimeoutException as error:
-            raise Setback(f"nothing came in time ({type(error).__name__})") from error
+            raise SetbackError(f"nothing came in time ({type(error).__name__})") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
-            raise Setback(f"the connection failed ({type(error).__name__}: {error})") from error
+            raise SetbackError(f"the connection failed ({type(error).__name__}: {error})") from error
 
     def _read(self, response: httpx.Response, asked: Asked, writer: CopyWriter) -> None:
         mark = self._marks.get(asked.volume.name)
@@ -115,7 +115,7 @@ class Transfer:
         for chunk in body_of(response, asked):
             self._require_going_on()
             if self._marks.get(asked.volume.name) != mark:
-                raise Setback("the file on the server changed meanwhile", kind="passing")
+                raise SetbackError("the file on the server changed meanwhile", kind="passing")
             self.on_bytes(asked.volume.name, writer.position, len(chunk))
             writer.write(chunk)
             if writer.n_unsafe >= CHECKPOINT_BYTES:
@@ -126,7 +126,7 @@ class Transfer:
             n_since += len(chunk)
             if (duration_s := self.clock.now() - since) >= self.patience.slow_s:
                 if n_since < self.patience.slow_bytes:
-                    raise Setback(f"only {format_bytes(n_since)} came in {duration_s:.0f} s")
+                    raise SetbackError(f"only {format_bytes(n_since)} came in {duration_s:.0f} s")
                 since, n_since = self.clock.now(), 0
 
     def _require_unchanged(self, response: httpx.Response, asked: Asked, mark: str) -> None:
@@ -136,7 +136,7 @@ class Transfer:
         etag = response.headers.get("etag", "")
         strong = etag if etag.startswith('"') else ""
         if mark and strong and strong != mark:
-            raise Setback(f"the file changed: its ETag was {mark} and is {strong}", kind="changed", etag=strong)
+            raise SetbackError(f"the file changed: its ETag was {mark} and is {strong}", kind="changed", etag=strong)
         if strong:
             with self._lock:
                 self._marks.setdefault(asked.volume.name, strong)
@@ -146,7 +146,7 @@ class Transfer:
             self._marks[copy.volume.name] = etag
         copy.forget(0, copy.volume.n_bytes)
 
-    def _give_up_or_wait(self, asked: Asked, setback: Setback, seen: Counter[str], failures: int) -> None:
+    def _give_up_or_wait(self, asked: Asked, setback: SetbackError, seen: Counter[str], failures: int) -> None:
         self._require_going_on()
         with self._lock:
             self.n_setbacks += 1
@@ -188,7 +188,7 @@ class Transfer:
             raise FetchStopped
 
 
-def _failed(asked: Asked, setback: Setback, failures: int) -> FetchError:
+def _failed(asked: Asked, setback: SetbackError, failures: int) -> FetchError:
     if setback.kind == "wrong part":
         what = "The server gives another part than the one that was asked for."
     elif setback.kind == "changed":
