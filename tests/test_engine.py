@@ -262,15 +262,26 @@ def test_a_signal_stops_everything_soon_and_keeps_what_is_done(tmp_path, workers
     assert not _still_alive(workers_seen)
 
 
-def test_ctrl_c_in_a_terminal_reaches_the_workers_too_and_they_leave_it_to_the_driver(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_whole_group_is_left_to_the_driver(tmp_path, number):
     driver, workers_seen = _start_driver(tmp_path, 2)
-    os.killpg(driver.pid, signal.SIGINT)
+    os.killpg(driver.pid, number)
 
     _, stderr = driver.communicate(timeout=STOP_WITHIN_S)
 
     assert (driver.returncode, stderr) == (130, "")
     assert _names(tmp_path, "*.kept") == ["1.kept", "2.kept"]
     assert not _still_alive(workers_seen)
+
+
+def test_the_workers_of_a_driver_that_is_killed_keep_what_they_have_and_end(tmp_path):
+    driver, workers_seen = _start_driver(tmp_path, 2)
+    driver.kill()
+
+    driver.communicate(timeout=STOP_WITHIN_S)
+
+    assert not _still_alive(workers_seen)
+    assert _names(tmp_path, "*.kept") == ["1.kept", "2.kept"]
 
 
 def test_a_second_signal_does_not_wait_for_tasks_that_do_not_look(tmp_path):

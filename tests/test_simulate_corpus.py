@@ -6,6 +6,9 @@ import errno
 import hashlib
 import io
 import json
+import signal
+import subprocess
+import sys
 import time
 import wave
 import zlib
@@ -326,6 +329,38 @@ def test_a_full_disk_midway_leaves_nothing_and_the_next_run_succeeds(tmp_path, m
     assert left == []
     assert not there
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+SIMULATE = """
+import sys
+from pathlib import Path
+from toyadmos_datasets.simulate import simulate
+simulate("train", Path("out"), size=sys.argv[1], workers=int(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("size", "workers", "wait_for"),
+    [("small", "1", "*.wav"), ("small", "2", "*.wav"), ("tiny", "1", ".ToyTrain.7z.whole")],
+    ids=["writing", "writing by two", "packing"],
+)
+def test_a_signal_stops_it_within_seconds_and_leaves_nothing(tmp_path, size, workers, wait_for):
+    command = [sys.executable, "-c", SIMULATE, size, workers]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: any(tmp_path.rglob(wait_for)), process)
+
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+
+    assert said.rstrip().endswith("KeyboardInterrupt")
+    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.rglob("*.wav"))
+
+
+def wait_until(happened, process):
+    while not happened():
+        assert process.poll() is None
+        time.sleep(0.05)
 
 
 def test_what_a_killed_run_left_is_replaced(tmp_path, micro):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,9 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
         ToyAdmosError: Any other failure that this package knows; see `toyadmos_datasets.errors`.
     """
     progress = progress or Quiet()
-    source = resolve_source(options.source, options.plan.toy, options.cache, progress)
+    source = resolve_source(
+        options.source, options.plan.toy, options.cache, workers=options.render.workers, progress=progress
+    )
     output = OutputFolder(path=options.out, request=options.request(source))
     state = output.state(is_overwriting=options.is_overwriting)  # refuses before anything is made
     if state == "done" and not output.partial.exists():
@@ -119,7 +122,7 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
 def _ingest(source: Source, store: Store, options: PrepareOptions, progress: Progress) -> tuple[Recipe, IngestReport]:
     """Plan, and ingest what the plan needs; plan again without recordings that turn out to be bad."""
     index = build_index(source.members())
-    bad: list[BadRecording] = []
+    reports: list[IngestReport] = []
     while True:
         recipe = plan(index, options.plan)
         wanted = index.filter(_is_among(index, recipe.recording_ids))
@@ -133,10 +136,24 @@ def _ingest(source: Source, store: Store, options: PrepareOptions, progress: Pro
                 skip_bad=options.skip_bad,
                 on_progress=on_progress,
             )
-        bad += report.bad
+        reports.append(report)
         if not report.bad:
-            return recipe, IngestReport(n_reused=report.n_reused, n_ingested=report.n_ingested, bad=tuple(bad))
-        index = index.filter(pc.invert(_is_among(index, [one.recording_id for one in report.bad])))
+            return recipe, _sum_of(reports)
+        index = _without_events(index, [one.recording_id for one in report.bad])
+
+
+def _sum_of(reports: Sequence[IngestReport]) -> IngestReport:
+    return IngestReport(
+        n_reused=reports[0].n_reused,  # later rounds find what earlier ones have ingested
+        n_ingested=sum(report.n_ingested for report in reports),
+        bad=tuple(bad for report in reports for bad in report.bad),
+    )
+
+
+def _without_events(index: pa.Table, recording_ids: list[str]) -> pa.Table:
+    """Leave out the events of some recordings: a mix needs all microphones, and rows the same events."""
+    events = index.filter(_is_among(index, recording_ids))["event_id"]
+    return index.filter(pc.invert(pc.is_in(index["event_id"], value_set=events)))
 
 
 def _is_among(index: pa.Table, recording_ids: list[str]) -> pa.ChunkedArray:

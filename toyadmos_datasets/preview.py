@@ -142,12 +142,12 @@ def _existing_source(options: PrepareOptions) -> Source:
     if size is None:
         return open_source(options.source, options.plan.toy)
     toy = toy_named(options.plan.toy)
-    folder = simulated_folder(options.cache, toy.name, size) / "volumes"
+    folder = simulated_folder(options.cache, toy.name, size) / "tree"
     if not folder.exists():
         raise SourceNotFoundError(
             "The simulated corpus is not made yet, and a plan makes nothing.",
             where=folder,
-            expected="volumes",
+            expected="its tree",
             actual="no such folder",
             remedy="toyadmos prepare makes it; or: "
             f"toyadmos simulate --toy {toy.short} --size {size} --out {folder.parent}",

@@ -14,13 +14,16 @@ SIMULATE = "simulate"
 DEFAULT_SIZE = "small"
 
 
-def resolve_source(source: str, toy: str, cache: Path, progress: Progress) -> Source:
+def resolve_source(source: str, toy: str, cache: Path, *, workers: int = 1, progress: Progress) -> Source:
     """Open the source that a text names; a simulated corpus is made first if the cache has it not.
+
+    Only its tree is made: packing the volumes takes twice as long as synthesising, and nothing here needs them.
 
     Args:
         source: A path, or ``simulate``, or ``simulate:tiny`` and so on.
         toy: ``ToyTrain``.
         cache: Folder for simulated corpora.
+        workers: Processes that synthesise.
         progress: Told about the simulation.
 
     Raises:
@@ -32,8 +35,15 @@ def resolve_source(source: str, toy: str, cache: Path, progress: Progress) -> So
         return open_source(source, toy)
     folder = simulated_folder(cache, toy, size)
     with progress.stage(f"Simulating {toy} ({size})", 100, "%") as on_progress:
-        corpus = simulate(toy, folder, size=size, report=lambda done, total: on_progress(100 * done // max(total, 1)))
-    return open_source(corpus.volumes or folder, toy)
+        simulate(
+            toy,
+            folder,
+            size=size,
+            workers=workers,
+            volumes=False,
+            report=lambda done, total: on_progress(100 * done // max(total, 1)),
+        )
+    return open_source(folder / "tree", toy)
 
 
 def simulated_size(source: str) -> str | None:

@@ -91,7 +91,9 @@ def _decode(raw: bytes, volumes: VolumeSet, stream: VolumeStream) -> bytes:
         if len(blocks) != 1 or blocks[0].n_bytes > _MAX_HEADER_BYTES:
             raise broken_header(volumes.location, f"{sum(block.n_bytes for block in blocks)} bytes of header")
         raw = _decode_whole(blocks[0], volumes, stream)
-        if zlib.crc32(raw) != streams.unpackinfo.folders[0].crc:
+        folder = streams.unpackinfo.folders[0]
+        # The format lets a writer leave this checksum out, as py7zr does when it adds to an archive.
+        if folder.digestdefined and zlib.crc32(raw) != folder.crc:
             raise broken_header(volumes.location, "a packed header whose CRC32 is wrong")
     raise broken_header(volumes.location, f"a header packed more than {_MAX_NESTING} times")
 

@@ -39,7 +39,15 @@ def _lines(found: Preview) -> list[str]:
         f"read        {format_bytes(found.n_packed_bytes)} in {found.n_blocks} blocks of {found.n_blocks_in_source}",
         f"decode      {format_bytes(found.n_decoded_bytes)}",
         f"cache       {format_bytes(found.n_store_bytes)} more in {found.store}",
-        f"write       about {format_bytes(found.n_dataset_bytes)} in {found.n_shards} shards to {found.out}",
+        f"write       {_written(found)}",
         f"time        about {format_duration(found.expected_s)} on {found.workers} workers, by one machine's speed",
         *(f"note        {note}" for note in found.notes),
     ]
+
+
+def _written(found: Preview) -> str:
+    if found.state == "done":
+        return f"nothing: {found.out} already holds this dataset"
+    state = {"cut": ", after what a run that was cut has left there", "replace": ", in place of what is there"}
+    shards = f"{found.n_shards} shards" if found.n_shards != 1 else "1 shard"
+    return f"about {format_bytes(found.n_dataset_bytes)} in {shards} to {found.out}{state.get(found.state, '')}"

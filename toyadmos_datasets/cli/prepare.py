@@ -55,11 +55,9 @@ def _lines(report: PrepareReport) -> list[str]:
     lines += table_lines(["config", "split", "clips", "size"], rows)
     n_clipped = sum(shard.n_clipped for shard in manifest.shards)
     if n_clipped:
-        lines.append(f"{n_clipped} clips exceed full scale and stand at full scale there.")
+        lines.append(f"Clips that exceed full scale, and stand at full scale there: {n_clipped}")
     if manifest.skipped:
-        lines.append(
-            f"{len(manifest.skipped)} recordings could not be read and were skipped (listed in manifest.json):"
-        )
+        lines.append(f"Skipped because they could not be read: {len(manifest.skipped)} (listed in manifest.json)")
         lines += [f"  {one.member}: {one.reason.splitlines()[0]}" for one in manifest.skipped[:10]]
     if report.ingested and report.ingested.n_reused:
         lines.append(

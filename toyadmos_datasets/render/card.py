@@ -154,7 +154,9 @@ def _made_from(manifest: Manifest, recipe: Recipe) -> str:
     lines = ["## What it is made from\n", origin]
     lines += [f"- {note}" for note in recipe.notes]
     if manifest.skipped:
-        lines.append(f"- {len(manifest.skipped)} recordings could not be read and were skipped; see `manifest.json`.")
+        n = len(manifest.skipped)
+        skipped = "1 recording could not be read and was" if n == 1 else f"{n} recordings could not be read and were"
+        lines.append(f"- {skipped} skipped; see `manifest.json`.")
     return "\n".join(lines) + "\n"
 
 

@@ -216,9 +216,8 @@ class OutputFolder:
         return sorted(names - _OURS) + sorted(f"{_DATA}/{name}" for name in inside if not _SHARD.fullmatch(name))
 
     def _conflict(self, what: str, found: dict[str, Any]) -> OutputConflictError:
-        differing = sorted(
-            name for name in found.keys() | self.request.keys() if found.get(name) != self.request.get(name)
-        )
+        names = sorted(found.keys() | self.request.keys())
+        differing = [name for name in names if _spelled(found, [name]) != _spelled(self.request, [name])]
         return OutputConflictError(
             what,
             where=self.path,

@@ -229,5 +229,7 @@ def _set_gains(
 
 def _peak_bound(row: dict[str, Any], target: Levels, noise: Levels | None) -> float:
     """Return a bound on the magnitude of an example: the sum of its parts' peaks with their gains."""
+    if noise is None and row["target_gain_db"] == 0:
+        return 0.0  # integers as they were recorded fit, the lowest one too
     bound = target.peak * db_to_gain(row["target_gain_db"])
     return bound + (noise.peak * db_to_gain(row["noise_gain_db"]) if noise else 0.0)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from toyadmos_datasets.corpus.toys import toy_named
-from toyadmos_datasets.engine import run_tasks
+from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.atomic import require_room, sync_folder, writing
 from toyadmos_datasets.files.lock import folder_lock
-from toyadmos_datasets.simulate.events import Event, list_events
-from toyadmos_datasets.simulate.packing import Packing
+from toyadmos_datasets.simulate.events import Event, list_blocks, list_events
+from toyadmos_datasets.simulate.packing import PackTask, pack
 from toyadmos_datasets.simulate.record import CorpusRecord, is_there, write_record
 from toyadmos_datasets.simulate.sizes import size_named
 from toyadmos_datasets.simulate.synthesis import MODEL_VERSION
@@ -22,6 +22,7 @@ from toyadmos_datasets.simulate.tree import TreeTask, write_event, write_marker
 from toyadmos_datasets.units import Bytes
 
 Report: TypeAlias = Callable[[int, int], None]
+Task = TypeVar("Task")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ def simulate(
         out: Folder to make; one corpus a folder.
         size: ``tiny``, ``small`` or ``medium``, see `SIZES`.
         seed: Another seed gives other takes by other motors.
-        workers: Processes that synthesise; packing takes one more core beside them.
+        workers: Processes that synthesise; packing, two thirds of the work, is done by one.
         tree: Whether to leave the extracted tree.
         volumes: Whether to write the split archive.
         report: Told the bytes done and to do; a recording counts when it is written and when it is packed.
@@ -136,34 +137,40 @@ def _make(out: Path, wanted: CorpusRecord, *, workers: int, report: Report | Non
 def _write(
     folder: Path, wanted: CorpusRecord, events: tuple[Event, ...], *, workers: int, report: Report | None
 ) -> None:
-    root = folder / "tree"
+    """Write the tree, then pack it: both can be stopped and watched as all tasks can."""
+    root, size = folder / "tree", size_named(wanted.size)
     marker = write_marker(root, toy=wanted.toy, size=wanted.size, seed=wanted.seed, model=wanted.model)
-    packing = None
-    if wanted.volumes:
-        packing = Packing(root, folder / "volumes", toy=wanted.toy, size=size_named(wanted.size), events=events)
-        packing.begin(marker)
     n_bytes = sum(event.n_bytes for event in events)
 
-    def on_progress(n_written: int) -> None:
-        if report is not None:
-            report(n_written + (packing.n_packed if packing else 0), n_bytes * (1 + wanted.volumes))
+    def telling(n_before: Bytes) -> Callable[[int], None] | None:
+        return report and (lambda done: report(n_before + done, n_bytes * (1 + wanted.volumes)))
 
     tasks = [TreeTask(event=event, seed=wanted.seed, root=root) for event in events]
-    written = run_tasks(write_event, tasks, workers=workers, on_progress=on_progress)
-    try:
-        for event in written:
-            if packing:
-                packing.add(event, keep=wanted.tree)
-    finally:
-        # Where packing failed, the workers end before the folder that they write to is removed.
-        if isinstance(written, Generator):
-            written.close()
-    if packing:
-        packing.finish()
-    if not wanted.tree:
-        with writing(root):
-            shutil.rmtree(root)
+    _run_all(write_event, tasks, workers=workers, on_progress=telling(0))
+    if wanted.volumes:
+        packing = PackTask(
+            root=root,
+            folder=folder / "volumes",
+            toy=wanted.toy,
+            marker=marker,
+            blocks=list_blocks(events, block_bytes=size.block_bytes),
+            volume_bytes=size.volume_bytes,
+        )
+        _run_all(pack, [packing], workers=1, on_progress=telling(n_bytes))
     with writing(folder):
+        if not wanted.tree:
+            shutil.rmtree(root)
         for inside in (path for path in folder.rglob("*") if path.is_dir()):
             sync_folder(inside)
     write_record(folder, wanted)
+
+
+def _run_all(
+    function: Callable[[Task, Watch], None],
+    tasks: Sequence[Task],
+    *,
+    workers: int,
+    on_progress: Callable[[int], None] | None,
+) -> None:
+    for _ in run_tasks(function, tasks, workers=workers, on_progress=on_progress):
+        pass

@@ -54,6 +54,11 @@ class EventBlock:
         return self.events[0].name.recording_type == "CNT"
 
     @property
+    def n_bytes(self) -> Bytes:
+        """Size of its WAV files together."""
+        return sum(event.n_bytes for event in self.events)
+
+    @property
     def members(self) -> tuple[str, ...]:
         """Paths of its recordings in the order of their names, as 7-Zip sorts them."""
         return tuple(sorted(name.member for event in self.events for name in event.names))

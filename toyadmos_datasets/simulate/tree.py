@@ -38,13 +38,12 @@ class TreeTask:
     root: Path
 
 
-def write_event(task: TreeTask, watch: Watch) -> Event:
-    """Synthesise an event and write its four recordings; return the event."""
+def write_event(task: TreeTask, watch: Watch) -> None:
+    """Synthesise an event and write its four recordings."""
     recordings = synthesise(task.event, seed=task.seed)
     for name, samples in zip(task.event.names, recordings, strict=True):
         write_plainly(task.root / name.member, wav_bytes(samples))
     watch.advance(task.event.n_bytes, at=task.event.name.event_id)
-    return task.event
 
 
 def write_marker(root: Path, *, toy: str, size: str, seed: int, model: int) -> str:

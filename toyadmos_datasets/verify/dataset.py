@@ -113,16 +113,13 @@ def check_shard(task: _ShardTask, watch: Watch) -> Problem | None:
 
 def _check_recipe(folder: Path, manifest: Manifest) -> Iterator[Problem]:
     path = folder / RECIPE_NAME
-    expected = f"the recipe {manifest.recipe_sha256}"
-    if not path.is_file():
-        yield _problem("The recipe is missing.", path, expected, "no file")
-        return
     try:
         actual = read_recipe(path).sha256
     except DatasetError as error:
         yield problem_of(error, str(path))
         return
     if actual != manifest.recipe_sha256:
+        expected = f"the recipe {manifest.recipe_sha256}"
         yield _problem("This is the recipe of another dataset.", path, expected, f"the recipe {actual}")
 
 

@@ -1,0 +1,132 @@
+"""Does the memory of prepare grow with the corpus, and what does one solid block of gigabytes take?
+
+Method: the prepare command (basic, clean and 0 dB, all channels) runs with a fresh store and output, with one
+worker and with two, on the tree; on a tree of several times as many events (hard links under new take numbers,
+so that the larger corpus costs no space and differs in nothing but its size); and on that larger tree as
+a 7z archive of a single solid block with a 64 MiB dictionary, as 7-Zip's highest level has it. Twenty times a
+second the kernel's figures for every process of the tree are added up; the table has the peaks.
+
+    python benchmarks/memory.py                          on a simulated corpus
+    python benchmarks/memory.py --source DIR --toy train on a corpus of your own
+
+Linux only.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from corpora import Bench, bench_from_arguments, print_corpus
+from machine import print_heading
+from process_tree import Peaks, peaks_of
+
+from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.corpus.names import parse_member
+from toyadmos_datasets.simulate.volumes import PACKED, append_block
+from toyadmos_datasets.units import Bytes
+
+TIMES = 4
+"""How many times as many events the larger corpus has."""
+
+WORKER_LIMIT_MB = 300
+
+DICTIONARY_BYTES = 1 << 26
+
+COMMAND = "from toyadmos_datasets.cli import main; main()"
+
+
+def main() -> None:
+    with bench_from_arguments(__doc__ or "", n_rounds=1) as bench:
+        print_heading("Peak memory of prepare at two corpus sizes and with one solid block")
+        if not Path("/proc/self/smaps_rollup").exists():
+            raise SystemExit("This system does not tell what a process tree holds (no /proc/PID/smaps_rollup).")
+        with bench.fresh() as folder:
+            places = {"tree": bench.corpus("tree")}
+            places[f"{TIMES} x tree"] = repeated(places["tree"], folder / "larger", bench.toy)
+            places["one solid block"] = one_block(places[f"{TIMES} x tree"], folder / "solid", bench.toy)
+            peaks: dict[tuple[str, int], Peaks] = {}
+            for what, place in places.items():
+                print_corpus(open_source(place, bench.toy))
+                for workers in (1, 2):
+                    found = [prepare(bench, place, workers) for _ in range(bench.n_rounds)]
+                    peaks[what, workers] = max(found, key=lambda one: one.whole.pss)
+    print_table(peaks)
+    print_verdict(peaks)
+
+
+def repeated(tree: Path, larger: Path, toy: str) -> Path:
+    """Link every recording of a tree `TIMES` times, under take numbers of its own each time."""
+    members = [member.path for member in open_source(tree, toy).members()]
+    names = [parse_member(member) for member in members]
+    step = max(name.take for name in names)
+    root = tree if (tree / toy).is_dir() else tree.parent
+    for member, name in zip(members, names, strict=True):
+        for number in range(TIMES):
+            link = larger / replace(name, take=name.take + number * step, noise_stem="").member
+            link.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                link.hardlink_to(root / member)
+            except OSError:  # the corpus is on another disk, or on one without links
+                shutil.copyfile(root / member, link)
+    for marker in (root / toy).glob("*.txt"):
+        shutil.copyfile(marker, larger / toy / marker.name)
+    return larger
+
+
+def one_block(tree: Path, folder: Path, toy: str) -> Path:
+    """Pack a tree as an archive of one solid block, as fast as the standard library can."""
+    folder.mkdir()
+    archive = folder / f"{toy}.7z"
+    members = tuple(member.path for member in open_source(tree, toy).members())
+    append_block(archive, tree, members, filters=({**PACKED[0], "dict_size": DICTIONARY_BYTES},))
+    return folder
+
+
+def prepare(bench: Bench, place: Path, workers: int) -> Peaks:
+    """Run the prepare command on everything and return its peaks."""
+    with bench.fresh() as folder:
+        options = ["--protocol", "basic", "--snr", "0", "--channels", "all", "--workers", str(workers)]
+        places = ["--source", str(place), "--out", str(folder / "out"), "--cache", str(folder / "cache")]
+        return peaks_of([sys.executable, "-c", COMMAND, "prepare", "--toy", bench.toy, *options, *places])
+
+
+def print_table(peaks: dict[tuple[str, int], Peaks]) -> None:
+    """Print the peaks of every run, MB."""
+    print("Peaks in MB: all processes (PSS, RSS, anonymous), the driver and the largest worker (PSS, anonymous)")
+    print(f"{'corpus':<16} {'workers':>7} | {'PSS':>6} {'RSS':>6} {'anon':>6} | {'PSS':>6} {'anon':>6} | ", end="")
+    print(f"{'PSS':>6} {'anon':>6} | {'s':>5} {'looks':>6}")
+    for (what, workers), one in peaks.items():
+        parts = [
+            f"{what:<16} {workers:7}",
+            columns(one.whole.pss, one.whole.rss, one.whole.anonymous),
+            columns(one.driver.pss, one.driver.anonymous),
+            columns(one.worker.pss, one.worker.anonymous),
+            f"{one.wall_s:5.0f} {one.n_looks:6}",
+        ]
+        print(" | ".join(parts))
+
+
+def print_verdict(peaks: dict[tuple[str, int], Peaks]) -> None:
+    """Print how the peaks relate."""
+    for workers in (1, 2):
+        small, large = peaks["tree", workers].whole, peaks[f"{TIMES} x tree", workers].whole
+        print(f"{TIMES} x tree / tree, {workers} worker(s): PSS {large.pss / small.pss:.2f}, ", end="")
+        print(f"anonymous {large.anonymous / small.anonymous:.2f}  [aim: about 1]")
+    one_worker = peaks["one solid block", 1].driver
+    print(f"one solid block, the process that decodes: PSS {megabytes(one_worker.pss)} MB, anonymous ", end="")
+    print(f"{megabytes(one_worker.anonymous)} MB  [aim: below {WORKER_LIMIT_MB}]")
+
+
+def columns(*sizes: Bytes) -> str:
+    return " ".join(f"{megabytes(size):>6}" for size in sizes)
+
+
+def megabytes(n_bytes: Bytes) -> str:
+    return f"{n_bytes / 1e6:.0f}"
+
+
+if __name__ == "__main__":
+    main()

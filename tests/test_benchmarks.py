@@ -1,0 +1,70 @@
+"""Every benchmark still runs; what it measures is for people to read, so no time is looked at here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tiny import TinyCorpus, write_tree, write_volumes
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+def runs(script: str, *options: str) -> list[str]:
+    """Run a benchmark as a smoke test; return the lines that it prints."""
+    command = [sys.executable, str(BENCHMARKS / script), "--smoke", *options]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    files = TinyCorpus().files()
+    write_tree(files, folder / "tree")
+    write_volumes(files, folder / "volumes")
+    return folder
+
+
+def test_every_script_has_a_test():
+    scripts = {path.name for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text(encoding="utf-8")}
+
+    assert scripts == {"jobs.py", "memory.py", "planning.py", "startup.py", "tree.py", "volumes.py"}
+
+
+def test_tree_tells_real_time_factors_on_a_corpus_that_it_makes_itself(tmp_path):
+    lines = runs("tree.py", "--work", str(tmp_path))
+
+    assert any(line.startswith("# ToyTrain, simulated tree: ") for line in lines)
+    assert any(line.startswith("real-time factor of everything, 2 workers: ") for line in lines)
+    assert any(line.startswith("ingest, 1 worker / ingest, 2 workers: ") for line in lines)
+
+
+def test_volumes_tells_the_ratio_to_the_floor_on_given_volumes(corpus, tmp_path):
+    lines = runs("volumes.py", "--source", str(corpus), "--work", str(tmp_path))
+
+    assert any(line.startswith("everything / floor (bare lzma): ") for line in lines)
+    assert any(line.startswith("everything, 1 worker / everything, 2 workers: ") for line in lines)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_tells_peaks_of_two_sizes_and_of_a_solid_block(corpus, tmp_path):
+    lines = runs("memory.py", "--source", str(corpus), "--work", str(tmp_path))
+
+    rows = [line.split(" | ")[0].split() for line in lines if line.count(" | ") == 4]
+    assert rows[1:] == [
+        [*what, workers] for what in (["tree"], ["4", "x", "tree"], ["one", "solid", "block"]) for workers in "12"
+    ]
+    assert any(line.startswith("one solid block, the process that decodes: PSS ") for line in lines)
+
+
+def test_startup_compares_with_an_empty_python():
+    assert any(line.startswith("toyadmos --help / python -c pass: ") for line in runs("startup.py"))
+
+
+def test_planning_tells_its_time_and_its_growth():
+    assert any(line.startswith("basic, 4 SNRs / basic, a quarter: ") for line in runs("planning.py"))

@@ -1,0 +1,285 @@
+"""What may be written in an output folder, what is kept of a run that was cut, and what is never touched."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from preparing import hashes, listing
+
+from toyadmos_datasets.errors import BusyError, DatasetError, OptionError, OutputConflictError
+from toyadmos_datasets.files.json import write_json
+from toyadmos_datasets.files.leftovers import temporary_path
+from toyadmos_datasets.files.lock import LOCK_NAME
+from toyadmos_datasets.render.folder import OutputFolder
+from toyadmos_datasets.values.dataset import Manifest, Shard, read_manifest
+from toyadmos_datasets.values.recipe import Recipe, read_recipe
+
+JOB = {"recipe_sha256": "1f"}
+SHARD = "data/clean/train-00000-of-00002.parquet"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> OutputFolder:
+    """A folder that does not exist yet."""
+    return OutputFolder(path=tmp_path / "out", request={"seed": 0, "protocols": ("basic",)})
+
+
+@pytest.fixture
+def whole(prepared: Path, tmp_path: Path) -> OutputFolder:
+    """A copy of a prepared dataset, with the request that it was prepared with."""
+    shutil.copytree(prepared, tmp_path / "out")
+    return OutputFolder(path=tmp_path / "out", request=read_manifest(prepared).request)
+
+
+def other(folder: OutputFolder) -> OutputFolder:
+    return replace(folder, request=folder.request | {"seed": 1})
+
+
+def finish(folder: OutputFolder, path: str, content: bytes) -> Shard:
+    """Leave a finished shard in a folder, as rendering does."""
+    place = folder.partial / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+    config, name = path.split("/")[1:]
+    shard = Shard(
+        path=path, config=config, split=name.split("-")[0], n_rows=1, n_bytes=len(content), sha256="", n_clipped=0
+    )
+    write_json(folder.note_for(path), asdict(shard))
+    return shard
+
+
+def finish_copies(folder: OutputFolder) -> tuple[Manifest, Recipe, str]:
+    """Leave copies of a whole dataset's shards as finished ones; return what its commit takes."""
+    manifest = read_manifest(folder.path)
+    for shard in manifest.shards:
+        finish(folder, shard.path, (folder.path / shard.path).read_bytes())
+    return manifest, read_recipe(folder.path / "recipe.parquet"), (folder.path / "README.md").read_text()
+
+
+def fail_while_holding(folder: OutputFolder, *finished: str) -> None:
+    with folder.held():
+        folder.begin(JOB, keep=True)
+        for path in finished:
+            finish(folder, path, b"PAR1")
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_an_absent_or_empty_folder_is_new(folder, is_there):
+    if is_there:
+        folder.path.mkdir()
+
+    assert folder.state(is_overwriting=False) == "new"
+
+
+def test_looking_at_a_folder_makes_nothing(folder, tmp_path):
+    folder.state(is_overwriting=False)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_hidden_files_of_others_are_no_obstacle(folder):
+    folder.path.mkdir()
+    (folder.path / ".gitignore").write_text("*\n")
+
+    assert folder.state(is_overwriting=False) == "new"
+
+
+@pytest.mark.parametrize("name", ["thesis.tex", "data", "README.md", "manifest.txt"])
+@pytest.mark.parametrize("is_overwriting", [False, True])
+def test_a_folder_with_files_of_others_is_refused_and_stays_as_it_is(folder, name, is_overwriting):
+    folder.path.mkdir()
+    (folder.path / name).write_text("years of work")
+    before = listing(folder.path)
+    with pytest.raises(OutputConflictError) as caught:
+        folder.state(is_overwriting=is_overwriting)
+
+    assert caught.value.actual == name
+    assert "Choose another folder with --out; nothing was touched." in str(caught.value)
+    assert listing(folder.path) == before
+
+
+def test_a_file_in_the_place_of_the_folder_is_an_argument_that_cannot_be_meant(folder):
+    folder.path.write_text("years of work")
+    with pytest.raises(OptionError, match="The output is a file") as caught:
+        folder.state(is_overwriting=True)
+
+    assert caught.value.remedy == "Choose a folder with --out."
+
+
+def test_the_dataset_that_is_asked_for_is_done(whole):
+    assert whole.state(is_overwriting=False) == "done"
+
+
+def test_a_file_of_the_user_beside_a_finished_dataset_is_no_obstacle_to_finding_it_done(whole):
+    (whole.path / "notes.txt").write_text("listen to ab07 again")
+
+    assert whole.state(is_overwriting=False) == "done"
+
+
+def test_a_dataset_with_other_options_is_a_conflict_that_names_them_and_the_way_on(whole):
+    with pytest.raises(OutputConflictError) as caught:
+        other(whole).state(is_overwriting=False)
+
+    assert (caught.value.expected, caught.value.actual) == ("seed=1", "seed=0")
+    assert "Choose another folder with --out, or replace what is there with --overwrite." in str(caught.value)
+
+
+def test_a_dataset_may_be_replaced_by_one_who_says_so(whole):
+    assert other(whole).state(is_overwriting=True) == "replace"
+
+
+@pytest.mark.parametrize("place", ["notes.txt", "data/notes.txt", "data/clean/mine.parquet", "data/clean/sub/a"])
+def test_replacing_is_refused_while_files_of_others_lie_inside(whole, place):
+    (whole.path / place).parent.mkdir(exist_ok=True)
+    (whole.path / place).write_text("years of work")
+    with pytest.raises(OutputConflictError) as caught:
+        whole.state(is_overwriting=True)
+
+    assert caught.value.actual == place
+
+
+def test_a_shard_that_went_missing_is_noticed_with_its_hash_and_what_mends_it(whole):
+    shard = read_manifest(whole.path).shards[0]
+    (whole.path / shard.path).unlink()
+    with pytest.raises(DatasetError, match="A shard is missing") as caught:
+        whole.state(is_overwriting=False)
+
+    assert shard.sha256 in caught.value.expected
+    assert "same command and --overwrite" in caught.value.remedy
+    assert whole.state(is_overwriting=True) == "replace"
+
+
+def test_a_manifest_that_is_damaged_can_be_replaced(whole):
+    (whole.path / "manifest.json").write_text("{")
+    with pytest.raises(DatasetError, match="--overwrite"):
+        whole.state(is_overwriting=False)
+
+    assert whole.state(is_overwriting=True) == "replace"
+
+
+def test_a_cut_run_is_found_by_the_same_request(folder):
+    folder.begin(JOB, keep=True)
+
+    assert folder.state(is_overwriting=False) == "cut"
+
+
+def test_a_cut_run_with_other_options_is_a_conflict_and_stays(folder):
+    folder.begin(JOB, keep=True)
+    finish(folder, SHARD, b"PAR1")
+    before = listing(folder.path)
+    with pytest.raises(OutputConflictError, match="run with other options that was cut") as caught:
+        other(folder).state(is_overwriting=False)
+
+    assert "--overwrite" in caught.value.remedy
+    assert listing(folder.path) == before
+    assert other(folder).state(is_overwriting=True) == "new"
+
+
+def test_a_cut_run_whose_job_cannot_be_read_is_an_error_that_says_how_to_go_on(folder):
+    folder.begin(JOB, keep=True)
+    (folder.partial / "job.json").write_text("{")
+    with pytest.raises(DatasetError, match="--overwrite"):
+        folder.state(is_overwriting=False)
+
+    assert folder.state(is_overwriting=True) == "new"
+
+
+def test_finished_shards_are_kept_for_the_same_job(folder):
+    folder.begin(JOB, keep=True)
+    shard = finish(folder, SHARD, b"PAR1")
+
+    assert folder.begin(JOB, keep=True) == {SHARD: shard}
+
+
+def test_finished_shards_are_dropped_when_anything_changed_that_their_bytes_follow_from(folder):
+    folder.begin(JOB, keep=True)
+    finish(folder, SHARD, b"PAR1")
+    kept = folder.begin(JOB | {"versions": {"soxr": "2"}}, keep=True)
+
+    assert kept == {}
+    assert not (folder.partial / SHARD).exists()
+
+
+@pytest.mark.parametrize("harm", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PAR")])
+def test_a_noted_shard_that_is_not_there_or_not_whole_is_not_kept(folder, harm):
+    folder.begin(JOB, keep=True)
+    finish(folder, SHARD, b"PAR1")
+    harm(folder.partial / SHARD)
+
+    assert folder.begin(JOB, keep=True) == {}
+
+
+def test_what_was_being_written_when_a_run_was_killed_is_removed(folder):
+    folder.begin(JOB, keep=True)
+    finish(folder, SHARD, b"PAR1")
+    half = temporary_path((folder.partial / SHARD).parent)
+    half.write_bytes(b"PA")
+    folder.begin(JOB, keep=True)
+
+    assert not half.exists()
+
+
+def test_a_commit_puts_the_shards_in_place_and_leaves_no_trace_of_the_work(whole):
+    before = hashes(whole.path)
+    whole.begin(JOB, keep=True)
+    facts = finish_copies(whole)
+    temporary_path(whole.partial / "data" / "clean").write_bytes(b"left by a worker that outlived its driver")
+    whole.commit(*facts)
+
+    assert hashes(whole.path) == before
+    assert [path.name for path in whole.path.rglob(".*")] == [LOCK_NAME]
+
+
+def test_a_commit_that_was_cut_after_moving_the_shards_is_taken_back(whole):
+    whole.begin(JOB, keep=True)
+    manifest, _, _ = finish_copies(whole)
+    for name in ("manifest.json", "README.md"):
+        (whole.path / name).unlink()
+    (whole.path / "data").replace(whole.partial / "replaced")
+    (whole.partial / "data").replace(whole.path / "data")
+    kept = whole.begin(JOB, keep=True)
+
+    assert list(kept) == sorted(shard.path for shard in manifest.shards)
+    assert not (whole.path / "data").exists()
+
+
+def test_a_replacement_that_was_cut_before_its_first_shard_leaves_the_whole_dataset_alone(whole):
+    before = hashes(whole.path)
+    whole.begin(JOB, keep=True)
+    whole.begin(JOB, keep=True)
+
+    assert hashes(whole.path) == before
+
+
+def test_a_folder_that_was_made_for_a_run_that_failed_is_removed_with_its_parents(tmp_path):
+    folder = OutputFolder(path=tmp_path / "a" / "b" / "out", request={})
+    with pytest.raises(ZeroDivisionError):
+        fail_while_holding(folder)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_was_there_before_a_failure_stays(folder):
+    folder.path.mkdir()
+    with pytest.raises(ZeroDivisionError):
+        fail_while_holding(folder)
+
+    assert [path.name for path in folder.path.iterdir()] == [LOCK_NAME]
+
+
+def test_finished_shards_stay_after_a_failure(folder):
+    with pytest.raises(ZeroDivisionError):
+        fail_while_holding(folder, SHARD)
+
+    assert list(folder.begin(JOB, keep=True)) == [SHARD]
+
+
+def test_a_failure_while_another_holds_the_folder_leaves_it_to_them(folder):
+    with folder.held(), pytest.raises(BusyError, match="held by process"), folder.held():
+        pass
+
+    assert folder.path.exists()
