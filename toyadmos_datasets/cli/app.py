@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from toyadmos_datasets.cli import index, plan, prepare, simulate, verify
+from toyadmos_datasets.cli import cache, download, index, plan, prepare, simulate, verify
 
 app = typer.Typer(
     name="toyadmos",
@@ -19,9 +19,11 @@ app = typer.Typer(
 )
 app.command("prepare")(prepare.prepare)
 app.command("plan")(plan.plan)
+app.command("download")(download.download)
 app.command("index")(index.index)
 app.command("verify")(verify.verify)
 app.command("simulate")(simulate.simulate)
+app.command("cache")(cache.cache)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so

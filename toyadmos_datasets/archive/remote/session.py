@@ -104,8 +104,8 @@ class Session:
         setbacks = f", {transfer.n_setbacks} setbacks" if transfer.n_setbacks else ""
         return (
             f"Fetched {format_bytes(transfer.n_fetched)} of {self.source.toy} in {transfer.n_requests} requests"
-            f"{setbacks}; {format_bytes(self.estimate.n_present)} were there; {n_whole} of {len(self._copies)} volumes are whole "
-            "and right by md5, recordings are checked by CRC32."
+            f"{setbacks}; {format_bytes(self.estimate.n_present)} were there. Checked: recordings by CRC32, and "
+            f"{n_whole} of {len(self._copies)} volumes, which are whole, by md5."
         )
 
     def release(self) -> None:
