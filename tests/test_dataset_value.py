@@ -170,7 +170,7 @@ def test_a_damaged_manifest_is_an_error_that_names_it(tmp_path, content):
         read_manifest(tmp_path)
 
     assert caught.value.where == str(tmp_path / MANIFEST_NAME)
-    assert "toyadmos prepare" in caught.value.remedy
+    assert caught.value.remedy == "Prepare the folder again with the same command and --overwrite."
 
 
 @pytest.mark.parametrize("changes", [{"shards": [{"path": "x"}]}, {"skipped": None}, {"surprise": 1}])
