@@ -197,24 +197,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._plain(416, b"ERROR BODY", {"Content-Range": f"bytes */{total}"})
             return
         start, stop = (0, total) if span is None else (span[0], min(span[1], total))
-        self.send_response(200 if span is None else 206)
-        if span is not None:
-            shift, wrong = (1, 0) if kind == "wrong range" else (0, 1) if kind == "wrong total" else (0, 0)
-            self.send_header("Content-Range", f"bytes {start + shift}-{stop - 1}/{total + wrong}")
-        self.send_header("ETag", loopback.etag)
-        for key, value in {**loopback.extra_headers, **(fault.headers if fault else {})}.items():
-            self.send_header(key, value)
-        n_body = stop - start
-        if kind == "short":
-            n_body //= 2
-        stated = {"long": n_body + 1000, "wrong length": n_body + 5}.get(kind, n_body)
-        if kind == "chunked":
-            self.send_header("Transfer-Encoding", "chunked")
-        elif kind == "no length":
-            self.send_header("Connection", "close")
-        else:
-            self.send_header("Content-Length", str(stated))
-        self.end_headers()
+        n_body = (stop - start) // 2 if kind == "short" else stop - start
+        self._send_head(span and (start, stop), total, n_body, fault)
         self._send_body(name, start, start + n_body, fault)
         if kind == "long":
             self.wfile.write(b"x" * 1000)
@@ -222,6 +206,24 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         if kind == "chunked":
             self.wfile.write(b"0\r\n\r\n")
+
+    def _send_head(self, span: tuple[int, int] | None, total: int, n_body: int, fault: Fault | None) -> None:
+        loopback, kind = self.server.loopback, fault.kind if fault else ""
+        self.send_response(200 if span is None else 206)
+        if span is not None:
+            shift, wrong = (1, 0) if kind == "wrong range" else (0, 1) if kind == "wrong total" else (0, 0)
+            self.send_header("Content-Range", f"bytes {span[0] + shift}-{span[1] - 1}/{total + wrong}")
+        self.send_header("ETag", loopback.etag)
+        for key, value in {**loopback.extra_headers, **(fault.headers if fault else {})}.items():
+            self.send_header(key, value)
+        if kind == "chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+        elif kind == "no length":
+            self.send_header("Connection", "close")
+        else:
+            stated = {"long": n_body + 1000, "wrong length": n_body + 5}.get(kind, n_body)
+            self.send_header("Content-Length", str(stated))
+        self.end_headers()
 
     def _send_body(self, name: str, start: int, stop: int, fault: Fault | None) -> None:
         loopback, kind = self.server.loopback, fault.kind if fault else ""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 import pickle
+import platform
+import tempfile
+from pathlib import Path
 
 import pytest
 from loopback import Fault, serving
@@ -11,8 +16,10 @@ from remote import TOY, contents, publish
 from tiny import TinyCorpus
 
 from toyadmos_datasets.archive.remote import estimate as estimate_module
+from toyadmos_datasets.archive.remote import session as session_module
 from toyadmos_datasets.archive.remote.estimate import estimate
 from toyadmos_datasets.archive.remote.fetching import download, use_fetched
+from toyadmos_datasets.archive.remote.line import Line
 from toyadmos_datasets.archive.remote.need import needs_of
 from toyadmos_datasets.archive.remote.present import present_in
 from toyadmos_datasets.archive.remote.session import running
@@ -296,10 +303,6 @@ def test_two_fetches_of_one_archive_do_not_run_at_once(options):
 
 
 def test_two_fetchers_without_a_lock_still_give_right_bytes(options, published, monkeypatch):
-    import contextlib
-
-    from toyadmos_datasets.archive.remote import session as session_module
-
     monkeypatch.setattr(session_module, "folder_lock", lambda folder: contextlib.nullcontext())
     monkeypatch.setattr(session_module, "open_line", _separate_line)
     source = open_remote(options)
@@ -310,20 +313,15 @@ def test_two_fetchers_without_a_lock_still_give_right_bytes(options, published, 
 
 
 def _separate_line(folder):
-    import os
-    import platform
-    import tempfile
-    from pathlib import Path
-
-    from toyadmos_datasets.archive.remote.line import Line
-
     return Line(folder=Path(tempfile.mkdtemp(dir=folder)), pid=os.getpid(), host=platform.node())
 
 
 def test_it_can_be_sent_to_a_worker(options):
     source = open_remote(options)
 
-    assert pickle.loads(pickle.dumps(source)) == source
+    again = pickle.loads(pickle.dumps(source))
+
+    assert again == source
 
 
 def test_without_a_fetch_missing_bytes_are_an_error_that_says_how_to_get_them(options):
