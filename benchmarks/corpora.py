@@ -8,10 +8,11 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.corpus.names import parse_member
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.simulate import simulate
 from toyadmos_datasets.units import format_bytes
@@ -32,6 +33,7 @@ class Bench:
         n_rounds: How often each run is made.
         source: The corpus named by the user; None for a simulated one.
         size: Size of the simulated one.
+        times: How many times as many events a larger one, made from it, has.
         is_smoke: Whether this run only shows that the benchmark works.
     """
 
@@ -40,6 +42,7 @@ class Bench:
     n_rounds: int
     source: Path | None
     size: str
+    times: int
     is_smoke: bool
 
     def corpus(self, kind: str) -> Path:
@@ -63,12 +66,13 @@ class Bench:
 
 
 @contextlib.contextmanager
-def bench_from_arguments(description: str, *, n_rounds: int) -> Iterator[Bench]:
+def bench_from_arguments(description: str, *, n_rounds: int, times: int = 1) -> Iterator[Bench]:
     """Read the options that the benchmarks share.
 
     Args:
         description: The benchmark's docstring.
         n_rounds: Rounds where the user asks for no other number.
+        times: The same of `Bench.times`.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
@@ -79,6 +83,9 @@ def bench_from_arguments(description: str, *, n_rounds: int) -> Iterator[Bench]:
     parser.add_argument("--toy", default="train", help="car, conveyor or train")
     parser.add_argument("--size", default="small", help="of the simulated corpus: tiny, small or medium")
     parser.add_argument("--rounds", type=int, default=n_rounds, metavar="N", help=f"(default: {n_rounds})")
+    parser.add_argument(
+        "--times", type=int, default=times, metavar="N", help="a tree of N times as many events, linked"
+    )
     parser.add_argument("--work", type=Path, metavar="DIR", help="where to write (default: a temporary folder)")
     parser.add_argument("--smoke", action="store_true", help="one round, the tiniest corpus: does it still run?")
     options = parser.parse_args()
@@ -90,8 +97,28 @@ def bench_from_arguments(description: str, *, n_rounds: int) -> Iterator[Bench]:
             n_rounds=1 if options.smoke else options.rounds,
             source=options.source and options.source.absolute(),
             size="tiny" if options.smoke else options.size,
+            times=options.times,
             is_smoke=options.smoke,
         )
+
+
+def repeated(tree: Path, larger: Path, toy: str, *, times: int) -> Path:
+    """Link every recording of a tree several times, under take numbers of its own each time; return the new tree."""
+    members = [member.path for member in open_source(tree, toy).members()]
+    names = [parse_member(member) for member in members]
+    step = max(name.take for name in names)
+    root = tree if (tree / toy).is_dir() else tree.parent
+    for member, name in zip(members, names, strict=True):
+        for number in range(times):
+            link = larger / replace(name, take=name.take + number * step, noise_stem="").member
+            link.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                link.hardlink_to(root / member)
+            except OSError:  # the corpus is on another disk, or on one without links
+                shutil.copyfile(root / member, link)
+    for marker in (root / toy).glob("*.txt"):
+        shutil.copyfile(marker, larger / toy / marker.name)
+    return larger
 
 
 def print_corpus(source: Source) -> None:

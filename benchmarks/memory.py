@@ -14,23 +14,18 @@ Linux only.
 
 from __future__ import annotations
 
-import shutil
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from corpora import Bench, bench_from_arguments, print_corpus
+from corpora import Bench, bench_from_arguments, print_corpus, repeated
 from machine import print_heading
 from process_tree import Peaks, peaks_of
 
 from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.corpus.names import parse_member
 from toyadmos_datasets.simulate.volumes import PACKED, append_block
 from toyadmos_datasets.units import Bytes
 
-TIMES = 4
-"""How many times as many events the larger corpus has."""
-
+SOLID = "one solid block"
 WORKER_LIMIT_MB = 300
 
 DICTIONARY_BYTES = 1 << 26
@@ -39,14 +34,15 @@ COMMAND = "from toyadmos_datasets.cli import main; main()"
 
 
 def main() -> None:
-    with bench_from_arguments(__doc__ or "", n_rounds=1) as bench:
+    with bench_from_arguments(__doc__ or "", n_rounds=1, times=4) as bench:
         print_heading("Peak memory of prepare at two corpus sizes and with one solid block")
         if not Path("/proc/self/smaps_rollup").exists():
             raise SystemExit("This system does not tell what a process tree holds (no /proc/PID/smaps_rollup).")
         with bench.fresh() as folder:
             places = {"tree": bench.corpus("tree")}
-            places[f"{TIMES} x tree"] = repeated(places["tree"], folder / "larger", bench.toy)
-            places["one solid block"] = one_block(places[f"{TIMES} x tree"], folder / "solid", bench.toy)
+            larger = repeated(places["tree"], folder / "larger", bench.toy, times=bench.times)
+            places[larger_tree(bench)] = larger
+            places[SOLID] = one_block(larger, folder / "solid", bench.toy)
             peaks: dict[tuple[str, int], Peaks] = {}
             for what, place in places.items():
                 print_corpus(open_source(place, bench.toy))
@@ -54,26 +50,7 @@ def main() -> None:
                     found = [prepare(bench, place, workers) for _ in range(bench.n_rounds)]
                     peaks[what, workers] = max(found, key=lambda one: one.whole.pss)
     print_table(peaks)
-    print_verdict(peaks)
-
-
-def repeated(tree: Path, larger: Path, toy: str) -> Path:
-    """Link every recording of a tree `TIMES` times, under take numbers of its own each time."""
-    members = [member.path for member in open_source(tree, toy).members()]
-    names = [parse_member(member) for member in members]
-    step = max(name.take for name in names)
-    root = tree if (tree / toy).is_dir() else tree.parent
-    for member, name in zip(members, names, strict=True):
-        for number in range(TIMES):
-            link = larger / replace(name, take=name.take + number * step, noise_stem="").member
-            link.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                link.hardlink_to(root / member)
-            except OSError:  # the corpus is on another disk, or on one without links
-                shutil.copyfile(root / member, link)
-    for marker in (root / toy).glob("*.txt"):
-        shutil.copyfile(marker, larger / toy / marker.name)
-    return larger
+    print_verdict(peaks, larger_tree(bench))
 
 
 def one_block(tree: Path, folder: Path, toy: str) -> Path:
@@ -109,13 +86,17 @@ def print_table(peaks: dict[tuple[str, int], Peaks]) -> None:
         print(" | ".join(parts))
 
 
-def print_verdict(peaks: dict[tuple[str, int], Peaks]) -> None:
+def larger_tree(bench: Bench) -> str:
+    return f"{bench.times} x tree"
+
+
+def print_verdict(peaks: dict[tuple[str, int], Peaks], larger: str) -> None:
     """Print how the peaks relate."""
     for workers in (1, 2):
-        small, large = peaks["tree", workers].whole, peaks[f"{TIMES} x tree", workers].whole
-        print(f"{TIMES} x tree / tree, {workers} worker(s): PSS {large.pss / small.pss:.2f}, ", end="")
+        small, large = peaks["tree", workers].whole, peaks[larger, workers].whole
+        print(f"{larger} / tree, {workers} worker(s): PSS {large.pss / small.pss:.2f}, ", end="")
         print(f"anonymous {large.anonymous / small.anonymous:.2f}  [aim: about 1]")
-    one_worker = peaks["one solid block", 1].driver
+    one_worker = peaks[SOLID, 1].driver
     print(f"one solid block, the process that decodes: PSS {megabytes(one_worker.pss)} MB, anonymous ", end="")
     print(f"{megabytes(one_worker.anonymous)} MB  [aim: below {WORKER_LIMIT_MB}]")
 

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tiny import TinyCorpus, write_tree, write_volumes
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"

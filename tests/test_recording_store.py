@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from toyadmos_datasets.values.recordings import (
     RecordingReader,
     SegmentWriter,
     read_catalogue,
+    remove_abandoned,
 )
 
 DIE_AT_A_SYNC = """
@@ -317,3 +319,18 @@ def test_a_long_walk_over_a_store_does_not_stay_in_memory(tmp_path):
         highest = max(highest, psutil.Process().memory_info().rss - before)
 
     assert highest < 150_000_000
+
+
+def test_samples_whose_rows_never_came_are_removed_after_a_day_and_others_are_not(tmp_path):
+    folder = store(tmp_path / "store", {"kept": ramp(10)})
+    os.utime(samples_file(folder), (0, 0))
+    orphan, fresh = folder / "0123.arrow", folder / "4567.arrow"
+    for path in (orphan, fresh):
+        path.write_bytes(b"samples")
+    os.utime(orphan, (0, 0))
+
+    remove_abandoned(folder)
+
+    assert not orphan.exists()
+    assert fresh.exists()
+    assert read_catalogue(folder)["recording_id"].to_pylist() == ["kept"]

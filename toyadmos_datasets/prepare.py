@@ -108,7 +108,7 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
     )
     output = OutputFolder(path=options.out, request=options.request(source))
     state = output.state(is_overwriting=options.is_overwriting)  # refuses before anything is made
-    if state == "done" and not output.partial.exists():
+    if state == "done" and not output.has_leftovers:
         return PrepareReport(out=options.out, manifest=read_manifest(options.out), was_done=True)
     with output.held():
         if output.state(is_overwriting=options.is_overwriting) == "done":

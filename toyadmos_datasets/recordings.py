@@ -19,12 +19,11 @@ from toyadmos_datasets.engine import Stopped, Watch, run_tasks
 from toyadmos_datasets.errors import CorruptMemberError, SourceError, ToyAdmosError, WavError
 from toyadmos_datasets.files.atomic import require_room
 from toyadmos_datasets.files.json import canonical_json, write_json
-from toyadmos_datasets.files.leftovers import remove_leftovers
 from toyadmos_datasets.signal.levels import count_full_scale, health_flags, measure
 from toyadmos_datasets.signal.resample import resample_chunks, resampler_name
 from toyadmos_datasets.signal.wav import open_wav
 from toyadmos_datasets.units import Bytes, Hertz
-from toyadmos_datasets.values.recordings import SEGMENT_BYTES, SegmentWriter, read_catalogue
+from toyadmos_datasets.values.recordings import SEGMENT_BYTES, SegmentWriter, read_catalogue, remove_abandoned
 from toyadmos_datasets.values.source import Member, Source
 
 CORPUS_RATE_HZ: Hertz = 48_000
@@ -130,7 +129,7 @@ def ingest(
         WavError: A recording is not what the corpus has, and `skip_bad` is off.
         CorruptMemberError: A recording's size or CRC32 is wrong, and `skip_bad` is off.
     """
-    remove_leftovers(store.folder)
+    remove_abandoned(store.folder)
     write_json(store.folder / "store.json", store.key | {"toy": source.toy, "location": source.location})
     missing = missing_recordings(index, store)
     require_room(store.folder, bytes_to_store(missing, store), purpose="the recording store")

@@ -35,13 +35,18 @@ def remove_leftovers(folder: Path) -> list[Path]:
     return removed
 
 
-def _is_abandoned(path: Path, host: str, pid: int) -> bool:
-    if host == _host() and os.name == "posix":
-        return not _is_alive(pid)
+def is_stale(path: Path) -> bool:
+    """Whether a file has not been touched for `STALE_AFTER_S`; a file that is gone is not stale."""
     try:
         return time.time() - path.stat().st_mtime > STALE_AFTER_S
     except OSError:
         return False
+
+
+def _is_abandoned(path: Path, host: str, pid: int) -> bool:
+    if host == _host() and os.name == "posix":
+        return not _is_alive(pid)
+    return is_stale(path)
 
 
 def _is_alive(pid: int) -> bool:

@@ -222,7 +222,7 @@ def _mixture_text(row: dict[str, Any], reference: str) -> str:
             "the mean level of the normal clips of the same case and channel, so that the noise does not tell the label"
         ),
         "clip": "the level of the clip",
-        "active": "the level of the clip where the machine is active",
+        "active": "the level of the clip where the machine is active (the noise is measured over the whole clip)",
     }[reference]
     return f"noise at {row['snr_db']:g} dB SNR relative to {relative_to}."
 

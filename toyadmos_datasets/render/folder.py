@@ -58,6 +58,12 @@ class OutputFolder:
         """Where shards are collected until all are there."""
         return self.path / _PARTIAL
 
+    @property
+    def has_leftovers(self) -> bool:
+        """Whether a run that was cut left anything beside a dataset."""
+        temporary = self.path.glob(".*.tmp")
+        return self.partial.exists() or (self.path / HOLDER_NAME).exists() or any(temporary)
+
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Hold the folder against other processes; an error inside leaves nothing new but finished shards.
@@ -135,7 +141,10 @@ class OutputFolder:
                 (self.path / name).unlink(missing_ok=True)
             sync_folder(self.path)
             if (self.path / _DATA).exists():
-                (self.path / _DATA).replace(self.partial / "replaced")
+                replaced = self.partial / "replaced"
+                if replaced.exists():  # of a commit that was cut; `data` has come after it
+                    shutil.rmtree(replaced)
+                (self.path / _DATA).replace(replaced)
             (self.partial / _DATA).replace(self.path / _DATA)
             sync_folder(self.path)
             write_recipe(recipe, self.path / RECIPE_NAME)

@@ -12,6 +12,8 @@ from toyadmos_datasets.files.atomic import write_file
 
 SCHEMA_VERSION = 1
 
+_AGAIN = "Make it again with: toyadmos index SRC --toy TOY --out FILE"
+
 INDEX_SCHEMA = pa.schema(
     [
         pa.field("recording_id", pa.string(), nullable=False),
@@ -51,8 +53,10 @@ def read_index(path: Path) -> pa.Table:
     """
     try:
         table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise DatasetError("This is not a Parquet file.", where=path, actual=error) from error
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetError(
+            "This index cannot be read.", where=path, expected="a Parquet file", actual=error, remedy=_AGAIN
+        ) from error
     version = (table.schema.metadata or {}).get(b"toyadmos_index")
     if version != str(SCHEMA_VERSION).encode():
         raise DatasetError(
@@ -60,6 +64,6 @@ def read_index(path: Path) -> pa.Table:
             where=path,
             expected=f"toyadmos_index version {SCHEMA_VERSION}",
             actual="no version" if version is None else f"version {version.decode()}",
-            remedy="Make it again with: toyadmos index SRC --out index.parquet",
+            remedy=_AGAIN,
         )
     return table.cast(INDEX_SCHEMA)

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import sync_folder, write_file, writing
-from toyadmos_datasets.files.leftovers import temporary_path
+from toyadmos_datasets.files.leftovers import is_stale, remove_leftovers, temporary_path
 from toyadmos_datasets.units import Bytes
 
 SEGMENT_BYTES: Bytes = 256_000_000
@@ -126,6 +126,18 @@ def read_catalogue(folder: Path) -> pa.Table:
     ids = catalogue["recording_id"].to_numpy(zero_copy_only=False)
     first = np.append(True, ids[1:] != ids[:-1])  # two processes may both have ingested a recording
     return catalogue.filter(pa.array(first))
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what writers that are gone left in a store: temporary files, and samples whose rows never came.
+
+    Samples without rows may be a living writer's that is just writing them; after a day they are not.
+    """
+    remove_leftovers(folder)
+    for samples in folder.glob("*.arrow"):
+        is_rows = samples.name.endswith(_ROWS_SUFFIX)
+        if not is_rows and not samples.with_suffix(_ROWS_SUFFIX).exists() and is_stale(samples):
+            samples.unlink(missing_ok=True)
 
 
 def _read_rows(path: Path, samples: Path) -> pa.Table | None:

@@ -1,0 +1,383 @@
+"""A run that is killed, interrupted or out of room loses nothing that was whole, and the next one completes it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from preparing import COMMAND, hashes, options
+from tiny import TinyCorpus, write_tree, write_volumes
+
+from toyadmos_datasets.errors import DiskFullError
+from toyadmos_datasets.prepare import prepare
+
+CORPUS = TinyCorpus(channels=(1,), n_normal=4, n_noise=3)
+INTERRUPTED = "Interrupted. What was finished is kept; the same command goes on from there.\n"
+
+KILLED_AT_EVERY_STEP = """
+    import itertools, json, os, shutil, signal, sys
+    from pathlib import Path
+    from preparing import hashes, options
+    from toyadmos_datasets.prepare import prepare
+
+    source, place, finished = map(Path, sys.argv[1:])
+
+    def kill_at(last_step):
+        seen = 0
+        def counted(step):
+            def call(*arguments, **named):
+                nonlocal seen
+                seen += not str(arguments[0]).endswith(".at") and "watch" not in str(arguments[0])
+                if seen == last_step:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return step(*arguments, **named)
+            return call
+        for name in ("replace", "rename", "unlink", "rmdir"):
+            setattr(os, name, counted(getattr(os, name)))
+
+    def run(last_step):
+        child = os.fork()
+        if child:
+            return os.waitpid(child, 0)[1]
+        os.fsync = lambda descriptor: None  # a killed process, unlike a machine without power, loses no page
+        if last_step:
+            kill_at(last_step)
+        prepare(options(source, place, protocols=("basic",), is_overwriting=finished.exists()))
+        os._exit(0)
+
+    prepare(options(source, place, protocols=("basic",)))  # so that children find everything imported
+    rows = []
+    for last_step in itertools.count(1):
+        shutil.rmtree(place, ignore_errors=True)
+        if finished.exists():
+            shutil.copytree(finished, place)
+        first = run(last_step)
+        seen = hashes(place / "out")
+        again = run(0)
+        rows.append([first, seen, again, hashes(place / "out"), sorted(path.name for path in place.rglob(".*"))])
+        if first == 0:
+            break
+    print(json.dumps(rows))
+"""
+
+SLOW = """
+    import time
+    from toyadmos_datasets.engine.watch import Watch
+
+    advance = Watch.advance
+
+    def advance_slowly(self, amount=0, at=None):
+        time.sleep(0.03)
+        advance(self, amount, at)
+
+    Watch.advance = advance_slowly
+"""
+
+
+@pytest.fixture(scope="module")
+def volumes(tmp_path_factory) -> Path:
+    return write_volumes(CORPUS.files(), tmp_path_factory.mktemp("volumes"), n_blocks=4)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, volumes) -> dict[str, str]:
+    """What a run that nobody disturbs gives."""
+    place = tmp_path_factory.mktemp("undisturbed")
+    prepare(options(volumes, place, protocols=("basic",), snrs_db=(6.0,)))
+    return hashes(place / "out")
+
+
+def killed_at_every_step(source: Path, place: Path, finished: Path) -> list[list]:
+    """Kill a run before every step that changes a folder; return what was seen then and after the next run."""
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(KILLED_AT_EVERY_STEP)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    arguments = [str(source), str(place), str(finished)]
+    printed = subprocess.run(
+        [*command, *arguments], check=True, capture_output=True, text=True, timeout=120, env=environment
+    )
+    rows: list[list] = json.loads(printed.stdout)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory) -> Path:
+    """A source of as few recordings as a dataset can be made from."""
+    corpus = TinyCorpus(channels=(1,), n_normal=2, conditions=("ab01",), n_noise=0)
+    return write_tree(corpus.files(), tmp_path_factory.mktemp("few"))
+
+
+def test_a_kill_at_any_step_shows_nothing_half_made_and_the_next_run_completes_it(tmp_path, few):
+    prepare(options(few, tmp_path / "undisturbed", protocols=("basic",)))
+    expected = hashes(tmp_path / "undisturbed" / "out")
+    rows = killed_at_every_step(few, tmp_path / "place", tmp_path / "none")
+
+    assert len(rows) > 25
+    assert {first for first, *_ in rows[:-1]} == {signal.SIGKILL}
+    for _, seen, again, after, hidden in rows:
+        assert seen.items() <= expected.items()
+        assert "manifest.json" not in seen or seen == expected
+        assert again == 0
+        assert after == expected
+        assert hidden == [".toyadmos.lock"]
+
+
+def test_a_kill_at_any_step_of_a_replacement_shows_the_old_or_the_new_or_none(tmp_path, few):
+    prepare(options(few, tmp_path / "undisturbed", protocols=("basic",)))
+    prepare(options(few, tmp_path / "old", protocols=("basic",), container="wav"))
+    old, new = hashes(tmp_path / "old" / "out"), hashes(tmp_path / "undisturbed" / "out")
+    rows = killed_at_every_step(few, tmp_path / "place", tmp_path / "old")
+    states = ["old" if seen == old else "new" if seen == new else _torn(seen, old, new) for _, seen, *_ in rows]
+
+    assert [state for state, _ in itertools.groupby(states)] == ["old", "none", "new"]
+    for _, _, again, after, hidden in rows:
+        assert again == 0
+        assert after == new
+        assert hidden == [".toyadmos.lock"]
+
+
+def _torn(seen: dict[str, str], old: dict[str, str], new: dict[str, str]) -> str:
+    """Call a folder that shows neither dataset: none, if it does not pretend to be one and mixes no shards."""
+    shards = {path: sha256 for path, sha256 in seen.items() if path.startswith("data/")}
+    is_pure = shards.items() <= old.items() or shards.items() <= new.items()
+    return "none" if is_pure and "manifest.json" not in seen else "torn"
+
+
+def start(source: Path, place: Path, *more: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start a preparation as a terminal does, in a session of its own."""
+    arguments = ["prepare", "--toy", "train", "--source", str(source), "--protocol", "basic", "--snr", "6", *more]
+    return subprocess.Popen(
+        [*COMMAND, *arguments, "--out", str(place / "out"), "--cache", str(place / "cache")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=dict(os.environ) | (env or {}),
+    )
+
+
+def session_is_empty(session: int, *, within_s: float) -> bool:
+    """Tell whether every process of a session ends in time."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        if not any(_is_alive_in(process, session) for process in psutil.process_iter()):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _is_alive_in(process: psutil.Process, session: int) -> bool:
+    with contextlib.suppress(psutil.Error, OSError):
+        return os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def test_kills_at_various_times_with_two_workers_end_in_the_same_dataset_and_leave_no_process(
+    tmp_path, volumes, undisturbed, slow
+):
+    for moment_s in (1.2, 1.9, 2.6):
+        process = start(volumes, tmp_path, "--workers", "2", env=slow)
+        time.sleep(moment_s)
+        process.kill()
+        process.communicate()
+
+        assert session_is_empty(process.pid, within_s=10)
+        assert hashes(tmp_path / "out").items() <= undisturbed.items()
+
+    prepare(options(volumes, tmp_path, workers=2, protocols=("basic",), snrs_db=(6.0,)))
+
+    assert hashes(tmp_path / "out") == undisturbed
+    assert list(tmp_path.rglob(".*.tmp")) == []
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory) -> dict[str, str]:
+    """Make a process and its workers take their time, so that there is a middle to interrupt them in."""
+    folder = tmp_path_factory.mktemp("slow")
+    (folder / "sitecustomize.py").write_text(textwrap.dedent(SLOW))
+    return {"PYTHONPATH": str(folder)}
+
+
+def wait_for(place: Path, pattern: str, *, within_s: float = 30) -> None:
+    until = time.monotonic() + within_s
+    while not any(place.glob(pattern)):
+        assert time.monotonic() < until, f"{pattern} never appeared"
+        time.sleep(0.01)
+
+
+MOMENTS = {"reading": "cache/recordings/*/.*.tmp", "rendering": "out/.partial/data/*/.*.tmp"}
+SIGNALS = {"Ctrl-C": [signal.SIGINT], "Ctrl-C twice": [signal.SIGINT, signal.SIGINT], "SIGTERM": [signal.SIGTERM]}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("reading", "1", "Ctrl-C"),
+        ("rendering", "1", "SIGTERM"),
+        ("rendering", "1", "Ctrl-C twice"),
+        ("reading", "2", "Ctrl-C twice"),
+        ("reading", "2", "SIGTERM"),
+        ("rendering", "2", "Ctrl-C"),
+    ],
+    ids=" ".join,
+)
+def test_an_interrupt_ends_a_run_soon_in_one_line_and_the_next_run_completes_it(
+    tmp_path, volumes, undisturbed, slow, case
+):
+    moment, workers, signals = case
+    process = start(volumes, tmp_path, "--workers", workers, env=slow)
+    wait_for(tmp_path, MOMENTS[moment])
+    began = time.monotonic()
+    for number in SIGNALS[signals]:
+        os.killpg(process.pid, number)
+        time.sleep(0.1)
+    out, err = process.communicate(timeout=30)
+    took_s = time.monotonic() - began
+
+    assert (process.returncode, out, err) == (130, "", INTERRUPTED)
+    assert took_s < 10
+    assert session_is_empty(process.pid, within_s=3)
+    assert hashes(tmp_path / "out") == {}
+
+    prepare(options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,)))
+
+    assert hashes(tmp_path / "out") == undisturbed
+    assert list(tmp_path.rglob(".*.tmp")) == []
+
+
+@pytest.mark.parametrize("delay_s", [0.02, 0.2, 0.5])
+def test_an_interrupt_while_the_program_starts_is_one_line_too(tmp_path, delay_s):
+    code = "from toyadmos_datasets.cli import main; print('ready', flush=True); main()"
+    arguments = ["prepare", "--toy", "train", "--source", "simulate:medium"]
+    places = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *arguments, *places], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(delay_s)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+
+    assert (process.returncode, err) == (130, INTERRUPTED)
+
+
+def test_what_was_read_before_an_interrupt_is_not_read_again(tmp_path, volumes, slow):
+    process = start(volumes, tmp_path, "--workers", "1", env=slow)
+    wait_for(tmp_path, "out/.partial")
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=30)
+    report = prepare(options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,)))
+
+    assert report.ingested is not None
+    assert report.ingested.n_ingested == 0
+
+
+def test_two_preparations_of_one_folder_at_once_do_not_meet(tmp_path, volumes, undisturbed, slow):
+    first = start(volumes, tmp_path, "--workers", "1", env=slow)
+    wait_for(tmp_path, MOMENTS["reading"])
+    second = start(volumes, tmp_path, "--workers", "1")
+    out, err = second.communicate(timeout=30)
+    first.communicate(timeout=30)
+
+    assert (second.returncode, out) == (1, "")
+    assert err.startswith("error: Another process is writing to this folder.\n")
+    assert f"  actual:   held by process {first.pid} on {os.uname().nodename}\n" in err
+    assert "  remedy:   Wait until it is done or stop it, then run the same command again.\n" in err
+    assert first.returncode == 0
+    assert hashes(tmp_path / "out") == undisturbed
+
+
+class Disk:
+    """A file system of a few pages."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self._mount("size=4k")
+
+    def resize(self, n_kib: int) -> None:
+        self._mount(f"remount,size={n_kib}k")
+
+    def remove(self) -> None:
+        subprocess.run([shutil.which("umount") or "umount", str(self.folder)], check=True)
+
+    def _mount(self, how: str) -> None:
+        command = [shutil.which("mount") or "mount", "-t", "tmpfs", "-o", how, "tmpfs", str(self.folder)]
+        if not shutil.which("mount") or subprocess.run(command, check=False, capture_output=True).returncode:
+            pytest.skip("this user may not mount a tmpfs")
+
+
+@pytest.fixture
+def disk(tmp_path) -> Iterator[Disk]:
+    small = Disk(tmp_path / "disk")
+    yield small
+    small.remove()
+
+
+@pytest.fixture
+def hasty(monkeypatch) -> None:
+    """Take away the look at the free room that comes before the work, as if somebody filled the disk after it."""
+    for module in ("toyadmos_datasets.recordings", "toyadmos_datasets.render.render"):
+        monkeypatch.setattr(importlib.import_module(module), "require_room", lambda *_, **__: None)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("which", ["out", "cache"])
+def test_a_disk_that_fills_up_at_any_byte_loses_nothing_and_takes_the_rest_after_room_is_made(
+    tmp_path, volumes, undisturbed, disk, which
+):
+    request = options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), **{which: disk.folder / which})
+    for n_kib in range(8, 80, 12):
+        disk.resize(n_kib)
+        with pytest.raises(DiskFullError) as caught:
+            prepare(request)
+
+        assert "nothing that was complete before is lost" in caught.value.what
+        assert caught.value.where.startswith(str(disk.folder))
+        assert caught.value.actual.endswith(" free")
+        assert "Make room, then run the same command again" in caught.value.remedy
+        assert hashes(request.out) == {}
+
+    disk.resize(2000)
+    prepare(request)
+
+    assert hashes(request.out) == undisturbed
+    assert list(disk.folder.rglob(".*.tmp")) == []
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_disk_that_fills_up_under_workers_is_the_same_error(tmp_path, volumes, disk):
+    disk.resize(40)
+    request = options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), workers=2, out=disk.folder / "out")
+    with pytest.raises(DiskFullError, match="Make room"):
+        prepare(request)
+
+
+@pytest.mark.parametrize("which", ["out", "cache"])
+def test_a_disk_that_is_too_small_is_noticed_before_it_is_filled(tmp_path, volumes, undisturbed, disk, which):
+    disk.resize(12)
+    request = options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), **{which: disk.folder / which})
+    with pytest.raises(DiskFullError) as caught:
+        prepare(request)
+    disk.resize(2000)
+    prepare(request)
+
+    purpose = {"out": "the dataset", "cache": "the recording store"}[which]
+    assert caught.value.what == f"There is not enough room for {purpose}."
+    assert caught.value.expected.endswith(" kB free")
+    assert caught.value.actual.endswith(" free")
+    assert "another disk with --out or --cache" in caught.value.remedy
+    assert hashes(request.out) == undisturbed
