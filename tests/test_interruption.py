@@ -257,21 +257,46 @@ def test_an_interrupt_ends_a_run_soon_in_one_line_and_the_next_run_completes_it(
     assert list(tmp_path.rglob(".*.tmp")) == []
 
 
-@pytest.mark.parametrize("delay_s", [0.02, 0.2, 0.5])
+@pytest.mark.parametrize("delay_s", [0.005, 0.02, 0.2, 0.5])
 def test_an_interrupt_while_the_program_starts_is_one_line_too(tmp_path, delay_s):
     code = "from toyadmos_datasets.cli import main; print('ready', flush=True); main()"
     arguments = ["prepare", "--toy", "train", "--source", "simulate:medium"]
     places = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments, *places], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    )
+    try:
         assert process.stdout is not None
         process.stdout.readline()
         time.sleep(delay_s)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
 
     assert (process.returncode, err) == (130, INTERRUPTED)
+
+
+def test_an_interrupt_that_python_would_swallow_in_a_destructor_ends_the_program_all_the_same():
+    code = """
+        import sys
+        from toyadmos_datasets import cli
+
+        class Swallowing:
+            def __del__(self):
+                raise KeyboardInterrupt
+
+        sys.argv = ["toyadmos", "--version"]
+        sys.modules["toyadmos_datasets.cli.main"] = type(sys)("main")
+        sys.modules["toyadmos_datasets.cli.main"].start = lambda arguments: Swallowing() and None
+        cli.main()
+        print("went on")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], check=False, capture_output=True, text=True, timeout=30
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", INTERRUPTED)
 
 
 def test_what_was_read_before_an_interrupt_is_not_read_again(tmp_path, volumes, slow):

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.engine import Stopped, Watch, run_tasks
-from toyadmos_datasets.errors import CorruptMemberError, SourceError, ToyAdmosError, WavError
+from toyadmos_datasets.errors import CorruptMemberError, OptionError, SourceError, ToyAdmosError, WavError
 from toyadmos_datasets.files.atomic import require_room
 from toyadmos_datasets.files.json import canonical_json, write_json
 from toyadmos_datasets.signal.levels import count_full_scale, health_flags, measure
@@ -100,10 +100,30 @@ class Store:
 
 
 def store_for(cache: Path, source: Source, rate_hz: Hertz) -> Store:
-    """Return the store for this source, rate and resampler, without touching it."""
+    """Return the store for this source, rate and resampler, without touching it.
+
+    Raises:
+        OptionError: The path of the cache has bytes that are no UTF-8; Arrow cannot map files there.
+    """
+    if not _is_text(str(cache)):
+        raise OptionError(
+            "The path of the cache cannot be written as UTF-8.",
+            where="--cache",
+            expected="a path without odd bytes",
+            actual=ascii(str(cache)),
+            remedy="Choose another folder with --cache; the path of the dataset may be any.",
+        )
     key = {"source": source.identity, "rate_hz": rate_hz, "resampler": resampler_name(CORPUS_RATE_HZ, rate_hz)}
     digest = hashlib.sha256(canonical_json(key).encode()).hexdigest()[:16]
     return Store(folder=cache / "recordings" / f"{source.toy}-{rate_hz}Hz-{digest}", key=key, rate_hz=rate_hz)
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def ingest(

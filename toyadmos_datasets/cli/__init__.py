@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 EXIT_INTERRUPTED = 130
 INTERRUPTED = "Interrupted. What was finished is kept; the same command goes on from there."
@@ -11,15 +15,27 @@ INTERRUPTED = "Interrupted. What was finished is kept; the same command goes on 
 
 def main() -> None:
     """Run `toyadmos` with the process's arguments and exit: 0 done, 1 failed, 2 wrong arguments, 130 interrupted."""
+    sys.unraisablehook = _leave_if_interrupted
     try:
         from toyadmos_datasets.cli.main import start
 
         status = start(sys.argv[1:])
     except KeyboardInterrupt:  # before or after the part that answers it, such as while Python still imports
-        sys.stderr.write(f"{INTERRUPTED}\n")
-        sys.stderr.flush()
-        os._exit(EXIT_INTERRUPTED)
+        _leave()
     sys.exit(status)
+
+
+def _leave_if_interrupted(unraisable: UnraisableHookArgs) -> None:
+    """Leave at a Ctrl-C that Python would only print, because it came in a destructor or a callback."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        _leave()
+    sys.__unraisablehook__(unraisable)
+
+
+def _leave() -> NoReturn:
+    sys.stderr.write(f"{INTERRUPTED}\n")
+    sys.stderr.flush()
+    os._exit(EXIT_INTERRUPTED)
 
 
 __all__ = ["main"]

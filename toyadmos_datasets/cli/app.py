@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from toyadmos_datasets.cli import cache, download, index, plan, prepare, simulate, verify
+from toyadmos_datasets.cli import cache, download, evaluate, index, plan, prepare, simulate, train, verify
 
 app = typer.Typer(
     name="toyadmos",
@@ -24,6 +24,8 @@ app.command("index")(index.index)
 app.command("verify")(verify.verify)
 app.command("simulate")(simulate.simulate)
 app.command("cache")(cache.cache)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so

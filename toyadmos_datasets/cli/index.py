@@ -24,7 +24,9 @@ def index(
     ],
     *,
     toy: ToyOption,
-    out: Annotated[Path | None, typer.Option(help="Write the whole index as Parquet.", metavar="FILE")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the whole index as Parquet.", metavar="FILE", dir_okay=False)
+    ] = None,
     manifest: ManifestOption = None,
     accept_license: AcceptOption = False,
     cache: CacheOption = None,

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 ToyOption = Annotated[str, typer.Option("--toy", help="car, conveyor or train.", metavar="TOY")]
 CacheOption = Annotated[
     Path | None,
-    typer.Option(help=f"Where recordings are kept between runs [env: {CACHE_VARIABLE}].", metavar="DIR"),
+    typer.Option(
+        help=f"Where recordings are kept between runs [env: {CACHE_VARIABLE}].", metavar="DIR", file_okay=False
+    ),
 ]
 WorkersOption = Annotated[
     int | None, typer.Option(min=1, help="Processes; by default as many as there are processors.", metavar="N")
@@ -45,7 +47,9 @@ def read_request(
     *,
     toy: ToyOption,
     source: SourceOption = RECORD,
-    out: Annotated[Path | None, typer.Option(help="Folder of the dataset; by default data/TOY.", metavar="DIR")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the dataset; by default data/TOY.", metavar="DIR", file_okay=False)
+    ] = None,
     protocol: Annotated[
         list[str] | None,
         typer.Option(help="waspaa2019 (the paper's experiment, default) or basic; can be repeated.", metavar="NAME"),

@@ -17,7 +17,7 @@ from toyadmos_datasets.units import format_bytes
 def simulate(
     *,
     toy: ToyOption,
-    out: Annotated[Path, typer.Option(help="Folder for the tree and the volumes.", metavar="DIR")],
+    out: Annotated[Path, typer.Option(help="Folder for the tree and the volumes.", metavar="DIR", file_okay=False)],
     size: Annotated[str, typer.Option(help="tiny, small or medium.", metavar="SIZE")] = "small",
     seed: Annotated[int, typer.Option(min=0, help="Another seed gives other recordings.", metavar="N")] = 0,
     tree: Annotated[bool, typer.Option(help="Write the extracted tree.")] = True,

@@ -47,7 +47,9 @@ class Watch:
         if was_orphaned or (self.folder / _STOP).exists():
             raise Stopped
         with contextlib.suppress(OSError):  # a full disk for temporary files stops no work
-            (self.folder / f"{self.name}.at").write_text(f"{self._done}\n{self._at}", encoding="utf-8")
+            (self.folder / f"{self.name}.at").write_text(
+                f"{self._done}\n{self._at}", encoding="utf-8", errors="surrogateescape"
+            )
 
 
 def ask_to_stop(folder: Path) -> None:
@@ -72,6 +74,6 @@ def working_on(folder: Path, name: str) -> str:
 
 def _read(path: Path) -> tuple[int, str]:
     with contextlib.suppress(OSError, ValueError):  # a file that is just being written counts at the next look
-        done, _, at = path.read_text(encoding="utf-8").partition("\n")
+        done, _, at = path.read_text(encoding="utf-8", errors="surrogateescape").partition("\n")
         return int(done), at
     return 0, ""

@@ -52,7 +52,8 @@ def read_index(path: Path) -> pa.Table:
         DatasetError: The file is not an index, or one of a newer version of this package.
     """
     try:
-        table = pq.read_table(path)
+        with path.open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
+            table = pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
         raise DatasetError(
             "This index cannot be read.", where=path, expected="a Parquet file", actual=error, remedy=_AGAIN

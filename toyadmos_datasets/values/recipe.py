@@ -106,7 +106,8 @@ def read_recipe(path: Path) -> Recipe:
         DatasetError: The file is missing, no recipe, one of a newer version, or was changed since it was written.
     """
     try:
-        table = pq.read_table(path)
+        with path.open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
+            table = pq.read_table(file)
         header = json.loads(table.schema.metadata[b"toyadmos_recipe"])
         if header["version"] != SCHEMA_VERSION:
             raise _unreadable(path, f"version {header['version']}")

@@ -103,7 +103,8 @@ def check_shard(task: _ShardTask, watch: Watch) -> Problem | None:
         sha256 = hash_of(path, "sha256", watch)
         if sha256 != shard.sha256:
             return _problem("A shard was changed since it was written.", path, whole, f"sha256 {sha256}")
-        n_rows = pq.read_metadata(path).num_rows
+        with path.open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
+            n_rows = pq.read_metadata(file).num_rows
     except (OSError, pa.ArrowInvalid) as error:
         return _problem("A shard cannot be read.", path, whole, error)
     if n_rows != shard.n_rows:

@@ -1,0 +1,144 @@
+"""The figures of merit: against small cases counted by hand, against scikit-learn, and against their laws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toyadmos_datasets.baseline.intervals import event_weights, interval, weighted_aucs
+from toyadmos_datasets.baseline.metrics import (
+    auc,
+    auc_as_published,
+    f1,
+    harmonic_mean,
+    partial_auc,
+    partial_auc_mcclish,
+    roc,
+    threshold_at,
+)
+from toyadmos_datasets.errors import OptionError
+
+LABELS = [0, 0, 0, 0, 1, 1]
+SCORES = [1.0, 2.0, 3.0, 4.0, 2.5, 5.0]
+
+
+@st.composite
+def judged(draw):
+    """Labels of both classes and scores with many ties."""
+    n = draw(st.integers(4, 60))
+    labels = [0, 1, *draw(st.lists(st.integers(0, 1), min_size=n, max_size=n))]
+    scores = draw(st.lists(st.integers(0, 9).map(float), min_size=n + 2, max_size=n + 2))
+    return np.array(labels), np.array(scores)
+
+
+def test_auc_counts_the_pairs_that_are_in_order():
+    # 2.5 beats 1 and 2 of four, 5.0 beats all four: 6 of 8 pairs.
+    assert auc(LABELS, SCORES) == pytest.approx(6 / 8)
+
+
+def test_auc_counts_a_tie_as_half_a_pair():
+    assert auc([0, 1], [1.0, 1.0]) == 0.5
+    assert auc([0, 0, 1], [1.0, 2.0, 2.0]) == pytest.approx(0.75)
+
+
+def test_the_published_auc_stops_after_as_many_thresholds_as_there_are_anomalous_clips():
+    # Thresholds 4 and 3 of the normal clips: one of two anomalous clips is at or above each. 2 and 1 are left out.
+    assert auc_as_published(LABELS, SCORES) == pytest.approx(0.5)
+    assert auc_as_published(LABELS, SCORES) < auc(LABELS, SCORES)
+
+
+def test_the_published_auc_is_the_auc_where_all_thresholds_count_and_none_ties():
+    assert auc_as_published([0, 0, 1, 1], [1.0, 3.0, 2.0, 4.0]) == pytest.approx(
+        auc([0, 0, 1, 1], [1.0, 3.0, 2.0, 4.0])
+    )
+
+
+def test_the_partial_auc_is_the_area_up_to_its_bound():
+    # TPR is 0.5 at FPR 0 and stays so up to FPR 0.5.
+    assert partial_auc(LABELS, SCORES, 0.1) == pytest.approx(0.05)
+    assert partial_auc(LABELS, SCORES, 1.0) == pytest.approx(auc(LABELS, SCORES))
+    assert partial_auc_mcclish([0, 1], [0.0, 1.0]) == pytest.approx(1.0)
+    assert partial_auc_mcclish([0, 1], [1.0, 1.0]) == pytest.approx(0.5)
+
+
+@given(judged())
+def test_auc_and_partial_auc_agree_with_scikit_learn(case):
+    sklearn_metrics = pytest.importorskip("sklearn.metrics")
+    labels, scores = case
+
+    assert auc(labels, scores) == pytest.approx(sklearn_metrics.roc_auc_score(labels, scores))
+    assert partial_auc_mcclish(labels, scores) == pytest.approx(
+        sklearn_metrics.roc_auc_score(labels, scores, max_fpr=0.1)
+    )
+
+
+@given(judged())
+def test_the_roc_and_f1_agree_with_scikit_learn(case):
+    sklearn_metrics = pytest.importorskip("sklearn.metrics")
+    labels, scores = case
+    fpr, tpr, thresholds = sklearn_metrics.roc_curve(labels, scores, drop_intermediate=False)
+    threshold = float(np.median(scores))
+
+    curve = roc(labels, scores)
+    np.testing.assert_allclose(curve.fpr, fpr)
+    np.testing.assert_allclose(curve.tpr, tpr)
+    np.testing.assert_array_equal(curve.thresholds, thresholds)
+    assert f1(labels, scores, threshold) == pytest.approx(sklearn_metrics.f1_score(labels, scores >= threshold))
+
+
+@given(judged())
+def test_the_threshold_is_the_lowest_that_lets_a_tenth_of_the_normal_clips_through(case):
+    labels, scores = case
+    normal = scores[labels == 0]
+
+    threshold = threshold_at(labels, scores)
+
+    assert np.mean(normal >= threshold) <= 0.1
+    lower = scores[scores < threshold]
+    assert not len(lower) or np.mean(normal >= lower.max()) > 0.1 or np.isinf(threshold)
+
+
+@given(judged())
+def test_the_bootstrap_of_clips_each_drawn_once_is_the_auc(case):
+    labels, scores = case
+
+    assert weighted_aucs(labels, scores, np.ones((1, len(labels))))[0] == pytest.approx(auc(labels, scores))
+
+
+def test_the_microphones_of_one_event_are_drawn_together():
+    labels = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    events = np.array(["a", "a", "b", "b", "c", "c", "d", "d"])
+
+    weights = event_weights(labels, events)
+
+    assert (weights[:, 0::2] == weights[:, 1::2]).all()
+    assert (weights[:, labels == 0].sum(axis=1) == 4).all()
+    assert len(np.unique(weights[:, 0])) > 1
+
+
+def test_the_interval_covers_the_true_auc_about_as_often_as_it_says():
+    random = np.random.default_rng(1)
+    labels, events = np.repeat([0, 1], 40), np.arange(80).astype(str)
+    truth = 0.7602  # P(N(1, 1) > N(0, 1)) = Phi(1 / sqrt 2)
+    n_inside = 0
+    for _ in range(100):
+        scores = random.normal(labels.astype(float), 1.0)
+        found = interval(auc(labels, scores), weighted_aucs(labels, scores, event_weights(labels, events)[:300]))
+        n_inside += found.low <= truth <= found.high
+
+    assert 87 <= n_inside <= 100
+
+
+def test_the_harmonic_mean_is_dominated_by_the_worst():
+    assert harmonic_mean([0.5, 1.0]) == pytest.approx(2 / 3)
+    assert harmonic_mean([0.0, 1.0]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores"), [([0, 0], [1.0, 2.0]), ([1, 1], [1.0, 2.0]), ([0, 1], [1.0, np.nan]), ([0, 1], [1.0])]
+)
+def test_scores_without_a_roc_are_refused(labels, scores):
+    with pytest.raises(OptionError, match=r"no ROC[\s\S]*Score the whole test split"):
+        auc(labels, scores)

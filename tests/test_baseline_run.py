@@ -1,0 +1,241 @@
+"""Runs: trained, cut off, gone on with, evaluated, compared; as a library and by the command line."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from preparing import COMMAND, toyadmos
+
+torch = pytest.importorskip(
+    "torch",
+    reason="TORCH IS MISSING: the baseline is NOT tested; pip install -c constraints.txt -e '.[test,dev,train]'",
+)
+
+from safetensors.torch import load_file
+
+from toyadmos_datasets.baseline import frames, trainer
+from toyadmos_datasets.baseline import train as loop
+from toyadmos_datasets.baseline.clips import open_split
+from toyadmos_datasets.baseline.evaluate import evaluate, read_scores
+from toyadmos_datasets.baseline.presets import PAPER, changed
+from toyadmos_datasets.baseline.summary import summarise
+from toyadmos_datasets.baseline.trainer import TrainOptions, load_detector, train
+from toyadmos_datasets.errors import DatasetError, OutputConflictError
+from toyadmos_datasets.plan import PlanOptions
+from toyadmos_datasets.prepare import PrepareOptions, prepare
+from toyadmos_datasets.render import RenderOptions
+
+SETTINGS = {"n_units": 64, "n_hidden": 1, "n_code": 8, "learning_rate": 1e-3, "epochs": 60, "batch_inputs": 64}
+SYSTEM = changed(PAPER, SETTINGS)
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory) -> Path:
+    """The tiny simulated ToyTrain, clean."""
+    place = tmp_path_factory.mktemp("simulated")
+    options = PrepareOptions(
+        plan=PlanOptions(toy="ToyTrain", protocols=("basic",), channels="1"),
+        render=RenderOptions(),
+        source="simulate:tiny",
+        out=place / "dataset",
+        cache=place / "cache",
+    )
+    return prepare(options).out
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("TOYADMOS_CACHE", str(tmp_path_factory.getbasetemp() / "baseline-cache"))
+
+
+@pytest.fixture(scope="session")
+def trained(simulated, tmp_path_factory) -> Path:
+    """A run on the clean config; tests that change it take a copy."""
+    os.environ["TOYADMOS_CACHE"] = str(tmp_path_factory.getbasetemp() / "baseline-cache")
+    out = tmp_path_factory.mktemp("runs") / "run"
+    train(TrainOptions(dataset=simulated, out=out, preset=SYSTEM, device="cpu"))
+    evaluate(out, device="cpu")
+    return out
+
+
+def test_the_autoencoder_separates_strong_damage(trained):
+    metrics = json.loads((trained / "metrics.json").read_text())
+
+    assert metrics["auc"]["value"] > 0.9
+    assert metrics["auc"]["low"] <= metrics["auc"]["value"] <= metrics["auc"]["high"]
+
+
+def test_the_scores_have_a_row_for_every_clip_of_the_test_split(trained, simulated):
+    scores = read_scores(trained)
+    test = pq.read_table(next((simulated / "data/clean").glob("test-*.parquet")))
+
+    assert scores["event_id"].to_pylist() == test["event_id"].to_pylist()
+    assert scores["label"].to_pylist() == test["label"].to_pylist()
+    assert {"condition", "channel", "case", "snr_db", "level_db", "score"} <= set(scores.column_names)
+    frames = pq.read_table(trained / "frame_scores.parquet")["frame_scores"].to_pylist()
+    assert [max(one) for one in frames] == pytest.approx(scores["score"].to_pylist())
+
+
+def test_a_second_training_finds_everything_done(trained, simulated):
+    weights = (trained / "model.safetensors").stat().st_mtime_ns
+
+    report = train(TrainOptions(dataset=simulated, out=trained, preset=SYSTEM, device="cpu"))
+    assert report.was_done
+    assert (trained / "model.safetensors").stat().st_mtime_ns == weights
+
+
+def test_another_system_does_not_go_into_the_same_folder(trained, simulated):
+    with pytest.raises(OutputConflictError, match=r"holds another run[\s\S]*preset[\s\S]*--out RUN2"):
+        train(TrainOptions(dataset=simulated, out=trained, preset=changed(SYSTEM, {"epochs": 2}), device="cpu"))
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(trained, simulated, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    settings = [f"--set={name}={value}" for name, value in SETTINGS.items()]
+    command = [*COMMAND, "train", str(simulated), "--out", str(out), "--device", "cpu", *settings]
+    slow = "import toyadmos_datasets.baseline.trainer as t; t.CHECKPOINT_EVERY_S = 0.0\n"
+    slow += "import toyadmos_datasets.baseline.train as l, time\n"
+    slow += "step = l._step\ndef late(*a):\n    time.sleep(0.02)\n    return step(*a)\nl._step = late\n"
+    process = subprocess.Popen([sys.executable, "-c", slow + command[2], *command[3:]])
+    while len(list(out.glob("checkpoints/epoch-*.json"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (out / "model.safetensors").exists()
+    newest = max((out / "checkpoints").glob("*.safetensors"))
+    newest.write_bytes(newest.read_bytes()[:1000])  # and the newest checkpoint is cut off
+
+    detector = load_detector(out, device="cpu")
+    report = train(TrainOptions(dataset=simulated, out=out, preset=SYSTEM, device="cpu"))
+
+    assert len(detector.history) == report.n_resumed > 0
+    mine, theirs = load_file(out / "model.safetensors"), load_file(trained / "model.safetensors")
+    assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+    assert report.losses == json.loads((trained / "history.json").read_text())["losses"]
+
+
+def test_an_interrupted_training_leaves_a_run_that_can_be_scored(simulated, tmp_path, monkeypatch):
+    step, n_steps = loop._step, []
+
+    def interrupted(*arguments):
+        n_steps.append(1)
+        if len(n_steps) > 20:
+            raise KeyboardInterrupt
+        return step(*arguments)
+
+    monkeypatch.setattr(loop, "_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(TrainOptions(dataset=simulated, out=tmp_path, preset=SYSTEM, device="cpu"))
+    monkeypatch.undo()
+
+    assert evaluate(tmp_path, device="cpu").n_anomalous > 0
+
+
+def test_identical_copies_are_not_separated(trained, simulated, tmp_path):
+    """Clips that are called anomalous and are normal ones again have the AUC of chance, by the interval too."""
+    scores = read_scores(trained)
+    normal = scores.filter([label == 0 for label in scores["label"].to_pylist()])
+    copies = normal.set_column(normal.schema.get_field_index("label"), "label", pa.array([1] * len(normal)))
+    found = summarise(pa.concat_tables([normal, copies])).auc
+
+    assert found.value == 0.5
+    assert found.low <= 0.5 <= found.high
+
+
+def test_scores_from_elsewhere_get_the_same_tables(trained, simulated, tmp_path, capsys):
+    scores = read_scores(trained)
+    lines = [f"{row['event_id']},{row['score']}" for row in scores.to_pylist()]
+    (tmp_path / "theirs.csv").write_text("\n".join(["event_id,score", *reversed(lines)]))
+
+    ran = toyadmos(
+        capsys, "evaluate", tmp_path / "run", "--scores", tmp_path / "theirs.csv", "--dataset", simulated, "--json"
+    )
+
+    assert ran.status == 0, ran.err
+    ours = json.loads((trained / "metrics.json").read_text())
+    theirs = json.loads(ran.out)
+    assert {name: theirs[name] for name in ("auc", "pauc", "groups")} == {
+        name: ours[name] for name in ("auc", "pauc", "groups")
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("event_id,score\nx,1\n", "none for"),
+        ("clip,score\nx,1\n", "columns event_id and score"),
+        ("", "CSV or Parquet"),
+    ],
+)
+def test_scores_that_do_not_fit_are_refused(simulated, tmp_path, capsys, content, said):
+    (tmp_path / "theirs.csv").write_text(content)
+
+    ran = toyadmos(capsys, "evaluate", tmp_path / "run", "--scores", tmp_path / "theirs.csv", "--dataset", simulated)
+    assert ran.status == 2
+    assert said in ran.err
+    assert "Write a CSV of event_id,score" in ran.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_train_and_evaluate_by_the_command_line(simulated, tmp_path, capsys):
+    settings = ("--set", "epochs=1", "--set", "n_units=16", "--device", "cpu")
+    trained = toyadmos(capsys, "train", simulated, "--config", "clean", "--out", tmp_path / "run", *settings)
+    evaluated = toyadmos(capsys, "evaluate", tmp_path / "run", "--clip-score", "0.9", "--device", "cpu")
+
+    assert trained.status == evaluated.status == 0, trained.err + evaluated.err
+    assert "SIMULATED" in trained.out
+    assert "0.9-quantile of the frame scores" in evaluated.out
+    assert "AUC of loudness alone" in evaluated.out
+
+
+def test_a_run_that_is_not_there_says_how_to_make_it(tmp_path, capsys):
+    ran = toyadmos(capsys, "evaluate", tmp_path)
+
+    assert ran.status == 1
+    assert "This folder holds no run." in ran.err
+    assert "toyadmos train DIR --config NAME --out" in ran.err
+
+
+def test_a_missing_extra_is_named(tmp_path, capsys, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else find(name))
+    ran = toyadmos(capsys, "train", tmp_path, "--out", tmp_path / "run")
+
+    assert ran.status == 1
+    assert "not installed: torch" in ran.err
+    assert "pip install 'toyadmos-datasets[train]'" in ran.err
+
+
+def test_a_split_with_anomalous_clips_is_not_trained_on(simulated, tmp_path, monkeypatch):
+    real = trainer.featured
+
+    def swapped(split, preset, progress):
+        return real(replace(split, split="test"), preset, progress)
+
+    monkeypatch.setattr(trainer, "featured", swapped)
+    with pytest.raises(DatasetError, match="anomalous clips"):
+        train(TrainOptions(dataset=simulated, out=tmp_path / "run", preset=SYSTEM, device="cpu"))
+
+
+def test_features_are_computed_once(simulated, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOYADMOS_CACHE", str(tmp_path))
+    split = open_split(simulated, "clean", "train")
+    first = frames.featured(split, PAPER)
+    monkeypatch.setattr(frames, "log_mel", None)  # nothing is computed any more
+    again = frames.featured(split, changed(PAPER, {"n_units": 8}))
+
+    assert isinstance(again.frames.values, np.memmap)
+    np.testing.assert_array_equal(first.frames.values, again.frames.values)

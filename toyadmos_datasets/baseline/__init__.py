@@ -1,0 +1,50 @@
+"""The reference autoencoder: features, model, training, scores, metrics, report.
+
+    from toyadmos_datasets.baseline import Autoencoder, PAPER, auc, fit, log_mel, score
+
+    detector = fit(Autoencoder.of(PAPER), clips)  # a list of arrays, or a `datasets.Dataset` with audio
+    auc(labels, score(detector, others))
+
+Everything but the metrics and presets needs the extra `train`. What is named here is imported when it is first
+asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.baseline.features import log_mel
+    from toyadmos_datasets.baseline.metrics import auc
+    from toyadmos_datasets.baseline.model import Autoencoder
+    from toyadmos_datasets.baseline.presets import CODE, DCASE2020, PAPER, Preset
+    from toyadmos_datasets.baseline.scoring import score
+    from toyadmos_datasets.baseline.train import fit
+
+__all__ = ["CODE", "DCASE2020", "PAPER", "Autoencoder", "Preset", "auc", "fit", "log_mel", "score"]
+
+_PLACES = {
+    "CODE": "presets",
+    "DCASE2020": "presets",
+    "PAPER": "presets",
+    "Autoencoder": "model",
+    "Preset": "presets",
+    "auc": "metrics",
+    "fit": "train",
+    "log_mel": "features",
+    "score": "scoring",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (the imports above tell type checkers what each name is)
+    """Import a public name."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from toyadmos_datasets.baseline.extra import require_extra  # noqa: PLC0415  (start-up stays light)
+
+    if _PLACES[name] in {"model", "scoring", "train"}:
+        require_extra()
+    value = getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value

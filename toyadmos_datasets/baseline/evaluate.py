@@ -1,0 +1,182 @@
+"""`toyadmos evaluate`: the scores of a run, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from toyadmos_datasets.baseline.clips import SplitOfConfig, open_split
+from toyadmos_datasets.baseline.frames import featured
+from toyadmos_datasets.baseline.presets import PAPER, Preset
+from toyadmos_datasets.baseline.run_folder import (
+    FRAME_SCORES_NAME,
+    METRICS_NAME,
+    SCORES_NAME,
+    Run,
+    read_run,
+    write_run,
+)
+from toyadmos_datasets.baseline.summary import Summary, summarise
+from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.errors import DatasetError, OptionError
+from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.json import write_json
+
+
+def evaluate(
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    dataset: Path | None = None,
+    config: str | None = None,
+    clip_score: Preset | None = None,
+    device: str = "auto",
+) -> Summary:
+    """Score the test split of a run's config, or of another dataset, and write scores and metrics into the run.
+
+    Args:
+        folder: The run.
+        progress: Who listens.
+        dataset: Another prepared folder than the run's.
+        config: Another config; None for the run's.
+        clip_score: Takes `clip_score` and `quantile` from here, if given.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        DatasetError: The run or the dataset is damaged.
+    """
+    from toyadmos_datasets.baseline.scoring import clip_score as score_of  # noqa: PLC0415  (torch)
+    from toyadmos_datasets.baseline.scoring import frame_scores  # noqa: PLC0415
+    from toyadmos_datasets.baseline.trainer import load_detector  # noqa: PLC0415
+
+    run, shown = read_run(folder), progress or Quiet()
+    detector = load_detector(folder, device=device)
+    preset = run.system
+    split = open_split(dataset or Path(run.dataset), config or run.config, "test")
+    data = featured(split, preset, shown)
+    errors = frame_scores(detector, data.frames, shown)
+    chosen = clip_score or preset
+    chosen = replace(preset, clip_score=chosen.clip_score, quantile=chosen.quantile)
+    scores = np.array([score_of(one, chosen) for one in errors])
+    _write_table(folder / FRAME_SCORES_NAME, pa.table({"frame_scores": pa.array(errors)}))
+    return _finish(folder, split, data.rows, scores, what=_name_of(chosen))
+
+
+def evaluate_scores(
+    folder: Path, scores_file: Path, *, dataset: Path, config: str | None = None, progress: Progress | None = None
+) -> Summary:
+    """Give scores that any method made the same tables as the baseline's.
+
+    Args:
+        folder: Becomes a run without a model.
+        scores_file: CSV or Parquet with the columns `event_id` and `score`, and `channel` where the test split has
+            several; more is more anomalous.
+        dataset: The prepared folder that was scored.
+        config: Its config; None for the first.
+        progress: Who listens.
+
+    Raises:
+        OptionError: The file lacks a column or a clip, or has one twice.
+    """
+    split = open_split(dataset, config, "test")
+    rows = featured(split, PAPER, progress).rows
+    scores = _matched(_read_scores(scores_file), rows, scores_file)
+    manifest = split.manifest
+    run = Run(
+        dataset=str(split.folder),
+        config=split.config,
+        toy=manifest.toy,
+        is_simulated=bool(manifest.source.get("is_simulated", False)),
+        recipe_sha256=manifest.recipe_sha256,
+        shards_sha256=(),
+        preset=None,
+        seed=0,
+        device="elsewhere",
+        versions={},
+    )
+    write_run(folder, run)
+    (folder / FRAME_SCORES_NAME).unlink(missing_ok=True)
+    return _finish(folder, split, rows, scores, what=f"scores from {scores_file.name}")
+
+
+def read_scores(folder: Path) -> pa.Table:
+    """Read the scores of a run.
+
+    Raises:
+        DatasetError: There are none.
+    """
+    path = folder / SCORES_NAME
+    if not path.exists():
+        raise DatasetError(
+            "The run was not evaluated yet.",
+            where=folder,
+            expected=SCORES_NAME,
+            actual="none",
+            remedy=f"toyadmos evaluate {folder}",
+        )
+    return pq.read_table(path)
+
+
+def _finish(folder: Path, split: SplitOfConfig, rows: pa.Table, scores: Any, *, what: str) -> Summary:  # noqa: ANN401
+    table = rows.append_column("score", pa.array(np.asarray(scores, dtype=np.float64)))
+    evaluated = {"dataset": str(split.folder), "config": split.config, "recipe_sha256": split.manifest.recipe_sha256}
+    summary = summarise(table, clip_score=what)
+    _write_table(folder / SCORES_NAME, table)
+    write_json(folder / METRICS_NAME, {"evaluated": evaluated} | summary.as_json())
+    return summary
+
+
+def _name_of(preset: Preset) -> str:
+    names = {"max": "largest frame score", "mean": "mean frame score"}
+    return names.get(preset.clip_score, f"{preset.quantile:g}-quantile of the frame scores")
+
+
+def _write_table(path: Path, table: pa.Table) -> None:
+    with write_file(path) as file:
+        pq.write_table(table, file)
+
+
+def _read_scores(path: Path) -> pa.Table:
+    import pyarrow.csv  # noqa: PLC0415  (seldom wanted)
+
+    try:
+        table = pyarrow.csv.read_csv(path) if path.suffix.lower() == ".csv" else pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _unusable(path, "a CSV or Parquet file", error) from error
+    if not {"event_id", "score"} <= set(table.column_names):
+        raise _unusable(path, "the columns event_id and score", ", ".join(table.column_names))
+    return table
+
+
+def _matched(given: pa.Table, rows: pa.Table, path: Path) -> list[float]:
+    names = ["event_id", "channel"] if "channel" in given.column_names else ["event_id"]
+    keys = _keys(given, names)
+    by_key = dict(zip(keys, given["score"].to_pylist(), strict=True))
+    wanted = _keys(rows, names)
+    if len(by_key) < len(keys) or len(set(wanted)) < len(wanted):
+        raise _unusable(path, f"one score a clip, told apart by {' and '.join(names)}", "a clip twice")
+    missing = [key for key in wanted if by_key.get(key) is None]
+    if missing:
+        shown = ", ".join(map(str, missing[0]))
+        raise _unusable(path, f"a score for each of the {len(wanted)} clips", f"none for {len(missing)}, as {shown}")
+    return [float(by_key[key]) for key in wanted]
+
+
+def _keys(table: pa.Table, names: Sequence[str]) -> list[tuple[object, ...]]:
+    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
+
+
+def _unusable(path: Path, expected: str, actual: object) -> OptionError:
+    return OptionError(
+        "These scores cannot be used.",
+        where=path,
+        expected=expected,
+        actual=actual,
+        remedy="Write a CSV of event_id,score (and channel where there are several) for the whole test split.",
+    )

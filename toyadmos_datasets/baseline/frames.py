@@ -1,0 +1,178 @@
+"""The frames of many clips in one array, computed once for a config and kept, memory-mapped."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from toyadmos_datasets.baseline.clips import FloatArray, SplitOfConfig, decoded, level_db, mono_clips
+from toyadmos_datasets.baseline.features import log_mel
+from toyadmos_datasets.baseline.presets import Preset
+from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.atomic import require_room, sync_folder, writing
+from toyadmos_datasets.files.cache import default_cache
+from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.files.leftovers import temporary_path
+
+FEATURES_VERSION = 1
+"""Part of the key: a change of what `log_mel` returns raises it."""
+
+KEPT = (
+    "event_id",
+    "label",
+    "toy",
+    "case",
+    "channel",
+    "condition",
+    "take",
+    "snr_db",
+    "snr_achieved_db",
+)
+"""Columns that scores are told apart by, beside the state of each part."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frames:
+    """Log-mel frames of clips, one clip after the other.
+
+    Attributes:
+        values: Shape (n_frames, n_mels), float32; may be mapped from a file.
+        bounds: Where each clip begins, and where the last one ends, shape (n_clips + 1,).
+    """
+
+    values: FloatArray
+    bounds: npt.NDArray[np.int64]
+
+    @property
+    def n_clips(self) -> int:
+        """Clips in it."""
+        return len(self.bounds) - 1
+
+    def rows(self, preset: Preset) -> npt.NDArray[np.int64]:
+        """Return the frames that an input can be stacked around, shape (n_inputs,)."""
+        return np.concatenate([self.rows_of(clip, preset) for clip in range(self.n_clips)])
+
+    def rows_of(self, clip: int, preset: Preset) -> npt.NDArray[np.int64]:
+        """Return the frames of one clip that an input can be stacked around."""
+        start, end = self.bounds[clip], self.bounds[clip + 1]
+        if preset.is_padded:
+            return np.arange(start, end)
+        return np.arange(start - min(*preset.offsets, 0), end - max(*preset.offsets, 0))
+
+
+def frames_of(clips: Any, preset: Preset) -> Frames:  # noqa: ANN401  # arrays, a Dataset, or Frames
+    """Return the frames of clips in memory; frames stay as they are."""
+    if isinstance(clips, Frames):
+        return clips
+    spectra = [log_mel(mono, preset) for mono in mono_clips(clips, preset.rate_hz)]
+    _require_long_enough([len(one) for one in spectra], preset)
+    return Frames(values=np.concatenate(spectra), bounds=_bounds(len(one) for one in spectra))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Featured:
+    """A split with its frames.
+
+    Attributes:
+        frames: Of every clip, in the order of the rows.
+        rows: What is known of every clip, and its level.
+    """
+
+    frames: Frames
+    rows: pa.Table
+
+
+def featured(split: SplitOfConfig, preset: Preset, progress: Progress | None = None) -> Featured:
+    """Return a split with its frames, from the cache or computed now and kept there.
+
+    Raises:
+        DatasetError: A clip is damaged or too short.
+        DiskFullError: No room for the frames.
+    """
+    folder = default_cache() / "features" / _key(split, preset)
+    if not folder.exists():
+        _compute(split, preset, folder, progress or Quiet())
+    values = np.load(folder / "frames.npy", mmap_mode="c")  # copy-on-write: torch wants writable memory
+    bounds = np.load(folder / "bounds.npy")
+    rows = pq.read_table(folder / "rows.parquet")
+    return Featured(frames=Frames(values=values, bounds=bounds), rows=rows)
+
+
+def _key(split: SplitOfConfig, preset: Preset) -> str:
+    facts = {
+        "version": FEATURES_VERSION,
+        "settings": preset.feature_settings,
+        "offsets": list(preset.offsets),
+        "is_padded": preset.is_padded,
+        "shards": [shard.sha256 for shard in split.shards],
+    }
+    return hashlib.sha256(canonical_json(facts).encode()).hexdigest()[:32]
+
+
+def _compute(split: SplitOfConfig, preset: Preset, folder: Path, progress: Progress) -> None:
+    kept: list[dict[str, Any]] = []
+    spectra: list[FloatArray] = []
+    with progress.stage(f"features of {split.config}, {split.split}", split.n_clips, "clips") as done:
+        for row in split.rows():
+            _append(row, preset, kept, spectra)
+            done(len(kept))
+    _require_long_enough([len(one) for one in spectra], preset)
+    n_bytes = sum(one.nbytes for one in spectra)
+    require_room(folder, n_bytes, purpose="features")
+    _write(folder, spectra, pa.Table.from_pylist(kept))
+
+
+def _append(row: dict[str, Any], preset: Preset, kept: list[dict[str, Any]], spectra: list[FloatArray]) -> None:
+    mono = decoded(row["audio"], preset.rate_hz)
+    spectra.append(log_mel(mono, preset))
+    named = list(row)
+    parts = named[named.index("damaged_parts") + 1 : named.index("take")]
+    states = [f"{part}: {row[part]}" for part in row["damaged_parts"]]
+    known = {name: row[name] for name in KEPT} | {part: row[part] for part in parts}
+    kept.append(known | {"damage": states, "level_db": level_db(mono), "duration_s": len(mono) / preset.rate_hz})
+
+
+def _write(folder: Path, spectra: list[FloatArray], rows: pa.Table) -> None:
+    """Write all files into a folder of a temporary name, and rename it: it is there whole or not at all."""
+    bounds = _bounds(len(one) for one in spectra)
+    temporary = temporary_path(folder.parent)
+    with writing(folder):
+        temporary.mkdir(parents=True)
+        try:
+            shape = (int(bounds[-1]), spectra[0].shape[1])
+            values = np.lib.format.open_memmap(temporary / "frames.npy", mode="w+", dtype=np.float32, shape=shape)
+            np.concatenate(spectra, out=values)
+            values.flush()
+            np.save(temporary / "bounds.npy", bounds)
+            pq.write_table(rows, temporary / "rows.parquet")
+            if not folder.exists():  # another process may have been faster, with the same bytes
+                temporary.rename(folder)
+                sync_folder(folder.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _bounds(lengths: Iterable[int]) -> npt.NDArray[np.int64]:
+    return np.cumsum([0, *lengths], dtype=np.int64)
+
+
+def _require_long_enough(lengths: list[int], preset: Preset) -> None:
+    needed = 1 if preset.is_padded else max(*preset.offsets, 0) - min(*preset.offsets, 0) + 1
+    if not lengths or min(lengths) < needed:
+        raise DatasetError(
+            "There is nothing to train or score on." if not lengths else "A clip is too short for one input.",
+            where=f"preset {preset.name}",
+            expected=f"clips of at least {needed} frames",
+            actual="no clips" if not lengths else f"one of {min(lengths)} frames",
+            remedy="Leave such clips out, or stack fewer frames: --set 'offsets=[-2,-1,0,1,2]'",
+        )

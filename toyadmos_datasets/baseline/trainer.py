@@ -1,0 +1,202 @@
+"""`toyadmos train`: from a prepared folder to a run, in steps that survive being cut off."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from toyadmos_datasets.baseline.checkpoint import (
+    load_model,
+    load_weights,
+    newest_checkpoint,
+    read_weights,
+    restore,
+    save_checkpoint,
+    write_tensors,
+)
+from toyadmos_datasets.baseline.clips import SplitOfConfig, open_split
+from toyadmos_datasets.baseline.detector import Detector, device_named
+from toyadmos_datasets.baseline.frames import featured
+from toyadmos_datasets.baseline.model import Autoencoder
+from toyadmos_datasets.baseline.presets import PAPER, Preset
+from toyadmos_datasets.baseline.run_folder import RUN_NAME, WEIGHTS_NAME, Run, read_run, write_run
+from toyadmos_datasets.baseline.train import Training, begin, go_on
+from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.errors import DatasetError, OutputConflictError
+from toyadmos_datasets.files.json import read_json, write_json
+from toyadmos_datasets.files.lock import folder_lock
+from toyadmos_datasets.units import Seconds
+
+HISTORY_NAME = "history.json"
+CHECKPOINT_EVERY_S: Seconds = 10.0
+"""What a kill costs at most, beside the epoch that was running; writing takes a fraction of a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """What is to be trained.
+
+    Attributes:
+        dataset: The prepared folder.
+        out: Folder of the run.
+        config: Config; None for the first.
+        preset: The system.
+        seed: Of the start and the order of the inputs.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    """
+
+    dataset: Path
+    out: Path
+    config: str | None = None
+    preset: Preset = PAPER
+    seed: int = 0
+    device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainReport:
+    """What was done.
+
+    Attributes:
+        out: Folder of the run.
+        run: What was trained on what.
+        losses: Mean loss of every epoch.
+        n_resumed: Epochs that an earlier process had done.
+        wall_s: Time that this one took.
+        was_done: Whether the folder held the finished run already.
+    """
+
+    out: Path
+    run: Run
+    losses: list[float] = field(default_factory=list)
+    n_resumed: int = 0
+    wall_s: Seconds = 0.0
+    was_done: bool = False
+
+
+def train(options: TrainOptions, progress: Progress | None = None) -> TrainReport:
+    """Train a system on the normal clips of a config, going on where an earlier process was stopped.
+
+    Raises:
+        DatasetError: The dataset is damaged, or its training split has anomalous clips.
+        OptionError: There is no such config or device.
+        OutputConflictError: The folder holds another run.
+        BusyError: Another process trains into the folder.
+    """
+    shown = progress or Quiet()
+    split = open_split(options.dataset, options.config, "train")
+    run = _run_of(options, split)
+    _require_free(options.out, run)
+    with folder_lock(options.out):
+        if (options.out / WEIGHTS_NAME).exists():
+            losses = read_json(options.out / HISTORY_NAME)["losses"]
+            return TrainReport(out=options.out, run=run, losses=losses, n_resumed=len(losses), was_done=True)
+        write_run(options.out, run)
+        return _train(options, split, run, shown)
+
+
+def _train(options: TrainOptions, split: SplitOfConfig, run: Run, progress: Progress) -> TrainReport:
+    data = featured(split, options.preset, progress)
+    if any(data.rows["label"].to_pylist()):
+        raise DatasetError(
+            "The training split has anomalous clips.",
+            where=f"{options.dataset}, config {split.config}",
+            expected="label 0 in every row",
+            remedy="Prepare it with a protocol that trains on normal clips: waspaa2019 or basic",
+        )
+    model = Autoencoder.of(options.preset, seed=options.seed)
+    training = begin(model, data.frames, options.preset, seed=options.seed, device=options.device)
+    checkpoint = newest_checkpoint(options.out)
+    if checkpoint is not None:
+        restore(training, checkpoint)
+    n_resumed, start_s = training.epochs_done, time.monotonic()
+    with progress.stage(f"training {run.toy}, {run.config}", options.preset.epochs, "epochs") as done:
+        go_on(training, data.frames, _keeper(options, done))
+    losses = training.detector.history
+    write_json(options.out / HISTORY_NAME, {"losses": losses})
+    write_tensors(options.out / WEIGHTS_NAME, training.detector.state_dict())  # last: with it the run is done
+    wall_s = time.monotonic() - start_s
+    return TrainReport(out=options.out, run=run, losses=losses, n_resumed=n_resumed, wall_s=wall_s)
+
+
+def _keeper(options: TrainOptions, done: Callable[[int], None]) -> Callable[[Training], None]:
+    """Return what writes a checkpoint after the first epoch, the last, and whenever enough time has passed."""
+    last_s = -CHECKPOINT_EVERY_S
+
+    def keep(training: Training) -> None:
+        nonlocal last_s
+        done(training.epochs_done)
+        is_last = training.epochs_done == options.preset.epochs
+        if is_last or time.monotonic() - last_s >= CHECKPOINT_EVERY_S:
+            save_checkpoint(options.out, training)
+            last_s = time.monotonic()
+
+    return keep
+
+
+def load_detector(folder: Path, *, device: str = "auto") -> Detector:
+    """Load the model of a run: the finished one, or the newest checkpoint of one that was stopped.
+
+    Raises:
+        DatasetError: There is no run, or nothing of it is whole.
+    """
+    preset = read_run(folder).system
+    detector = Detector(Autoencoder.of(preset), preset)
+    if (folder / WEIGHTS_NAME).exists():
+        load_weights(detector, read_weights(folder / WEIGHTS_NAME), where=folder / WEIGHTS_NAME)
+        detector.history[:] = read_json(folder / HISTORY_NAME)["losses"]
+    else:
+        checkpoint = newest_checkpoint(folder)
+        if checkpoint is None:
+            raise DatasetError(
+                "The run has no weights yet.",
+                where=folder,
+                expected=f"{WEIGHTS_NAME}, or a checkpoint",
+                actual="neither",
+                remedy="Run the same toyadmos train again: it begins or goes on.",
+            )
+        load_model(detector, checkpoint)
+    detector.eval()
+    detector.to(device_named(device))
+    return detector
+
+
+def _run_of(options: TrainOptions, split: SplitOfConfig) -> Run:
+    manifest = split.manifest
+    packages = ("toyadmos-datasets", "torch", "numpy")
+    return Run(
+        dataset=str(split.folder),
+        config=split.config,
+        toy=manifest.toy,
+        is_simulated=bool(manifest.source.get("is_simulated", False)),
+        recipe_sha256=manifest.recipe_sha256,
+        shards_sha256=tuple(shard.sha256 for shard in split.shards),
+        preset=options.preset.as_json(),
+        seed=options.seed,
+        device=device_named(options.device).type,
+        versions={one: importlib.metadata.version(one) for one in packages} | {"python": platform.python_version()},
+    )
+
+
+def _require_free(out: Path, run: Run) -> None:
+    if not (out / RUN_NAME).exists():
+        return
+    found, asked = asdict(read_run(out)), asdict(run)
+    different = [name for name in asked if name not in {"dataset", "versions"} and asked[name] != found[name]]
+    if different:
+        raise OutputConflictError(
+            "The folder holds another run.",
+            where=out,
+            expected=f"the same {', '.join(different)} as asked for now",
+            actual=", ".join(f"{name}: {_short(found[name])}" for name in different),
+            remedy="Choose another folder: --out RUN2. Or delete this one.",
+        )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) < 80 else f"{text[:77]}..."
