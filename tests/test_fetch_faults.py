@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from loopback import Fault, serving
 from remote import contents, publish
@@ -33,19 +34,19 @@ N_CONNECTIONS = 2
 
 HARMLESS = st.builds(
     Fault,
-    kind=st.sampled_from(["cut", "short", "status", "chunked", "no length", "wrong length", "refuse range"]),
+    kind=st.sampled_from(["cut", "short", "status", "chunked", "no length", "wrong length"]),
     after=st.integers(0, 200_000),
-    times=st.integers(1, 3),
+    times=st.integers(1, 2),
     headers=st.sampled_from([{}, {"Retry-After": "0"}, {"Retry-After": "x"}]),
 )
 ANY = HARMLESS | st.builds(
     Fault,
-    kind=st.sampled_from(["whole", "wrong range", "wrong total", "long", "html", "gzip", "flip"]),
+    kind=st.sampled_from(["whole", "refuse range", "wrong range", "wrong total", "long", "html", "gzip", "flip"]),
     after=st.integers(0, 200_000),
     times=st.integers(1, 3),
 )
 SLOW_TO_SET_UP = settings(
-    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=15, phases=(Phase.explicit, Phase.generate), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 
@@ -54,9 +55,16 @@ def published(tmp_path_factory):
     return publish(tmp_path_factory.mktemp("published"))
 
 
+class Recordings(dict):
+    """Recordings by path, described by their number: a test that fails shows no megabytes."""
+
+    def __repr__(self):
+        return f"{len(self)} recordings"
+
+
 @pytest.fixture(scope="module")
 def right(published):
-    return contents(published.local)
+    return Recordings(contents(published.local))
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +78,7 @@ def wanted_of(right, part):
 
 def fetched(options, wanted):
     source = open_remote(options)
-    return use_fetched(source, wanted, lambda readable: contents(readable, wanted), progress=Quiet())
+    return Recordings(use_fetched(source, wanted, lambda readable: contents(readable, wanted), progress=Quiet()))
 
 
 @SLOW_TO_SET_UP
@@ -79,7 +87,7 @@ def test_any_faults_end_in_the_right_bytes_or_in_an_error_that_a_later_run_mends
     tmp_path_factory, published, right, faults, part, is_whole
 ):
     wanted = wanted_of(right, part)
-    expected = {path: right[path] for path in wanted}
+    expected = Recordings({path: right[path] for path in wanted})
     with serving(published.files) as server:
         options = published.options(server, tmp_path_factory.mktemp("copies"), is_whole=is_whole)
         server.faults = list(faults)
@@ -93,7 +101,7 @@ def test_any_faults_end_in_the_right_bytes_or_in_an_error_that_a_later_run_mends
 
 
 @SLOW_TO_SET_UP
-@given(faults=st.lists(HARMLESS, max_size=6), is_whole=st.booleans())
+@given(faults=st.lists(HARMLESS, max_size=3), is_whole=st.booleans())
 def test_an_interruption_of_the_connection_costs_no_byte_twice(tmp_path_factory, published, right, faults, is_whole):
     with serving(published.files) as server:
         options = published.options(server, tmp_path_factory.mktemp("copies"), is_whole=is_whole)
@@ -152,7 +160,7 @@ FETCHER = textwrap.dedent(
 def test_a_fetch_that_is_killed_again_and_again_ends_in_the_right_bytes(tmp_path, published, right, is_whole):
     random = np.random.default_rng(20)
     n_kills = n_done = 0
-    with serving(published.files, rate_bytes_per_s=4e6) as server:
+    with serving(published.files, rate_bytes_per_s=2e6) as server:
         folder = tmp_path / "copies"
         words = [server.url, published.folder, folder, CHECKPOINT_BYTES, PIECE_BYTES, int(is_whole)]
         fetcher = subprocess.Popen(
@@ -168,7 +176,8 @@ def test_a_fetch_that_is_killed_again_and_again_ends_in_the_right_bytes(tmp_path
                 fetcher.stdin.flush()
                 child = int(fetcher.stdout.readline())
                 time.sleep(random.uniform(0, 0.35))
-                os.kill(child, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
                 status = int(fetcher.stdout.readline())
                 n_kills += status == -signal.SIGKILL
                 n_done += status == 0
@@ -182,7 +191,7 @@ def test_a_fetch_that_is_killed_again_and_again_ends_in_the_right_bytes(tmp_path
         source = open_remote(published.options(server, folder, is_whole=is_whole))
         download(source, set(right), progress=Quiet())
 
-        assert contents(source) == right
+        assert Recordings(contents(source)) == right
         assert server.n_given <= budget + lost
     for volume in published.manifest.volumes:
         there, real = (folder / volume.name).read_bytes(), (published.folder / volume.name).read_bytes()
