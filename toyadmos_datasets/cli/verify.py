@@ -43,9 +43,9 @@ def verify(
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Read a prepared dataset or a source once through and tell everything that is wrong with it.
+    """Tell what is wrong with a dataset or a source.
 
-    Exit status 1 if anything is.
+    Reads it once through. The exit status is 1 if anything is wrong.
     """
     if place is None or write_manifest is not None:
         return _verify_volumes(place, toy, write_manifest, as_json=as_json, options=(source, manifest, cache))
