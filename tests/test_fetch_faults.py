@@ -46,7 +46,9 @@ ANY = HARMLESS | st.builds(
     times=st.integers(1, 3),
 )
 SLOW_TO_SET_UP = settings(
-    max_examples=15, phases=(Phase.explicit, Phase.generate), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=15,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

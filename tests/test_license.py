@@ -137,6 +137,18 @@ def test_the_record_has_a_licence():
     assert license_file.name == "LICENSE.pdf"
 
 
+def test_the_record_is_the_default_and_asks_for_its_licence_before_anything_else(capsys, tmp_path, monkeypatch):
+    monkeypatch.delenv("TOYADMOS_SOURCE", raising=False)
+
+    ran = toyadmos(capsys, "prepare", "--toy", "train", "--cache", tmp_path / "cache", "--out", tmp_path / "out")
+
+    assert ran.status == 1
+    assert "https://zenodo.org/records/3351307/files/LICENSE.pdf" in ran.err
+    assert "--accept-license" in ran.err
+    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_command_stops_before_anything_is_fetched(capsys, tmp_path, server, published):
     table = tmp_path / "volumes.csv"
     write_manifest(table, [*published.manifest.volumes, FILE])

@@ -22,7 +22,7 @@ def cache(
     kind: Annotated[str | None, typer.Option(help="Only archives, recordings or simulated.", metavar="KIND")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what the cache holds, with sizes; with --clean, delete it.
+    """List what the cache holds, or delete it.
 
     All of it can be made or fetched again. What a running command uses is not deleted.
     """

@@ -57,9 +57,9 @@ def download(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be fetched.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch recordings into the cache and check them; what is there already is not fetched again.
+    """Fetch recordings into the cache and check them.
 
-    A run that was interrupted goes on where it stopped.
+    What is there already is not fetched again; a run that was interrupted goes on where it stopped.
     """
     from toyadmos_datasets.download import DownloadOptions, foresee
     from toyadmos_datasets.download import download as run

@@ -133,7 +133,7 @@ def read_request(
             on_clip=on_clip,
             workers=workers or processors(),
         ),
-        source=source or RECORD,
+        source=_required_source(source),
         out=out or Path("data") / chosen.short,
         cache=cache or default_cache(),
         skip_bad=skip_bad,
@@ -175,6 +175,18 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
 def processors() -> int:
     """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _required_source(source: str) -> str:
+    if not source:
+        raise OptionError(
+            "It is not said where the recordings are.",
+            where="--source",
+            expected="record, an address, a folder with the volumes or the extracted tree, or simulate",
+            actual="nothing",
+            remedy="Leave --source out for the official record, or type: --source simulate",
+        )
+    return source
 
 
 def words_of(values: list[str | None] | list[str] | None) -> list[str]:
