@@ -7,6 +7,7 @@ import os
 import resource
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -82,9 +83,10 @@ def alternate(n_rounds: int, runs: Mapping[str, Callable[[], Cost]]) -> Rounds:
     What others computed is printed as a share of the wall time: 1.0 is a whole core that was not there.
     """
     costs: Rounds = {name: [] for name in runs}
-    for _ in range(n_rounds):
+    for number in range(n_rounds):
         for name, one in runs.items():
             costs[name].append(one())
+            print(f"round {number + 1}: {name}: {costs[name][-1].wall_s:.3f} s", file=sys.stderr)
     width = max(map(len, runs))
     print(f"{'run':<{width}}  {'wall s: min':>11} {'median':>8} {'max':>8}  {'CPU s: median':>13}  others")
     for name, some in costs.items():
