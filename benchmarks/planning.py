@@ -78,7 +78,7 @@ def plan_basic(index: pa.Table) -> Recipe:
 
 def made_up(toy: str, part: int) -> list[Member]:
     """List the members that a toy has by the published counts, or one in `part` of them."""
-    members = []
+    members: list[Member] = []
     for count in recording_counts(toy):
         for condition, take in takes_of(count, max(count.n_takes // part, 6)):
             for channel in CHANNELS:

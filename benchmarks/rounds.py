@@ -7,9 +7,12 @@ import os
 import resource
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import psutil
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,11 +21,13 @@ class Cost:
 
     Attributes:
         wall_s: Time that passed.
-        cpu_s: Time that it and its processes computed; next to nothing else on the machine moves it.
+        cpu_s: Time that it and its processes computed.
+        others_s: Time that everything else on the machine computed meanwhile: what makes wall times doubtful.
     """
 
     wall_s: float
     cpu_s: float
+    others_s: float = 0.0
 
 
 Rounds = dict[str, list[Cost]]
@@ -31,14 +36,26 @@ Rounds = dict[str, list[Cost]]
 
 def run(command: Sequence[str]) -> Cost:
     """Run a command to its end and return its cost; what it prints is shown only if it fails."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start_s = time.perf_counter()
+    cpu_s, busy_s, wall_s = -_children_s(), -_busy_s(), -time.perf_counter()
     done = subprocess.run(command, check=False, capture_output=True, text=True)
-    wall_s = time.perf_counter() - start_s
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall_s += time.perf_counter()
+    cpu_s += _children_s()
+    busy_s += _busy_s()
     if done.returncode:
         raise SystemExit(f"{' '.join(command)}\nended with status {done.returncode}:\n{done.stdout}{done.stderr}")
-    return Cost(wall_s=wall_s, cpu_s=after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return Cost(wall_s=wall_s, cpu_s=cpu_s, others_s=max(busy_s - cpu_s, 0.0))
+
+
+def _children_s() -> float:
+    """Return the processor time of all ended children, with theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _busy_s() -> float:
+    """Return the processor time of the whole machine."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
 
 
 @contextlib.contextmanager
@@ -61,17 +78,23 @@ def can_pin() -> bool:
 
 
 def alternate(n_rounds: int, runs: Mapping[str, Callable[[], Cost]]) -> Rounds:
-    """Make all runs once a round, one after the other, and then print each one's times."""
+    """Make all runs once a round, one after the other, and then print each one's times.
+
+    What others computed is printed as a share of the wall time: 1.0 is a whole core that was not there.
+    """
     costs: Rounds = {name: [] for name in runs}
-    for _ in range(n_rounds):
+    for number in range(n_rounds):
         for name, one in runs.items():
             costs[name].append(one())
+            print(f"round {number + 1}: {name}: {costs[name][-1].wall_s:.3f} s", file=sys.stderr)
     width = max(map(len, runs))
-    print(f"{'run':<{width}}  {'wall s: min':>11} {'median':>8} {'max':>8}  {'CPU s: median':>13}")
+    print(f"{'run':<{width}}  {'wall s: min':>11} {'median':>8} {'max':>8}  {'CPU s: median':>13}  others")
     for name, some in costs.items():
         walls = sorted(cost.wall_s for cost in some)
         cpu_s = statistics.median(cost.cpu_s for cost in some)
-        print(f"{name:<{width}}  {walls[0]:11.3f} {statistics.median(walls):8.3f} {walls[-1]:8.3f}  {cpu_s:13.3f}")
+        others = statistics.median(cost.others_s / cost.wall_s for cost in some)
+        times = f"{walls[0]:11.3f} {statistics.median(walls):8.3f} {walls[-1]:8.3f}  {cpu_s:13.3f}  {others:6.2f}"
+        print(f"{name:<{width}}  {times}")
     return costs
 
 

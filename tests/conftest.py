@@ -14,12 +14,21 @@ from toyadmos_datasets.files.cache import CACHE_VARIABLE
 from toyadmos_datasets.plan import PlanOptions
 from toyadmos_datasets.prepare import PrepareOptions, prepare
 from toyadmos_datasets.render import RenderOptions
+from toyadmos_datasets.simulate import simulate
 
 # A wall-clock limit an example would fail tests that sync files on a busy disk. Examples derive from the test's
 # own name, so that a run in CI can be had again; `--hypothesis-profile=search` looks for new ones.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny simulated corpus, as a tree."""
+    place = tmp_path_factory.mktemp("simulated") / "corpus"
+    simulate("train", place, size="tiny", volumes=False)
+    return place
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +55,7 @@ def baseline_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def simulated(baseline_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def simulated_train(baseline_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny simulated ToyTrain, clean."""
     place = tmp_path_factory.mktemp("simulated")
     options = PrepareOptions(
@@ -60,14 +69,14 @@ def simulated(baseline_cache: None, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
-def trained(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An evaluated run of the small autoencoder on `simulated`; tests that change it take a copy."""
+def trained(simulated_train: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An evaluated run of the small autoencoder on `simulated_train`; tests that change it take a copy."""
     torch = pytest.importorskip("torch", reason=NO_TORCH)
     torch.set_num_threads(1)  # so that a process of its own gives the same weights, on a busy machine in good time
     from toyadmos_datasets.baseline.evaluate import evaluate
     from toyadmos_datasets.baseline.trainer import TrainOptions, train
 
     out = tmp_path_factory.mktemp("runs") / "run"
-    train(TrainOptions(dataset=simulated, out=out, preset=SYSTEM, device="cpu"))
+    train(TrainOptions(dataset=simulated_train, out=out, preset=SYSTEM, device="cpu"))
     evaluate(out, device="cpu")
     return out

@@ -47,6 +47,8 @@ def options(source: Path, place: Path, **changed: Any) -> PrepareOptions:
 def toyadmos(capsys: pytest.CaptureFixture[str], *arguments: object) -> Ran:
     """Run a command in this process."""
     capsys.readouterr()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # as `start` does
     words = [str(one) for one in arguments]
     status = run([word for word in words if word != DEBUG], is_debugging=DEBUG in words)
     captured = capsys.readouterr()

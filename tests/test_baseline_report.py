@@ -53,9 +53,9 @@ def run_page(trained, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def dataset_page(simulated, tmp_path_factory) -> Path:
+def dataset_page(simulated_train, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("report") / "dataset.html"
-    report_dataset(simulated, out)
+    report_dataset(simulated_train, out)
     return out
 
 
@@ -110,7 +110,7 @@ def test_the_worst_clips_of_a_runs_page_are_the_worst(run_page, trained):
     assert len(Page(run_page).all("audio")) == 8
 
 
-def test_a_datasets_page_has_a_spectrogram_of_each_condition(dataset_page, simulated):
+def test_a_datasets_page_has_a_spectrogram_of_each_condition(dataset_page, simulated_train):
     found = Page(dataset_page)
     conditions = set(re.findall(r"\b(normal|ab\d\d), case", found.text))
 
@@ -145,9 +145,9 @@ def test_report_and_figures_by_the_command_line(trained, tmp_path, capsys):
     assert width_px == 1020  # 3.4 inches at 300 dpi
 
 
-def test_a_report_of_a_dataset_by_the_command_line(simulated, tmp_path, capsys):
-    ran = toyadmos(capsys, "report", simulated, "-o", tmp_path / "d.html")
-    refused = toyadmos(capsys, "report", simulated, "-o", tmp_path / "e.html", "--figures", tmp_path / "figures")
+def test_a_report_of_a_dataset_by_the_command_line(simulated_train, tmp_path, capsys):
+    ran = toyadmos(capsys, "report", simulated_train, "-o", tmp_path / "d.html")
+    refused = toyadmos(capsys, "report", simulated_train, "-o", tmp_path / "e.html", "--figures", tmp_path / "figures")
 
     assert ran.status == 0, ran.err
     assert refused.status == 2

@@ -31,10 +31,10 @@ def out(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def simulated(tmp_path_factory) -> Path:
+def make_believe(tmp_path_factory, simulated) -> Path:
     """A dataset of a simulated corpus."""
-    place = tmp_path_factory.mktemp("simulated")
-    request = options(Path("simulate:tiny"), place, protocols=("basic",), max_events=1)
+    place = tmp_path_factory.mktemp("make_believe")
+    request = options(simulated / "tree", place, protocols=("basic",), max_events=1)
     return prepare(request).out
 
 
@@ -167,9 +167,9 @@ def test_a_real_corpus_comes_with_the_limits_of_its_licence(out):
     assert "SIMULATED" not in text
 
 
-def test_a_simulated_corpus_is_called_one_loudly_and_has_no_licence_of_ntt(simulated):
-    text = card(simulated)
-    front = front_matter(simulated)
+def test_a_simulated_corpus_is_called_one_loudly_and_has_no_licence_of_ntt(make_believe):
+    text = card(make_believe)
+    front = front_matter(make_believe)
 
     assert text.split("---\n", 2)[2].lstrip().splitlines()[2].startswith("> **This is a SIMULATED corpus.**")
     assert "simulated" in front["tags"]

@@ -226,7 +226,6 @@ SIGNALS = {"Ctrl-C": [signal.SIGINT], "Ctrl-C twice": [signal.SIGINT, signal.SIG
     [
         ("reading", "1", "Ctrl-C"),
         ("rendering", "1", "SIGTERM"),
-        ("rendering", "1", "Ctrl-C twice"),
         ("reading", "2", "Ctrl-C twice"),
         ("reading", "2", "SIGTERM"),
         ("rendering", "2", "Ctrl-C"),
@@ -248,7 +247,7 @@ def test_an_interrupt_ends_a_run_soon_in_one_line_and_the_next_run_completes_it(
 
     assert (process.returncode, out, err) == (130, "", INTERRUPTED)
     assert took_s < 10
-    assert session_is_empty(process.pid, within_s=3)
+    assert session_is_empty(process.pid, within_s=10)
     assert hashes(tmp_path / "out") == {}
 
     prepare(options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,)))
@@ -372,6 +371,7 @@ def test_a_disk_that_fills_up_at_any_byte_loses_nothing_and_takes_the_rest_after
 
         assert "nothing that was complete before is lost" in caught.value.what
         assert caught.value.where.startswith(str(disk.folder))
+        assert caught.value.expected.startswith("room for up to ")
         assert caught.value.actual.endswith(" free")
         assert "Make room, then run the same command again" in caught.value.remedy
         assert hashes(request.out) == {}

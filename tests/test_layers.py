@@ -18,7 +18,7 @@ LAYER_ZERO = ("errors", "units")
 LAYER_ONE_ORDER = ("files", "corpus", "signal", "values", "engine")
 """Layer 1, lowest first: each may import those before it, so no circle can arise."""
 STAGES = ("archive", "index", "recordings", "plan", "render", "load", "simulate", "share")
-COMPOSITIONS = ("sources", "prepare", "preview", "verify")
+COMPOSITIONS = ("sources", "download", "prepare", "preview", "verify", "upkeep")
 """Modules beside the stages that put them together; each may import those before it."""
 LAYER_THREE = ("builder", "baseline")
 CLI = "cli"

@@ -10,7 +10,9 @@
     │   │   ├── UnsupportedMethodError        a coder that 7-Zip knows and this package does not
     │   │   ├── UnsafeMemberError             a member name or kind that must not reach the disk
     │   │   └── CorruptMemberError            a member whose size or CRC32 is wrong
-    │   └── IndexConflictError                one identifier stands for two recordings
+    │   ├── IndexConflictError                one identifier stands for two recordings
+    │   ├── FetchError (ConnectionError)      a server does not give what it should
+    │   └── LicenseError (PermissionError)    the corpus's licence has not been accepted
     ├── WavError (ValueError)
     │   ├── TruncatedWavError                 fewer samples than the header promises
     │   └── UnsupportedWavError               a rate, width, channel count or codec that the corpus does not have
@@ -108,6 +110,14 @@ class CorruptMemberError(ArchiveError):
 
 class IndexConflictError(SourceError):
     """One identifier stands for two recordings."""
+
+
+class FetchError(SourceError, ConnectionError):
+    """A server cannot be reached, or does not give what it should."""
+
+
+class LicenseError(SourceError, PermissionError):
+    """The licence of the corpus has not been accepted."""
 
 
 class WavError(ToyAdmosError, ValueError):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toyadmos_datasets.archive.remote.fetching import use_fetched
+from toyadmos_datasets.archive.remote.opening import FetchChoices
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.index import build_index
 from toyadmos_datasets.plan import PlanOptions, plan
@@ -37,11 +39,12 @@ class PrepareOptions:
     Attributes:
         plan: Which examples.
         render: How they are rendered.
-        source: A path, or ``simulate[:size]``.
+        source: ``record``, the address of a mirror, a path, or ``simulate[:size]``.
         out: Folder of the dataset.
-        cache: Folder for the recording store and simulated corpora.
+        cache: Folder for the recording store, copies of volumes and simulated corpora.
         skip_bad: Leave out recordings that cannot be read, and list them.
         is_overwriting: Replace a dataset that is in `out` already.
+        fetch: How a source on the web is fetched.
     """
 
     plan: PlanOptions
@@ -51,6 +54,7 @@ class PrepareOptions:
     cache: Path
     skip_bad: bool = False
     is_overwriting: bool = False
+    fetch: FetchChoices = field(default_factory=FetchChoices)
 
     def request(self, source: Source) -> dict[str, Any]:
         """Return what the dataset's rows follow from, as JSON values."""
@@ -95,7 +99,12 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
     """
     progress = progress or Quiet()
     source = resolve_source(
-        options.source, options.plan.toy, options.cache, workers=options.render.workers, progress=progress
+        options.source,
+        options.plan.toy,
+        options.cache,
+        workers=options.render.workers,
+        progress=progress,
+        fetch=options.fetch,
     )
     output = OutputFolder(path=options.out, request=options.request(source))
     state = output.state(is_overwriting=options.is_overwriting)  # refuses before anything is made
@@ -126,20 +135,35 @@ def _ingest(source: Source, store: Store, options: PrepareOptions, progress: Pro
     while True:
         recipe = plan(index, options.plan)
         wanted = index.filter(_is_among(index, recipe.recording_ids))
+        report = _fetch_and_ingest(source, wanted, store, options, progress)
+        reports.append(report)
+        if not report.bad:
+            return recipe, _sum_of(reports)
+        index = _without_events(index, [one.recording_id for one in report.bad])
+
+
+def _fetch_and_ingest(
+    source: Source, wanted: pa.Table, store: Store, options: PrepareOptions, progress: Progress
+) -> IngestReport:
+    """Ingest blocks as they come; what is on the disk is there already."""
+    missing = missing_recordings(wanted, store)
+
+    def stored() -> set[str]:
+        return set(wanted["member"].to_pylist()) - set(missing_recordings(wanted, store)["member"].to_pylist())
+
+    def use(readable: Source) -> IngestReport:
         total = bytes_to_decode(source, missing_recordings(wanted, store))
         with progress.stage(f"Reading {source.toy}", total, "bytes") as on_progress:
-            report = ingest(
-                source,
+            return ingest(
+                readable,
                 wanted,
                 store,
                 workers=options.render.workers,
                 skip_bad=options.skip_bad,
                 on_progress=on_progress,
             )
-        reports.append(report)
-        if not report.bad:
-            return recipe, _sum_of(reports)
-        index = _without_events(index, [one.recording_id for one in report.bad])
+
+    return use_fetched(source, missing["member"].to_pylist(), use, progress=progress, stored=stored)
 
 
 def _sum_of(reports: Sequence[IngestReport]) -> IngestReport:

@@ -8,7 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archive.remote.estimate import Estimate, estimate
+from toyadmos_datasets.archive.remote.source import RemoteSource
 from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import SourceNotFoundError
 from toyadmos_datasets.index import build_index
 from toyadmos_datasets.plan import plan
@@ -16,7 +19,7 @@ from toyadmos_datasets.prepare import PrepareOptions
 from toyadmos_datasets.recordings import CORPUS_RATE_HZ, bytes_to_decode, bytes_to_store, missing_recordings, store_for
 from toyadmos_datasets.render import OutputFolder
 from toyadmos_datasets.render.shard import ROWS_A_SHARD
-from toyadmos_datasets.sources import simulated_folder, simulated_size
+from toyadmos_datasets.sources import resolve_source, simulated_folder, simulated_size
 from toyadmos_datasets.units import Bytes, Seconds
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.source import Source
@@ -73,6 +76,7 @@ class Preview:
         n_shards: Number of shards.
         expected_s: About how long it takes.
         workers: With so many processes.
+        fetch: What is fetched first; None for a source on the disk.
         notes: What a reader of the dataset must know.
     """
 
@@ -93,6 +97,7 @@ class Preview:
     n_shards: int
     expected_s: Seconds
     workers: int
+    fetch: Estimate | None
     notes: tuple[str, ...]
 
 
@@ -133,6 +138,7 @@ def preview(options: PrepareOptions) -> Preview:
         n_shards=n_shards,
         expected_s=0.0 if state == "done" else START_S + busy_s / options.render.workers,
         workers=options.render.workers,
+        fetch=estimate(source, missing["member"].to_pylist()) if isinstance(source, RemoteSource) else None,
         notes=recipe.notes,
     )
 
@@ -140,7 +146,7 @@ def preview(options: PrepareOptions) -> Preview:
 def _existing_source(options: PrepareOptions) -> Source:
     size = simulated_size(options.source)
     if size is None:
-        return open_source(options.source, options.plan.toy)
+        return resolve_source(options.source, options.plan.toy, options.cache, progress=Quiet(), fetch=options.fetch)
     toy = toy_named(options.plan.toy)
     folder = simulated_folder(options.cache, toy.name, size) / "tree"
     if not folder.exists():

@@ -1,10 +1,11 @@
-"""From what a user types after `--source` to a source: a place on the disk, or a corpus simulated in the cache."""
+"""From what a user types after `--source` to a source: on the disk, on the web, or simulated in the cache."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archive.remote.opening import FetchChoices, open_origin
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.simulate import SIZES, simulate
@@ -14,25 +15,34 @@ SIMULATE = "simulate"
 DEFAULT_SIZE = "small"
 
 
-def resolve_source(source: str, toy: str, cache: Path, *, workers: int = 1, progress: Progress) -> Source:
+def resolve_source(
+    source: str,
+    toy: str,
+    cache: Path,
+    *,
+    workers: int = 1,
+    progress: Progress,
+    fetch: FetchChoices | None = None,
+) -> Source:
     """Open the source that a text names; a simulated corpus is made first if the cache has it not.
 
     Only its tree is made: packing the volumes takes twice as long as synthesising, and nothing here needs them.
 
     Args:
-        source: A path, or ``simulate``, or ``simulate:tiny`` and so on.
+        source: A path, ``record``, an address, or ``simulate``, ``simulate:tiny`` and so on.
         toy: ``ToyTrain``.
-        cache: Folder for simulated corpora.
+        cache: Folder for simulated corpora and for copies of volumes.
         workers: Processes that synthesise.
         progress: Told about the simulation.
+        fetch: How a source on the web is fetched.
 
     Raises:
         OptionError: There is no such size.
-        SourceError: There is nothing usable at the path.
+        SourceError: There is nothing usable at the path or the address.
     """
     size = simulated_size(source)
     if size is None:
-        return open_source(source, toy)
+        return open_origin(source, toy, cache, fetch or FetchChoices()) or open_source(source, toy)
     folder = simulated_folder(cache, toy, size)
     with progress.stage(f"Simulating {toy} ({size})", 100, "%") as on_progress:
         simulate(

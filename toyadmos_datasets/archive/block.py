@@ -24,6 +24,7 @@ def read_block(
     block: int,
     wanted: Collection[str],
     on_bytes: Callable[[int], None] | None = None,
+    open_stream: Callable[[VolumeSet], VolumeStream] = VolumeStream,
 ) -> Iterator[tuple[Member, Iterator[bytes]]]:
     """Stream the wanted recordings of a block; `Source.read` says how.
 
@@ -34,7 +35,7 @@ def read_block(
     chosen = [(member, offset) for member, offset in table.members(block) if member.path in names]
     if not chosen:
         return
-    with VolumeStream(volumes) as stream:
+    with open_stream(volumes) as stream:
         packed = PackedBytes(volumes, stream, table.blocks[block])
         cutter = _Cutter(packed, table.blocks[block], on_bytes)
         for member, offset in chosen:

@@ -8,7 +8,7 @@ import io
 import lzma
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from py7zr.archiveinfo import FilesInfo, HeaderStreamsInfo, StreamsInfo, read_uint64
@@ -33,7 +33,9 @@ _MAX_FILES = 1_000_000
 _MAX_NESTING = 4
 
 
-def read_header(volumes: VolumeSet, toy: str) -> tuple[ArchiveTable, str]:
+def read_header(
+    volumes: VolumeSet, toy: str, open_stream: Callable[[VolumeSet], VolumeStream] = VolumeStream
+) -> tuple[ArchiveTable, str]:
     """Read what an archive holds.
 
     Returns:
@@ -46,7 +48,7 @@ def read_header(volumes: VolumeSet, toy: str) -> tuple[ArchiveTable, str]:
         IndexConflictError: A name is there twice.
     """
     where = volumes.location
-    with VolumeStream(volumes) as stream:
+    with open_stream(volumes) as stream:
         raw = read_next_header(volumes, stream)
         with _translating(where):
             decoded = _decode(raw, volumes, stream)

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from toyadmos_datasets.cli import compare, evaluate, index, plan, prepare, report, simulate, train, verify
+from toyadmos_datasets.cli import (
+    cache,
+    compare,
+    download,
+    evaluate,
+    index,
+    plan,
+    prepare,
+    report,
+    simulate,
+    train,
+    verify,
+)
 
 app = typer.Typer(
     name="toyadmos",
@@ -19,9 +31,11 @@ app = typer.Typer(
 )
 app.command("prepare")(prepare.prepare)
 app.command("plan")(plan.plan)
+app.command("download")(download.download)
 app.command("index")(index.index)
 app.command("verify")(verify.verify)
 app.command("simulate")(simulate.simulate)
+app.command("cache")(cache.cache)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)

@@ -36,7 +36,7 @@ def evaluate(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Score the test split with a run's model and tell how well it does.
+    """Score the test split and tell how well a run does.
 
     Writes RUN/scores.parquet and RUN/metrics.json.
     """

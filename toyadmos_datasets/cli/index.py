@@ -8,29 +8,38 @@ from typing import Annotated
 
 import typer
 
-from toyadmos_datasets.cli.request import JsonOption, ToyOption
+from toyadmos_datasets.cli.fetch_choices import AcceptOption, ManifestOption, fetch_choices
+from toyadmos_datasets.cli.request import CacheOption, JsonOption, ToyOption
 from toyadmos_datasets.cli.table import table_lines
 from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.units import format_bytes
 
 _SHOWN = ("recording_id", "sound", "channel", "n_bytes", "crc32", "block")
 
 
 def index(
-    source: Annotated[str, typer.Argument(help="Folder with the volumes or the extracted tree.", metavar="SRC")],
+    source: Annotated[
+        str, typer.Argument(help="Folder with the volumes or the extracted tree; record; an address.", metavar="SRC")
+    ],
     *,
     toy: ToyOption,
     out: Annotated[
         Path | None, typer.Option(help="Write the whole index as Parquet.", metavar="FILE", dir_okay=False)
     ] = None,
+    manifest: ManifestOption = None,
+    accept_license: AcceptOption = False,
+    cache: CacheOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the recordings in a source, without decoding any."""
     from toyadmos_datasets.archive import open_source
+    from toyadmos_datasets.archive.remote.opening import open_origin
     from toyadmos_datasets.index import build_index
     from toyadmos_datasets.values.index import write_index
 
-    opened = open_source(source, toy_named(toy).name)
+    name, choices = toy_named(toy).name, fetch_choices(manifest=manifest, accept_license=accept_license)
+    opened = open_origin(source, name, cache or default_cache(), choices) or open_source(source, name)
     table = build_index(opened.members())
     if out is not None:
         write_index(table, out)

@@ -58,8 +58,7 @@ def run(arguments: Sequence[str], *, is_debugging: bool = False) -> int:
 def _command(arguments: Sequence[str]) -> int:
     try:
         status = app(list(arguments), prog_name="toyadmos", standalone_mode=False)
-        if sys.stdout is not None:  # a process may be started with its output closed
-            sys.stdout.flush()
+        sys.stdout.flush()
     except typer.Exit as exit_:
         status = exit_.exit_code
     except _WrongArguments as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from toyadmos_datasets.cli.download import fetch_lines
 from toyadmos_datasets.cli.request import JsonOption, taking_request
 from toyadmos_datasets.cli.table import table_lines
 from toyadmos_datasets.units import format_bytes, format_duration
@@ -37,6 +38,7 @@ def _lines(found: Preview) -> list[str]:
         f"source      {found.location} ({found.kind})",
         f"recordings  {found.n_recordings} needed, {found.n_in_cache} of them in the cache",
         f"read        {format_bytes(found.n_packed_bytes)} in {found.n_blocks} blocks of {found.n_blocks_in_source}",
+        *(fetch_lines(found.fetch) if found.fetch is not None else []),
         f"decode      {format_bytes(found.n_decoded_bytes)}",
         f"cache       {format_bytes(found.n_store_bytes)} more in {found.store}",
         f"write       {_written(found)}",

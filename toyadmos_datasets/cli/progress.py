@@ -1,13 +1,16 @@
-"""Progress bars on standard error, where that is a terminal; nothing elsewhere."""
+"""Progress bars on standard error, where that is a terminal; elsewhere only the few lines that are worth one."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
     from toyadmos_datasets.engine.progress import Progress
@@ -19,7 +22,7 @@ def progress_on_terminal() -> Progress:
 
 
 class Bars:
-    """A bar for each stage, with its rate and the time left.
+    """A bar for each stage, with its rate and the time left; stages may run inside and beside each other.
 
     Args:
         is_shown: Whether to draw at all.
@@ -27,6 +30,9 @@ class Bars:
 
     def __init__(self, *, is_shown: bool) -> None:
         self._is_shown = is_shown
+        self._lock = threading.Lock()
+        self._drawn: Any = None
+        self._n_open = 0
 
     @contextlib.contextmanager
     def stage(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
@@ -34,27 +40,57 @@ class Bars:
         if not self._is_shown or total <= 0:
             yield lambda _done: None
             return
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
+        with self._lock:
+            if self._drawn is None:
+                self._drawn = _new_bars()
+                self._drawn.start()
+            bars, is_inner = self._drawn, self._n_open > 0
+            self._n_open += 1
+        task = bars.add_task(what, total=total, amount="")
 
-        amounts = (
-            [DownloadColumn(), TransferSpeedColumn()] if unit == "bytes" else [MofNCompleteColumn(), TextColumn(unit)]
-        )
-        columns = [TextColumn("{task.description}"), BarColumn(), *amounts, TimeElapsedColumn(), TimeRemainingColumn()]
-        with Progress(*columns, console=Console(stderr=True)) as bars:
-            task = bars.add_task(what, total=total)
-            yield lambda done: bars.update(task, completed=min(done, total))
+        def show(done: int) -> None:
+            bars.update(task, completed=min(done, total), amount=_amount(done, total, unit))
+
+        try:
+            yield show
+        finally:
+            with self._lock:
+                self._n_open -= 1
+                if self._n_open == 0:
+                    bars.stop()
+                    self._drawn = None
+                elif is_inner:
+                    bars.remove_task(task)
 
     def say(self, text: str) -> None:
-        """Print a line, on a terminal."""
-        if self._is_shown:
+        """Print a line, above the bars if there are any."""
+        with self._lock:
+            drawn = self._drawn
+        if drawn is None:
             typer.echo(text, err=True)
+        else:
+            drawn.console.print(text, markup=False, highlight=False)
+
+
+def _amount(done: int, total: int, unit: str) -> str:
+    if unit == "bytes":
+        return f"{format_bytes(min(done, total))} of {format_bytes(total)}"
+    return f"{min(done, total)} of {total} {unit}"
+
+
+def _new_bars() -> Any:  # noqa: ANN401  # rich is imported only where bars are drawn
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """The rate of a stage that counts bytes."""
+
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            is_bytes = str(task.fields.get("amount", "")).endswith("B")
+            return Text(f"{format_bytes(speed)}/s" if speed and is_bytes else "")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"), Rate())
+    return Progress(*columns, TimeElapsedColumn(), Remaining(), console=Console(stderr=True))

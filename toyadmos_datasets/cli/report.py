@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from toyadmos_datasets.cli.progress import progress_on_terminal
+from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.units import format_bytes
 
@@ -23,6 +25,7 @@ def report(
     no_audio: Annotated[
         bool, typer.Option("--no-audio", help="Leave the clips out, so that it can be shared.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write one self-contained HTML page about a run or a prepared dataset."""
     from toyadmos_datasets.baseline.extra import require_extra
@@ -30,6 +33,7 @@ def report(
     require_extra()
     from toyadmos_datasets.values.dataset import MANIFEST_NAME
 
+    written = [out]
     if (place / MANIFEST_NAME).exists():
         if figures is not None:
             raise OptionError(
@@ -49,6 +53,8 @@ def report(
         if figures is not None:
             from toyadmos_datasets.baseline.figures import write_figures
 
-            for path in write_figures(found, figures):
-                typer.echo(f"Written: {path}")
-    typer.echo(f"Written: {out} ({format_bytes(out.stat().st_size)})")
+            written += write_figures(found, figures)
+    if as_json:
+        typer.echo(json.dumps({"written": [str(path) for path in written]}, indent=2))
+        return
+    typer.echo("\n".join(f"Written: {path} ({format_bytes(path.stat().st_size)})" for path in written))

@@ -11,6 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from toyadmos_datasets.cli.fetch_choices import (
+    RECORD,
+    AcceptOption,
+    KeepOption,
+    LimitRateOption,
+    ManifestOption,
+    NetrcOption,
+    ParallelOption,
+    SourceOption,
+    WholeOption,
+    fetch_choices,
+)
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.cache import CACHE_VARIABLE, default_cache
@@ -34,14 +46,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value f
 def read_request(
     *,
     toy: ToyOption,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            envvar="TOYADMOS_SOURCE",
-            help="Folder with the volumes or the extracted tree, or: simulate[:tiny|small|medium].",
-            metavar="SRC",
-        ),
-    ] = None,
+    source: SourceOption = RECORD,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the dataset; by default data/TOY.", metavar="DIR", file_okay=False)
     ] = None,
@@ -91,6 +96,13 @@ def read_request(
     ] = False,
     cache: CacheOption = None,
     workers: WorkersOption = None,
+    manifest: ManifestOption = None,
+    whole: WholeOption = False,
+    parallel: ParallelOption = 2,
+    limit_rate: LimitRateOption = None,
+    keep_archives: KeepOption = True,
+    netrc: NetrcOption = False,
+    accept_license: AcceptOption = False,
 ) -> PrepareOptions:
     """Check what was typed and gather it.
 
@@ -98,7 +110,6 @@ def read_request(
         OptionError: An option cannot be meant.
     """
     chosen = toy_named(toy)
-    where = _required_source(source, chosen.short)
     from toyadmos_datasets.plan import PlanOptions
     from toyadmos_datasets.prepare import PrepareOptions
     from toyadmos_datasets.render import Encoding, RenderOptions
@@ -106,10 +117,10 @@ def read_request(
     return PrepareOptions(
         plan=PlanOptions(
             toy=chosen.name,
-            protocols=tuple(_words(protocol)) or ("waspaa2019",),
-            cases=tuple(_number(word, int, "--cases") for word in _words([cases])) if cases is not None else None,
+            protocols=tuple(words_of(protocol)) or ("waspaa2019",),
+            cases=numbers_of(cases, "--cases"),
             channels=channels,
-            snrs_db=tuple(_number(word, float, "--snr") for word in _words(snr)),
+            snrs_db=tuple(_number(word, float, "--snr") for word in words_of(snr)),
             snr_reference=snr_reference,
             is_as_printed=as_printed,
             is_noise_shared=shared_noise,
@@ -122,11 +133,20 @@ def read_request(
             on_clip=on_clip,
             workers=workers or processors(),
         ),
-        source=where,
+        source=_required_source(source),
         out=out or Path("data") / chosen.short,
         cache=cache or default_cache(),
         skip_bad=skip_bad,
         is_overwriting=overwrite,
+        fetch=fetch_choices(
+            manifest=manifest,
+            whole=whole,
+            parallel=parallel,
+            limit_rate=limit_rate,
+            keep_archives=keep_archives,
+            netrc=netrc,
+            accept_license=accept_license,
+        ),
     )
 
 
@@ -157,21 +177,30 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _required_source(source: str | None, toy: str) -> str:
+def _required_source(source: str) -> str:
     if not source:
         raise OptionError(
             "It is not said where the recordings are.",
             where="--source",
-            expected="a folder with the volumes or the extracted tree, or simulate",
+            expected="record, an address, a folder with the volumes or the extracted tree, or simulate",
             actual="nothing",
-            remedy=f"toyadmos prepare --toy {toy} --source DIR (or --source simulate; or set TOYADMOS_SOURCE)",
+            remedy="Leave --source out for the official record, or type: --source simulate",
         )
     return source
 
 
-def _words(values: list[str | None] | list[str] | None) -> list[str]:
+def words_of(values: list[str | None] | list[str] | None) -> list[str]:
     """Split values at commas and blanks, so that `--snr 6,0 --snr -6` is three."""
     return [word for value in values or [] if value for word in value.replace(",", " ").split()]
+
+
+def numbers_of(value: str | None, option: str) -> tuple[int, ...] | None:
+    """Read whole numbers with commas between them.
+
+    Raises:
+        OptionError: A word is none.
+    """
+    return None if value is None else tuple(_number(word, int, option) for word in words_of([value]))
 
 
 def _number(word: str, kind: Callable[[str], Any], option: str) -> Any:  # noqa: ANN401  # int or float

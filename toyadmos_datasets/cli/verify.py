@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.fetch_choices import RECORD, ManifestOption, SourceOption, fetch_choices
 from toyadmos_datasets.cli.progress import progress_on_terminal
-from toyadmos_datasets.cli.request import JsonOption, WorkersOption, processors
+from toyadmos_datasets.cli.request import CacheOption, JsonOption, WorkersOption, processors
 from toyadmos_datasets.cli.table import table_lines
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
@@ -24,17 +26,29 @@ _SHOWN_PROBLEMS = 20
 
 def verify(
     place: Annotated[
-        Path, typer.Argument(help="A prepared dataset, or a folder with volumes or a tree.", metavar="DIR")
-    ],
+        Path | None,
+        typer.Argument(
+            help="A prepared dataset, or a folder with volumes or a tree; by default what was downloaded of --toy.",
+            metavar="DIR",
+        ),
+    ] = None,
     *,
+    source: SourceOption = RECORD,
+    manifest: ManifestOption = None,
+    cache: CacheOption = None,
+    write_manifest: Annotated[
+        Path | None, typer.Option(help="Write sizes and md5 of the volumes in DIR, for a mirror.", metavar="FILE")
+    ] = None,
     toy: Annotated[str | None, typer.Option(help="For a source: car, conveyor or train.", metavar="TOY")] = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Read a prepared dataset or a source once through and tell everything that is wrong with it.
+    """Tell what is wrong with a dataset or a source.
 
-    Exit status 1 if anything is.
+    Reads it once through. The exit status is 1 if anything is wrong.
     """
+    if place is None or write_manifest is not None:
+        return _verify_volumes(place, toy, write_manifest, as_json=as_json, options=(source, manifest, cache))
     from toyadmos_datasets.verify import is_prepared, verify_dataset, verify_source
 
     progress, n_workers = progress_on_terminal(), workers or processors()
@@ -52,14 +66,50 @@ def verify(
     return 0 if verdict.is_good else 1
 
 
-def _required_toy(toy: str | None, place: Path) -> str:
+def _verify_volumes(
+    place: Path | None,
+    toy: str | None,
+    write_manifest: Path | None,
+    *,
+    as_json: bool,
+    options: tuple[str, Path | None, Path | None],
+) -> int:
+    from toyadmos_datasets.archive.remote.manifest import describe_volumes
+    from toyadmos_datasets.archive.remote.manifest import write_manifest as write
+    from toyadmos_datasets.download import DownloadOptions, verify_copies
+
+    name = _required_toy(toy, place)
+    if write_manifest is not None and place is not None:
+        volumes = describe_volumes(place, name)
+        write(write_manifest, volumes)
+        typer.echo(f"{len(volumes)} volumes of {name} are listed in {write_manifest}")
+        return 0
+    source, manifest, cache = options
+    verdict = verify_copies(
+        DownloadOptions(
+            toy=name, source=source, cache=cache or default_cache(), fetch=fetch_choices(manifest=manifest)
+        ),
+        progress_on_terminal(),
+    )
+    if as_json:
+        typer.echo(json.dumps(asdict(verdict) | {"is_good": verdict.is_good}, indent=2))
+        return 0 if verdict.is_good else 1
+    rows = [[one.name, format_bytes(one.n_present), format_bytes(one.n_bytes), one.state] for one in verdict.copies]
+    typer.echo("\n".join(table_lines(["volume", "here", "of", "state"], rows)))
+    typer.echo(f"{verdict.n_recordings} recordings in parts of volumes have the right CRC32 ({verdict.folder})")
+    for path in verdict.wrong:
+        typer.echo(f"wrong: {path}; its block is fetched again when it is wanted")
+    return 0 if verdict.is_good else 1
+
+
+def _required_toy(toy: str | None, place: Path | None) -> str:
     if toy is None:
         raise OptionError(
             "There is no prepared dataset here, and for a source it is not said of which toy.",
             where=place,
             expected="a folder with manifest.json, or --toy",
             actual="neither",
-            remedy=f"toyadmos verify {place} --toy train",
+            remedy=f"toyadmos verify {place or ''} --toy train".replace("  ", " "),
         )
     return toy_named(toy).name
 

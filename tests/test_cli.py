@@ -1,0 +1,440 @@
+"""The command line: what it prints and where, its exit statuses, and its manners in odd surroundings."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from preparing import COMMAND, hashes, toyadmos, toyadmos_process
+from tiny import TinyCorpus, only, write_tree, write_volumes
+
+from toyadmos_datasets.cli.app import app
+from toyadmos_datasets.files.lock import folder_lock
+from toyadmos_datasets.values.dataset import read_manifest
+
+COMMANDS = sorted(str(command.name) for command in app.registered_commands)
+CORPUS = TinyCorpus(channels=(1,), n_normal=4, n_noise=3)
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return CORPUS.files()
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory, files) -> Path:
+    return write_tree(files, tmp_path_factory.mktemp("tree"))
+
+
+@pytest.fixture(autouse=True)
+def _without_surroundings(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("TOYADMOS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("TOYADMOS_SOURCE", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def basic(source: Path, *more: object) -> list[object]:
+    """Return the arguments of a small preparation."""
+    return ["--toy", "train", "--source", source, "--protocol", "basic", "--workers", "1", *more]
+
+
+def fields(text: str) -> dict[str, str]:
+    """Read an error block: the sentence, and the facts by name."""
+    sentence, *lines = text.rstrip("\n").split("\n")
+    assert sentence.startswith("error: ")
+    return {"what": sentence.removeprefix("error: ")} | {
+        name.strip(): value.strip() for name, value in (line.split(":", 1) for line in lines)
+    }
+
+
+# Help
+
+
+def test_the_program_alone_says_what_it_can_do_and_that_this_was_no_command(capsys):
+    ran = toyadmos(capsys)
+
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.startswith("Usage: toyadmos [OPTIONS] COMMAND")
+    assert [name for name in COMMANDS if f"\n  {name} " not in ran.err] == []
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], *([name, "--help"] for name in COMMANDS)])
+def test_help_is_printed_on_request(capsys, arguments):
+    ran = toyadmos(capsys, *arguments)
+
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.startswith("Usage: toyadmos")
+
+
+def test_the_list_of_commands_cuts_no_sentence(capsys):
+    assert "..." not in toyadmos(capsys, "--help").out.split("Commands:")[1]
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert toyadmos(capsys, "--version").out == f"toyadmos {version('toyadmos-datasets')}\n"
+
+
+# What commands print
+
+
+def test_prepare_says_what_there_is_now_and_how_to_load_it(capsys, tree, tmp_path):
+    ran = toyadmos(capsys, "prepare", *basic(tree, "--snr", "6,-6", "--out", "here"))
+    lines = ran.out.splitlines()
+
+    assert (ran.status, ran.err) == (0, "")
+    assert lines[0] == "Prepared here"
+    assert lines[1].split() == ["config", "split", "clips", "size"]
+    assert [line.split()[:3] for line in lines[2:8]] == [
+        [shard.config, shard.split, str(shard.n_rows)] for shard in read_manifest(tmp_path / "here").shards
+    ]
+    assert lines[-1] == 'Load it with: datasets.load_dataset("here")'
+    assert "SIMULATED" not in ran.out
+
+
+def test_a_dataset_lands_in_data_by_default(capsys, tree, tmp_path):
+    toyadmos(capsys, "prepare", *basic(tree))
+
+    assert read_manifest(tmp_path / "data" / "train").toy == "ToyTrain"
+
+
+def test_the_same_command_again_says_that_there_is_nothing_to_do(capsys, tree):
+    toyadmos(capsys, "prepare", *basic(tree))
+    ran = toyadmos(capsys, "prepare", *basic(tree))
+
+    assert ran.status == 0
+    assert ran.out.startswith("Nothing to do: data/train already holds this dataset.\n")
+
+
+def test_a_second_dataset_says_what_it_took_from_the_cache(capsys, tree):
+    toyadmos(capsys, "prepare", *basic(tree))
+    ran = toyadmos(capsys, "prepare", *basic(tree, "--seed", "1", "--overwrite"))
+
+    assert "recordings were in the cache, 0 were read." in ran.out
+
+
+def test_a_simulated_corpus_is_called_one(capsys, simulated):
+    ran = toyadmos(capsys, "prepare", *basic(simulated / "tree", "--max-events", "1"))
+
+    assert "The corpus is SIMULATED: results on it are not results on ToyADMOS.\n" in ran.out
+
+
+def test_recordings_that_were_skipped_are_listed(capsys, tmp_path, files):
+    bad = only(files, "normal_IND_ch1_0003")
+    source = write_tree(files | {bad: files[bad][:-100]}, tmp_path / "source")
+    ran = toyadmos(capsys, "prepare", *basic(source, "--skip-bad"))
+
+    assert ran.status == 0
+    assert "Skipped because they could not be read: 1 (listed in manifest.json)\n" in ran.out
+    assert f"  {bad}: This WAV file is shorter than its header says.\n" in ran.out
+
+
+def test_plan_tells_the_way_from_the_source_to_the_folder(capsys, tree):
+    ran = toyadmos(capsys, "plan", *basic(tree, "--snr", "6"))
+    told = {line.split()[0]: line for line in ran.out.split("\n\n")[1].splitlines()}
+
+    assert ran.status == 0
+    assert ran.out.splitlines()[0].split() == ["config", "split", "label", "events", "clips"]
+    assert list(told) == ["source", "recordings", "read", "decode", "cache", "write", "time", "note"]
+    assert told["write"].endswith("in 4 shards to data/train")
+
+
+def test_plan_says_when_there_is_nothing_to_do(capsys, tree):
+    toyadmos(capsys, "prepare", *basic(tree))
+    ran = toyadmos(capsys, "plan", *basic(tree))
+
+    assert "write       nothing: data/train already holds this dataset\n" in ran.out
+
+
+def test_index_prints_a_row_a_recording_and_its_summary_beside_them(capsys, tree, files):
+    ran = toyadmos(capsys, "index", tree, "--toy", "train")
+    names = [line.split()[0] for line in ran.out.splitlines()[1:]]
+
+    assert names == sorted(Path(member).stem for member in files)
+    assert ran.err.startswith(f"{len(files)} recordings in {len(files)} blocks (tree), ")
+
+
+def test_index_writes_a_table_on_request(capsys, tree, tmp_path, files):
+    ran = toyadmos(capsys, "index", tree, "--toy", "train", "--out", "index.parquet")
+
+    assert (ran.status, ran.out) == (0, "")
+    assert ran.err.endswith("Written to index.parquet.\n")
+    assert (tmp_path / "index.parquet").exists()
+
+
+def test_verify_tells_good_from_bad_by_its_exit_status(capsys, tree, tmp_path):
+    toyadmos(capsys, "prepare", *basic(tree))
+    good = toyadmos(capsys, "verify", "data/train", "--workers", "1")
+    shard = next((tmp_path / "data" / "train").rglob("*.parquet"))
+    shard.write_bytes(shard.read_bytes()[:-1])
+    bad = toyadmos(capsys, "verify", "data/train", "--workers", "1")
+
+    assert (good.status, good.out.splitlines()[-1]) == (0, "Everything is as it should be.")
+    assert bad.status == 1
+    assert str(shard.relative_to(tmp_path)) in bad.out
+
+
+# JSON
+
+
+def json_runs(tree: Path, simulated: Path) -> dict[str, list[object]]:
+    return {
+        "prepare": ["prepare", *basic(tree)],
+        "prepare again": ["prepare", *basic(tree)],
+        "plan": ["plan", *basic(tree, "--out", "other")],
+        "index": ["index", tree, "--toy", "train"],
+        "verify a dataset": ["verify", "data/train", "--workers", "1"],
+        "verify a source": ["verify", tree, "--toy", "train", "--workers", "1"],
+        "simulate": ["simulate", "--toy", "train", "--size", "tiny", "--out", simulated, "--no-volumes"],
+    }
+
+
+def test_json_is_one_value_on_standard_output_and_nothing_else(capsys, tree, simulated):
+    values = {}
+    for name, arguments in json_runs(tree, simulated).items():
+        ran = toyadmos(capsys, *arguments, "--json")
+
+        assert (name, ran.err) == (name, "")
+        values[name] = json.loads(ran.out, parse_constant=_refuse)
+
+    assert values["prepare"]["was_done"] is False
+    assert values["prepare again"]["was_done"] is True
+    assert values["prepare"]["manifest"]["shards"] == values["prepare again"]["manifest"]["shards"]
+    assert values["plan"]["n_decoded_bytes"] == 0
+    assert len(values["index"]) == len(CORPUS.names())
+    assert values["verify a dataset"]["is_good"] is True
+    assert values["simulate"]["volumes"] is None
+
+
+def _refuse(constant: str) -> Any:
+    raise AssertionError(f"{constant} is not JSON")
+
+
+def test_json_says_what_was_skipped(capsys, tmp_path, files):
+    bad = only(files, "normal_IND_ch1_0003")
+    source = write_tree(files | {bad: files[bad][:-100]}, tmp_path / "source")
+    ran = toyadmos(capsys, "prepare", *basic(source, "--skip-bad", "--json"))
+
+    assert [one["member"] for one in json.loads(ran.out)["manifest"]["skipped"]] == [bad]
+
+
+def test_json_of_an_error_is_no_value_but_the_same_block(capsys, tmp_path):
+    ran = toyadmos(capsys, "prepare", *basic(tmp_path / "nowhere", "--json"))
+
+    assert (ran.status, ran.out) == (1, "")
+    assert fields(ran.err)["what"] == "There are no recordings of ToyTrain at this place."
+
+
+# Errors
+
+
+def test_an_error_is_one_block_that_says_what_where_and_what_to_do(capsys, tmp_path):
+    ran = toyadmos(capsys, "prepare", *basic(tmp_path / "nowhere"))
+    told = fields(ran.err)
+
+    assert (ran.status, ran.out) == (1, "")
+    assert list(told) == ["what", "where", "expected", "actual", "remedy"]
+    assert told["where"] == str(tmp_path / "nowhere")
+    assert "toyadmos simulate --toy train" in told["remedy"]
+
+
+def test_an_unknown_name_is_an_error_and_never_a_normal_clip(capsys, tmp_path, files):
+    odd = only(files, "normal_IND_ch1_0003").replace("_normal_", "_odd_")
+    ran = toyadmos(capsys, "prepare", *basic(write_tree(files | {odd: b""}, tmp_path / "source")))
+
+    assert ran.status == 1
+    assert fields(ran.err)["where"].endswith(Path(odd).name)
+    assert "remedy" in fields(ran.err)
+
+
+def test_a_name_in_the_wrong_folder_is_an_error_that_names_both(capsys, tmp_path, files):
+    member = only(files, "ab01_IND_ch1_0001")
+    moved = member.replace("AnomalousSound_IND", "NormalSound_IND")
+    ran = toyadmos(capsys, "prepare", *basic(write_tree(files | {moved: files[member]}, tmp_path / "source")))
+
+    assert ran.status == 1
+    assert "NormalSound_IND" in ran.err
+    assert Path(member).name in ran.err
+
+
+def test_an_unforeseen_error_is_a_block_too(capsys, tree, monkeypatch):
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("toyadmos_datasets.prepare.prepare", fail)
+    ran = toyadmos(capsys, "prepare", *basic(tree))
+    told = fields(ran.err)
+
+    assert ran.status == 1
+    assert told["actual"] == "ZeroDivisionError: division by zero"
+    assert told["remedy"] == "Run the same command with --debug and report what it prints."
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("place", [0, 1, -1])
+def test_debug_shows_a_traceback_before_the_block_wherever_it_stands(capsys, tmp_path, place):
+    arguments = ["prepare", *basic(tmp_path / "nowhere"), ""][:-1]
+    arguments.insert(place % (len(arguments) + 1), "--debug")
+    ran = toyadmos(capsys, *arguments)
+
+    assert ran.status == 1
+    assert ran.err.startswith("Traceback (most recent call last):")
+    assert "\nerror: There are no recordings of ToyTrain at this place.\n" in ran.err
+
+
+def test_a_busy_folder_is_an_error_that_says_who_and_what_to_do(capsys, tree, tmp_path):
+    with folder_lock(tmp_path / "data" / "train"):
+        ran = toyadmos(capsys, "prepare", *basic(tree))
+    told = fields(ran.err)
+
+    assert ran.status == 1
+    assert told["actual"] == f"held by process {os.getpid()} on {os.uname().nodename}"
+    assert told["remedy"] == "Wait until it is done or stop it, then run the same command again."
+
+
+def test_other_options_into_the_same_folder_name_what_differs_and_the_way_on(capsys, tree):
+    toyadmos(capsys, "prepare", *basic(tree))
+    ran = toyadmos(capsys, "prepare", *basic(tree, "--seed", "1"))
+    told = fields(ran.err)
+
+    assert ran.status == 1
+    assert (told["expected"], told["actual"]) == ("seed=1", "seed=0")
+    assert "--overwrite" in told["remedy"]
+    assert toyadmos(capsys, "prepare", *basic(tree, "--seed", "1", "--overwrite")).status == 0
+
+
+# Surroundings
+
+
+def test_progress_is_silent_where_no_terminal_is(tree):
+    ran = toyadmos_process("prepare", *basic(tree))
+
+    assert (ran.status, ran.err) == (0, "")
+
+
+def in_terminal(*arguments: object) -> str:
+    """Run a command with standard error on a terminal; return what was drawn there."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env=dict(os.environ) | {"TERM": "xterm", "COLUMNS": "120"},
+    ) as process:
+        os.close(theirs)
+        drawn = b""
+        while select.select([ours], [], [], 60)[0]:
+            try:
+                drawn += os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+        assert process.wait(timeout=60) == 0
+    os.close(ours)
+    return drawn.decode(errors="replace")
+
+
+def test_progress_is_drawn_on_a_terminal(tree):
+    drawn = in_terminal("prepare", *basic(tree, "--snr", "6"))
+
+    assert [stage for stage in ("Reading ToyTrain", "Measuring levels", "Rendering") if stage not in drawn] == []
+    assert "100%" in drawn or "18/18" in drawn or "clips" in drawn
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_reader_that_goes_away_is_no_error(tree, more):
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(
+        [*COMMAND, "index", str(tree), "--toy", "train", *more],
+        check=False,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    os.close(theirs)
+
+    assert done.stderr == ""
+
+
+def test_the_first_line_of_a_long_listing_can_be_had_alone(tmp_path):
+    corpus = TinyCorpus(channels=(1, 2, 3, 4), n_normal=300, clip_s=0.001, noise_s=0.001)
+    source = write_tree(corpus.files(), tmp_path / "many")
+    line = f"{' '.join(map(_quoted, [*COMMAND, 'index', str(source), '--toy', 'train']))} | head -1"
+    done = subprocess.run(["/bin/sh", "-c", line], check=True, capture_output=True, text=True, timeout=60)
+
+    assert done.stdout.split() == ["recording_id", "sound", "channel", "n_bytes", "crc32", "block"]
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+def _quoted(word: str) -> str:
+    return "'" + word.replace("'", "'\\''") + "'"
+
+
+def test_streams_that_are_closed_are_no_error(tree, tmp_path):
+    words = [*COMMAND, "prepare", *map(str, basic(tree))]
+    line = f"{' '.join(map(_quoted, words))} >&- 2>&- <&-"
+    subprocess.run(["/bin/sh", "-c", line], check=True, capture_output=True, timeout=60)
+
+    assert read_manifest(tmp_path / "data" / "train").shards
+
+
+ASCII_ONLY = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+ODD_NAMES = ["Größe ä", "two  words", "newline\nin it", "'quoted\"", "日本", "-dash", os.fsdecode(b"byte \xff")]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_paths_with_odd_characters_are_taken_for_source_and_folder(capsys, tmp_path, files, name):
+    source = write_tree(files, tmp_path / name / "source")
+    out = tmp_path / name / "out"
+    ran = toyadmos(capsys, "prepare", *basic(source, "--out", out))
+    again = toyadmos(capsys, "prepare", *basic(source, "--out", out, "--json"))
+    verified = toyadmos(capsys, "verify", out, "--workers", "1")
+
+    assert (ran.status, again.status, verified.status) == (0, 0, 0)
+    assert json.loads(again.out)["out"] == str(out)
+    assert sorted(hashes(out)) == sorted(
+        [*(shard.path for shard in read_manifest(out).shards), "README.md", "manifest.json", "recipe.parquet"]
+    )
+
+
+@pytest.mark.parametrize("name", [ODD_NAMES[0], ODD_NAMES[-1]])
+def test_a_terminal_that_knows_ascii_alone_gets_odd_names_in_ascii(tmp_path, name):
+    ran = toyadmos_process("index", tmp_path / name, "--toy", "train", env=ASCII_ONLY)
+
+    assert ran.status == 1
+    assert ran.err.isascii()
+    assert "Traceback" not in ran.err
+    assert ran.err.startswith("error: There are no recordings of ToyTrain at this place.\n")
+
+
+def test_volumes_in_a_folder_with_an_odd_name_are_read_with_workers_too(tmp_path, files):
+    source = write_volumes(files, tmp_path / "Größe \udcff")
+    ran = toyadmos_process("prepare", *basic(source)[:-2], "--workers", "2", "--out", "Töy", env=ASCII_ONLY)
+
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.startswith("Prepared T")
+
+
+def test_a_cache_whose_path_arrow_cannot_open_is_an_argument_that_cannot_be_meant(capsys, tree, tmp_path):
+    ran = toyadmos(capsys, "prepare", *basic(tree, "--cache", os.fsdecode(b"cache\xff")))
+
+    assert ran.status == 2
+    assert fields(ran.err)["what"] == "The path of the cache cannot be written as UTF-8."
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_console_script_is_this_program():
+    script = Path(sys.executable).with_name("toyadmos")
+    done = subprocess.run([str(script), "--version"], check=True, capture_output=True, text=True, timeout=60)
+
+    assert done.stdout.startswith("toyadmos ")

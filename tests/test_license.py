@@ -1,0 +1,166 @@
+"""The licence stands before the first fetch, is asked for once, and is itself fetched and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+
+import pytest
+from loopback import Fault, serving
+from preparing import toyadmos
+from remote import publish
+
+from toyadmos_datasets.archive.remote.license import require_license
+from toyadmos_datasets.archive.remote.manifest import Manifest, published_manifest, write_manifest
+from toyadmos_datasets.corpus.volumes import Volume
+from toyadmos_datasets.errors import LicenseError, VolumeError
+
+TEXT = b"%PDF what is allowed and what is not" * 100
+FILE = Volume(name="LICENSE.pdf", n_bytes=len(TEXT), md5=hashlib.md5(TEXT, usedforsecurity=False).hexdigest())
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    return publish(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture
+def server(published):
+    with serving({**published.files, FILE.name: TEXT}) as running_server:
+        yield running_server
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TOYADMOS_ACCEPT_LICENSE", raising=False)
+
+
+@pytest.fixture
+def options(published, server, tmp_path):
+    manifest = Manifest(toy="ToyTrain", volumes=published.manifest.volumes, license_file=FILE)
+    return published.options(server, tmp_path / "archives" / "tiny", manifest=manifest)
+
+
+class Asked:
+    """Somebody who answers, and what they were shown."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.texts = []
+
+    def __call__(self, text):
+        self.texts.append(text)
+        return self.answer
+
+
+def test_nobody_to_ask_is_an_error_that_says_how_and_nothing_is_fetched(options, server):
+    with pytest.raises(LicenseError, match="has not been accepted") as caught:
+        require_license(options, is_accepted=False, ask=None)
+
+    assert "--accept-license" in caught.value.remedy
+    assert "TOYADMOS_ACCEPT_LICENSE=1" in caught.value.remedy
+    assert "third parties" in caught.value.expected
+    assert not server.seen
+
+
+def test_the_question_shows_what_it_allows_and_where_it_is(options):
+    asked = Asked(answer=True)
+
+    require_license(options, is_accepted=False, ask=asked)
+
+    assert "internal evaluation only" in asked.texts[0]
+    assert "must not be passed on" in asked.texts[0]
+    assert "https://zenodo.org/records/3351307/files/LICENSE.pdf" in asked.texts[0]
+    kept = next(options.folder.parent.rglob("LICENSE.pdf"))
+    assert str(kept) in asked.texts[0]
+    assert kept.read_bytes() == TEXT
+
+
+def test_a_yes_is_remembered(options, server):
+    require_license(options, is_accepted=False, ask=Asked(answer=True))
+    again, n_before = Asked(answer=False), len(server.seen)
+
+    require_license(options, is_accepted=False, ask=again)
+    require_license(options, is_accepted=False, ask=None)
+
+    assert not again.texts
+    assert len(server.seen) == n_before
+
+
+def test_a_no_is_an_error_and_is_asked_again(options):
+    for _ in range(2):
+        asked = Asked(answer=False)
+        with pytest.raises(LicenseError, match="not been accepted"):
+            require_license(options, is_accepted=False, ask=asked)
+        assert asked.texts
+
+
+def test_another_licence_is_asked_for_again(options, server, tmp_path):
+    require_license(options, is_accepted=True, ask=None)
+    other = dataclasses.replace(FILE, md5="0" * 32)
+    changed = dataclasses.replace(options, manifest=dataclasses.replace(options.manifest, license_file=other))
+
+    with pytest.raises(LicenseError):
+        require_license(changed, is_accepted=False, ask=None)
+
+
+def test_the_option_is_remembered_and_the_variable_is_not(options, monkeypatch):
+    monkeypatch.setenv("TOYADMOS_ACCEPT_LICENSE", "1")
+    require_license(options, is_accepted=False, ask=None)
+    monkeypatch.delenv("TOYADMOS_ACCEPT_LICENSE")
+    with pytest.raises(LicenseError):
+        require_license(options, is_accepted=False, ask=None)
+
+    require_license(options, is_accepted=True, ask=None)
+    require_license(options, is_accepted=False, ask=None)
+
+
+def test_a_licence_that_is_not_the_published_one_is_an_error(options, server):
+    server.faults = [Fault(kind="flip", after=10, name=FILE.name, times=10)]
+
+    with pytest.raises(VolumeError, match="wrong md5, twice"):
+        require_license(options, is_accepted=True, ask=None)
+
+
+def test_a_licence_that_comes_damaged_once_is_fetched_again(options, server):
+    server.faults = [Fault(kind="flip", after=10, name=FILE.name)]
+
+    require_license(options, is_accepted=True, ask=None)
+
+
+def test_the_record_has_a_licence():
+    license_file = published_manifest("ToyTrain").license_file
+
+    assert license_file is not None
+    assert license_file.name == "LICENSE.pdf"
+
+
+def test_the_record_is_the_default_and_asks_for_its_licence_before_anything_else(capsys, tmp_path, monkeypatch):
+    monkeypatch.delenv("TOYADMOS_SOURCE", raising=False)
+
+    ran = toyadmos(capsys, "prepare", "--toy", "train", "--cache", tmp_path / "cache", "--out", tmp_path / "out")
+
+    assert ran.status == 1
+    assert "https://zenodo.org/records/3351307/files/LICENSE.pdf" in ran.err
+    assert "--accept-license" in ran.err
+    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_stops_before_anything_is_fetched(capsys, tmp_path, server, published):
+    table = tmp_path / "volumes.csv"
+    write_manifest(table, [*published.manifest.volumes, FILE])
+    fetch = ["--toy", "train", "--source", server.url, "--manifest", table, "--cache", tmp_path / "cache"]
+
+    refused = toyadmos(capsys, "download", *fetch, "--dry-run")
+    n_seen = len(server.seen)
+    accepted = toyadmos(capsys, "download", *fetch, "--dry-run", "--accept-license")
+    remembered = toyadmos(capsys, "plan", *fetch)
+
+    assert refused.status == 1
+    assert "--accept-license" in refused.err
+    assert n_seen == 0
+    assert accepted.status == 0, accepted.err
+    assert remembered.status == 0, remembered.err

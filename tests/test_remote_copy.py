@@ -1,0 +1,195 @@
+"""Copies of volumes and their journals: what survives a crash, and what is never believed."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toyadmos_datasets.archive.remote.copy import VolumeCopy
+from toyadmos_datasets.archive.remote.journal import Journal
+from toyadmos_datasets.archive.remote.manifest import published_manifest, read_manifest, write_manifest
+from toyadmos_datasets.archive.remote.spans import Spans
+from toyadmos_datasets.corpus.volumes import Volume
+from toyadmos_datasets.errors import DiskFullError, OptionError, SourceNotFoundError
+
+CONTENT = np.random.default_rng(2).bytes(300_000)
+VOLUME = Volume(
+    name="ToyTrain.7z.001", n_bytes=len(CONTENT), md5=hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+)
+ENTRIES = st.lists(
+    st.tuples(st.sampled_from(["have", "gone", "good", "bad"]), st.integers(0, 50), st.integers(0, 50)), max_size=12
+)
+
+
+def written(folder, start, stop):
+    copy = VolumeCopy(folder, VOLUME)
+    with copy.writer(start) as writer:
+        writer.write(CONTENT[start:stop])
+    return copy
+
+
+@given(entries=ENTRIES, cut=st.integers(0, 400))
+def test_a_journal_that_was_cut_anywhere_says_what_its_whole_lines_say(tmp_path_factory, entries, cut):
+    path = tmp_path_factory.mktemp("journal") / "have"
+    journal = Journal(path)
+    states = [(Spans(), 0)]
+    for word, start, stop in entries:
+        journal.append(word, start, stop)
+        states.append((Spans(journal.have), path.stat().st_size))
+    content = path.read_bytes() if entries else b""
+    path.write_bytes(content[:cut])
+
+    have = Journal(path).have
+
+    # A line's own line break may be what was cut off: then the line still counts as not written.
+    assert have == next(state for state, size in reversed(states) if size <= cut)
+
+
+@given(entries=ENTRIES, at=st.integers(0, 300), bit=st.integers(0, 7))
+def test_a_flipped_bit_in_a_journal_never_makes_up_bytes(tmp_path_factory, entries, at, bit):
+    path = tmp_path_factory.mktemp("journal") / "have"
+    journal = Journal(path)
+    said = set()
+    for word, start, stop in entries:
+        journal.append(word, start, stop)
+        said |= set(range(start, stop)) if word == "have" else set()
+    if path.exists() and at < path.stat().st_size:
+        content = bytearray(path.read_bytes())
+        content[at] ^= 1 << bit
+        path.write_bytes(content)
+
+    assert {byte for start, stop in Journal(path).have for byte in range(start, stop)} <= said
+
+
+def test_a_line_after_a_torn_one_counts(tmp_path):
+    path = tmp_path / "have"
+    Journal(path).append("have", 0, 10)
+    with path.open("ab") as file:
+        file.write(b"\nhave 20 3")
+
+    Journal(path).append("have", 40, 50)
+
+    assert list(Journal(path).have) == [(0, 10), (40, 50)]
+
+
+def test_another_process_sees_what_is_added(tmp_path):
+    path = tmp_path / "have"
+    reader, writer = Journal(path), Journal(path)
+
+    writer.append("have", 0, 10)
+    reader.refresh()
+
+    assert list(reader.have) == [(0, 10)]
+
+
+def test_a_copy_is_sparse_and_of_full_size(tmp_path):
+    copy = written(tmp_path, 100_000, 101_000)
+
+    assert copy.path.stat().st_size == len(CONTENT)
+    assert copy.path.stat().st_blocks * 512 < len(CONTENT) / 2
+    assert copy.path.read_bytes()[100_000:101_000] == CONTENT[100_000:101_000]
+
+
+def test_what_was_written_before_an_error_is_kept(tmp_path):
+    copy = VolumeCopy(tmp_path, VOLUME)
+
+    def breaks_off():
+        with copy.writer(0) as writer:
+            writer.write(CONTENT[:5000])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        breaks_off()
+
+    assert list(VolumeCopy(tmp_path, VOLUME).have) == [(0, 5000)]
+
+
+def test_bytes_whose_sync_failed_are_not_believed(tmp_path, monkeypatch):
+    copy = VolumeCopy(tmp_path, VOLUME)
+    real = os.fsync
+
+    def failing(descriptor):
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name == VOLUME.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    def write():
+        with copy.writer(0) as writer:
+            writer.write(CONTENT[:5000])
+            monkeypatch.setattr(os, "fsync", failing)
+            writer.checkpoint()
+
+    with pytest.raises(DiskFullError, match="disk is full") as caught:
+        write()
+
+    assert "run the same command again" in caught.value.remedy
+    assert not list(VolumeCopy(tmp_path, VOLUME).have)
+
+
+def test_a_complete_copy_is_right_by_md5(tmp_path):
+    copy = written(tmp_path, 0, len(CONTENT))
+
+    assert copy.is_complete
+    assert copy.settle()
+    assert VolumeCopy(tmp_path, VOLUME).journal.is_whole
+
+
+def test_a_complete_copy_with_another_md5_is_set_aside(tmp_path):
+    copy = VolumeCopy(tmp_path, VOLUME)
+    with copy.writer(0) as writer:
+        writer.write(CONTENT[:-1] + b"?")
+
+    assert not copy.settle()
+    assert copy.aside.read_bytes()[:-1] == CONTENT[:-1]
+    assert not list(VolumeCopy(tmp_path, VOLUME).have)
+
+
+def test_a_copy_that_lost_its_file_begins_anew(tmp_path):
+    copy = written(tmp_path, 0, 5000)
+    copy.path.unlink()
+
+    assert not list(VolumeCopy(tmp_path, VOLUME).have)
+
+
+def test_what_is_forgotten_gives_its_room_back(tmp_path):
+    copy = written(tmp_path, 0, len(CONTENT))
+
+    copy.forget(0, 4096 * 60)
+
+    assert list(copy.have) == [(4096 * 60, len(CONTENT))]
+    assert copy.path.stat().st_blocks * 512 < len(CONTENT) / 2
+    assert copy.path.read_bytes()[4096 * 60 :] == CONTENT[4096 * 60 :]
+
+
+def test_a_table_of_volumes_survives_the_disk(tmp_path):
+    manifest = published_manifest("ToyConveyor")
+    write_manifest(tmp_path / "m.csv", [*manifest.volumes, *published_manifest("ToyCar").volumes])
+
+    assert read_manifest(tmp_path / "m.csv", "ToyConveyor").volumes == manifest.volumes
+
+
+@pytest.mark.parametrize(
+    "line", ["../x,1,{md5}", "a/b,1,{md5}", "a,-1,{md5}", "a,1,xyz", "a,1", ",1,{md5}", "a\\b,1,{md5}", "a,1e3,{md5}"]
+)
+def test_a_table_with_a_line_that_makes_no_sense_is_refused(tmp_path, line):
+    (tmp_path / "m.csv").write_text("name,bytes,md5\n" + line.format(md5="0" * 32) + "\n")
+
+    with pytest.raises(OptionError, match="not a table") as caught:
+        read_manifest(tmp_path / "m.csv", "ToyTrain")
+
+    assert "--write-manifest" in caught.value.remedy
+
+
+def test_a_table_with_a_gap_is_refused(tmp_path):
+    first, _, third, *_ = published_manifest("ToyTrain").volumes
+    write_manifest(tmp_path / "m.csv", [first, third])
+
+    with pytest.raises(SourceNotFoundError, match="without a gap"):
+        read_manifest(tmp_path / "m.csv", "ToyTrain")

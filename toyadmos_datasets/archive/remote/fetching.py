@@ -1,0 +1,139 @@
+"""Using a source while its bytes come; for a source that is on the disk this is using it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TypeVar
+
+from toyadmos_datasets.archive.remote.present import present_in
+from toyadmos_datasets.archive.remote.session import Session, running
+from toyadmos_datasets.archive.remote.source import RemoteSource
+from toyadmos_datasets.engine import Watch, run_tasks
+from toyadmos_datasets.engine.progress import Progress
+from toyadmos_datasets.errors import CorruptMemberError
+from toyadmos_datasets.units import Bytes
+from toyadmos_datasets.values.source import Source
+
+Result = TypeVar("Result")
+
+_TASK_BYTES: Bytes = 64_000_000
+"""Blocks are checked in tasks of about so much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckBlocks:
+    """One task: blocks whose wanted recordings are read once, for their CRC32."""
+
+    source: Source
+    blocks: tuple[int, ...]
+    wanted: frozenset[str]
+
+
+def use_fetched(
+    source: Source,
+    wanted: Collection[str],
+    use: Callable[[Source], Result],
+    *,
+    progress: Progress,
+    stored: Callable[[], Collection[str]] | None = None,
+) -> Result:
+    """Use a source's wanted recordings while they are fetched.
+
+    Blocks whose recordings come damaged are fetched and used once more.
+
+    Args:
+        source: Any source; only a remote one is fetched.
+        wanted: Paths of the recordings that are used.
+        use: Called with the source to read from.
+        progress: Told about bytes.
+        stored: Where copies are not kept: gives the paths that need their bytes no more.
+
+    Raises:
+        FetchError: The server does not give what is missing.
+        VolumeError: A volume is another one than was published.
+        BusyError: Another process is fetching the same archive.
+    """
+    if not isinstance(source, RemoteSource) or not wanted:
+        return use(source)
+    return _trying_twice(source, wanted, lambda session: use(session.source), progress=progress, stored=stored)
+
+
+def download(source: RemoteSource, wanted: Collection[str], *, progress: Progress, workers: int = 1) -> None:
+    """Fetch recordings and check them: volumes by MD5, blocks by the CRC32 of their recordings.
+
+    Raises:
+        FetchError: The server does not give what is missing.
+        VolumeError: A volume is another one than was published.
+        CorruptMemberError: A recording came damaged, twice.
+        BusyError: Another process is fetching the same archive.
+    """
+
+    def use(session: Session) -> None:
+        if session.estimate.way == "volumes":
+            session.wait()
+            return
+        tasks = check_tasks(session.source, wanted)
+        for _ in run_tasks(check_blocks, tasks, workers=workers):
+            pass
+
+    if wanted:
+        _trying_twice(source, wanted, use, progress=progress)
+
+
+def check_blocks(task: CheckBlocks, watch: Watch) -> None:
+    """Decode blocks up to their last wanted recording; reading checks each."""
+    for block in task.blocks:
+        for member, chunks in task.source.read(block, task.wanted, watch.advance):
+            watch.advance(at=member.path)
+            for _ in chunks:
+                pass
+
+
+def check_tasks(source: Source, wanted: Collection[str]) -> list[CheckBlocks]:
+    """Cut the blocks of wanted recordings into tasks."""
+    names = frozenset(wanted)
+    by_block: dict[int, set[str]] = defaultdict(set)
+    for member in source.members():
+        if member.path in names:
+            by_block[member.block].add(member.path)
+    sizes = {block.number: block.n_bytes for block in source.blocks()}
+    groups: list[list[int]] = []
+    room = 0
+    for block in sorted(by_block):
+        if room <= 0:
+            groups.append([])
+            room = _TASK_BYTES
+        groups[-1].append(block)
+        room -= sizes.get(block, 0)
+    return [
+        CheckBlocks(source=source, blocks=tuple(group), wanted=frozenset().union(*(by_block[one] for one in group)))
+        for group in groups
+    ]
+
+
+def _trying_twice(
+    source: RemoteSource,
+    wanted: Collection[str],
+    use: Callable[[Session], Result],
+    *,
+    progress: Progress,
+    stored: Callable[[], Collection[str]] | None = None,
+) -> Result:
+    for is_last in (False, True):
+        try:
+            with running(source, wanted, progress, stored) as session:
+                result = use(session)
+        except CorruptMemberError:
+            if is_last or not _has_suspects(source):
+                raise
+        else:
+            if is_last or not _has_suspects(source):
+                return result
+        progress.say("Recordings came damaged: their blocks are fetched once more.")
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _has_suspects(source: RemoteSource) -> bool:
+    return present_in(source.options.folder, source.options.manifest).has_suspects

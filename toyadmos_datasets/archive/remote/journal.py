@@ -1,0 +1,100 @@
+"""What of a volume is on the disk: lines appended to a file beside it, each safe against a crash by itself."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from toyadmos_datasets.archive.remote.spans import Spans
+from toyadmos_datasets.files.atomic import sync_folder, writing
+from toyadmos_datasets.units import Bytes
+
+Word: TypeAlias = Literal["have", "gone", "good", "bad", "whole"]
+"""``have``: these bytes are written and synced. ``gone``: they are not any more. ``good``: recordings in them
+had the right CRC32. ``bad``: some had not, so these bytes are fetched again. ``whole``: the MD5 is right."""
+
+
+class Journal:
+    """The bytes of one volume that are on the disk, and which of them were found right.
+
+    Every process may read it and append to it: a line is one small write to the end of the file. A line that
+    a crash has torn does not match its checksum, and what it said is taken as not said: the bytes are fetched
+    again.
+
+    Args:
+        path: The file; need not exist.
+    """
+
+    __slots__ = ("_offset", "_rest", "bad", "good", "have", "is_whole", "path")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+        self._rest = b""
+        self.have, self.good, self.bad = Spans(), Spans(), Spans()
+        self.is_whole = False
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in what was appended, by whomever, since the last look."""
+        try:
+            with self.path.open("rb") as file:
+                if os.fstat(file.fileno()).st_size < self._offset:  # it was begun anew
+                    self._offset, self._rest = 0, b""
+                    self._forget_all()
+                file.seek(self._offset)
+                added = file.read()
+        except FileNotFoundError:
+            self._offset, self._rest = 0, b""
+            self._forget_all()
+            return
+        self._offset += len(added)
+        *lines, self._rest = (self._rest + added).split(b"\n")
+        for line in lines:
+            self._take(line)
+
+    def append(self, word: Word, start: Bytes, stop: Bytes) -> None:
+        """Write one line, durably; bytes that it speaks of must be synced before."""
+        text = f"{word} {start} {stop}".encode()
+        is_new = not self.path.exists()
+        # Begins with a line break: should a torn line stand at the end, this one is still whole.
+        line = b"\n%s %08x\n" % (text, zlib.crc32(text))
+        with writing(self.path):
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                os.write(descriptor, line)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            if is_new:
+                sync_folder(self.path.parent)
+        self.refresh()
+
+    def _take(self, line: bytes) -> None:
+        text, _, crc32 = line.rpartition(b" ")
+        if not text or crc32 != b"%08x" % zlib.crc32(text):
+            return
+        word, start, stop = text.decode().split(" ")
+        self._apply(word, int(start), int(stop))
+
+    def _apply(self, word: str, start: Bytes, stop: Bytes) -> None:
+        if word == "have":
+            self.have.add(start, stop)
+        elif word in {"gone", "bad"}:
+            self.have.remove(start, stop)
+            self.good.remove(start, stop)
+            self.is_whole = False
+            if word == "bad":
+                self.bad.add(start, stop)
+        elif word == "good":
+            self.good.add(start, stop)
+            self.bad.remove(start, stop)
+        elif word == "whole":
+            self.is_whole = True
+            self.bad = Spans()
+
+    def _forget_all(self) -> None:
+        self.have, self.good, self.bad = Spans(), Spans(), Spans()
+        self.is_whole = False

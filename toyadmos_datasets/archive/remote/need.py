@@ -1,0 +1,81 @@
+"""From wanted recordings to the bytes of the archive that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from toyadmos_datasets.archive.remote.spans import Span, merged
+from toyadmos_datasets.archive.table import ArchiveTable, PackedBlock
+from toyadmos_datasets.units import Bytes
+
+SURE_SHARE = 0.95
+"""How much of what a packed block is reckoned to need is fetched before its decoder asks for the rest."""
+STEP_BYTES: Bytes = 1 << 16
+"""The least that is fetched when a decoder asks for more."""
+MERGE_GAP_BYTES: Bytes = 1 << 20
+"""About what comes during the round trip of one more request."""
+MERGE_GAP_SHARE = 0.02
+"""Keeps what is fetched in vain below this share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockNeed:
+    """What is needed of one block.
+
+    Attributes:
+        block: The block.
+        n_bytes: Decoded bytes up to the end of the last wanted recording.
+        n_members: How many recordings are wanted.
+    """
+
+    block: PackedBlock
+    n_bytes: Bytes
+    n_members: int
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is known beforehand where the last wanted recording ends in the packed block."""
+        return self.n_bytes == self.block.n_bytes or not any(coder.is_compressor for coder in self.block.coders)
+
+    @property
+    def reckoned(self) -> Bytes:
+        """Packed bytes that are needed, if the block is packed evenly."""
+        if self.is_exact:
+            return self.block.n_packed_bytes if self.n_bytes == self.block.n_bytes else self.n_bytes
+        return -(-self.block.n_packed_bytes * self.n_bytes // self.block.n_bytes)
+
+    @property
+    def first(self) -> Span:
+        """The bytes of the archive that are fetched without being asked for."""
+        n_bytes = self.reckoned if self.is_exact else max(int(self.reckoned * SURE_SHARE), STEP_BYTES)
+        return self.block.offset, min(self.block.offset + n_bytes, self.block.stop)
+
+    @property
+    def expected(self) -> Span:
+        """The bytes of the archive that are fetched in the end, as far as can be reckoned."""
+        return self.block.offset, min(self.block.offset + self.reckoned, self.block.stop)
+
+    def more(self, position: Bytes, n_decoded: Bytes) -> Bytes:
+        """Return up to where to fetch on for a decoder that has used up all bytes before `position`."""
+        if not n_decoded:
+            return min(position + (1 << 20), self.block.stop)
+        used = position - self.block.offset
+        left = max(self.n_bytes - n_decoded, 0) * used // n_decoded
+        return min(position + max(left, STEP_BYTES), self.block.stop)
+
+
+def needs_of(table: ArchiveTable, wanted: Collection[str]) -> dict[int, BlockNeed]:
+    """Return what is needed of each block that holds wanted recordings, by number."""
+    names = frozenset(wanted)
+    needs = {}
+    for block in table.blocks:
+        ends = [offset + one.n_bytes for one, offset in table.members(block.number) if one.path in names]
+        if ends and block.n_packed_bytes:
+            needs[block.number] = BlockNeed(block=block, n_bytes=max(ends), n_members=len(ends))
+    return needs
+
+
+def joined(spans: list[Span]) -> list[Span]:
+    """Merge ranges of the archive that are near each other."""
+    return merged(spans, gap_share=MERGE_GAP_SHARE, max_gap=MERGE_GAP_BYTES)

@@ -1,0 +1,76 @@
+"""From what a user types after `--source` to a source on the web."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from toyadmos_datasets.archive.remote.copy import copies_folder
+from toyadmos_datasets.archive.remote.http import origin_named
+from toyadmos_datasets.archive.remote.license import Ask, require_license
+from toyadmos_datasets.archive.remote.manifest import Manifest, published_manifest, read_manifest
+from toyadmos_datasets.archive.remote.options import FetchOptions
+from toyadmos_datasets.archive.remote.source import RemoteSource, open_remote
+from toyadmos_datasets.units import Bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchChoices:
+    """What a user may choose about fetching, whatever the toy.
+
+    Attributes:
+        manifest: Table of the volumes' sizes and MD5; None for that of the record.
+        parallel: Connections at once.
+        bytes_per_s: All of them together; None for no limit.
+        is_whole: Fetch whole volumes, whatever is cheaper.
+        is_keeping: Keep what was fetched when it is ingested.
+        has_netrc: Read ``~/.netrc``.
+        is_license_accepted: The licence has been read and accepted.
+        ask: Asks the user about it; None where nobody is there to answer.
+    """
+
+    manifest: Path | None = None
+    parallel: int = 2
+    bytes_per_s: Bytes | None = None
+    is_whole: bool = False
+    is_keeping: bool = True
+    has_netrc: bool = False
+    is_license_accepted: bool = False
+    ask: Ask | None = field(default=None, compare=False)
+
+
+def manifest_for(toy: str, choices: FetchChoices) -> Manifest:
+    """Return what the volumes of a toy must be.
+
+    Raises:
+        OptionError: The chosen file is no table of volumes.
+        SourceNotFoundError: It has none of the toy.
+    """
+    return published_manifest(toy) if choices.manifest is None else read_manifest(choices.manifest, toy)
+
+
+def open_origin(source: str, toy: str, cache: Path, choices: FetchChoices) -> RemoteSource | None:
+    """Open the archive of a toy at an address, after its licence was accepted; None if `source` is no address.
+
+    Raises:
+        OptionError: An address that nothing is fetched from, or another choice that cannot be meant.
+        LicenseError: The licence has not been accepted.
+        FetchError: The server does not give the archive's header.
+        ArchiveError: The archive is damaged, or holds what cannot be read or used.
+    """
+    origin = origin_named(source)
+    if origin is None:
+        return None
+    manifest = manifest_for(toy, choices)
+    options = FetchOptions(
+        origin=origin,
+        manifest=manifest,
+        folder=copies_folder(cache, manifest),
+        parallel=choices.parallel,
+        bytes_per_s=choices.bytes_per_s,
+        is_whole=choices.is_whole,
+        is_keeping=choices.is_keeping,
+        has_netrc=choices.has_netrc,
+    )
+    require_license(options, is_accepted=choices.is_license_accepted, ask=choices.ask)
+    return open_remote(options)

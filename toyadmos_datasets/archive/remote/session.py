@@ -1,0 +1,265 @@
+"""One fetch: connections that bring what is wanted, while readers in this and other processes use it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Collection, Iterator
+
+from toyadmos_datasets.archive.remote.copy import VolumeCopy
+from toyadmos_datasets.archive.remote.estimate import estimate
+from toyadmos_datasets.archive.remote.http import HttpClient
+from toyadmos_datasets.archive.remote.line import Line, close_line, open_line
+from toyadmos_datasets.archive.remote.need import BlockNeed, joined, needs_of
+from toyadmos_datasets.archive.remote.present import Layout
+from toyadmos_datasets.archive.remote.schedule import Piece, Schedule
+from toyadmos_datasets.archive.remote.source import RemoteSource, open_client, open_transfer, wrong_volume
+from toyadmos_datasets.archive.remote.spans import Span, Spans
+from toyadmos_datasets.archive.remote.transfer import FetchStopped, NoRangesError
+from toyadmos_datasets.engine.progress import Progress
+from toyadmos_datasets.errors import FetchError
+from toyadmos_datasets.files.atomic import require_room
+from toyadmos_datasets.files.lock import folder_lock
+from toyadmos_datasets.units import Bytes, Seconds, format_bytes
+
+_POLL_S: Seconds = 0.03
+_LOOK_S: Seconds = 1.0
+_END_S: Seconds = 5.0
+WINDOW_BYTES: Bytes = 1 << 31
+"""Where copies are not kept, so much may wait on the disk to be ingested."""
+
+
+class Session:
+    """A fetch that goes on in threads of this process until it is ended.
+
+    Args:
+        source: What is fetched.
+        wanted: Paths of the recordings that are wanted.
+        progress: Told about bytes.
+        stored: Where copies are not kept: gives the paths that need their bytes no more.
+    """
+
+    def __init__(
+        self,
+        source: RemoteSource,
+        wanted: Collection[str],
+        progress: Progress,
+        stored: Callable[[], Collection[str]] | None = None,
+    ) -> None:
+        options = source.options
+        self.source = source
+        self.error: BaseException | None = None
+        self.estimate = estimate(source, wanted)
+        self._wanted = frozenset(wanted)
+        self._progress = progress
+        self._stored = stored if not options.is_keeping else None
+        self._needs = needs_of(source.table, wanted)
+        self._layout = Layout(source.volumes.sizes)
+        self._copies = [VolumeCopy(options.folder, volume) for volume in options.manifest.volumes]
+        self._schedule = Schedule(self._copies, self._layout, self._spans())
+        self._goals = {number: need.first[1] for number, need in self._needs.items()}
+        self._strikes = Spans()
+        self._lock = threading.Lock()
+        self._released: set[int] = set()
+        self._threads: list[threading.Thread] = []
+        self._line: Line | None = None
+        self._client: HttpClient | None = None
+        self._on_progress: Callable[[int], None] = lambda _done: None
+
+    def begin(self, client: HttpClient, line: Line, on_progress: Callable[[int], None]) -> None:
+        """Start the threads."""
+        self._line, self._client, self._on_progress = line, client, on_progress
+        self._transfer = open_transfer(self.source.options, client)
+        self._settle_complete()
+        runs = [self._fetch] * self.source.options.parallel + [self._listen]
+        self._threads = [threading.Thread(target=self._guard, args=(run,), daemon=True) for run in runs]
+        for thread in self._threads:
+            thread.start()
+
+    def end(self) -> None:
+        """Stop the threads; what they have written is kept."""
+        self._transfer.stopping.set()
+        if self._line is not None:
+            self._line.end()
+        for thread in self._threads:
+            # A connection that hangs is left to itself: it writes no more once it sees that it should stop.
+            thread.join(_END_S)
+        self._on_progress(self._transfer.n_fetched)
+
+    def wait(self) -> None:
+        """Return when all that is wanted is there.
+
+        Raises:
+            FetchError: It does not come.
+        """
+        while not self._schedule.is_done and self.error is None:
+            self._transfer.stopping.wait(_POLL_S)
+        if self.error is not None:
+            raise self.error
+
+    def describe(self) -> str:
+        """Say what was fetched, reused and verified."""
+        transfer = self._transfer
+        n_whole = sum(copy.journal.is_whole for copy in self._copies)
+        setbacks = f", {transfer.n_setbacks} setbacks" if transfer.n_setbacks else ""
+        return (
+            f"Fetched {format_bytes(transfer.n_fetched)} of {self.source.toy} in {transfer.n_requests} requests"
+            f"{setbacks}; {format_bytes(self.estimate.n_present)} were there. Checked: recordings by CRC32, and "
+            f"{n_whole} of {len(self._copies)} volumes, which are whole, by md5."
+        )
+
+    def release(self) -> None:
+        """Let go the bytes of all blocks, where copies are not kept."""
+        if self._stored is not None:
+            self._release(self._stored())
+
+    def _spans(self) -> list[Span]:
+        if self.estimate.way == "volumes":
+            return [(self._layout.starts[n], self._layout.starts[n + 1]) for n in self.estimate.volumes]
+        return joined([need.first for need in self._needs.values()])
+
+    def _settle_complete(self) -> None:
+        for copy in self._copies:
+            if copy.is_complete and not copy.journal.is_whole:
+                self._settle(copy)
+
+    def _guard(self, run: Callable[[], None]) -> None:
+        try:
+            run()
+        except FetchStopped:
+            pass
+        except BaseException as error:  # noqa: BLE001  # a thread has nobody above it; `fetching` raises it
+            with self._lock:
+                self.error = self.error or error
+            self._transfer.stopping.set()
+            if self._line is not None:
+                self._line.end()
+
+    def _fetch(self) -> None:
+        stopping = self._transfer.stopping
+        while not stopping.is_set():
+            piece = self._schedule.take() if self._has_room() else None
+            if piece is None:
+                stopping.wait(_POLL_S)
+                continue
+            try:
+                self._fetch_piece(piece)
+            finally:
+                self._schedule.give_back(piece)
+
+    def _fetch_piece(self, piece: Piece) -> None:
+        copy = self._copies[piece.number]
+        try:
+            self._transfer.fetch(copy, piece.start, piece.stop, is_ranged=self._schedule.is_ranged)
+        except NoRangesError:
+            self._fall_back()
+            return
+        self._on_progress(self._transfer.n_fetched)
+        if copy.is_complete and not copy.journal.is_whole:
+            self._settle(copy)
+
+    def _fall_back(self) -> None:
+        with self._lock:
+            if not self._schedule.is_ranged:
+                return
+            self._schedule.is_ranged = False
+        self._schedule.begin_again()
+        self._progress.say("The server gives no ranges: whole volumes are fetched instead.")
+
+    def _settle(self, copy: VolumeCopy) -> None:
+        with self._lock:
+            if copy.journal.is_whole or not copy.is_complete or copy.settle():
+                return
+            number = self._copies.index(copy)
+            if self._strikes.covers(number, number + 1):
+                raise wrong_volume(copy, self.source.options)
+            self._strikes.add(number, number + 1)
+        self._schedule.begin_again()
+        self._progress.say(
+            f"{copy.volume.name} has the right size and the wrong md5: it is set aside and fetched again."
+        )
+
+    def _listen(self) -> None:
+        """Fetch on where decoders need more than was reckoned, and let go what is ingested."""
+        stopping = self._transfer.stopping
+        since_s = 0.0
+        while not stopping.wait(_POLL_S):
+            since_s += _POLL_S
+            self._on_progress(self._transfer.n_fetched)
+            for number, (position, n_decoded) in self._asked().items():
+                self._extend(self._needs[number], position, n_decoded)
+            if since_s >= _LOOK_S and self._stored is not None:
+                since_s = 0.0
+                self._release(self._stored())
+
+    def _asked(self) -> dict[int, tuple[Bytes, Bytes]]:
+        asked = self._line.asked() if self._line is not None else {}
+        return {number: where for number, where in asked.items() if number in self._needs}
+
+    def _extend(self, need: BlockNeed, position: Bytes, n_decoded: Bytes) -> None:
+        number = need.block.number
+        if position >= self._goals[number]:
+            self._goals[number] = need.more(position, n_decoded)
+            self._schedule.want(position, self._goals[number])
+        elif self._stored is not None:
+            self._schedule.want(position, self._goals[number])  # it waits: the window must not hold it up
+
+    def _has_room(self) -> bool:
+        if self._stored is None:
+            return True
+        waiting = sum(copy.have.n_bytes for copy in self._copies)
+        return waiting < WINDOW_BYTES or self._schedule.has_urgent
+
+    def _release(self, stored: Collection[str]) -> None:
+        names = frozenset(stored)
+        for number, need in self._needs.items():
+            if number in self._released:
+                continue
+            wanted = {one.path for one, _ in self.source.table.members(number)} & self._wanted
+            if wanted <= names:
+                self._released.add(number)
+                self._schedule.drop(need.block.offset, need.block.stop)
+                for volume, start, stop in self._layout.split(need.block.offset, need.block.stop):
+                    self._copies[volume].forget(start, stop)
+
+
+@contextlib.contextmanager
+def running(
+    source: RemoteSource,
+    wanted: Collection[str],
+    progress: Progress,
+    stored: Callable[[], Collection[str]] | None = None,
+) -> Iterator[Session]:
+    """Hold a fetch of the wanted recordings open while the block runs.
+
+    Raises:
+        FetchError: The server does not give what is missing.
+        VolumeError: A volume is another one than was published.
+        BusyError: Another process is fetching the same archive.
+        DiskFullError: There is no room for it.
+    """
+    folder = source.options.folder
+    with contextlib.ExitStack() as open_:
+        open_.enter_context(folder_lock(folder))
+        session = Session(source, wanted, progress, stored)
+        require_room(folder, session.estimate.n_on_disk, purpose="the volumes' bytes")
+        line = open_line(folder)
+        open_.callback(close_line, line)
+        client = open_.enter_context(contextlib.closing(open_client(source.options)))
+        stage = progress.stage(f"Fetching {source.toy}", session.estimate.n_missing, "bytes")
+        on_progress = open_.enter_context(stage)
+        session.begin(client, line, on_progress)
+        session.source = source.with_line(line)
+        try:
+            yield session
+            session.release()
+        except FetchError as error:
+            session.end()
+            if session.error is not None and session.error is not error:
+                raise session.error from error
+            raise
+        finally:
+            session.end()
+    if session.error is not None:
+        raise session.error
+    progress.say(session.describe())

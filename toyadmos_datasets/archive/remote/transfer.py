@@ -1,0 +1,207 @@
+"""Ranges of volumes brought into their copies, whatever the network does meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx2 as httpx
+
+from toyadmos_datasets.archive.remote.copy import CopyWriter, VolumeCopy
+from toyadmos_datasets.archive.remote.http import HttpClient, Origin, shown_url
+from toyadmos_datasets.archive.remote.patience import Clock, Patience, RateLimit, spent_wait_s
+from toyadmos_datasets.archive.remote.reply import Asked, SetbackError, body_of, judge
+from toyadmos_datasets.errors import FetchError
+from toyadmos_datasets.units import Bytes, Seconds, format_bytes
+
+CHECKPOINT_BYTES: Bytes = 8 << 20
+"""Bytes a connection may have written that a crash loses. At most 64 MiB are to be fetched twice after one, so
+there is room for eight connections."""
+MAX_CONNECTIONS = 8
+PROGRESS_BYTES: Bytes = 1 << 16
+"""So much between two failures is progress: the count begins anew."""
+_NAP_S: Seconds = 0.5
+
+
+class FetchStopped(BaseException):
+    """The fetch was asked to stop; not an error."""
+
+
+class NoRangesError(Exception):
+    """The server gives whole files only."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Transfer:
+    """What the connections of one fetch have in common.
+
+    Attributes:
+        client: Sends requests.
+        origin: Where the volumes are.
+        patience: Waits and limits.
+        clock: Time.
+        limit: Bytes a second.
+        on_bytes: Told about bytes that arrived: of which volume, where, how many.
+    """
+
+    client: HttpClient
+    origin: Origin
+    patience: Patience
+    clock: Clock
+    limit: RateLimit
+    on_bytes: Callable[[str, Bytes, int], None] = lambda _name, _at, _n: None
+    stopping: threading.Event = field(default_factory=threading.Event)
+    n_fetched: Bytes = 0
+    n_requests: int = 0
+    n_setbacks: int = 0
+    _marks: dict[str, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _quiet_until: float = 0.0
+
+    def fetch(self, copy: VolumeCopy, start: Bytes, stop: Bytes, *, is_ranged: bool = True) -> None:
+        """Bring a range of a volume into its copy, or the whole volume where a server knows no ranges.
+
+        Raises:
+            NoRangesError: A range was asked for, twice, and the whole file came.
+            FetchError: The server refuses, gives something else, or is out of reach for too long.
+            FetchStopped: `stopping` was set; what was fetched is kept.
+        """
+        seen: Counter[str] = Counter()
+        failures = 0
+        with copy.writer(start) as writer:
+            while writer.position < stop:
+                if not is_ranged:
+                    writer.rewind(0)  # a whole file is begun anew, never appended to
+                before = writer.position
+                asked = Asked(
+                    volume=copy.volume,
+                    address=self.origin.url_of(copy.volume.name),
+                    start=before,
+                    stop=stop,
+                    is_ranged=is_ranged,
+                )
+                try:
+                    self._attempt(asked, writer)
+                except SetbackError as setback:
+                    seen[setback.kind] += 1
+                    failures = failures + 1 if not is_ranged or writer.position - before < PROGRESS_BYTES else 1
+                    self._give_up_or_wait(asked, setback, seen, failures)
+                    if setback.kind == "changed":
+                        writer.rewind(start)
+                        self._begin_volume_anew(copy, setback.etag)
+
+    def _attempt(self, asked: Asked, writer: CopyWriter) -> None:
+        self._wait_for_leave()
+        mark = self._marks.get(asked.volume.name, "")
+        headers = {"Range": f"bytes={asked.start}-{asked.stop - 1}"} if asked.is_ranged else {}
+        if asked.is_ranged and mark:
+            headers["If-Range"] = mark
+        try:
+            with self.client.get(asked.address, headers) as response:
+                self._note_leave(response)
+                self._require_unchanged(response, asked, mark)
+                judge(response, asked, now=self.clock.now(), patience=self.patience)
+                self._read(response, asked, writer)
+        except httpx.TimeoutException as error:
+            raise SetbackError(f"nothing came in time ({type(error).__name__})") from error
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise SetbackError(f"the connection failed ({type(error).__name__}: {error})") from error
+
+    def _read(self, response: httpx.Response, asked: Asked, writer: CopyWriter) -> None:
+        mark = self._marks.get(asked.volume.name)
+        since, n_since = self.clock.now(), 0
+        for chunk in body_of(response, asked):
+            self._require_going_on()
+            if self._marks.get(asked.volume.name) != mark:
+                raise SetbackError("the file on the server changed meanwhile", kind="passing")
+            self.on_bytes(asked.volume.name, writer.position, len(chunk))
+            writer.write(chunk)
+            if writer.n_unsafe >= CHECKPOINT_BYTES:
+                writer.checkpoint()
+            with self._lock:
+                self.n_fetched += len(chunk)
+            self.limit.take(len(chunk))
+            n_since += len(chunk)
+            if (duration_s := self.clock.now() - since) >= self.patience.slow_s:
+                if n_since < self.patience.slow_bytes:
+                    raise SetbackError(f"only {format_bytes(n_since)} came in {duration_s:.0f} s")
+                since, n_since = self.clock.now(), 0
+
+    def _require_unchanged(self, response: httpx.Response, asked: Asked, mark: str) -> None:
+        """Notice a file that is another one than at the first request; weak marks say nothing about bytes."""
+        if response.status_code not in {httpx.codes.OK, httpx.codes.PARTIAL_CONTENT}:
+            return
+        etag = response.headers.get("etag", "")
+        strong = etag if etag.startswith('"') else ""
+        if mark and strong and strong != mark:
+            raise SetbackError(f"the file changed: its ETag was {mark} and is {strong}", kind="changed", etag=strong)
+        if strong:
+            with self._lock:
+                self._marks.setdefault(asked.volume.name, strong)
+
+    def _begin_volume_anew(self, copy: VolumeCopy, etag: str) -> None:
+        with self._lock:
+            self._marks[copy.volume.name] = etag
+        copy.forget(0, copy.volume.n_bytes)
+
+    def _give_up_or_wait(self, asked: Asked, setback: SetbackError, seen: Counter[str], failures: int) -> None:
+        self._require_going_on()
+        with self._lock:
+            self.n_setbacks += 1
+        is_repeated = setback.kind != "passing" and seen[setback.kind] > 1
+        if is_repeated and setback.kind == "no ranges":
+            raise NoRangesError
+        if is_repeated or failures >= self.patience.attempts:
+            raise _failed(asked, setback, failures) from setback
+        wait_s = setback.wait_s
+        if wait_s is None:
+            wait_s = self.patience.backoff_s(failures, self.clock.chance())
+        else:
+            wait_s += self.clock.chance()  # all who were refused were told the same moment
+        self._sleep(wait_s)
+
+    def _note_leave(self, response: httpx.Response) -> None:
+        now = self.clock.now()
+        wait_s = spent_wait_s(response.headers, now, self.patience.longest_asked_s)
+        with self._lock:
+            self.n_requests += 1
+            if wait_s:
+                self._quiet_until = max(self._quiet_until, now + wait_s)
+
+    def _wait_for_leave(self) -> None:
+        self._require_going_on()
+        wait_s = self._quiet_until - self.clock.now()
+        if wait_s > 0:
+            self._sleep(wait_s)
+
+    def _sleep(self, duration_s: Seconds) -> None:
+        """Wait in naps, so that a stop is not waited for."""
+        while duration_s > 0:
+            self._require_going_on()
+            self.clock.sleep(min(duration_s, _NAP_S))
+            duration_s -= _NAP_S
+
+    def _require_going_on(self) -> None:
+        if self.stopping.is_set():
+            raise FetchStopped
+
+
+def _failed(asked: Asked, setback: SetbackError, failures: int) -> FetchError:
+    if setback.kind == "wrong part":
+        what = "The server gives another part than the one that was asked for."
+    elif setback.kind == "changed":
+        what = "The file changes on the server while it is fetched."
+    elif setback.kind == "refused range":
+        what = "The server's file is shorter than the published one."
+    else:
+        what = f"Fetching failed {failures} times in a row."
+    return FetchError(
+        what,
+        where=asked.where,
+        expected=f"bytes of {asked.volume.name}, {asked.volume.n_bytes} bytes in all",
+        actual=setback.what,
+        remedy="What was fetched is kept: check the connection, then run the same command again; "
+        f"or another --source. In a browser: {shown_url(asked.address)}",
+    )

@@ -1,0 +1,48 @@
+"""`toyadmos cache`: what the cache holds, and letting go of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from toyadmos_datasets.cli.request import CacheOption, JsonOption
+from toyadmos_datasets.cli.table import table_lines
+from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.files.cache import default_cache
+from toyadmos_datasets.units import format_bytes
+
+
+def cache(
+    *,
+    cache: CacheOption = None,
+    clean: Annotated[bool, typer.Option("--clean", help="Delete what --toy and --kind name.")] = False,
+    toy: Annotated[str | None, typer.Option(help="Only what is of car, conveyor or train.", metavar="TOY")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only archives, recordings or simulated.", metavar="KIND")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what the cache holds, or delete it.
+
+    All of it can be made or fetched again. What a running command uses is not deleted.
+    """
+    from toyadmos_datasets.upkeep import list_cache, remove_entry, require_kind
+
+    chosen = None if toy is None else toy_named(toy).name
+    folder = cache or default_cache()
+    entries = [
+        one
+        for one in list_cache(folder)
+        if (chosen is None or one.toy == chosen) and (kind is None or one.kind == require_kind(kind))
+    ]
+    if clean:
+        for entry in entries:
+            remove_entry(entry)
+    if as_json:
+        rows = [{"kind": one.kind, "toy": one.toy, "path": str(one.path), "n_bytes": one.n_bytes} for one in entries]
+        typer.echo(json.dumps({"folder": str(folder), "is_deleted": clean, "entries": rows}, indent=2))
+        return
+    table = [[one.kind, one.toy, format_bytes(one.n_bytes), one.path.name] for one in entries]
+    total = format_bytes(sum(one.n_bytes for one in entries))
+    end = f"{total} deleted from {folder}" if clean else f"{total} in {folder}"
+    typer.echo("\n".join([*table_lines(["kind", "toy", "size", "folder"], table), end] if entries else [end]))

@@ -1,0 +1,100 @@
+"""The options that say how something is fetched, and what they amount to."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toyadmos_datasets.errors import OptionError
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.archive.remote.opening import FetchChoices
+
+RECORD = "record"
+
+SourceOption = Annotated[
+    str,
+    typer.Option(
+        "--source",
+        envvar="TOYADMOS_SOURCE",
+        help="record (the official one on Zenodo), https://host/folder/ of a mirror, a folder with the volumes or "
+        "the extracted tree, or: simulate[:tiny|small|medium].",
+        metavar="SRC",
+    ),
+]
+ManifestOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="TOYADMOS_MANIFEST",
+        help="For a mirror of another corpus: table of its volumes' sizes and md5.",
+        metavar="FILE",
+    ),
+]
+WholeOption = Annotated[bool, typer.Option("--whole", help="Fetch whole volumes, even where parts would do.")]
+ParallelOption = Annotated[int, typer.Option(help="Connections at once.", metavar="N")]
+LimitRateOption = Annotated[
+    str | None, typer.Option(help="Bytes a second, all connections together, such as 5M.", metavar="RATE")
+]
+KeepOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-archives/--no-keep-archives", help="Keep what was fetched, or let it go once its recordings are read."
+    ),
+]
+NetrcOption = Annotated[bool, typer.Option("--netrc", help="Take a mirror's password from ~/.netrc.")]
+AcceptOption = Annotated[
+    bool, typer.Option("--accept-license", help="The corpus's licence has been read and is accepted; remembered.")
+]
+
+_UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3}
+
+
+def fetch_choices(
+    *,
+    manifest: Path | None = None,
+    whole: bool = False,
+    parallel: int = 2,
+    limit_rate: str | None = None,
+    keep_archives: bool = True,
+    netrc: bool = False,
+    accept_license: bool = False,
+) -> FetchChoices:
+    """Gather what was typed.
+
+    Raises:
+        OptionError: The rate is none.
+    """
+    from toyadmos_datasets.archive.remote.opening import FetchChoices
+
+    return FetchChoices(
+        manifest=manifest,
+        parallel=parallel,
+        bytes_per_s=None if limit_rate is None else _rate(limit_rate),
+        is_whole=whole,
+        is_keeping=keep_archives,
+        has_netrc=netrc,
+        is_license_accepted=accept_license,
+        ask=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
+    )
+
+
+def _ask(text: str) -> bool:
+    typer.echo(text, err=True)
+    return typer.confirm("Do you accept it?", default=False, err=True)
+
+
+def _rate(text: str) -> int:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([KMG]?)B?(?:/s)?", text.strip(), re.IGNORECASE | re.ASCII)
+    if match is None:
+        raise OptionError(
+            "This is no rate.",
+            where="--limit-rate",
+            expected="bytes a second, with K, M or G",
+            actual=ascii(text),
+            remedy="For instance: --limit-rate 5M",
+        )
+    return int(float(match[1]) * _UNITS[match[2].upper()])

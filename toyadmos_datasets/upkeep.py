@@ -1,0 +1,76 @@
+"""The cache: what is in it, by toy, and letting go of it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from toyadmos_datasets.archive.remote.upkeep import folder_bytes, remove_copies
+from toyadmos_datasets.corpus.toys import TOYS
+from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.files.atomic import writing
+from toyadmos_datasets.units import Bytes
+
+KINDS = ("archives", "recordings", "simulated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheEntry:
+    """One folder of the cache.
+
+    Attributes:
+        kind: ``archives`` (copies of volumes), ``recordings`` (ingested) or ``simulated``.
+        toy: ``ToyTrain``.
+        path: The folder.
+        n_bytes: The room it takes.
+    """
+
+    kind: str
+    toy: str
+    path: Path
+    n_bytes: Bytes
+
+
+def list_cache(folder: Path) -> tuple[CacheEntry, ...]:
+    """List what a cache holds for each toy."""
+    names = [toy.name for toy in TOYS]
+    found = []
+    for kind in KINDS:
+        place = folder / kind
+        for path in sorted(place.iterdir()) if place.is_dir() else ():
+            toy = path.name.partition("-")[0]
+            if path.is_dir() and toy in names:
+                found.append(CacheEntry(kind=kind, toy=toy, path=path, n_bytes=folder_bytes(path)))
+    return tuple(found)
+
+
+def remove_entry(entry: CacheEntry) -> None:
+    """Delete a folder of the cache.
+
+    Raises:
+        BusyError: It is being fetched into.
+        OutputError: It cannot be deleted.
+    """
+    if entry.kind == "archives":
+        remove_copies(entry.path)
+        return
+    with writing(entry.path):
+        shutil.rmtree(entry.path)
+
+
+def require_kind(kind: str) -> str:
+    """Return a kind of entry that there is.
+
+    Raises:
+        OptionError: There is no such kind.
+    """
+    if kind not in KINDS:
+        raise OptionError(
+            "There is nothing of this kind in a cache.",
+            where="--kind",
+            expected=", ".join(KINDS),
+            actual=ascii(kind),
+            remedy="For instance: toyadmos cache --kind archives",
+        )
+    return kind
