@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from baselines import NO_TORCH, SYSTEM
 from hypothesis import settings
 from tiny import TinyCorpus, write_tree
 
+from toyadmos_datasets.files.cache import CACHE_VARIABLE
 from toyadmos_datasets.plan import PlanOptions
 from toyadmos_datasets.prepare import PrepareOptions, prepare
 from toyadmos_datasets.render import RenderOptions
@@ -41,3 +44,39 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cache=place / "cache",
     )
     return prepare(options).out
+
+
+@pytest.fixture(scope="session")
+def baseline_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep features out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(tmp_path_factory.mktemp("baseline-cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def simulated_train(baseline_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny simulated ToyTrain, clean."""
+    place = tmp_path_factory.mktemp("simulated")
+    options = PrepareOptions(
+        plan=PlanOptions(toy="ToyTrain", protocols=("basic",), channels="1"),
+        render=RenderOptions(),
+        source="simulate:tiny",
+        out=place / "dataset",
+        cache=place / "cache",
+    )
+    return prepare(options).out
+
+
+@pytest.fixture(scope="session")
+def trained(simulated_train: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An evaluated run of the small autoencoder on `simulated_train`; tests that change it take a copy."""
+    torch = pytest.importorskip("torch", reason=NO_TORCH)
+    torch.set_num_threads(1)  # so that a process of its own gives the same weights, on a busy machine in good time
+    from toyadmos_datasets.baseline.evaluate import evaluate
+    from toyadmos_datasets.baseline.trainer import TrainOptions, train
+
+    out = tmp_path_factory.mktemp("runs") / "run"
+    train(TrainOptions(dataset=simulated_train, out=out, preset=SYSTEM, device="cpu"))
+    evaluate(out, device="cpu")
+    return out

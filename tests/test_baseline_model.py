@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from baselines import NO_TORCH
 
-torch = pytest.importorskip(
-    "torch",
-    reason="TORCH IS MISSING: the baseline is NOT tested; pip install -c constraints.txt -e '.[test,dev,train]'",
-)
+torch = pytest.importorskip("torch", reason=NO_TORCH)
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.baseline import CODE, DCASE2020, PAPER, Autoencoder, auc, fit, score

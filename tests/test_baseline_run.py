@@ -10,18 +10,15 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from baselines import NO_TORCH, SETTINGS, SYSTEM
 from preparing import COMMAND, toyadmos
 
-torch = pytest.importorskip(
-    "torch",
-    reason="TORCH IS MISSING: the baseline is NOT tested; pip install -c constraints.txt -e '.[test,dev,train]'",
-)
+torch = pytest.importorskip("torch", reason=NO_TORCH)
 
 from safetensors.torch import load_file
 
@@ -33,41 +30,6 @@ from toyadmos_datasets.baseline.presets import PAPER, changed
 from toyadmos_datasets.baseline.summary import summarise
 from toyadmos_datasets.baseline.trainer import TrainOptions, load_detector, train
 from toyadmos_datasets.errors import DatasetError, OutputConflictError
-from toyadmos_datasets.plan import PlanOptions
-from toyadmos_datasets.prepare import PrepareOptions, prepare
-from toyadmos_datasets.render import RenderOptions
-
-SETTINGS = {"n_units": 64, "n_hidden": 1, "n_code": 8, "learning_rate": 1e-3, "epochs": 60, "batch_inputs": 64}
-SYSTEM = changed(PAPER, SETTINGS)
-
-
-@pytest.fixture(scope="session")
-def simulated(tmp_path_factory) -> Path:
-    """The tiny simulated ToyTrain, clean."""
-    place = tmp_path_factory.mktemp("simulated")
-    options = PrepareOptions(
-        plan=PlanOptions(toy="ToyTrain", protocols=("basic",), channels="1"),
-        render=RenderOptions(),
-        source="simulate:tiny",
-        out=place / "dataset",
-        cache=place / "cache",
-    )
-    return prepare(options).out
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("TOYADMOS_CACHE", str(tmp_path_factory.getbasetemp() / "baseline-cache"))
-
-
-@pytest.fixture(scope="session")
-def trained(simulated, tmp_path_factory) -> Path:
-    """A run on the clean config; tests that change it take a copy."""
-    os.environ["TOYADMOS_CACHE"] = str(tmp_path_factory.getbasetemp() / "baseline-cache")
-    out = tmp_path_factory.mktemp("runs") / "run"
-    train(TrainOptions(dataset=simulated, out=out, preset=SYSTEM, device="cpu"))
-    evaluate(out, device="cpu")
-    return out
 
 
 def test_the_autoencoder_separates_strong_damage(trained):
@@ -77,9 +39,9 @@ def test_the_autoencoder_separates_strong_damage(trained):
     assert metrics["auc"]["low"] <= metrics["auc"]["value"] <= metrics["auc"]["high"]
 
 
-def test_the_scores_have_a_row_for_every_clip_of_the_test_split(trained, simulated):
+def test_the_scores_have_a_row_for_every_clip_of_the_test_split(trained, simulated_train):
     scores = read_scores(trained)
-    test = pq.read_table(next((simulated / "data/clean").glob("test-*.parquet")))
+    test = pq.read_table(next((simulated_train / "data/clean").glob("test-*.parquet")))
 
     assert scores["event_id"].to_pylist() == test["event_id"].to_pylist()
     assert scores["label"].to_pylist() == test["label"].to_pylist()
@@ -88,27 +50,28 @@ def test_the_scores_have_a_row_for_every_clip_of_the_test_split(trained, simulat
     assert [max(one) for one in frames] == pytest.approx(scores["score"].to_pylist())
 
 
-def test_a_second_training_finds_everything_done(trained, simulated):
+def test_a_second_training_finds_everything_done(trained, simulated_train):
     weights = (trained / "model.safetensors").stat().st_mtime_ns
 
-    report = train(TrainOptions(dataset=simulated, out=trained, preset=SYSTEM, device="cpu"))
+    report = train(TrainOptions(dataset=simulated_train, out=trained, preset=SYSTEM, device="cpu"))
     assert report.was_done
     assert (trained / "model.safetensors").stat().st_mtime_ns == weights
 
 
-def test_another_system_does_not_go_into_the_same_folder(trained, simulated):
+def test_another_system_does_not_go_into_the_same_folder(trained, simulated_train):
     with pytest.raises(OutputConflictError, match=r"holds another run[\s\S]*preset[\s\S]*--out RUN2"):
-        train(TrainOptions(dataset=simulated, out=trained, preset=changed(SYSTEM, {"epochs": 2}), device="cpu"))
+        train(TrainOptions(dataset=simulated_train, out=trained, preset=changed(SYSTEM, {"epochs": 2}), device="cpu"))
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(trained, simulated, tmp_path, monkeypatch):
+def test_a_killed_training_goes_on_to_the_same_weights(trained, simulated_train, tmp_path, monkeypatch):
     out = tmp_path / "run"
     settings = [f"--set={name}={value}" for name, value in SETTINGS.items()]
-    command = [*COMMAND, "train", str(simulated), "--out", str(out), "--device", "cpu", *settings]
+    command = [*COMMAND, "train", str(simulated_train), "--out", str(out), "--device", "cpu", *settings]
     slow = "import toyadmos_datasets.baseline.trainer as t; t.CHECKPOINT_EVERY_S = 0.0\n"
     slow += "import toyadmos_datasets.baseline.train as l, time\n"
     slow += "step = l._step\ndef late(*a):\n    time.sleep(0.02)\n    return step(*a)\nl._step = late\n"
-    process = subprocess.Popen([sys.executable, "-c", slow + command[2], *command[3:]])
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([sys.executable, "-c", slow + command[2], *command[3:]], env=environment)
     while len(list(out.glob("checkpoints/epoch-*.json"))) < 2:
         assert process.poll() is None
         time.sleep(0.02)
@@ -119,7 +82,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(trained, simulated, tmp_p
     newest.write_bytes(newest.read_bytes()[:1000])  # and the newest checkpoint is cut off
 
     detector = load_detector(out, device="cpu")
-    report = train(TrainOptions(dataset=simulated, out=out, preset=SYSTEM, device="cpu"))
+    report = train(TrainOptions(dataset=simulated_train, out=out, preset=SYSTEM, device="cpu"))
 
     assert len(detector.history) == report.n_resumed > 0
     mine, theirs = load_file(out / "model.safetensors"), load_file(trained / "model.safetensors")
@@ -127,7 +90,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(trained, simulated, tmp_p
     assert report.losses == json.loads((trained / "history.json").read_text())["losses"]
 
 
-def test_an_interrupted_training_leaves_a_run_that_can_be_scored(simulated, tmp_path, monkeypatch):
+def test_an_interrupted_training_leaves_a_run_that_can_be_scored(simulated_train, tmp_path, monkeypatch):
     step, n_steps = loop._step, []
 
     def interrupted(*arguments):
@@ -138,13 +101,13 @@ def test_an_interrupted_training_leaves_a_run_that_can_be_scored(simulated, tmp_
 
     monkeypatch.setattr(loop, "_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train(TrainOptions(dataset=simulated, out=tmp_path, preset=SYSTEM, device="cpu"))
+        train(TrainOptions(dataset=simulated_train, out=tmp_path, preset=SYSTEM, device="cpu"))
     monkeypatch.undo()
 
     assert evaluate(tmp_path, device="cpu").n_anomalous > 0
 
 
-def test_identical_copies_are_not_separated(trained, simulated, tmp_path):
+def test_identical_copies_are_not_separated(trained, simulated_train, tmp_path):
     """Clips that are called anomalous and are normal ones again have the AUC of chance, by the interval too."""
     scores = read_scores(trained)
     normal = scores.filter([label == 0 for label in scores["label"].to_pylist()])
@@ -155,13 +118,20 @@ def test_identical_copies_are_not_separated(trained, simulated, tmp_path):
     assert found.low <= 0.5 <= found.high
 
 
-def test_scores_from_elsewhere_get_the_same_tables(trained, simulated, tmp_path, capsys):
+def test_scores_from_elsewhere_get_the_same_tables(trained, simulated_train, tmp_path, capsys):
     scores = read_scores(trained)
     lines = [f"{row['event_id']},{row['score']}" for row in scores.to_pylist()]
     (tmp_path / "theirs.csv").write_text("\n".join(["event_id,score", *reversed(lines)]))
 
     ran = toyadmos(
-        capsys, "evaluate", tmp_path / "run", "--scores", tmp_path / "theirs.csv", "--dataset", simulated, "--json"
+        capsys,
+        "evaluate",
+        tmp_path / "run",
+        "--scores",
+        tmp_path / "theirs.csv",
+        "--dataset",
+        simulated_train,
+        "--json",
     )
 
     assert ran.status == 0, ran.err
@@ -180,19 +150,21 @@ def test_scores_from_elsewhere_get_the_same_tables(trained, simulated, tmp_path,
         ("", "CSV or Parquet"),
     ],
 )
-def test_scores_that_do_not_fit_are_refused(simulated, tmp_path, capsys, content, said):
+def test_scores_that_do_not_fit_are_refused(simulated_train, tmp_path, capsys, content, said):
     (tmp_path / "theirs.csv").write_text(content)
 
-    ran = toyadmos(capsys, "evaluate", tmp_path / "run", "--scores", tmp_path / "theirs.csv", "--dataset", simulated)
+    ran = toyadmos(
+        capsys, "evaluate", tmp_path / "run", "--scores", tmp_path / "theirs.csv", "--dataset", simulated_train
+    )
     assert ran.status == 2
     assert said in ran.err
     assert "Write a CSV of event_id,score" in ran.err
     assert not (tmp_path / "run").exists()
 
 
-def test_train_and_evaluate_by_the_command_line(simulated, tmp_path, capsys):
+def test_train_and_evaluate_by_the_command_line(simulated_train, tmp_path, capsys):
     settings = ("--set", "epochs=1", "--set", "n_units=16", "--device", "cpu")
-    trained = toyadmos(capsys, "train", simulated, "--config", "clean", "--out", tmp_path / "run", *settings)
+    trained = toyadmos(capsys, "train", simulated_train, "--config", "clean", "--out", tmp_path / "run", *settings)
     evaluated = toyadmos(capsys, "evaluate", tmp_path / "run", "--clip-score", "0.9", "--device", "cpu")
 
     assert trained.status == evaluated.status == 0, trained.err + evaluated.err
@@ -219,7 +191,7 @@ def test_a_missing_extra_is_named(tmp_path, capsys, monkeypatch):
     assert "pip install 'toyadmos-datasets[train]'" in ran.err
 
 
-def test_a_split_with_anomalous_clips_is_not_trained_on(simulated, tmp_path, monkeypatch):
+def test_a_split_with_anomalous_clips_is_not_trained_on(simulated_train, tmp_path, monkeypatch):
     real = trainer.featured
 
     def swapped(split, preset, progress):
@@ -227,12 +199,12 @@ def test_a_split_with_anomalous_clips_is_not_trained_on(simulated, tmp_path, mon
 
     monkeypatch.setattr(trainer, "featured", swapped)
     with pytest.raises(DatasetError, match="anomalous clips"):
-        train(TrainOptions(dataset=simulated, out=tmp_path / "run", preset=SYSTEM, device="cpu"))
+        train(TrainOptions(dataset=simulated_train, out=tmp_path / "run", preset=SYSTEM, device="cpu"))
 
 
-def test_features_are_computed_once(simulated, tmp_path, monkeypatch):
+def test_features_are_computed_once(simulated_train, tmp_path, monkeypatch):
     monkeypatch.setenv("TOYADMOS_CACHE", str(tmp_path))
-    split = open_split(simulated, "clean", "train")
+    split = open_split(simulated_train, "clean", "train")
     first = frames.featured(split, PAPER)
     monkeypatch.setattr(frames, "log_mel", None)  # nothing is computed any more
     again = frames.featured(split, changed(PAPER, {"n_units": 8}))

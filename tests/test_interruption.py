@@ -371,6 +371,7 @@ def test_a_disk_that_fills_up_at_any_byte_loses_nothing_and_takes_the_rest_after
 
         assert "nothing that was complete before is lost" in caught.value.what
         assert caught.value.where.startswith(str(disk.folder))
+        assert caught.value.expected.startswith("room for up to ")
         assert caught.value.actual.endswith(" free")
         assert "Make room, then run the same command again" in caught.value.remedy
         assert hashes(request.out) == {}

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.engine import Stopped, Watch, run_tasks
 from toyadmos_datasets.errors import CorruptMemberError, OptionError, SourceError, ToyAdmosError, WavError
-from toyadmos_datasets.files.atomic import require_room
+from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.files.json import canonical_json, write_json
 from toyadmos_datasets.signal.levels import count_full_scale, health_flags, measure
 from toyadmos_datasets.signal.resample import resample_chunks, resampler_name
@@ -155,8 +155,9 @@ def ingest(
     require_room(store.folder, bytes_to_store(missing, store), purpose="the recording store")
     tasks = _tasks(source, missing, store, workers=workers, skip_bad=skip_bad)
     bad: list[BadRecording] = []
-    for result in run_tasks(ingest_blocks, tasks, workers=workers, on_progress=on_progress):
-        bad.extend(result)
+    with needing_room(bytes_to_store(missing, store)):
+        for result in run_tasks(ingest_blocks, tasks, workers=workers, on_progress=on_progress):
+            bad.extend(result)
     bad.sort(key=lambda one: one.recording_id)
     return IngestReport(n_reused=len(index) - len(missing), n_ingested=len(missing) - len(bad), bad=tuple(bad))
 

@@ -27,18 +27,21 @@ from toyadmos_datasets.files.leftovers import temporary_path
 FEATURES_VERSION = 1
 """Part of the key: a change of what `log_mel` returns raises it."""
 
-KEPT = (
-    "event_id",
-    "label",
-    "toy",
-    "case",
-    "channel",
-    "condition",
-    "take",
-    "snr_db",
-    "snr_achieved_db",
-)
+KEPT = {
+    "event_id": pa.string(),
+    "label": pa.int64(),
+    "toy": pa.string(),
+    "case": pa.int64(),
+    "channel": pa.int64(),
+    "condition": pa.string(),
+    "take": pa.int64(),
+    "snr_db": pa.float64(),
+    "snr_achieved_db": pa.float64(),
+}
 """Columns that scores are told apart by, beside the state of each part."""
+
+MEASURED = {"damage": pa.list_(pa.string()), "level_db": pa.float64(), "duration_s": pa.float64()}
+"""What is added to them: damaged parts with their state, and what is measured of the clip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +132,9 @@ def _compute(split: SplitOfConfig, preset: Preset, folder: Path, progress: Progr
     _require_long_enough([len(one) for one in spectra], preset)
     n_bytes = sum(one.nbytes for one in spectra)
     require_room(folder, n_bytes, purpose="features")
-    _write(folder, spectra, pa.Table.from_pylist(kept))
+    # Not inferred: a split without damage or noise has nothing to infer a type from.
+    parts = {name: pa.string() for name in kept[0] if name not in KEPT and name not in MEASURED}
+    _write(folder, spectra, pa.Table.from_pylist(kept, schema=pa.schema(KEPT | parts | MEASURED)))
 
 
 def _append(row: dict[str, Any], preset: Preset, kept: list[dict[str, Any]], spectra: list[FloatArray]) -> None:

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from toyadmos_datasets.cli import cache, download, evaluate, index, plan, prepare, simulate, train, verify
+from toyadmos_datasets.cli import (
+    cache,
+    compare,
+    download,
+    evaluate,
+    index,
+    plan,
+    prepare,
+    report,
+    simulate,
+    train,
+    verify,
+)
 
 app = typer.Typer(
     name="toyadmos",
@@ -26,6 +38,8 @@ app.command("simulate")(simulate.simulate)
 app.command("cache")(cache.cache)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
+app.command("report")(report.report)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so

@@ -69,6 +69,27 @@ def _explain(error: OSError, path: Path) -> OutputError:
     )
 
 
+@contextlib.contextmanager
+def needing_room(n_bytes: int) -> Iterator[None]:
+    """Let a disk that fills up inside the block be reported with what the whole of the work needs, at most.
+
+    Raises:
+        DiskFullError: With the bytes needed and free.
+    """
+    try:
+        yield
+    except DiskFullError as error:
+        if error.expected is not None:
+            raise
+        raise DiskFullError(
+            error.what,
+            where=error.where,
+            expected=f"room for up to {format_bytes(n_bytes)}",
+            actual=error.actual,
+            remedy=error.remedy,
+        ) from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file atomically."""
     with write_file(path) as file:

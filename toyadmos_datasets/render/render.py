@@ -15,7 +15,7 @@ import soxr
 from toyadmos_datasets.engine import run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.files.atomic import require_room
+from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.render.card import card_of
 from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.render.folder import OutputFolder
@@ -143,7 +143,8 @@ def pcm_bytes(examples: pa.Table, encoding: Encoding) -> Bytes:
 
 def _run(tasks: list[ShardTask], options: RenderOptions, progress: Progress) -> list[Shard]:
     total = sum(len(task.examples) for task in tasks)
-    with progress.stage("Rendering", total, "clips") as on_progress:
+    room = needing_room(sum(pcm_bytes(task.examples, options.encoding) for task in tasks))
+    with progress.stage("Rendering", total, "clips") as on_progress, room:
         return list(run_tasks(render_shard, tasks, workers=options.workers, on_progress=on_progress))
 
 

@@ -1,0 +1,10 @@
+"""The small autoencoder that the tests of the baseline train: seconds on the tiny simulated corpus."""
+
+from __future__ import annotations
+
+from toyadmos_datasets.baseline.presets import PAPER, changed
+
+SETTINGS = {"n_units": 64, "n_hidden": 1, "n_code": 8, "learning_rate": 1e-3, "epochs": 60, "batch_inputs": 64}
+SYSTEM = changed(PAPER, SETTINGS)
+
+NO_TORCH = "TORCH IS MISSING: the baseline is NOT tested; pip install -c constraints.txt -e '.[test,dev,train]'"

@@ -1,0 +1,199 @@
+"""Reports and comparisons: what stands in them, that nothing is fetched, and that Chromium has no complaint."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from baselines import NO_TORCH
+from preparing import toyadmos
+
+pytest.importorskip("torch", reason=NO_TORCH)
+
+from toyadmos_datasets.baseline.compare import compare
+from toyadmos_datasets.baseline.dataset_report import report_dataset
+from toyadmos_datasets.baseline.evaluate import read_scores
+from toyadmos_datasets.baseline.report import report_run
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PNG, PDF = b"\x89PNG", b"%PDF"
+
+
+class Page(HTMLParser):
+    """Collects what a page consists of."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += f"{data}\n"
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def run_page(trained, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("report") / "run.html"
+    report_run(trained, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def dataset_page(simulated_train, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("report") / "dataset.html"
+    report_dataset(simulated_train, out)
+    return out
+
+
+@pytest.fixture(params=["run_page", "dataset_page"])
+def page(request) -> Path:
+    return request.getfixturevalue(request.param)
+
+
+def test_a_page_fetches_nothing_and_runs_nothing(page):
+    found = Page(page)
+
+    assert not found.all("script")
+    links = [
+        value
+        for _, attributes in found.tags
+        for name, value in attributes.items()
+        if name in {"src", "href", "srcset", "poster", "action"}
+    ]
+    assert links
+    assert all(link.startswith("data:") for link in links)
+    assert "url(" not in page.read_text(encoding="utf-8")
+    assert "default-src 'none'" in page.read_text(encoding="utf-8")
+
+
+def test_every_picture_and_player_has_a_text(page):
+    found = Page(page)
+
+    assert all(one["alt"] for one in found.all("img"))
+    assert all(one["aria-label"] and one["role"] == "img" for one in found.all("svg"))
+    assert found.all("audio")
+    assert all(one["aria-label"] for one in found.all("audio"))
+
+
+def test_a_runs_page_says_what_was_trained_and_how_well_it_does(run_page, trained):
+    text = Page(run_page).text
+    run = json.loads((trained / "run.json").read_text())
+    metrics = json.loads((trained / "metrics.json").read_text())
+
+    assert run["recipe_sha256"] in text
+    assert f"{metrics['auc']['value']:.3f} [{metrics['auc']['low']:.3f}, {metrics['auc']['high']:.3f}]" in text
+    assert "SIMULATED" in text
+    assert f"torch {run['versions']['torch']}" in text
+    assert "epochs = 60" in text
+
+
+def test_the_worst_clips_of_a_runs_page_are_the_worst(run_page, trained):
+    rows = read_scores(trained).to_pylist()
+    lowest = min((row for row in rows if row["label"] == 1), key=lambda row: row["score"])
+    alternatives = [one["alt"] for one in Page(run_page).all("img")]
+
+    assert lowest["event_id"] in alternatives[0]
+    assert len(Page(run_page).all("audio")) == 8
+
+
+def test_a_datasets_page_has_a_spectrogram_of_each_condition(dataset_page, simulated_train):
+    found = Page(dataset_page)
+    conditions = set(re.findall(r"\b(normal|ab\d\d), case", found.text))
+
+    assert conditions == {"normal", "ab01", "ab02", "ab12", "ab42"}
+    assert len(found.all("img")) == len(conditions)
+    assert "The level of a clip alone tells damage from normal" in found.text
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="CHROMIUM IS MISSING: the pages are not opened in a browser")
+def test_chromium_opens_a_page_without_a_complaint(page, tmp_path):
+    command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--disable-background-networking"]
+    command += ["--disable-component-update", "--no-first-run", "--virtual-time-budget=2000", "--dump-dom"]
+    done = subprocess.run([*command, page.as_uri()], check=False, capture_output=True, text=True, timeout=60)
+
+    assert done.stdout.count("<svg") == len(Page(page).all("svg"))
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+
+
+def test_report_and_figures_by_the_command_line(trained, tmp_path, capsys):
+    ran = toyadmos(
+        capsys, "report", trained, "-o", tmp_path / "r.html", "--no-audio", "--figures", tmp_path / "figures"
+    )
+
+    assert ran.status == 0, ran.err
+    assert not Page(tmp_path / "r.html").all("audio")
+    written = {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()}
+    names = ("roc", "scores", "loss", "auc-by-part", "auc-by-condition")
+    assert set(written) == {f"{name}.{kind}" for name in names for kind in ("png", "pdf")}
+    assert all(content.startswith(PNG if name.endswith("png") else PDF) for name, content in written.items())
+    width_px = int.from_bytes(written["roc.png"][16:20])
+    assert width_px == 1020  # 3.4 inches at 300 dpi
+
+
+def test_a_report_of_a_dataset_by_the_command_line(simulated_train, tmp_path, capsys):
+    ran = toyadmos(capsys, "report", simulated_train, "-o", tmp_path / "d.html")
+    refused = toyadmos(capsys, "report", simulated_train, "-o", tmp_path / "e.html", "--figures", tmp_path / "figures")
+
+    assert ran.status == 0, ran.err
+    assert refused.status == 2
+    assert "Leave --figures out" in refused.err
+
+
+def test_a_run_that_was_not_evaluated_says_what_to_type(trained, tmp_path, capsys):
+    shutil.copy(trained / "run.json", tmp_path)
+    ran = toyadmos(capsys, "report", tmp_path, "-o", tmp_path / "r.html")
+
+    assert ran.status == 1
+    assert f"toyadmos evaluate {tmp_path}" in ran.err
+    assert not (tmp_path / "r.html").exists()
+
+
+def other_run(trained, folder, scores):
+    """A run with the same clips and other scores, in the opposite order."""
+    table = read_scores(trained)
+    changed = table.set_column(table.schema.get_field_index("score"), "score", pa.array(scores))
+    folder.mkdir()
+    pq.write_table(changed.take(list(range(len(table)))[::-1]), folder / "scores.parquet")
+    return folder
+
+
+def test_a_run_compared_with_itself_differs_by_nothing(trained, tmp_path):
+    same = other_run(trained, tmp_path / "same", read_scores(trained)["score"].to_pylist())
+
+    whole = compare(trained, same).differences[0]
+    assert (whole.difference.value, whole.difference.low, whole.difference.high) == (0.0, 0.0, 0.0)
+    assert not whole.is_clear
+
+
+def test_a_run_compared_with_its_opposite_is_clearly_worse(trained, tmp_path, capsys):
+    opposite = other_run(trained, tmp_path / "opposite", [-one for one in read_scores(trained)["score"].to_pylist()])
+    ran = toyadmos(capsys, "compare", trained, opposite, "--json")
+
+    first = json.loads(ran.out)["differences"][0]
+    assert first["auc_b"] == pytest.approx(1 - first["auc_a"])
+    assert first["difference"]["high"] < 0
+    assert first["is_clear"]
+
+
+def test_runs_of_different_clips_are_not_compared(trained, tmp_path, capsys):
+    pq.write_table(read_scores(trained).slice(1), tmp_path / "scores.parquet")
+    ran = toyadmos(capsys, "compare", trained, tmp_path)
+
+    assert ran.status == 2
+    assert "scored different clips" in ran.err
+    assert "toyadmos evaluate RUN --dataset DIR --config NAME" in ran.err
