@@ -32,7 +32,7 @@ def corpus(tmp_path_factory) -> Path:
 def test_every_script_has_a_test():
     scripts = {path.name for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text(encoding="utf-8")}
 
-    assert scripts == {"jobs.py", "memory.py", "planning.py", "startup.py", "tree.py", "volumes.py"}
+    assert scripts == {"fetch.py", "jobs.py", "memory.py", "planning.py", "startup.py", "tree.py", "volumes.py"}
 
 
 def test_tree_tells_real_time_factors_on_a_corpus_that_it_makes_itself(tmp_path):
@@ -67,3 +67,19 @@ def test_startup_compares_with_an_empty_python():
 
 def test_planning_tells_its_time_and_its_growth():
     assert any(line.startswith("basic, 4 SNRs / basic, a quarter: ") for line in runs("planning.py"))
+
+
+def test_fetch_tells_bytes_overlap_and_kills(corpus, tmp_path):
+    command = [
+        sys.executable,
+        str(BENCHMARKS / "fetch.py"),
+        str(corpus / "volumes"),
+        "--smoke",
+        "--work",
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for part in ("of the least possible", "of the longer", "fetched again"):
+        assert part in done.stdout
