@@ -35,6 +35,7 @@ def test_every_script_has_a_test():
 
     assert scripts == {
         "baseline_epoch.py",
+        "fetch.py",
         "jobs.py",
         "memory.py",
         "planning.py",
@@ -84,3 +85,19 @@ def test_baseline_epoch_tells_the_ratio_to_the_naive_loop():
 
     assert any(line.startswith("naive / kept, CPU: ") for line in lines)
     assert any(line.startswith("evaluation, clips a CPU second: ") for line in lines)
+
+
+def test_fetch_tells_bytes_overlap_and_kills(corpus, tmp_path):
+    command = [
+        sys.executable,
+        str(BENCHMARKS / "fetch.py"),
+        str(corpus / "volumes"),
+        "--smoke",
+        "--work",
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for part in ("of the least possible", "of the longer", "fetched again"):
+        assert part in done.stdout

@@ -369,3 +369,26 @@ def test_a_manifest_of_another_size_is_noticed(options, published):
 
 def test_recordings_come_from_the_toy_that_was_asked_for(options):
     assert open_remote(options).toy == TOY
+
+
+def test_progress_is_told_over_all_and_for_each_block(options):
+    class Stages(Quiet):
+        def __init__(self):
+            self.told = {}
+
+        @contextlib.contextmanager
+        def stage(self, what, total, unit):
+            self.told[what.strip()] = (total, [])
+            yield self.told[what.strip()][1].append
+
+    stages = Stages()
+
+    fetched(options, CHANNEL_1, progress=stages)
+
+    total, done = stages.told["Fetching ToyTrain"]
+    assert total > 0
+    assert sorted(done) == done
+    assert done[-1] >= total * 0.9
+    blocks = {what: told for what, told in stages.told.items() if what.startswith("block ")}
+    assert blocks
+    assert all(told[0] >= told[1][-1] > told[0] * 0.9 for told in blocks.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from toyadmos_datasets.archive.remote.need import joined, needs_of
 from toyadmos_datasets.archive.remote.present import Layout, present_in
@@ -64,12 +64,14 @@ def estimate(source: RemoteSource, wanted: Collection[str]) -> Estimate:
     wholes = [(layout.starts[number], layout.starts[number + 1]) for number in numbers]
     by_blocks = sum(present.n_missing(*part) for part in parts)
     by_volumes = sum(present.n_missing(*whole) for whole in wholes)
-    way, why = _choose(by_blocks, _n_requests(parts), by_volumes, _n_requests(wholes))
+    way, why = _choose(
+        _Cost(_total(parts), by_blocks, _n_requests(parts)), _Cost(_total(wholes), by_volumes, _n_requests(wholes))
+    )
     if options.is_whole:
         way, why = "volumes", "--whole"
     spans = wholes if way == "volumes" else parts
     n_missing = by_volumes if way == "volumes" else by_blocks
-    n_all = sum(stop - start for start, stop in spans)
+    n_all = _total(spans)
     return Estimate(
         way=way,
         why=why,
@@ -85,13 +87,27 @@ def estimate(source: RemoteSource, wanted: Collection[str]) -> Estimate:
     )
 
 
-def _choose(by_blocks: Bytes, block_requests: int, by_volumes: Bytes, volume_requests: int) -> tuple[Way, str]:
+class _Cost(NamedTuple):
+    """What one way takes: bytes in all, those that are missing, and requests."""
+
+    n_bytes: Bytes
+    n_missing: Bytes
+    n_requests: int
+
+
+def _choose(blocks: _Cost, volumes: _Cost) -> tuple[Way, str]:
     """Compare bytes and requests of the two ways."""
-    blocks_cost = by_blocks + block_requests * REQUEST_BYTES
-    volumes_cost = by_volumes + volume_requests * REQUEST_BYTES
-    if volumes_cost <= blocks_cost * (1 + SURE_BYTES_SHARE):
-        return "volumes", "nearly all of the volumes is needed"
+    if volumes.n_bytes <= blocks.n_bytes * (1 + SURE_BYTES_SHARE):
+        return "volumes", "nearly all of them is needed"
+    blocks_cost = blocks.n_missing + blocks.n_requests * REQUEST_BYTES
+    volumes_cost = volumes.n_missing + volumes.n_requests * REQUEST_BYTES
+    if volumes_cost <= blocks_cost:
+        return "volumes", "few requests for little more than is needed"
     return "blocks", "less than the volumes is needed"
+
+
+def _total(spans: list[Span]) -> Bytes:
+    return sum(stop - start for start, stop in spans)
 
 
 def _n_requests(spans: list[Span]) -> int:

@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Collection, Iterator
 
+from toyadmos_datasets.archive.remote.block_bars import BlockBars
 from toyadmos_datasets.archive.remote.copy import VolumeCopy
 from toyadmos_datasets.archive.remote.estimate import estimate
 from toyadmos_datasets.archive.remote.http import HttpClient
@@ -54,6 +55,7 @@ class Session:
         self._progress = progress
         self._stored = stored if not options.is_keeping else None
         self._needs = needs_of(source.table, wanted)
+        self._bars = BlockBars(self._needs, progress)
         self._layout = Layout(source.volumes.sizes)
         self._copies = [VolumeCopy(options.folder, volume) for volume in options.manifest.volumes]
         self._schedule = Schedule(self._copies, self._layout, self._spans())
@@ -70,6 +72,7 @@ class Session:
         """Start the threads."""
         self._line, self._client, self._on_progress = line, client, on_progress
         self._transfer = open_transfer(self.source.options, client)
+        self._transfer.on_bytes = self._note
         self._settle_complete()
         runs = [self._fetch] * self.source.options.parallel + [self._listen]
         self._threads = [threading.Thread(target=self._guard, args=(run,), daemon=True) for run in runs]
@@ -84,7 +87,12 @@ class Session:
         for thread in self._threads:
             # A connection that hangs is left to itself: it writes no more once it sees that it should stop.
             thread.join(_END_S)
+        self._bars.end()
         self._on_progress(self._transfer.n_fetched)
+
+    def _note(self, name: str, position: Bytes, n_bytes: int) -> None:
+        number = next(place for place, copy in enumerate(self._copies) if copy.volume.name == name)
+        self._bars.note(self._layout.starts[number] + position, n_bytes)
 
     def wait(self) -> None:
         """Return when all that is wanted is there.
