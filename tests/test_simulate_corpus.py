@@ -26,10 +26,10 @@ from toyadmos_datasets.errors import BusyError, DiskFullError, OptionError, Outp
 from toyadmos_datasets.files import atomic
 from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.simulate import SIZES, CorpusSize, packing, simulate, sizes
-from toyadmos_datasets.simulate.volumes import STORED
 from toyadmos_datasets.simulate.events import list_blocks, list_events
 from toyadmos_datasets.simulate.sizes import chosen_conditions
 from toyadmos_datasets.simulate.tree import MARKER_NAME
+from toyadmos_datasets.simulate.volumes import STORED
 
 MICRO = CorpusSize(
     name="micro",
