@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,7 @@ def main() -> None:
     parser.add_argument("--corpus", action="append", default=[], metavar="NAME=DIR", help="a prepared dataset")
     parser.add_argument("--archives", help="folder with the volumes or trees of the true corpus")
     parser.add_argument("--quick", action="store_true", help="few epochs, for a CPU")
+    parser.add_argument("--note", action="append", default=[], help="a paragraph on what the corpora are")
     parser.add_argument("--presets", default=",".join(PRESETS), help="some of them, with commas between")
     parser.add_argument("--done", action="store_true", help="train nothing, and write what is there")
     parser.add_argument("--device", default="auto")
@@ -68,7 +70,7 @@ def main() -> None:
     if arguments.archives:
         corpora |= dict(prepared(arguments.archives, arguments.work))
     rows = [row for name, place in corpora.items() for row in rows_of(name, Path(place), arguments)]
-    arguments.out.write_text(page(rows, arguments.device), encoding="utf-8")
+    arguments.out.write_text(page(rows, arguments.device, arguments.note), encoding="utf-8")
 
 
 def prepared(source: str, work: Path) -> Iterator[tuple[str, str]]:
@@ -104,7 +106,7 @@ def shown(interval: dict[str, float]) -> str:
     return f"{interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
 
 
-def page(rows: list[Row], device: str) -> str:
+def page(rows: list[Row], device: str, notes: list[str]) -> str:
     experiments = {one.toy.removeprefix("Toy").lower(): one.auc for one in PAPER_EXPERIMENTS}
     lines = [
         "# Results",
@@ -124,7 +126,11 @@ def page(rows: list[Row], device: str) -> str:
         "",
         "## What could be run here",
         "",
-        f"On a CPU ({platform.machine()}, {device}), one seed.",
+        f"{platform.machine()}, device {device}, one seed. With `--quick` the training is cut short as the table says;",
+        "these rows show that the pipeline works and what it tells apart, not how good the systems are. A system that",
+        "does not beat loudness (by its better direction: 1 minus the AUC where that is below 0.5) has shown nothing.",
+        "Rows that are missing were not run.",
+        *(line for note in notes for line in ("", *textwrap.wrap(note, 118))),
     ]
     for corpus in dict.fromkeys(row.corpus for row in rows):
         mine = [row for row in rows if row.corpus == corpus]

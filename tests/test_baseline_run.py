@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -211,3 +213,20 @@ def test_features_are_computed_once(simulated_train, tmp_path, monkeypatch):
 
     assert isinstance(again.frames.values, np.memmap)
     np.testing.assert_array_equal(first.frames.values, again.frames.values)
+
+
+def test_what_the_docs_show_of_python_runs(simulated_train, tmp_path, monkeypatch, capsys):
+    page = (Path(__file__).parents[1] / "docs" / "baseline.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    shown = code.replace('"data/train", "waspaa2019"', f"{str(simulated_train)!r}, 'clean'").replace(
+        "epochs=20", "epochs=1"
+    )
+    assert shown.count("clean") == shown.count("epochs=1") == 1
+    monkeypatch.chdir(tmp_path)
+    exec(compile(shown, "docs/baseline.md", "exec"), {})  # noqa: S102  # our own page
+    ran = toyadmos(
+        capsys, "evaluate", tmp_path / "run", "--scores", tmp_path / "mine.csv", "--dataset", simulated_train
+    )
+    reported = toyadmos(capsys, "report", tmp_path / "run", "-o", tmp_path / "mine.html")
+
+    assert ran.status == reported.status == 0, ran.err + reported.err

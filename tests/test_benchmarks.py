@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from baselines import NO_TORCH
 from tiny import TinyCorpus, write_tree, write_volumes
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -32,7 +33,16 @@ def corpus(tmp_path_factory) -> Path:
 def test_every_script_has_a_test():
     scripts = {path.name for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text(encoding="utf-8")}
 
-    assert scripts == {"fetch.py", "jobs.py", "memory.py", "planning.py", "startup.py", "tree.py", "volumes.py"}
+    assert scripts == {
+        "baseline_epoch.py",
+        "fetch.py",
+        "jobs.py",
+        "memory.py",
+        "planning.py",
+        "startup.py",
+        "tree.py",
+        "volumes.py",
+    }
 
 
 def test_tree_tells_real_time_factors_on_a_corpus_that_it_makes_itself(tmp_path):
@@ -67,6 +77,14 @@ def test_startup_compares_with_an_empty_python():
 
 def test_planning_tells_its_time_and_its_growth():
     assert any(line.startswith("basic, 4 SNRs / basic, a quarter: ") for line in runs("planning.py"))
+
+
+def test_baseline_epoch_tells_the_ratio_to_the_naive_loop():
+    pytest.importorskip("torch", reason=NO_TORCH)
+    lines = runs("baseline_epoch.py")
+
+    assert any(line.startswith("naive / kept, CPU: ") for line in lines)
+    assert any(line.startswith("evaluation, clips a CPU second: ") for line in lines)
 
 
 def test_fetch_tells_bytes_overlap_and_kills(corpus, tmp_path):

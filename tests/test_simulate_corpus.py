@@ -26,6 +26,7 @@ from toyadmos_datasets.errors import BusyError, DiskFullError, OptionError, Outp
 from toyadmos_datasets.files import atomic
 from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.simulate import SIZES, CorpusSize, packing, simulate, sizes
+from toyadmos_datasets.simulate.volumes import STORED
 from toyadmos_datasets.simulate.events import list_blocks, list_events
 from toyadmos_datasets.simulate.sizes import chosen_conditions
 from toyadmos_datasets.simulate.tree import MARKER_NAME
@@ -416,3 +417,7 @@ def test_an_indivisible_block_is_still_written(tmp_path, monkeypatch, micro):
 
 def fields(size):
     return {name: getattr(size, name) for name in CorpusSize.__slots__}
+
+
+def test_what_is_only_stored_is_named_as_py7zr_names_it():
+    assert ({"id": py7zr.properties.FILTER_COPY},) == STORED

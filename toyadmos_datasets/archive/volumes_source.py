@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from toyadmos_datasets.archive.block import read_block
-from toyadmos_datasets.archive.header import read_header
 from toyadmos_datasets.archive.table import ArchiveTable
 from toyadmos_datasets.archive.volume_set import VolumeSet
 from toyadmos_datasets.errors import SourceNotFoundError
@@ -67,6 +66,8 @@ def open_volumes(volumes: VolumeSet, toy: str) -> VolumesSource:
         VolumeError: The volumes are not all of the archive.
         ArchiveError: It is damaged, or holds what cannot be read or used.
     """
+    from toyadmos_datasets.archive.header import read_header  # noqa: PLC0415  # py7zr is slow to import
+
     table, identity = read_header(volumes, toy)
     if not table.paths:
         raise SourceNotFoundError(

@@ -52,7 +52,7 @@ class Run:
         """The preset.
 
         Raises:
-            DatasetError: The scores are from elsewhere.
+            DatasetError: The scores are from elsewhere, or the settings of another version.
         """
         if self.preset is None:
             raise DatasetError(
@@ -60,7 +60,15 @@ class Run:
                 where=RUN_NAME,
                 remedy="Train one: toyadmos train DIR --config NAME --out RUN",
             )
-        return Preset(**self.preset | {"offsets": tuple(self.preset["offsets"])})
+        try:
+            return Preset(**self.preset | {"offsets": tuple(self.preset["offsets"])})
+        except (KeyError, TypeError) as error:
+            raise DatasetError(
+                "The run's system is not one that this version has.",
+                where=RUN_NAME,
+                actual=error,
+                remedy="Use the version that run.json names, or train again into another folder.",
+            ) from error
 
     def split(self, name: str) -> SplitOfConfig:
         """Open a split of the config that it was trained on."""

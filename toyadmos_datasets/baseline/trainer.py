@@ -115,7 +115,7 @@ def _train(options: TrainOptions, split: SplitOfConfig, run: Run, progress: Prog
         restore(training, checkpoint)
     n_resumed, start_s = training.epochs_done, time.monotonic()
     with progress.stage(f"training {run.toy}, {run.config}", options.preset.epochs, "epochs") as done:
-        go_on(training, data.frames, _keeper(options, done))
+        go_on(training, data.frames, _keeper(options, done, progress))
     losses = training.detector.history
     write_json(options.out / HISTORY_NAME, {"losses": losses})
     write_tensors(options.out / WEIGHTS_NAME, training.detector.state_dict())  # last: with it the run is done
@@ -123,17 +123,21 @@ def _train(options: TrainOptions, split: SplitOfConfig, run: Run, progress: Prog
     return TrainReport(out=options.out, run=run, losses=losses, n_resumed=n_resumed, wall_s=wall_s)
 
 
-def _keeper(options: TrainOptions, done: Callable[[int], None]) -> Callable[[Training], None]:
-    """Return what writes a checkpoint after the first epoch, the last, and whenever enough time has passed."""
-    last_s = -CHECKPOINT_EVERY_S
+def _keeper(options: TrainOptions, done: Callable[[int], None], progress: Progress) -> Callable[[Training], None]:
+    """Return what writes a checkpoint and tells the loss: after the first epoch, the last, and now and then between."""
+    last_s, start_s, n_here = -CHECKPOINT_EVERY_S, time.monotonic(), 0
 
     def keep(training: Training) -> None:
-        nonlocal last_s
+        nonlocal last_s, n_here
+        n_here += 1
         done(training.epochs_done)
         is_last = training.epochs_done == options.preset.epochs
         if is_last or time.monotonic() - last_s >= CHECKPOINT_EVERY_S:
             save_checkpoint(options.out, training)
             last_s = time.monotonic()
+            a_second = n_here / max(last_s - start_s, 1e-9)
+            loss = training.detector.history[-1]
+            progress.say(f"epoch {training.epochs_done}: loss {loss:.4g}, {a_second:.3g} epochs a second")
 
     return keep
 

@@ -27,7 +27,10 @@ def report(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write one self-contained HTML page about a run or a prepared dataset."""
+    """Write one page about a run or a dataset.
+
+    It is one HTML file, which fetches nothing.
+    """
     from toyadmos_datasets.baseline.extra import require_extra
 
     require_extra()

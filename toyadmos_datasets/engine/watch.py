@@ -12,6 +12,9 @@ from pathlib import Path
 
 _STOP = "stop"
 
+_RECORD_BYTES = 512
+"""A task's report is one record that is written over in place: truncating a file makes some systems write it out."""
+
 
 class Stopped(BaseException):
     """The driver asked this task to stop; not an error, so that no `except Exception` swallows it."""
@@ -47,9 +50,7 @@ class Watch:
         if was_orphaned or (self.folder / _STOP).exists():
             raise Stopped
         with contextlib.suppress(OSError):  # a full disk for temporary files stops no work
-            (self.folder / f"{self.name}.at").write_text(
-                f"{self._done}\n{self._at}", encoding="utf-8", errors="surrogateescape"
-            )
+            _write(self.folder / f"{self.name}.at", f"{self._done}\n{self._at}")
 
 
 def ask_to_stop(folder: Path) -> None:
@@ -72,8 +73,18 @@ def working_on(folder: Path, name: str) -> str:
     return _read(folder / f"{name}.at")[1]
 
 
+def _write(path: Path, text: str) -> None:
+    record = text.encode(errors="surrogateescape")[:_RECORD_BYTES].ljust(_RECORD_BYTES, b"\0")
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.write(file, record)
+    finally:
+        os.close(file)
+
+
 def _read(path: Path) -> tuple[int, str]:
     with contextlib.suppress(OSError, ValueError):  # a file that is just being written counts at the next look
-        done, _, at = path.read_text(encoding="utf-8", errors="surrogateescape").partition("\n")
+        record = path.read_bytes().rstrip(b"\0").decode(errors="surrogateescape")
+        done, _, at = record.partition("\n")
         return int(done), at
     return 0, ""

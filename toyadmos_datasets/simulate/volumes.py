@@ -12,9 +12,6 @@ import os
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-import py7zr
-from py7zr.properties import FILTER_COPY
-
 from toyadmos_datasets.files.atomic import writing
 from toyadmos_datasets.units import Bytes
 
@@ -42,7 +39,10 @@ _LZMA2: Final[dict[str, Any]] = {
 }
 _DELTA: Final[dict[str, Any]] = {"id": lzma.FILTER_DELTA, "dist": 2}
 
-STORED: Final[Filters] = ({"id": FILTER_COPY},)
+_COPY: Final = 0x33
+"""py7zr's `properties.FILTER_COPY`, which is stored as it is; py7zr is loaded only where something is packed."""
+
+STORED: Final[Filters] = ({"id": _COPY},)
 PACKED: Final[Filters] = (_LZMA2,)
 PACKED_DELTA: Final[Filters] = (_DELTA, _LZMA2)
 
@@ -56,6 +56,8 @@ def append_block(archive: Path, root: Path, members: tuple[str, ...], *, filters
         members: Paths with forward slashes, in the order in which they are to be stored.
         filters: How to pack it.
     """
+    import py7zr  # noqa: PLC0415  # it is slow to import, and only packing needs it
+
     with writing(archive), py7zr.SevenZipFile(archive, "a", filters=list(filters)) as container:
         # The header is written anew with every block; packing it would take longer than packing a clip.
         container.set_encoded_header_mode(False)

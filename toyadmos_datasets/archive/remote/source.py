@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from toyadmos_datasets.archive.block import read_block
-from toyadmos_datasets.archive.header import read_header
 from toyadmos_datasets.archive.remote.copy import VolumeCopy, copied_volumes
 from toyadmos_datasets.archive.remote.http import HttpClient
 from toyadmos_datasets.archive.remote.line import Line
@@ -82,6 +81,8 @@ def open_remote(options: FetchOptions) -> RemoteSource:
     volumes = copied_volumes(options.folder, manifest)
     with _HeaderFetch(options) as fetch:
         try:
+            from toyadmos_datasets.archive.header import read_header  # noqa: PLC0415  # py7zr is slow to import
+
             table, identity = read_header(volumes, manifest.toy, fetch.open_stream)
         except (ArchiveError, VolumeError):
             if not fetch.forget():

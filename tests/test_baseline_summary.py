@@ -1,0 +1,82 @@
+"""What scores come to: groups, the loudness floor, what is overlooked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from toyadmos_datasets.baseline.metrics import auc
+from toyadmos_datasets.baseline.summary import summarise
+
+N = 20
+
+
+def scored(**changed):
+    """Twenty normal clips and twenty damaged ones of two conditions: ab01 is heard, ab02 is not."""
+    random = np.random.default_rng(0)
+    normal, heard, unheard = random.normal(0, 1, N), random.normal(9, 1, N // 2), random.normal(0, 1, N // 2)
+    columns = {
+        "event_id": [f"event{number}" for number in range(2 * N)],
+        "label": [0] * N + [1] * N,
+        "score": np.concatenate([normal, heard, unheard]),
+        "level_db": [-30.0] * N + [-20.0] * N,
+        "case": [1, 2] * N,
+        "channel": [1] * 2 * N,
+        "snr_db": [0.0] * 2 * N,
+        "condition": ["normal"] * N + ["ab01"] * (N // 2) + ["ab02"] * (N // 2),
+        "damage": [[]] * N + [["gear: Melted", "motor: Over"]] * (N // 2) + [["motor: Under"]] * (N // 2),
+    }
+    types = {"damage": pa.list_(pa.string())}
+    return pa.table({name: pa.array(values, types.get(name)) for name, values in (columns | changed).items()})
+
+
+def test_conditions_and_parts_are_told_apart_the_worst_first():
+    found = summarise(scored())
+
+    assert [one.name for one in found.by("condition")] == ["ab02", "ab01"]
+    assert [one.name for one in found.by("part")] == ["motor", "gear"]
+    assert [one.name for one in found.by("damage")] == ["motor: Under", "gear: Melted", "motor: Over"]
+    assert found.by("condition")[1].auc.value == 1.0
+    assert found.by("condition")[1].share_overlooked == 0.0
+
+
+def test_what_is_overlooked_is_what_stays_below_the_threshold():
+    table = scored()
+    found = summarise(table)
+    scores, labels = table["score"].to_numpy(), table["label"].to_numpy()
+
+    assert np.mean(scores[labels == 0] >= found.threshold) == 0.1
+    assert found.share_overlooked == np.mean(scores[labels == 1] < found.threshold)
+    assert found.by("condition")[0].share_overlooked == np.mean(scores[-N // 2 :] < found.threshold)
+
+
+def test_loudness_stands_beside_the_score_as_a_floor():
+    assert summarise(scored()).auc_of_loudness.value == 1.0
+    assert summarise(scored(level_db=[-30.0] * 2 * N)).auc_of_loudness.value == 0.5
+
+
+def test_cases_are_joined_by_their_harmonic_mean():
+    table = scored()
+    found = summarise(table)
+    cases = table["case"].to_numpy()
+    aucs = [auc(table["label"].to_numpy()[cases == one], table["score"].to_numpy()[cases == one]) for one in (1, 2)]
+
+    assert found.harmonic_mean_of_cases == pytest.approx(2 / sum(1 / one for one in aucs))
+    assert summarise(scored(case=[1] * 2 * N)).harmonic_mean_of_cases is None
+
+
+def test_microphones_of_one_event_widen_the_interval():
+    alone = summarise(scored()).auc
+    of_four = summarise(scored(event_id=[f"event{number // 4}" for number in range(2 * N)])).auc
+
+    assert of_four.value == alone.value
+    assert of_four.high - of_four.low > alone.high - alone.low
+
+
+def test_identical_copies_have_the_auc_of_chance():
+    half = np.random.default_rng(3).normal(0, 1, N)
+    found = summarise(scored(score=np.concatenate([half, half]))).auc
+
+    assert found.value == 0.5
+    assert found.low < 0.5 < found.high
