@@ -11,6 +11,12 @@ from toyadmos_datasets.units import Bytes
 
 SURE_SHARE = 0.95
 """How much of what a packed block is reckoned to need is fetched before its decoder asks for the rest."""
+SURE_SHARE_OF_LARGE = 0.5
+"""The same for a large block: sounds of different kinds pack differently, and an error of some percent is much."""
+LARGE_BYTES: Bytes = 32 << 20
+NEXT_SHARE = 0.8
+"""How much of what then seems to be left is fetched at once, while that is much."""
+MUCH_BYTES: Bytes = 8 << 20
 STEP_BYTES: Bytes = 1 << 16
 """The least that is fetched when a decoder asks for more."""
 MERGE_GAP_BYTES: Bytes = 1 << 20
@@ -48,7 +54,8 @@ class BlockNeed:
     @property
     def first(self) -> Span:
         """The bytes of the archive that are fetched without being asked for."""
-        n_bytes = self.reckoned if self.is_exact else max(int(self.reckoned * SURE_SHARE), STEP_BYTES)
+        share = SURE_SHARE_OF_LARGE if self.reckoned > LARGE_BYTES else SURE_SHARE
+        n_bytes = self.reckoned if self.is_exact else max(int(self.reckoned * share), STEP_BYTES)
         return self.block.offset, min(self.block.offset + n_bytes, self.block.stop)
 
     @property
@@ -62,6 +69,8 @@ class BlockNeed:
             return min(position + (1 << 20), self.block.stop)
         used = position - self.block.offset
         left = max(self.n_bytes - n_decoded, 0) * used // n_decoded
+        if left > MUCH_BYTES:
+            left = int(left * NEXT_SHARE)
         return min(position + max(left, STEP_BYTES), self.block.stop)
 
 
