@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -159,6 +160,17 @@ def test_index_prints_a_row_a_recording_and_its_summary_beside_them(capsys, tree
 
     assert names == sorted(Path(member).stem for member in files)
     assert ran.err.startswith(f"{len(files)} recordings in {len(files)} blocks (tree), ")
+
+
+def test_index_lists_a_simulated_corpus_too(capsys, simulated, tmp_path):
+    cache = tmp_path / "cache"
+    (cache / "simulated").mkdir(parents=True)
+    shutil.copytree(simulated, cache / "simulated" / "ToyTrain-tiny")
+
+    ran = toyadmos(capsys, "index", "simulate:tiny", "--toy", "train", "--cache", cache, "--json")
+
+    assert ran.status == 0
+    assert len(json.loads(ran.out)) == sum(1 for _ in simulated.rglob("*.wav"))
 
 
 def test_index_writes_a_table_on_request(capsys, tree, tmp_path, files):

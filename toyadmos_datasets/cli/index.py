@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from toyadmos_datasets.cli.fetch_choices import AcceptOption, ManifestOption, fetch_choices
-from toyadmos_datasets.cli.request import CacheOption, JsonOption, ToyOption
+from toyadmos_datasets.cli.progress import progress_on_terminal
+from toyadmos_datasets.cli.request import CacheOption, JsonOption, ToyOption, processors
 from toyadmos_datasets.cli.table import table_lines
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.files.cache import default_cache
@@ -20,7 +21,10 @@ _SHOWN = ("recording_id", "sound", "channel", "n_bytes", "crc32", "block")
 
 def index(
     source: Annotated[
-        str, typer.Argument(help="Folder with the volumes or the extracted tree; record; an address.", metavar="SRC")
+        str,
+        typer.Argument(
+            help="Folder with the volumes or the extracted tree; record; an address; simulate.", metavar="SRC"
+        ),
     ],
     *,
     toy: ToyOption,
@@ -33,13 +37,14 @@ def index(
     as_json: JsonOption = False,
 ) -> None:
     """List the recordings in a source, without decoding any."""
-    from toyadmos_datasets.archive import open_source
-    from toyadmos_datasets.archive.remote.opening import open_origin
     from toyadmos_datasets.index import build_index
+    from toyadmos_datasets.sources import resolve_source
     from toyadmos_datasets.values.index import write_index
 
     name, choices = toy_named(toy).name, fetch_choices(manifest=manifest, accept_license=accept_license)
-    opened = open_origin(source, name, cache or default_cache(), choices) or open_source(source, name)
+    opened = resolve_source(
+        source, name, cache or default_cache(), workers=processors(), progress=progress_on_terminal(), fetch=choices
+    )
     table = build_index(opened.members())
     if out is not None:
         write_index(table, out)
