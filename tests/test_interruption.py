@@ -193,7 +193,7 @@ def test_kills_at_various_times_with_two_workers_end_in_the_same_dataset_and_lea
         process.kill()
         process.communicate()
 
-        assert session_is_empty(process.pid, within_s=10)
+        assert session_is_empty(process.pid, within_s=20)
         assert hashes(tmp_path / "out").items() <= undisturbed.items()
 
     prepare(options(volumes, tmp_path, workers=2, protocols=("basic",), snrs_db=(6.0,)))

@@ -27,6 +27,9 @@ Result = TypeVar("Result")
 
 _POLL_S = 0.2
 
+IDLE_WORKER_S = 10
+"""A worker without a task ends after so long: then those of a driver that was killed do not linger."""
+
 
 def run_tasks(
     function: Callable[[Task, Watch], Result],
@@ -120,7 +123,8 @@ def _run_in_processes(
 ) -> Iterator[Result]:
     attempt, pid = joblib.delayed(_attempt_in_worker), os.getpid()
     calls = (attempt(function, *pair, pid) for pair in zip(tasks, watches, strict=True))
-    parallel = joblib.Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered")
+    with joblib.parallel_config(backend="loky", idle_worker_timeout=IDLE_WORKER_S):
+        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
     unfinished = {watch.name for watch in watches}
     with _deaf_children():
         results: Any = parallel(calls)
