@@ -23,6 +23,7 @@ from toyadmos_datasets.archive.methods import lzma_filter
 from toyadmos_datasets.archive.tree_source import TreeSource
 from toyadmos_datasets.archive.volume_stream import VolumeStream
 from toyadmos_datasets.archive.volumes_source import VolumesSource
+from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.index import build_index
 from toyadmos_datasets.plan import PlanOptions
 from toyadmos_datasets.prepare import PrepareOptions, prepare
@@ -65,7 +66,7 @@ def resample(place: str, toy: str) -> None:
         raise SystemExit(f"{place} holds no tree")
     for path in source.paths:
         samples = np.frombuffer(source.root.parent.joinpath(path).read_bytes()[44:], dtype="<i2")
-        soxr.resample(samples.astype(np.float32), recordings.CORPUS_RATE_HZ, RATE_HZ, quality="HQ")
+        soxr.resample(samples.astype(np.float32), CORPUS_RATE_HZ, RATE_HZ, quality="HQ")
 
 
 def ingest(place: str, toy: str, cache: str, workers: str) -> None:

@@ -38,7 +38,10 @@ rows = st.fixed_dictionaries(
         "condition": texts,
         "take": st.integers(0, 9999),
         "event_id": texts,
+        "draw": st.integers(0, 9),
         "recording_ids": st.lists(texts, min_size=1, max_size=4),
+        "target_start": st.none() | st.integers(0, 2**40),
+        "target_length": st.none() | st.integers(1, 2**40),
         "noise_recording_ids": st.lists(texts, max_size=4),
         "noise_position": st.none() | st.floats(0, 1, exclude_max=True),
         "target_gain_db": decibels,
@@ -62,7 +65,10 @@ def row(number: int = 1, **changes: object) -> dict[str, object]:
         "condition": "normal",
         "take": number,
         "event_id": f"ToyTrain_case1_normal_IND_{number:04d}",
+        "draw": 0,
         "recording_ids": [f"310000{number:04d}"],
+        "target_start": None,
+        "target_length": None,
         "noise_recording_ids": [],
         "noise_position": None,
         "target_gain_db": 0.0,
@@ -82,7 +88,7 @@ def recipe(*some: dict[str, object], **parameters: object) -> Recipe:
 def test_the_hash_is_the_one_that_recipes_were_published_with():
     noisy = row(2, noise_recording_ids=["n1", "n2"], noise_position=0.125, noise_gain_db=10.0, snr_db=-6.0)
 
-    assert recipe(row(), noisy).sha256 == "dc76d270301d9389dc0e093096f357cfa28718b6f6da58f0b8f30b3d676d57e6"
+    assert recipe(row(), noisy).sha256 == "2fd4688ee65c4de85a3d4b70a640670c3403fca8c5d854d39e55d0050f435aa0"
 
 
 @settings(max_examples=40)

@@ -47,7 +47,10 @@ def row(target: str | list[str], noise: str | list[str] | None = None, **changes
         "condition": "normal",
         "take": 1,
         "event_id": f"event of {targets[0]}",
+        "draw": 0,
         "recording_ids": targets,
+        "target_start": None,
+        "target_length": None,
         "noise_recording_ids": noises,
         "noise_position": 0.0 if noises else None,
         "target_gain_db": None if noises else 0.0,
@@ -309,3 +312,19 @@ def test_the_number_of_workers_and_the_size_of_tasks_change_nothing(tmp_path, mo
         found = resolved(catalogue, *rows, reference="corpus", workers=workers)
         assert found.examples.equals(expected.examples)
         assert found.headroom_db == expected.headroom_db
+
+
+def test_a_window_is_cut_from_its_recording_at_the_output_rate(tmp_path):
+    catalogue = store(tmp_path, {"t": np.arange(1, 1001)})
+
+    window = row("t", target_start=300, target_length=600)
+    found = resolved(catalogue, window).examples.to_pylist()[0]
+
+    assert (found["target_start"], found["n_samples"]) == (100, 200)
+
+
+def test_a_window_past_the_end_of_its_recording_is_an_error(tmp_path):
+    catalogue = store(tmp_path, {"t": np.arange(1, 1001)})
+
+    with pytest.raises(PlanError, match="reaches past the end"):
+        resolved(catalogue, row("t", target_start=3 * 900, target_length=600))

@@ -84,7 +84,12 @@ def task(folder: Path, catalogue: pa.Table, examples: list[dict], **changes: obj
 def example(target: str | list[str], noise: str | list[str] | None = None, **changes: object) -> dict[str, object]:
     """An example with every number that rendering needs."""
     gains = {"target_gain_db": 0.0, "noise_gain_db": 0.0 if noise else None, "snr_db": None}
-    return row(target, noise) | {"n_samples": 1000, "noise_start": 0 if noise else None} | gains | changes
+    return (
+        row(target, noise)
+        | {"n_samples": 1000, "target_start": 0, "noise_start": 0 if noise else None}
+        | gains
+        | changes
+    )
 
 
 def rendered(folder: Path, catalogue: pa.Table, *examples: dict, **changes: object) -> list[dict]:

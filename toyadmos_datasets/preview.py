@@ -10,13 +10,13 @@ import pyarrow.compute as pc
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.remote.estimate import Estimate, estimate
 from toyadmos_datasets.archive.remote.source import RemoteSource
-from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ, toy_named
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import SourceNotFoundError
 from toyadmos_datasets.index import build_index
 from toyadmos_datasets.plan import plan
 from toyadmos_datasets.prepare import PrepareOptions
-from toyadmos_datasets.recordings import CORPUS_RATE_HZ, bytes_to_decode, bytes_to_store, missing_recordings, store_for
+from toyadmos_datasets.recordings import bytes_to_decode, bytes_to_store, missing_recordings, store_for
 from toyadmos_datasets.render import OutputFolder
 from toyadmos_datasets.render.shard import ROWS_A_SHARD
 from toyadmos_datasets.sources import resolve_source, simulated_folder, simulated_size

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.engine import Stopped, Watch, run_tasks
 from toyadmos_datasets.errors import CorruptMemberError, OptionError, SourceError, ToyAdmosError, WavError
 from toyadmos_datasets.files.atomic import needing_room, require_room
@@ -25,9 +26,6 @@ from toyadmos_datasets.signal.wav import open_wav
 from toyadmos_datasets.units import Bytes, Hertz
 from toyadmos_datasets.values.recordings import SEGMENT_BYTES, SegmentWriter, read_catalogue, remove_abandoned
 from toyadmos_datasets.values.source import Member, Source
-
-CORPUS_RATE_HZ: Hertz = 48_000
-"""Rate of every recording in the archives."""
 
 TASKS_A_WORKER = 4
 """Work is cut so that every worker gets about this many tasks, and none waits long for the last."""

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.units import Seconds
+from toyadmos_datasets.units import Hertz, Seconds
 
 Sound: TypeAlias = Literal["normal", "anomalous", "noise"]
 RecordingType: TypeAlias = Literal["IND", "CNT"]
+
+CORPUS_RATE_HZ: Hertz = 48_000
+"""Rate of every recording in the archives."""
 
 CHANNELS = (1, 2, 3, 4)
 """Microphones that hear every event at once."""

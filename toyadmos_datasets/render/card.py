@@ -30,8 +30,9 @@ _COLUMNS = """\
 | `damaged_parts` | the parts that are not normal |
 | {parts} | the state of each part |
 | `take`, `event_id` | number of the take, and the event that several microphones heard; never on two sides of a split |
+| `draw` | which of the noise draws of its event, from 0 |
 | `recording_ids`, `noise_recording_ids` | the recordings that were mixed |
-| `noise_start`, `n_samples` | where the noise begins and how long the clip is, samples at {rate_hz} Hz |
+| `target_start`, `noise_start`, `n_samples` | where clip and noise begin, and their length; samples at {rate_hz} Hz |
 | `target_gain_db`, `noise_gain_db`, `headroom_db` | the gains that were applied; all clips have the same headroom |
 | `snr_db` | the SNR that was asked for; null for fixed gains and for clean |
 | `snr_achieved_db`, `snr_active_db` | the SNR of the mixture, over the whole clip and where the machine is active |

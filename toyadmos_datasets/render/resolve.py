@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import DatasetError, PlanError, SilentSignalError
@@ -21,7 +22,7 @@ from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
 from toyadmos_datasets.values.recordings import RecordingReader
 
 RESOLVED_SCHEMA = RECIPE_SCHEMA.append(pa.field("n_samples", pa.int64())).append(pa.field("noise_start", pa.int64()))
-"""A recipe's columns with both gains filled in (noise_gain_db is null for clean), and places in samples."""
+"""A recipe's columns with both gains filled in (noise_gain_db is null for clean), and places in output samples."""
 
 STRETCHES_A_TASK = 1000
 GAIN_DECIMALS = 6
@@ -93,8 +94,8 @@ def resolve(
     rows = recipe.examples.to_pylist()
     lengths = dict(zip(*(catalogue[name].to_pylist() for name in ("recording_id", "n_samples")), strict=True))
     for row in rows:
-        _place(row, lengths)
-    targets = [Stretch(tuple(row["recording_ids"]), 0, row["n_samples"]) for row in rows]
+        _place(row, lengths, rate_hz)
+    targets = [Stretch(tuple(row["recording_ids"]), row["target_start"], row["n_samples"]) for row in rows]
     noises = [_noise_stretch(row) for row in rows]
     distinct = sorted({*targets, *(noise for noise in noises if noise)})
     with progress.stage("Measuring levels", len(distinct), "stretches") as on_progress:
@@ -115,12 +116,25 @@ def resolve(
     return Resolved(examples=pa.Table.from_pylist(rows, schema=RESOLVED_SCHEMA), headroom_db=headroom_db)
 
 
-def _place(row: dict[str, Any], lengths: dict[str, int]) -> None:
-    """Set where the target and the noise lie, in samples.
+def _place(row: dict[str, Any], lengths: dict[str, int], rate_hz: Hertz) -> None:
+    """Set where the target and the noise lie, in samples of the output.
 
     The microphones of one take may differ by a few samples; the shortest decides.
     """
-    row["n_samples"] = min(_length(one, lengths) for one in row["recording_ids"])
+    whole = min(_length(one, lengths) for one in row["recording_ids"])
+    if row["target_start"] is None:
+        row["target_start"], row["n_samples"] = 0, whole
+    else:
+        row["target_start"] = row["target_start"] * rate_hz // CORPUS_RATE_HZ
+        row["n_samples"] = row["target_length"] * rate_hz // CORPUS_RATE_HZ
+        if row["target_start"] + row["n_samples"] > whole:
+            raise PlanError(
+                "A window reaches past the end of its recording.",
+                where=row["recording_ids"][0],
+                expected=f"at most {whole} samples",
+                actual=f"{row['n_samples']} samples from {row['target_start']} on",
+                remedy="Make the recipe from the source that it is rendered from.",
+            )
     row["noise_start"] = None
     if row["noise_recording_ids"]:
         n_noise = min(_length(one, lengths) for one in row["noise_recording_ids"])

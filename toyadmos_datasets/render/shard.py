@@ -132,7 +132,16 @@ def _row(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> t
     damage = damage_of(task.toy, example["condition"])
     channel = f"ch{example['channel']}" if example["channel"] else "mix"
     same = ("toy", "case", "channel", "recording_type", "condition", "take", "event_id", "recording_ids")
-    also_same = ("noise_recording_ids", "noise_start", "n_samples", "target_gain_db", "noise_gain_db", "snr_db")
+    also_same = (
+        "draw",
+        "target_start",
+        "noise_recording_ids",
+        "noise_start",
+        "n_samples",
+        "target_gain_db",
+        "noise_gain_db",
+        "snr_db",
+    )
     row = {name: example[name] for name in (*same, *also_same)} | damage.by_part
     row |= {
         "audio": {
@@ -152,7 +161,8 @@ def _row(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> t
 
 def _mix(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> _Example:
     n_samples = example["n_samples"]
-    recordings = [reader.checked_samples(one)[:n_samples] for one in example["recording_ids"]]
+    start = example["target_start"]
+    recordings = [reader.checked_samples(one)[start : start + n_samples] for one in example["recording_ids"]]
     target = Stem(total=sum_of(recordings), n_recordings=len(recordings), gain_db=example["target_gain_db"])
     noise = _noise(example, reader)
     mixture = mix([target] if noise is None else [target, noise], task.headroom_db)

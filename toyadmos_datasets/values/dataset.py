@@ -32,7 +32,9 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
 _COLUMNS_AFTER_PARTS: tuple[tuple[str, str], ...] = (
     ("take", "int32"),
     ("event_id", "string"),
+    ("draw", "int32"),
     ("recording_ids", "list<string>"),
+    ("target_start", "int64"),
     ("noise_recording_ids", "list<string>"),
     ("noise_start", "int64"),
     ("n_samples", "int64"),

@@ -30,7 +30,10 @@ RECIPE_SCHEMA = pa.schema(
         pa.field("condition", pa.string(), nullable=False),
         pa.field("take", pa.int32(), nullable=False),
         pa.field("event_id", pa.string(), nullable=False),
+        pa.field("draw", pa.int32(), nullable=False),
         pa.field("recording_ids", pa.list_(pa.string()), nullable=False),
+        pa.field("target_start", pa.int64(), nullable=True),
+        pa.field("target_length", pa.int64(), nullable=True),
         pa.field("noise_recording_ids", pa.list_(pa.string()), nullable=False),
         pa.field("noise_position", pa.float64(), nullable=True),
         pa.field("target_gain_db", pa.float64(), nullable=True),
@@ -38,9 +41,11 @@ RECIPE_SCHEMA = pa.schema(
         pa.field("snr_db", pa.float64(), nullable=True),
     ]
 )
-"""Columns of a recipe, a row an example, in the order of the dataset: config, split, event_id, channel.
+"""Columns of a recipe, a row an example, in the order of the dataset: config, split, event_id, draw, channel.
 
-label is ``normal`` or ``anomalous``; channel 0 is the mean of the recordings in recording_ids. A clean
+label is ``normal`` or ``anomalous``; channel 0 is the mean of the recordings in recording_ids. draw counts the
+noise draws of one event, from 0. target_start and target_length say which window of the recordings the target is,
+in samples at 48 kHz; null for the whole recording. A clean
 example has no noise recordings. noise_position in [0, 1) says where in the noise recording the noise
 begins: at floor(position x (n_noise - n_clip + 1)) samples. Either both gains are there or snr_db is;
 then the noise's gain follows from the levels of the recordings.
