@@ -62,6 +62,7 @@ class Loopback:
 
     Args:
         files: Name to content, in memory or on the disk.
+        rate_bytes_per_s: What all connections together get, as on a line; None for no limit.
     """
 
     def __init__(self, files: Mapping[str, bytes | Path], *, rate_bytes_per_s: float | None = None) -> None:
@@ -76,6 +77,7 @@ class Loopback:
         self.rate_bytes_per_s = rate_bytes_per_s
         self.lock = threading.Lock()
         self.ending = threading.Event()
+        self._free_at = 0.0
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.loopback = self
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -100,6 +102,17 @@ class Loopback:
                     fault.times -= 1
                     return fault
         return None
+
+    def keep_pace(self, n_bytes: int) -> None:
+        """Wait until the line has room for so many bytes; being late for one is made up with the next."""
+        if not self.rate_bytes_per_s:
+            return
+        with self.lock:
+            now = time.monotonic()
+            self._free_at = max(self._free_at, now - 0.1) + n_bytes / self.rate_bytes_per_s
+            wait_s = self._free_at - now
+        if wait_s > 0:
+            self.ending.wait(wait_s)
 
     def size_of(self, name: str) -> int:
         content = self.files[name]
@@ -247,8 +260,7 @@ class _Handler(BaseHTTPRequestHandler):
                 loopback.n_given += n_bytes
                 place.append((position, position + n_bytes))
             position += n_bytes
-            if loopback.rate_bytes_per_s:
-                time.sleep(n_bytes / loopback.rate_bytes_per_s)
+            loopback.keep_pace(n_bytes)
             if kind == "flip" and fault is not None and position > start + fault.after:
                 kind = ""
 
