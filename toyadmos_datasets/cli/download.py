@@ -19,16 +19,11 @@ from toyadmos_datasets.cli.fetch_choices import (
     WholeOption,
     fetch_choices,
 )
+from toyadmos_datasets.cli.plan_choices import ToyOption
 from toyadmos_datasets.cli.progress import progress_on_terminal
-from toyadmos_datasets.cli.request import (
-    CacheOption,
-    JsonOption,
-    ToyOption,
-    WorkersOption,
-    numbers_of,
-    processors,
-    words_of,
-)
+from toyadmos_datasets.cli.render_choices import WorkersOption, processors
+from toyadmos_datasets.cli.request import CacheOption, JsonOption
+from toyadmos_datasets.cli.words import numbers_of, words_of
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.units import format_bytes

@@ -55,13 +55,13 @@ _UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3}
 
 def fetch_choices(
     *,
-    manifest: Path | None = None,
-    whole: bool = False,
-    parallel: int = 2,
-    limit_rate: str | None = None,
-    keep_archives: bool = True,
-    netrc: bool = False,
-    accept_license: bool = False,
+    manifest: ManifestOption = None,
+    whole: WholeOption = False,
+    parallel: ParallelOption = 2,
+    limit_rate: LimitRateOption = None,
+    keep_archives: KeepOption = True,
+    netrc: NetrcOption = False,
+    accept_license: AcceptOption = False,
 ) -> FetchChoices:
     """Gather what was typed.
 

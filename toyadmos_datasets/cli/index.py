@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from toyadmos_datasets.cli.fetch_choices import AcceptOption, ManifestOption, fetch_choices
+from toyadmos_datasets.cli.plan_choices import ToyOption
 from toyadmos_datasets.cli.progress import progress_on_terminal
-from toyadmos_datasets.cli.request import CacheOption, JsonOption, ToyOption, processors
+from toyadmos_datasets.cli.render_choices import processors
+from toyadmos_datasets.cli.request import CacheOption, JsonOption
 from toyadmos_datasets.cli.table import table_lines
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.files.cache import default_cache

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from toyadmos_datasets.cli.plan_choices import ToyOption
 from toyadmos_datasets.cli.progress import progress_on_terminal
-from toyadmos_datasets.cli.request import JsonOption, ToyOption
+from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.units import format_bytes
 

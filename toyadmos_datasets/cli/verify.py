@@ -11,7 +11,8 @@ import typer
 
 from toyadmos_datasets.cli.fetch_choices import RECORD, ManifestOption, SourceOption, fetch_choices
 from toyadmos_datasets.cli.progress import progress_on_terminal
-from toyadmos_datasets.cli.request import CacheOption, JsonOption, WorkersOption, processors
+from toyadmos_datasets.cli.render_choices import WorkersOption, processors
+from toyadmos_datasets.cli.request import CacheOption, JsonOption
 from toyadmos_datasets.cli.table import table_lines
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError
