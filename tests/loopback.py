@@ -11,6 +11,7 @@ import gzip
 import os
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -63,9 +64,16 @@ class Loopback:
     Args:
         files: Name to content, in memory or on the disk.
         rate_bytes_per_s: What all connections together get, as on a line; None for no limit.
+        tls: For https.
     """
 
-    def __init__(self, files: Mapping[str, bytes | Path], *, rate_bytes_per_s: float | None = None) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, bytes | Path],
+        *,
+        rate_bytes_per_s: float | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.files = dict(files)
         self.faults: list[Fault] = []
         self.seen: list[Seen] = []
@@ -80,11 +88,17 @@ class Loopback:
         self._free_at = 0.0
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.loopback = self
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/"
+        return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
         self._thread.start()
@@ -130,9 +144,11 @@ class Loopback:
 
 
 @contextlib.contextmanager
-def serving(files: Mapping[str, bytes | Path], *, rate_bytes_per_s: float | None = None) -> Iterator[Loopback]:
+def serving(
+    files: Mapping[str, bytes | Path], *, rate_bytes_per_s: float | None = None, tls: ssl.SSLContext | None = None
+) -> Iterator[Loopback]:
     """Serve files while the block runs."""
-    server = Loopback(files, rate_bytes_per_s=rate_bytes_per_s)
+    server = Loopback(files, rate_bytes_per_s=rate_bytes_per_s, tls=tls)
     server.start()
     try:
         yield server
