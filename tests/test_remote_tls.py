@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import ssl
 
-import numpy as np
 import pytest
 import trustme
 from loopback import Fault, serving
 from proxying import proxying
+from transferring import BOTH, CONTENT, NAME, VOLUME
 
 from toyadmos_datasets.archive.remote.copy import VolumeCopy
 from toyadmos_datasets.archive.remote.http import HttpClient, origin_named
 from toyadmos_datasets.archive.remote.patience import Clock, Patience, RateLimit
 from toyadmos_datasets.archive.remote.transfer import Transfer
-from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.errors import FetchError
-
-NAME = "ToyTrain.7z.001"
-CONTENT = np.random.default_rng(1).bytes(300_000)
-VOLUME = Volume(name=NAME, n_bytes=len(CONTENT), md5=hashlib.md5(CONTENT, usedforsecurity=False).hexdigest())
-BOTH = pytest.mark.parametrize("is_ranged", [True, False], ids=["a range", "the whole"])
 
 
 @pytest.fixture(scope="module")
