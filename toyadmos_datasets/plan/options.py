@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from toyadmos_datasets.corpus.toys import CHANNELS, toy_named
@@ -124,10 +124,10 @@ class PlanOptions:
                 raise _bad(OPTIONS[name], "0.01 to 600 seconds", seconds)
 
     def _check_protocol_specific(self) -> None:
+        defaults = {field.name: field.default for field in fields(self)}
         for name, option in OPTIONS.items():
             takers = [protocol.name for protocol in PROTOCOLS if name in protocol.takes]
-            is_given = getattr(self, name) not in (None, False, (), 0.0)
-            if is_given and not set(takers) & set(self.protocols):
+            if getattr(self, name) != defaults[name] and not set(takers) & set(self.protocols):
                 raise OptionError(
                     "An option was given that no protocol asked for takes.",
                     where=option,

@@ -75,14 +75,10 @@ class Scope:
         """Return the noise of a case that all microphones have heard, ascending."""
         noise = self.events.where(sound="noise")
         noise = noise[self.events.case[noise] == case]
-        return noise[self.events.have(noise, self.channels.needed)]
+        usable: Numbers = noise[self.events.have(noise, self.channels.needed)]
+        return usable
 
     def taken(self, *orders: Numbers) -> Numbers:
         """Return the first of each order, as many as a quick look has of a split, case and label, ascending."""
         n = self.options.max_events
         return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *(order[:n] for order in orders)]))
-
-    def names(self, numbers: Numbers) -> pa.Array:
-        """Return the event_ids of some events."""
-        return self.events.event_id.take(pa.array(numbers))
-

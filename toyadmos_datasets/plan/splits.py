@@ -68,8 +68,10 @@ def fraction_note(divided: Sequence[CaseEvents], experiment: PaperExperiment) ->
         return []
     counts = ", ".join(f"{len(one.train)} of {one.n_normal} in case {one.case}" for one in smaller)
     return [
-        f"The source has fewer normal IND events than the paper's {experiment.n_normal} a case, so the same "
-        f"fraction ({experiment.n_train}/{experiment.n_normal}) is for training: {counts}."
+        (
+            f"The source has fewer normal IND events than the paper's {experiment.n_normal} a case, so the same "
+            f"fraction ({experiment.n_train}/{experiment.n_normal}) is for training: {counts}."
+        )
     ]
 
 

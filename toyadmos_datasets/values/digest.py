@@ -54,8 +54,9 @@ def _numbers(chunk: pa.Array) -> memoryview:
 
 
 def _lengths(chunk: pa.Array) -> memoryview:
-    lengths = pc.fill_null(pc.binary_length(chunk) if pa.types.is_string(chunk.type) else pc.list_value_length(chunk), 0)
-    return memoryview(lengths.to_numpy(zero_copy_only=False).astype("<i4")).cast("B")
+    length_of = pc.binary_length if pa.types.is_string(chunk.type) else pc.list_value_length
+    lengths = pc.fill_null(length_of(chunk), 0).to_numpy(zero_copy_only=False)
+    return memoryview(lengths.astype("<i4")).cast("B")
 
 
 def _texts(chunk: pa.Array) -> memoryview:

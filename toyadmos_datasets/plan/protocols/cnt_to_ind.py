@@ -44,10 +44,14 @@ def _notes(windows: Windows, window_s: float, hop_s: float) -> tuple[str, ...]:
     rule = f"cnt-to-ind: train has windows of {window_s:g} s every {hop_s:g} s of continuous recordings"
     if windows.is_upper_bound:
         return (
-            f"{rule}; this counts {len(windows.targets)}, as if the machines ran all the time. How many there are is "
-            "known when the continuous recordings have been read, which prepare does first.",
+            (
+                f"{rule}; this counts {len(windows.targets)}, as if the machines ran all the time. How many there are "
+                "is known when the continuous recordings have been read, which prepare does first."
+            ),
         )
     return (
-        f"{rule}, only where the machine runs on every microphone that is used: {len(windows.targets)} windows, "
-        f"{windows.active_share:.0%} of the recordings' time.",
+        (
+            f"{rule}, only where the machine runs on every microphone that is used: {len(windows.targets)} windows, "
+            f"{windows.active_share:.0%} of the recordings' time."
+        ),
     )

@@ -24,17 +24,19 @@ def plan_dcase2020(scope: Scope) -> Planned:
         Split(name="test", targets=scope.taken(*(part for one in divided for part in (one.test, one.anomalous)))),
     )
     gains = scope.experiment.gains
-    mixed = Config(
-        name="dcase2020", mixtures=(Mixture(target_gain_db=gains.target_db, noise_gain_db=gains.noise_db),)
-    )
+    mixed = Config(name="dcase2020", mixtures=(Mixture(target_gain_db=gains.target_db, noise_gain_db=gains.noise_db),))
     layout = Layout(splits=splits, configs=(mixed, *at_snrs(scope.options.snrs_db, "dcase2020_")))
     return Planned(layouts=(layout,), notes=(*fraction_note(divided, scope.experiment), *NOTES))
 
 
 NOTES = (
-    "dcase2020 has the machines (id_0N is case N), sizes and split of the development set of DCASE 2020 task 2. It "
-    "cannot have the same files: which events were chosen for training is not published, and the noise there was "
-    "recorded for the task. Here the noise is the corpus's own, at the gains of its paper (or the SNRs asked for).",
-    "dcase2020: the machines id_05 to id_07 (car) and id_04 to id_06 (conveyor) of the evaluation set are not in "
-    "this corpus.",
+    (
+        "dcase2020 has the machines (id_0N is case N), sizes and split of the development set of DCASE 2020 task 2. It "
+        "cannot have the same files: which events were chosen for training is not published, and the noise there was "
+        "recorded for the task. Here the noise is the corpus's own, at the gains of its paper (or the SNRs asked for)."
+    ),
+    (
+        "dcase2020: the machines id_05 to id_07 (car) and id_04 to id_06 (conveyor) of the evaluation set are not in "
+        "this corpus."
+    ),
 )

@@ -36,7 +36,7 @@ def plan_few_shot(scope: Scope) -> Planned:
             "There would be no anomalous events in the support.",
             where=f"case {', '.join(map(str, scope.cases))}",
             expected="a condition with at least two anomalous events, so that support and test have one each",
-            actual="none that damages only other parts than those to be unseen" if scope.options.unseen_parts else "none",
+            actual="none" + (" that leaves the parts to be unseen alone" if scope.options.unseen_parts else ""),
             remedy="Complete the source, or name fewer --unseen-parts.",
         )
     rest = [_without(one.anomalous, some) for one, some in zip(divided, support, strict=True)]
@@ -71,8 +71,10 @@ def _without(numbers: Numbers, others: Numbers) -> Numbers:
 
 def _notes(scope: Scope, shots: int) -> list[str]:
     notes = [
-        f"few-shot: support has {shots} anomalous events of each condition and case, one less where the test would "
-        "have none."
+        (
+            f"few-shot: support has {shots} anomalous events of each condition and case, one less where the test would "
+            "have none."
+        )
     ]
     if scope.options.unseen_parts:
         parts = ", ".join(scope.options.unseen_parts)
