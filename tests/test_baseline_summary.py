@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from toyadmos_datasets.baseline.metrics import auc
 from toyadmos_datasets.baseline.summary import summarise
+from toyadmos_datasets.signal.metrics import auc
 
 N = 20
 

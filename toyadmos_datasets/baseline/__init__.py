@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toyadmos_datasets.baseline.features import log_mel
-    from toyadmos_datasets.baseline.metrics import auc
     from toyadmos_datasets.baseline.model import Autoencoder
     from toyadmos_datasets.baseline.presets import CODE, DCASE2020, PAPER, Preset
     from toyadmos_datasets.baseline.scoring import score
     from toyadmos_datasets.baseline.train import fit
+    from toyadmos_datasets.signal.metrics import auc
 
 __all__ = ["CODE", "DCASE2020", "PAPER", "Autoencoder", "Preset", "auc", "fit", "log_mel", "score"]
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from toyadmos_datasets.baseline.evaluate import read_scores
 from toyadmos_datasets.baseline.intervals import Interval, event_weights, interval, weighted_aucs
-from toyadmos_datasets.baseline.metrics import auc
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.signal.metrics import auc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from toyadmos_datasets.baseline.charts import histogram
 from toyadmos_datasets.baseline.clips import SplitOfConfig, open_split
 from toyadmos_datasets.baseline.frames import featured
-from toyadmos_datasets.baseline.metrics import auc
-from toyadmos_datasets.baseline.page import facts_table, figure, paragraph, rows_table, section, whole_page
 from toyadmos_datasets.baseline.presets import PAPER
 from toyadmos_datasets.baseline.report import LICENCE, SIMULATED
 from toyadmos_datasets.baseline.spectrogram import picture, player, shades_of, spectrum_of
 from toyadmos_datasets.corpus.damage import damage_of
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.files.atomic import write_text
+from toyadmos_datasets.pages.charts import histogram
+from toyadmos_datasets.pages.page import facts_table, figure, paragraph, rows_table, section, whole_page
+from toyadmos_datasets.signal.metrics import auc
 
 
 def report_dataset(

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from toyadmos_datasets.baseline.metrics import roc
 from toyadmos_datasets.baseline.report import Evaluated, roc_band
 from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.signal.metrics import roc
 
 DPI = 300
 NORMAL, ANOMALOUS, ACCENT = "#2b6cb0", "#c2410c", "#0b7a75"

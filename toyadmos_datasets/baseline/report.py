@@ -11,17 +11,18 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.baseline.charts import curve, histogram, interval_bars, roc_chart, trace
+from toyadmos_datasets.baseline.charts import interval_bars, roc_chart, trace
 from toyadmos_datasets.baseline.clips import SplitOfConfig, open_split
 from toyadmos_datasets.baseline.evaluate import read_scores
 from toyadmos_datasets.baseline.intervals import event_weights
-from toyadmos_datasets.baseline.metrics import roc
-from toyadmos_datasets.baseline.page import facts_table, figure, paragraph, rows_table, section, whole_page
 from toyadmos_datasets.baseline.run_folder import FRAME_SCORES_NAME, METRICS_NAME, Run, read_run
 from toyadmos_datasets.baseline.spectrogram import picture, player, shades_of, spectrum_of
 from toyadmos_datasets.baseline.summary import Summary, summarise
 from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.files.json import read_json
+from toyadmos_datasets.pages.charts import curve, histogram
+from toyadmos_datasets.pages.page import facts_table, figure, paragraph, rows_table, section, whole_page
+from toyadmos_datasets.signal.metrics import roc
 
 Array = npt.NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from toyadmos_datasets.baseline.intervals import Interval, event_weights, interval, weighted_aucs
-from toyadmos_datasets.baseline.metrics import (
+from toyadmos_datasets.signal.metrics import (
     auc,
     auc_as_published,
     f1,

@@ -20,7 +20,7 @@ from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.files.json import write_json
 from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.signal.mixing import Stem, active_snr, mix, quantise, snr, sum_of
-from toyadmos_datasets.units import Decibels
+from toyadmos_datasets.units import Bytes, Decibels
 from toyadmos_datasets.values.dataset import LABELS, Shard, columns_of, dataset_schema
 from toyadmos_datasets.values.recordings import RecordingReader
 
@@ -29,6 +29,9 @@ ROWS_A_SHARD = 256
 
 ROWS_A_GROUP = 32
 """About 6 MB: what a streaming reader fetches at least."""
+
+_ONE_PAGE_BYTES: Bytes = 1 << 30
+"""More than a row group has: its clips are one page."""
 
 SNR_DECIMALS = 4
 
@@ -104,6 +107,10 @@ def _write_rows(task: ShardTask, watch: Watch, file: BinaryIO) -> int:
         schema,
         compression="none",  # FLAC does not compress again
         use_dictionary=False,
+        # The clips of a row group lie in one piece, one after the other, so that a reader can map them where they are.
+        column_encoding={"audio.bytes": "DELTA_LENGTH_BYTE_ARRAY"},
+        data_page_size=_ONE_PAGE_BYTES,
+        write_page_checksum=True,
         write_statistics=["label", *columns_of(task.toy)],
         store_schema=True,
     ) as writer:

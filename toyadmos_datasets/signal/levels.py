@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,8 @@ CLIPPED_FROM_N = 3
 """A recording is flagged clipped when at least this many samples are at full scale."""
 
 _PIECE_FRAMES = 1 << 11
+
+Level = TypeVar("Level", float, npt.NDArray[np.float64])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,7 @@ def power_to_db(power: float) -> Decibels:
     return 10 * math.log10(power) if power > 0 else -math.inf
 
 
-def db_to_gain(level_db: Decibels) -> float:
+def db_to_gain(level_db: Level) -> Level:
     """Return the factor on amplitudes that changes a level by so many dB."""
     return 10 ** (level_db / 20)
 
@@ -131,7 +134,7 @@ def measure(samples: npt.NDArray[np.integer], rate_hz: Hertz, *, full_scale: int
         [frame_energies(samples[i : i + piece_n], rate_hz) for i in range(0, len(samples) - frame_n + 1, piece_n)]
     )
     tail = samples[len(by_frame) * frame_n :].astype(np.int64)
-    energy = int(by_frame.sum()) + int(np.dot(tail, tail))
+    energy = sum(by_frame.tolist()) + int(np.dot(tail, tail))  # Python's integers hold long 24-bit recordings too
     active = active_frames(by_frame)
     low, high = int(samples.min()), int(samples.max())
     return Levels(

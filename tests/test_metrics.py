@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toyadmos_datasets.baseline.intervals import event_weights, interval, weighted_aucs
-from toyadmos_datasets.baseline.metrics import (
+from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.signal.metrics import (
     auc,
     auc_as_published,
     f1,
@@ -18,7 +19,6 @@ from toyadmos_datasets.baseline.metrics import (
     roc,
     threshold_at,
 )
-from toyadmos_datasets.errors import OptionError
 
 LABELS = [0, 0, 0, 0, 1, 1]
 SCORES = [1.0, 2.0, 3.0, 4.0, 2.5, 5.0]
