@@ -190,7 +190,8 @@ def _rows_by_split(counts: tuple[Count, ...]) -> dict[tuple[str, str], int]:
 def _audio_bytes(recipe: Recipe, index: pa.Table, options: PrepareOptions) -> Bytes:
     """Estimate the size of the clips from their windows, or the sizes of the first recording of every example."""
     examples = recipe.examples
-    places = pc.index_in(pc.list_element(examples["recording_ids"], 0), value_set=index["recording_id"].combine_chunks())
+    first = pc.list_element(examples["recording_ids"], 0)
+    places = pc.index_in(first, value_set=index["recording_id"].combine_chunks())
     windows = pc.multiply(examples["target_length"], BYTES_A_SAMPLE)
     n_source = pc.sum(pc.coalesce(windows, index["n_bytes"].take(places))).as_py() or 0
     n_source *= len(CHANNELS) if recipe.parameters["channels"] == STACK else 1
