@@ -24,7 +24,7 @@ from hypothesis.extra.numpy import arrays
 
 from toyadmos_datasets import load
 from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
-from toyadmos_datasets.load import load_dataset
+from toyadmos_datasets import load_dataset
 from toyadmos_datasets.load.audio import SoundfileAudio
 from toyadmos_datasets.values.dataset import read_manifest
 

@@ -19,7 +19,7 @@ from toyadmos_datasets.errors import ToyAdmosError
 if TYPE_CHECKING:
     from toyadmos_datasets.corpus.damage import Damage, damage_of
     from toyadmos_datasets.corpus.names import RecordingName, format_name, parse_name
-    from toyadmos_datasets.load import load_dataset
+    from toyadmos_datasets.builder import load_dataset
     from toyadmos_datasets.plan import PlanOptions
     from toyadmos_datasets.prepare import PrepareOptions, PrepareReport
     from toyadmos_datasets.prepare import prepare as prepare_dataset
@@ -62,7 +62,7 @@ _PLACES = {
     "SourceVerdict": "verify:SourceVerdict",
     "damage_of": "corpus.damage:damage_of",
     "format_name": "corpus.names:format_name",
-    "load_dataset": "load:load_dataset",
+    "load_dataset": "builder:load_dataset",
     "parse_name": "corpus.names:parse_name",
     "prepare_dataset": "prepare:prepare",
     "verify_dataset": "verify:verify_dataset",

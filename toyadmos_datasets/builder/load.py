@@ -1,0 +1,1 @@
+from toyadmos_datasets.load import load_prepared as load_dataset
