@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from toyadmos_datasets.baseline.features import log_mel, mel_filterbank
+from toyadmos_datasets.baseline.features import log_mel
 from toyadmos_datasets.baseline.presets import CODE, DCASE2020, PAPER
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.signal.logmel import mel_filterbank
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_the_challenges_features_agree_with_librosa(mono):
     found = log_mel(mono, DCASE2020)
 
     assert found.shape == expected.shape == (32_000 // 512 + 1, 128)
-    np.testing.assert_allclose(found, expected, atol=1e-3)  # dB
+    np.testing.assert_allclose(found, expected, atol=1e-4)  # dB
 
 
 def published_features(mono):
@@ -85,7 +86,7 @@ def test_the_published_codes_features_agree_with_its_formulas(mono):
 
 
 def test_each_published_band_sums_to_one_and_none_is_empty():
-    np.testing.assert_allclose(mel_filterbank(CODE).sum(axis=0), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(mel_filterbank(CODE.log_mel).sum(axis=0), 1.0, rtol=1e-6)
 
 
 def test_silence_has_finite_features():

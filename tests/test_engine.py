@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from toyadmos_datasets.engine import Stopped, Watch, run_tasks
+from toyadmos_datasets.engine import LazyTasks, Stopped, Watch, run_tasks
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import WorkerError
 
@@ -112,6 +112,22 @@ def none_for_all(task: int, watch: Watch) -> None:
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_every_task_gives_its_result(workers):
     assert sorted(run_tasks(double, range(7), workers=workers)) == [0, 2, 4, 6, 8, 10, 12]
+
+
+def test_lazy_tasks_are_made_when_their_turn_comes_and_not_before():
+    made = []
+
+    def make(number: int) -> int:
+        made.append(number)
+        return 10 * number
+
+    tasks = LazyTasks(3, make)
+    results = run_tasks(double, tasks)
+
+    assert (len(tasks), made) == (3, [])
+    assert (next(results), made) == (0, [0])
+    assert [*results] == [20, 40]
+    assert [*tasks[1:]] == [10, 20]
 
 
 def test_one_worker_keeps_the_order():

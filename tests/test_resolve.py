@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import pickle
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from toyadmos_datasets.engine import run_tasks
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import DatasetError, PlanError, SilentSignalError
-from toyadmos_datasets.render import resolve as module
+from toyadmos_datasets.render import stretches as module
 from toyadmos_datasets.render.resolve import Resolved, resolve
+from toyadmos_datasets.signal.levels import measure
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
 from toyadmos_datasets.values.recordings import RecordingReader, SegmentWriter, read_catalogue
 
@@ -23,11 +27,13 @@ FRAME_N = 512
 
 
 def store(folder: Path, recordings: dict[str, np.ndarray]) -> pa.Table:
-    """Put recordings into a store and return its catalogue; what it says of levels is not true."""
+    """Put recordings into a store and return its catalogue."""
     writer = SegmentWriter(folder)
-    measured = {"level_db": 0.0, "active_level_db": 0.0, "active_share": 0.0, "peak": 0.0, "flags": []}
-    for recording_id, samples in recordings.items():
-        writer.add(np.asarray(samples, dtype=np.int16), recording_id=recording_id, source_crc32=0, **measured)
+    for recording_id, sound in recordings.items():
+        samples = np.asarray(sound, dtype=np.int16)
+        levels = asdict(measure(samples, RATE_HZ))
+        del levels["mean"]
+        writer.add(samples, recording_id=recording_id, source_crc32=0, flags=[], **levels)
     writer.commit()
     return read_catalogue(folder)
 
@@ -161,6 +167,29 @@ def test_the_mean_level_is_that_of_the_same_config_case_and_channel(tmp_path):
         for one in resolved(catalogue, *rows, reference="corpus").examples.to_pylist():
             target, noise = stems(catalogue, one)
             assert in_db(power(target) / power(noise)) == pytest.approx(0, abs=0.01)
+
+
+def test_where_a_config_has_no_normal_ind_clip_its_other_normal_clips_are_the_reference(tmp_path):
+    sounds = {"ind": random_sound(1, 3000, 300), "cnt": random_sound(2, 3000, 6000), "n": random_sound(3, 3000)}
+    catalogue = store(tmp_path, sounds)
+    continuous = row("cnt", "n", recording_type="CNT")
+
+    both = resolved(catalogue, row("ind", "n"), continuous, reference="corpus").examples.to_pylist()
+    (alone,) = resolved(catalogue, continuous, reference="corpus").examples.to_pylist()
+
+    assert both[0]["noise_gain_db"] == both[1]["noise_gain_db"] < alone["noise_gain_db"]
+    target, noise = stems(catalogue, alone)
+    assert in_db(power(target) / power(noise)) == pytest.approx(0, abs=0.01)
+
+
+def test_a_mean_level_without_normal_clips_is_an_error_that_names_another_reference(tmp_path):
+    catalogue = store(tmp_path, {"t": random_sound(1, 3000), "n": random_sound(2, 3000)})
+
+    with pytest.raises(PlanError, match="no normal clip to take it from") as caught:
+        resolved(catalogue, row("t", "n", label="anomalous"), reference="corpus")
+
+    assert caught.value.where == "config some, case 1, channel 1"
+    assert caught.value.remedy.endswith("--snr-reference clip")
 
 
 def test_fixed_gains_stay_as_they_are(tmp_path):
@@ -312,6 +341,26 @@ def test_the_number_of_workers_and_the_size_of_tasks_change_nothing(tmp_path, mo
         found = resolved(catalogue, *rows, reference="corpus", workers=workers)
         assert found.examples.equals(expected.examples)
         assert found.headroom_db == expected.headroom_db
+
+
+def test_a_task_carries_what_it_measures_and_not_the_rest_of_the_corpus(tmp_path, monkeypatch):
+    sounds = {f"t{number:03d}": np.ones(60) for number in range(400)} | {"n": np.ones(90)}
+    catalogue = store(tmp_path, sounds)
+    rows = [row(recording_id, "n", noise_position=0.5) for recording_id in sorted(sounds)[1:]]
+    monkeypatch.setattr(module, "STRETCHES_A_TASK", 10)
+    sizes: dict[int, int] = {}
+
+    def spy(function, tasks, **options):
+        sizes[len(tasks)] = max(len(pickle.dumps(task)) for task in tasks)
+        return run_tasks(function, tasks, **options)
+
+    monkeypatch.setattr(module, "run_tasks", spy)
+    for n_rows in (40, 400):
+        resolved(catalogue, *(row([one["recording_ids"][0], "n"], "n") for one in rows[:n_rows]))
+
+    (few, size_of_few), (many, size_of_many) = sorted(sizes.items())
+    assert many >= 8 * few
+    assert size_of_many < 1.1 * size_of_few
 
 
 def test_a_window_is_cut_from_its_recording_at_the_output_rate(tmp_path):

@@ -186,8 +186,9 @@ def _rows_by_split(counts: tuple[Count, ...]) -> dict[tuple[str, str], int]:
 
 def _audio_bytes(recipe: Recipe, index: pa.Table, options: PrepareOptions) -> Bytes:
     """Estimate the size of the clips from the sizes of the first recording of every example."""
-    sizes = dict(zip(index["recording_id"].to_pylist(), index["n_bytes"].to_pylist(), strict=True))
-    n_source = sum(sizes[ids[0]] for ids in recipe.examples["recording_ids"].to_pylist())
+    first = pc.list_element(recipe.examples["recording_ids"], 0)
+    places = pc.index_in(first, value_set=index["recording_id"].combine_chunks())
+    n_source = pc.sum(index["n_bytes"].take(places)).as_py() or 0
     encoding = options.render.encoding
     pcm = n_source * encoding.rate_hz / CORPUS_RATE_HZ * encoding.bit_depth / 16
     return int(pcm * (FLAC_SHARE if encoding.container == "flac" else 1.0))

@@ -24,7 +24,7 @@ from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.files.leftovers import temporary_path
 
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 """Part of the key: a change of what `log_mel` returns raises it."""
 
 KEPT = {
@@ -114,7 +114,7 @@ def featured(split: SplitOfConfig, preset: Preset, progress: Progress | None = N
 def _key(split: SplitOfConfig, preset: Preset) -> str:
     facts = {
         "version": FEATURES_VERSION,
-        "settings": preset.feature_settings,
+        "settings": preset.log_mel.as_parameters(),
         "offsets": list(preset.offsets),
         "is_padded": preset.is_padded,
         "shards": [shard.sha256 for shard in split.shards],

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.signal.logmel import Filterbank, LogMel, Scale, Window
 from toyadmos_datasets.units import Hertz
 
-Filterbank: TypeAlias = Literal["slaney", "published"]
 Normalisation: TypeAlias = Literal["bands", "batch", "none"]
 ClipScore: TypeAlias = Literal["max", "mean", "quantile"]
 
@@ -77,9 +77,9 @@ class Preset:
     n_hop: int = 256
     n_mels: int = 64
     filterbank: Filterbank = "slaney"
-    window: Literal["periodic", "symmetric"] = "periodic"
+    window: Window = "periodic"
     power: int = 2
-    log: Literal["ln", "dB"] = "ln"
+    log: Scale = "ln"
     floor: float = 1e-10
     is_centred: bool = False
     is_last_frame_dropped: bool = False
@@ -131,10 +131,21 @@ class Preset:
         return self.learning_rate * (1 - share * (1 - self.decay_factor))
 
     @property
-    def feature_settings(self) -> dict[str, object]:
+    def log_mel(self) -> LogMel:
         """The settings that the features depend on, and nothing else."""
-        names = ("rate_hz", "n_fft", "n_hop", "n_mels", "filterbank", "window", "power", "log", "floor")
-        return {name: getattr(self, name) for name in (*names, "is_centred", "is_last_frame_dropped")}
+        return LogMel(
+            rate_hz=self.rate_hz,
+            n_fft=self.n_fft,
+            n_hop=self.n_hop,
+            n_mels=self.n_mels,
+            filterbank=self.filterbank,
+            window=self.window,
+            power=self.power,
+            scale=self.log,
+            floor=self.floor,
+            is_centred=self.is_centred,
+            is_last_frame_dropped=self.is_last_frame_dropped,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings as JSON values."""

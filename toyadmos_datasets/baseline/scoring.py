@@ -9,10 +9,10 @@ import numpy.typing as npt
 import torch
 
 from toyadmos_datasets.baseline.detector import Detector, Stacks
-from toyadmos_datasets.baseline.features import FloatArray
 from toyadmos_datasets.baseline.frames import frames_of
 from toyadmos_datasets.baseline.presets import Preset
 from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.signal.logmel import FloatArray
 
 _ROWS_A_STEP = 8192
 

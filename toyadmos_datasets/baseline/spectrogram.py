@@ -13,8 +13,9 @@ import numpy as np
 from matplotlib import image
 
 from toyadmos_datasets.baseline.clips import decoded
-from toyadmos_datasets.baseline.features import FloatArray, log_mel
+from toyadmos_datasets.baseline.features import log_mel
 from toyadmos_datasets.baseline.presets import PAPER
+from toyadmos_datasets.signal.logmel import FloatArray
 
 _TYPES = {b"fLaC": "audio/flac", b"RIFF": "audio/wav"}
 

@@ -197,14 +197,14 @@ def _table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
 def _mixing(manifest: Manifest, recipe: Recipe, examples: pa.Table) -> str:
     lines = ["## How it is mixed\n"]
     for config in recipe.configs:
-        row = examples.filter(pc.equal(examples["config"], config)).slice(0, 1).to_pylist()[0]
+        row = examples.slice(pc.index(examples["config"], config).as_py(), 1).to_pylist()[0]
         lines.append(f"- `{config}`: {_mixture_text(row, recipe.parameters['snr_reference'])}")
     lines.append(
         f"\nEvery clip is attenuated by the same headroom, {manifest.headroom_db:g} dB, so that levels stay "
         f"comparable; {sum(shard.n_clipped for shard in manifest.shards)} clips exceed full scale all the same and "
         "stand at full scale there."
     )
-    if any(row for row in examples["noise_recording_ids"].to_pylist()):
+    if pc.max(pc.list_value_length(examples["noise_recording_ids"])).as_py():
         lines.append(
             "Noise comes from the same microphones (and case, where the corpus has it) as the clip; a stretch never "
             "crosses recordings"

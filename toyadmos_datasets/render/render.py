@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import soundfile
 import soxr
 
-from toyadmos_datasets.engine import run_tasks
+from toyadmos_datasets.engine import LazyTasks, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.atomic import needing_room, require_room
@@ -24,6 +26,7 @@ from toyadmos_datasets.render.shard import ROWS_A_SHARD, ShardTask, render_shard
 from toyadmos_datasets.units import Bytes, Decibels
 from toyadmos_datasets.values.dataset import Manifest, Shard, SkippedRecording, shard_path
 from toyadmos_datasets.values.recipe import Recipe
+from toyadmos_datasets.values.recordings import needed_to_read
 from toyadmos_datasets.values.source import Source
 
 CLIP_POLICIES = ("error", "count")
@@ -119,9 +122,14 @@ def render(
     )
     job = {"recipe_sha256": recipe.sha256, "headroom_db": resolved.headroom_db, "versions": versions()}
     finished = output.begin(job, keep=True)
-    tasks = [task for task in _tasks(resolved, catalogue, output, recipe, options) if task.path not in finished]
-    _require_room(output, tasks, options)
-    shards = [*finished.values(), *_run(tasks, options, progress)]
+    planned = [shard for shard in _planned_shards(resolved.examples, recipe) if shard.path not in finished]
+    rows = np.concatenate([shard.rows for shard in planned] or [np.empty(0, dtype=np.int64)])
+    n_pcm_bytes = pcm_bytes(resolved.examples["n_samples"].take(pa.array(rows)), options.encoding)
+    _require_room(output, n_pcm_bytes, options)
+    tasks = _tasks(planned, resolved, catalogue=catalogue, output=output, toy=recipe.parameters["toy"], options=options)
+    with progress.stage("Rendering", len(rows), "clips") as on_progress, needing_room(n_pcm_bytes):
+        rendered = run_tasks(render_shard, tasks, workers=options.workers, on_progress=on_progress)
+        shards = [*finished.values(), *rendered]
     manifest = Manifest(
         toy=recipe.parameters["toy"],
         request=output.request,
@@ -136,62 +144,79 @@ def render(
     return manifest
 
 
-def pcm_bytes(examples: pa.Table, encoding: Encoding) -> Bytes:
-    """Return the size of the examples' samples before FLAC, bytes."""
-    return int(pc.sum(examples["n_samples"]).as_py() or 0) * encoding.bit_depth // 8
+def pcm_bytes(n_samples: pa.ChunkedArray, encoding: Encoding) -> Bytes:
+    """Return the size of samples before FLAC, bytes, from the lengths of their examples."""
+    return int(pc.sum(n_samples).as_py() or 0) * encoding.bit_depth // 8
 
 
-def _run(tasks: list[ShardTask], options: RenderOptions, progress: Progress) -> list[Shard]:
-    total = sum(len(task.examples) for task in tasks)
-    room = needing_room(sum(pcm_bytes(task.examples, options.encoding) for task in tasks))
-    with progress.stage("Rendering", total, "clips") as on_progress, room:
-        return list(run_tasks(render_shard, tasks, workers=options.workers, on_progress=on_progress))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PlannedShard:
+    """Which rows a shard has.
+
+    Attributes:
+        path: Its place in the dataset.
+        config: Its config.
+        split: Its split.
+        rows: Rows of the resolved examples.
+    """
+
+    path: str
+    config: str
+    split: str
+    rows: npt.NDArray[np.int64]
+
+
+def _planned_shards(examples: pa.Table, recipe: Recipe) -> Iterator[_PlannedShard]:
+    """Cut each split of each config into shards of `ROWS_A_SHARD` rows."""
+    for config in recipe.configs:
+        of_config = np.flatnonzero(pc.equal(examples["config"], config).to_numpy())
+        splits = examples["split"].take(pa.array(of_config))
+        for split in pc.unique(splits).to_pylist():
+            rows = of_config[pc.equal(splits, split).to_numpy()]
+            count = -(-len(rows) // ROWS_A_SHARD)
+            for number in range(count):
+                yield _PlannedShard(
+                    path=shard_path(config, split, number, count),
+                    config=config,
+                    split=split,
+                    rows=rows[number * ROWS_A_SHARD : (number + 1) * ROWS_A_SHARD],
+                )
 
 
 def _tasks(
-    resolved: Resolved, catalogue: pa.Table, output: OutputFolder, recipe: Recipe, options: RenderOptions
-) -> list[ShardTask]:
-    """Cut each split of each config into shards of `ROWS_A_SHARD` rows."""
-    tasks = []
-    for config, split, rows in _splits(resolved.examples, recipe):
-        count = -(-len(rows) // ROWS_A_SHARD)
-        for number in range(count):
-            examples = rows.slice(number * ROWS_A_SHARD, ROWS_A_SHARD).combine_chunks()
-            path = shard_path(config, split, number, count)
-            tasks.append(
-                ShardTask(
-                    folder=output.partial,
-                    path=path,
-                    config=config,
-                    split=split,
-                    examples=examples,
-                    catalogue=_needed(catalogue, examples),
-                    toy=recipe.parameters["toy"],
-                    encoding=options.encoding,
-                    headroom_db=resolved.headroom_db,
-                    is_clipping_error=options.on_clip == "error",
-                    note=output.note_for(path),
-                )
-            )
-    return tasks
+    shards: Sequence[_PlannedShard],
+    resolved: Resolved,
+    *,
+    catalogue: pa.Table,
+    output: OutputFolder,
+    toy: str,
+    options: RenderOptions,
+) -> LazyTasks[ShardTask]:
+    """Return the tasks of some shards; each brings its own rows and recordings only."""
 
+    def task(number: int) -> ShardTask:
+        shard = shards[number]
+        examples = resolved.examples.take(pa.array(shard.rows)).combine_chunks()
+        return ShardTask(
+            folder=output.partial,
+            path=shard.path,
+            config=shard.config,
+            split=shard.split,
+            examples=examples,
+            catalogue=_needed(catalogue, examples),
+            toy=toy,
+            encoding=options.encoding,
+            headroom_db=resolved.headroom_db,
+            is_clipping_error=options.on_clip == "error",
+            note=output.note_for(shard.path),
+        )
 
-def _splits(examples: pa.Table, recipe: Recipe) -> list[tuple[str, str, pa.Table]]:
-    splits = []
-    for config in recipe.configs:
-        of_config = examples.filter(pc.equal(examples["config"], config))
-        splits += [
-            (config, split, of_config.filter(pc.equal(of_config["split"], split)))
-            for split in pc.unique(of_config["split"]).to_pylist()
-        ]
-    return splits
+    return LazyTasks(len(shards), task)
 
 
 def _needed(catalogue: pa.Table, examples: pa.Table) -> pa.Table:
-    ids: set[str] = set()
-    for name in ("recording_ids", "noise_recording_ids"):
-        ids.update(pc.list_flatten(examples[name]).to_pylist())
-    return catalogue.filter(pc.is_in(catalogue["recording_id"], value_set=pa.array(sorted(ids), pa.string())))
+    ids = [pc.unique(pc.list_flatten(examples[name])) for name in ("recording_ids", "noise_recording_ids")]
+    return needed_to_read(catalogue.filter(pc.is_in(catalogue["recording_id"], value_set=pa.concat_arrays(ids))))
 
 
 def _in_order(shards: list[Shard], recipe: Recipe) -> list[Shard]:
@@ -200,7 +225,6 @@ def _in_order(shards: list[Shard], recipe: Recipe) -> list[Shard]:
     return sorted(shards, key=lambda shard: (configs.index(shard.config), splits.index(shard.split), shard.path))
 
 
-def _require_room(output: OutputFolder, tasks: list[ShardTask], options: RenderOptions) -> None:
+def _require_room(output: OutputFolder, n_pcm_bytes: Bytes, options: RenderOptions) -> None:
     share = SMALLEST_FLAC_SHARE if options.encoding.container == "flac" else 1.0
-    n_bytes = sum(pcm_bytes(task.examples, options.encoding) for task in tasks)
-    require_room(output.path, int(n_bytes * share), purpose="the dataset")
+    require_room(output.path, int(n_pcm_bytes * share), purpose="the dataset")

@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
-from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
-from toyadmos_datasets.errors import DatasetError, PlanError, SilentSignalError
-from toyadmos_datasets.signal.levels import FULL_SCALE, Levels, db_to_gain, measure, power_to_db
-from toyadmos_datasets.signal.mixing import headroom_for, sum_of
+from toyadmos_datasets.errors import PlanError, SilentSignalError
+from toyadmos_datasets.render.references import reference_levels
+from toyadmos_datasets.render.stretches import (
+    Numbers,
+    Stretches,
+    StretchLevels,
+    measure_stretches,
+    recording_numbers,
+    shortest,
+)
+from toyadmos_datasets.signal.levels import db_to_gain
+from toyadmos_datasets.signal.mixing import headroom_for
 from toyadmos_datasets.units import Decibels, Hertz
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
-from toyadmos_datasets.values.recordings import RecordingReader
 
 RESOLVED_SCHEMA = RECIPE_SCHEMA.append(pa.field("n_samples", pa.int64())).append(pa.field("noise_start", pa.int64()))
 """A recipe's columns with both gains filled in (noise_gain_db is null for clean), and places in output samples."""
 
-STRETCHES_A_TASK = 1000
 GAIN_DECIMALS = 6
 """Gains that follow from levels are rounded so that the last bit of a logarithm cannot move a sample."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Stretch:
-    """A stretch of the mean of some recordings.
-
-    Attributes:
-        recording_ids: Which recordings.
-        start: First sample.
-        n_samples: Length.
-    """
-
-    recording_ids: tuple[str, ...]
-    start: int
-    n_samples: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +46,18 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Measuring:
-    stretches: tuple[Stretch, ...]
-    catalogue: pa.Table
-    rate_hz: Hertz
+class _Parts:
+    """The parts of every example.
+
+    Attributes:
+        targets: The target of each example.
+        noisy: Which examples have noise, shape (n_noisy,).
+        noises: The noise of each of these.
+    """
+
+    targets: Stretches
+    noisy: Numbers
+    noises: Stretches
 
 
 def resolve(
@@ -78,7 +74,7 @@ def resolve(
 
     Args:
         recipe: The examples.
-        catalogue: What is known of the ingested recordings.
+        catalogue: What is known of the ingested recordings, sorted by recording_id.
         rate_hz: Their rate.
         bit_depth: Of the output; the largest positive integer is a little under full scale.
         headroom_db: A headroom of the user's choice; None for the whole number of dB that follows from
@@ -91,159 +87,161 @@ def resolve(
         PlanError: A noise recording is shorter than the clip it is for.
         SilentSignalError: A target or a stretch of noise is digital silence, so that no SNR exists.
     """
-    rows = recipe.examples.to_pylist()
-    lengths = dict(zip(*(catalogue[name].to_pylist() for name in ("recording_id", "n_samples")), strict=True))
-    for row in rows:
-        _place(row, lengths, rate_hz)
-    targets = [Stretch(tuple(row["recording_ids"]), row["target_start"], row["n_samples"]) for row in rows]
-    noises = [_noise_stretch(row) for row in rows]
-    distinct = sorted({*targets, *(noise for noise in noises if noise)})
-    with progress.stage("Measuring levels", len(distinct), "stretches") as on_progress:
-        measuring = run_tasks(
-            _measure_stretches,
-            _measuring_tasks(distinct, catalogue, rate_hz),
-            workers=workers,
-            on_progress=on_progress,
-        )
-        levels = {stretch: measured for some in measuring for stretch, measured in some}
-    references = _reference_levels(rows, targets, levels, recipe.parameters.get("snr_reference", "corpus"))
-    bound = 0.0
-    for row, target, noise, reference_db in zip(rows, targets, noises, references, strict=True):
-        _set_gains(row, target, noise, levels, reference_db)
-        bound = max(bound, _peak_bound(row, levels[target], levels[noise] if noise else None))
+    examples = recipe.examples
+    parts = _parts(examples, catalogue, rate_hz)
+    targets, noises = _measured(parts, catalogue, rate_hz, workers=workers, progress=progress)
+    _refuse_silence(parts, targets, noises, catalogue)
+    references_db = reference_levels(examples, targets, recipe.parameters.get("snr_reference", "corpus"))
+    target_gains_db, noise_gains_db = _gains(examples, parts, noises, references_db)
     if headroom_db is None:
+        bound = _peak_bound(parts, targets, noises, target_gains_db, noise_gains_db)
         headroom_db = headroom_for(bound, bit_depth)
-    return Resolved(examples=pa.Table.from_pylist(rows, schema=RESOLVED_SCHEMA), headroom_db=headroom_db)
+    noise_start = np.full(len(examples), np.nan)
+    noise_start[parts.noisy] = parts.noises.start
+    found = {
+        "target_start": parts.targets.start,
+        "target_gain_db": target_gains_db,
+        "noise_gain_db": noise_gains_db,
+        "n_samples": parts.targets.n_samples,
+        "noise_start": noise_start,
+    }
+    columns = [
+        _column(found[field.name], field) if field.name in found else examples[field.name] for field in RESOLVED_SCHEMA
+    ]
+    return Resolved(examples=pa.table(columns, schema=RESOLVED_SCHEMA), headroom_db=headroom_db)
 
 
-def _place(row: dict[str, Any], lengths: dict[str, int], rate_hz: Hertz) -> None:
-    """Set where the target and the noise lie, in samples of the output.
+def _column(values: npt.NDArray[np.generic], field: pa.Field) -> pa.Array:
+    """Return values as Arrow has them; NaN becomes null."""
+    return pa.array(values, from_pandas=True).cast(field.type)
 
-    The microphones of one take may differ by a few samples; the shortest decides.
+
+def _floats(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """Return a column of numbers as float64, NaN where it is null."""
+    return column.cast(pa.float64()).to_numpy()  # type: ignore[no-any-return]  # pyarrow has no annotations
+
+
+def _parts(examples: pa.Table, catalogue: pa.Table, rate_hz: Hertz) -> _Parts:
+    """Find where targets and noises lie, in samples of the output.
+
+    Raises:
+        DatasetError: A recording is not in the store.
+        PlanError: A window or a clip does not fit its recordings.
     """
-    whole = min(_length(one, lengths) for one in row["recording_ids"])
-    if row["target_start"] is None:
-        row["target_start"], row["n_samples"] = 0, whole
-    else:
-        row["target_start"] = row["target_start"] * rate_hz // CORPUS_RATE_HZ
-        row["n_samples"] = row["target_length"] * rate_hz // CORPUS_RATE_HZ
-        if row["target_start"] + row["n_samples"] > whole:
-            raise PlanError(
-                "A window reaches past the end of its recording.",
-                where=row["recording_ids"][0],
-                expected=f"at most {whole} samples",
-                actual=f"{row['n_samples']} samples from {row['target_start']} on",
-                remedy="Make the recipe from the source that it is rendered from.",
-            )
-    row["noise_start"] = None
-    if row["noise_recording_ids"]:
-        n_noise = min(_length(one, lengths) for one in row["noise_recording_ids"])
-        n_places = n_noise - row["n_samples"] + 1
-        if n_places < 1:
-            raise PlanError(
-                "A noise recording is shorter than the clip it is mixed with.",
-                where=row["noise_recording_ids"][0],
-                expected=f"at least {row['n_samples']} samples, as long as {row['recording_ids'][0]}",
-                actual=f"{n_noise} samples",
-                remedy="Use longer noise recordings, or prepare without noise: --protocol basic",
-            )
-        row["noise_start"] = math.floor(row["noise_position"] * n_places)
+    lengths = catalogue["n_samples"].to_numpy()
+    of_targets = recording_numbers(examples["recording_ids"], catalogue)
+    whole = shortest(of_targets, lengths)
+    windows = [_floats(examples[name]) for name in ("target_start", "target_length")]
+    is_window = ~np.isnan(windows[0])
+    start, length = (np.nan_to_num(one).astype(np.int64) * rate_hz // CORPUS_RATE_HZ for one in windows)
+    targets = Stretches(recordings=of_targets, start=start, n_samples=np.where(is_window, length, whole))
+    _require_windows_inside(targets, whole, examples)
+    of_noises = recording_numbers(examples["noise_recording_ids"], catalogue)
+    noisy = np.flatnonzero((of_noises >= 0).any(axis=1))
+    n_samples, n_noise = targets.n_samples[noisy], shortest(of_noises[noisy], lengths)
+    _require_long_noise(noisy, n_samples, n_noise, examples)
+    position = _floats(examples["noise_position"])[noisy]
+    noise_start = np.floor(position * (n_noise - n_samples + 1)).astype(np.int64)
+    noises = Stretches(recordings=of_noises[noisy], start=noise_start, n_samples=n_samples)
+    return _Parts(targets=targets, noisy=noisy, noises=noises)
 
 
-def _length(recording_id: str, lengths: dict[str, int]) -> int:
-    if recording_id not in lengths:
-        raise DatasetError(
-            "The recipe needs a recording that the store has not.",
-            where=recording_id,
-            expected="an ingested recording",
-            actual="none",
-            remedy="Prepare from a source that has it.",
+def _require_windows_inside(targets: Stretches, whole: Numbers, examples: pa.Table) -> None:
+    outside = np.flatnonzero(targets.start + targets.n_samples > whole)
+    if len(outside):
+        row = outside[0]
+        raise PlanError(
+            "A window reaches past the end of its recording.",
+            where=_first(examples["recording_ids"], row),
+            expected=f"at most {whole[row]} samples",
+            actual=f"{targets.n_samples[row]} samples from {targets.start[row]} on",
+            remedy="Make the recipe from the source that it is rendered from.",
         )
-    return lengths[recording_id]
 
 
-def _noise_stretch(row: dict[str, Any]) -> Stretch | None:
-    if not row["noise_recording_ids"]:
-        return None
-    return Stretch(tuple(row["noise_recording_ids"]), row["noise_start"], row["n_samples"])
+def _require_long_noise(noisy: Numbers, n_samples: Numbers, n_noise: Numbers, examples: pa.Table) -> None:
+    short = np.flatnonzero(n_noise < n_samples)
+    if len(short):
+        one = short[0]
+        row = noisy[one]
+        raise PlanError(
+            "A noise recording is shorter than the clip it is mixed with.",
+            where=_first(examples["noise_recording_ids"], row),
+            expected=f"at least {n_samples[one]} samples, as long as {_first(examples['recording_ids'], row)}",
+            actual=f"{n_noise[one]} samples",
+            remedy="Use longer noise recordings, or prepare without noise: --protocol basic",
+        )
 
 
-def _measuring_tasks(stretches: Sequence[Stretch], catalogue: pa.Table, rate_hz: Hertz) -> list[_Measuring]:
-    tasks = []
-    for start in range(0, len(stretches), STRETCHES_A_TASK):
-        some = tuple(stretches[start : start + STRETCHES_A_TASK])
-        needed = pa.array(sorted({one for stretch in some for one in stretch.recording_ids}))
-        rows = catalogue.filter(pc.is_in(catalogue["recording_id"], value_set=needed))
-        tasks.append(_Measuring(stretches=some, catalogue=rows, rate_hz=rate_hz))
-    return tasks
+def _first(lists: pa.ChunkedArray, row: int) -> str:
+    return str(lists[int(row)][0].as_py())
 
 
-def _measure_stretches(task: _Measuring, watch: Watch) -> list[tuple[Stretch, Levels]]:
-    reader = RecordingReader(task.catalogue)
-    measured = []
-    for stretch in task.stretches:
-        watch.advance(1, at=stretch.recording_ids[0])
-        total = sum_of([reader.stretch(one, stretch.start, stretch.n_samples) for one in stretch.recording_ids])
-        full_scale = FULL_SCALE * len(stretch.recording_ids)
-        measured.append((stretch, measure(total, task.rate_hz, full_scale=full_scale)))
-    return measured
+def _measured(
+    parts: _Parts, catalogue: pa.Table, rate_hz: Hertz, *, workers: int, progress: Progress
+) -> tuple[StretchLevels, StretchLevels]:
+    """Measure targets and noises together, so that all workers have something to do till the end."""
+    together = parts.targets + parts.noises
+    levels = measure_stretches(together, catalogue, rate_hz, workers=workers, progress=progress)
+    n_targets = len(parts.targets)
+    return levels[np.arange(n_targets)], levels[np.arange(n_targets, len(together))]
 
 
-def _reference_levels(
-    rows: Sequence[dict[str, Any]], targets: Sequence[Stretch], levels: dict[Stretch, Levels], reference: str
-) -> list[Decibels]:
-    """Return the level that each example's SNR is relative to, dB re full scale.
+def _refuse_silence(parts: _Parts, targets: StretchLevels, noises: StretchLevels, catalogue: pa.Table) -> None:
+    """Raise if a part of a mixture has no level.
 
-    For the reference ``corpus`` it is the mean power of the normal IND clips of the same config, case and
-    channel, so that the noise does not tell a damaged clip that is louder from a normal one.
+    Raises:
+        SilentSignalError: It names the recording and the stretch.
     """
-    if reference == "clip":
-        return [levels[target].level_db for target in targets]
-    if reference == "active":
-        return [levels[target].active_level_db for target in targets]
-    powers: dict[tuple[object, ...], list[float]] = defaultdict(list)
-    for row, target in zip(rows, targets, strict=True):
-        if row["label"] == "normal":
-            powers[_group(row)].append(10 ** (levels[target].level_db / 10))
-    means = {group: power_to_db(math.fsum(some) / len(some)) for group, some in powers.items()}
-    return [means[_group(row)] for row in rows]
-
-
-def _group(row: dict[str, Any]) -> tuple[object, ...]:
-    return row["config"], row["case"], row["channel"]
-
-
-def _set_gains(
-    row: dict[str, Any],
-    target: Stretch,
-    noise: Stretch | None,
-    levels: dict[Stretch, Levels],
-    reference_db: Decibels,
-) -> None:
-    """Fill in the gains of an example.
-
-    With R the reference level, N the level of the stretch of noise and g its gain, all in dB, the SNR is
-    R - (N + g), so g = R - N - SNR; the target keeps its level.
-    """
-    if noise is None:
-        return
-    for stretch, what in ((target, "target"), (noise, "noise")):
-        if math.isinf(levels[stretch].level_db):
+    mixed = parts.targets[parts.noisy]
+    for what, stretches, levels_db in (
+        ("target", mixed, targets.level_db[parts.noisy]),
+        ("noise", parts.noises, noises.level_db),
+    ):
+        silent = np.flatnonzero(np.isneginf(levels_db))
+        if len(silent):
+            one = silent[0]
+            recording_id = catalogue["recording_id"][int(stretches.recordings[one, 0])].as_py()
             raise SilentSignalError(
                 f"The {what} of a mixture is digital silence.",
-                where=f"{stretch.recording_ids[0]}, {stretch.n_samples} samples from {stretch.start}",
+                where=f"{recording_id}, {stretches.n_samples[one]} samples from {stretches.start[one]}",
                 expected="sound, so that the ratio of the two exists",
                 actual="zeros only",
                 remedy="Leave the recording out of the source, or choose another seed: --seed",
             )
-    if row["snr_db"] is not None:
-        row["target_gain_db"] = 0.0
-        row["noise_gain_db"] = round(reference_db - levels[noise].level_db - row["snr_db"], GAIN_DECIMALS)
 
 
-def _peak_bound(row: dict[str, Any], target: Levels, noise: Levels | None) -> float:
-    """Return a bound on the magnitude of an example: the sum of its parts' peaks with their gains."""
-    if noise is None and row["target_gain_db"] == 0:
-        return 0.0  # integers as they were recorded fit, the lowest one too
-    bound = target.peak * db_to_gain(row["target_gain_db"])
-    return bound + (noise.peak * db_to_gain(row["noise_gain_db"]) if noise else 0.0)
+def _gains(
+    examples: pa.Table, parts: _Parts, noises: StretchLevels, references_db: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the gains of targets and noises, NaN where there is no noise.
+
+    With R the reference level, N the level of the stretch of noise and g its gain, all in dB, the SNR is
+    R - (N + g), so g = R - N - SNR; the target keeps its level.
+    """
+    target_gains_db, noise_gains_db, snr_db = (
+        _floats(examples[name]).copy() for name in ("target_gain_db", "noise_gain_db", "snr_db")
+    )
+    levels_db = np.full(len(examples), np.nan)
+    levels_db[parts.noisy] = noises.level_db
+    has_snr = ~np.isnan(snr_db) & ~np.isnan(levels_db)
+    target_gains_db[has_snr] = 0.0
+    noise_gains_db[has_snr] = np.round((references_db - levels_db - snr_db)[has_snr], GAIN_DECIMALS)
+    return target_gains_db, noise_gains_db
+
+
+def _peak_bound(
+    parts: _Parts,
+    targets: StretchLevels,
+    noises: StretchLevels,
+    target_gains_db: npt.NDArray[np.float64],
+    noise_gains_db: npt.NDArray[np.float64],
+) -> float:
+    """Return a bound on the magnitude of all examples: the largest sum of the parts' peaks with their gains.
+
+    Integers as they were recorded fit, the lowest one too.
+    """
+    peaks = targets.peak * db_to_gain(target_gains_db)
+    bounds = np.where(target_gains_db == 0, 0.0, peaks)
+    bounds[parts.noisy] = peaks[parts.noisy] + noises.peak * db_to_gain(noise_gains_db[parts.noisy])
+    return float(bounds.max(initial=0.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,8 @@ CLIPPED_FROM_N = 3
 """A recording is flagged clipped when at least this many samples are at full scale."""
 
 _PIECE_FRAMES = 1 << 11
+
+Level = TypeVar("Level", float, npt.NDArray[np.float64])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,7 @@ def power_to_db(power: float) -> Decibels:
     return 10 * math.log10(power) if power > 0 else -math.inf
 
 
-def db_to_gain(level_db: Decibels) -> float:
+def db_to_gain(level_db: Level) -> Level:
     """Return the factor on amplitudes that changes a level by so many dB."""
     return 10 ** (level_db / 20)
 
