@@ -22,9 +22,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from toyadmos_datasets import load
+from toyadmos_datasets import load, load_dataset
 from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
-from toyadmos_datasets import load_dataset
 from toyadmos_datasets.load.audio import SoundfileAudio
 from toyadmos_datasets.values.dataset import read_manifest
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from toyadmos_datasets.errors import ToyAdmosError
 
 if TYPE_CHECKING:
+    from toyadmos_datasets.builder import load_dataset
     from toyadmos_datasets.corpus.damage import Damage, damage_of
     from toyadmos_datasets.corpus.names import RecordingName, format_name, parse_name
-    from toyadmos_datasets.builder import load_dataset
     from toyadmos_datasets.plan import PlanOptions
     from toyadmos_datasets.prepare import PrepareOptions, PrepareReport
     from toyadmos_datasets.prepare import prepare as prepare_dataset

@@ -24,7 +24,7 @@ from toyadmos_datasets.recordings import (
     missing_recordings,
     store_for,
 )
-from toyadmos_datasets.render import OutputFolder, RenderOptions, render
+from toyadmos_datasets.render import OutputFolder, RenderOptions, ShardTask, render, shard_tasks
 from toyadmos_datasets.sources import resolve_source
 from toyadmos_datasets.values.dataset import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.recipe import Recipe
@@ -126,6 +126,24 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
             progress=progress,
         )
     return PrepareReport(out=options.out, manifest=manifest, was_done=False, ingested=report)
+
+
+def prepared_tasks(options: PrepareOptions, source: Source, progress: Progress | None = None) -> list[ShardTask]:
+    """Do what `prepare` does before it renders, and return what it would render, shard by shard.
+
+    Args:
+        options: What to prepare; nothing is written to `out`.
+        source: What `options.source` was resolved to.
+        progress: Told about the work.
+
+    Raises:
+        ToyAdmosError: Any failure that this package knows; see `toyadmos_datasets.errors`.
+    """
+    progress = progress or Quiet()
+    store = store_for(options.cache, source, options.render.encoding.rate_hz)
+    recipe, _ = _ingest(source, store, options, progress)
+    output = OutputFolder(path=options.out, request=options.request(source))
+    return shard_tasks(recipe, read_catalogue(store.folder), output, options.render, progress)
 
 
 def _ingest(source: Source, store: Store, options: PrepareOptions, progress: Progress) -> tuple[Recipe, IngestReport]:

@@ -59,14 +59,14 @@ def load_prepared(
         asked = check_split(split, splits)
         check_decode(decode, manifest)
         if streaming:
-            return _streamed(place, splits, asked, decode)
+            return _streamed(place, splits, asked, decode=decode)
         return _mapped(place, _used(splits, asked), asked, decode=decode, cache=_cache(cache_dir))
 
     return opening(place.manifest()) if place.is_far else open_settled(place.folder, opening)
 
 
 def _streamed(
-    place: Place, splits: dict[str, list[Shard]], asked: str | None, decode: bool | str
+    place: Place, splits: dict[str, list[Shard]], asked: str | None, *, decode: bool | str
 ) -> IterableDataset | IterableDatasetDict:
     import datasets  # noqa: PLC0415  (takes a second, which reading the manifest need not wait for)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import datasets
 
-from toyadmos_datasets.load.audio import info_for
+from toyadmos_datasets.load.audio import decoding
 from toyadmos_datasets.load.kept import split_places
 from toyadmos_datasets.load.place import Place
 from toyadmos_datasets.load.table import InPlaceTable
@@ -28,7 +27,6 @@ def open_split(
     info = datasets.DatasetInfo(
         features=datasets.Features.from_arrow_schema(table.schema), config_name=shards[0].config
     )
-    fingerprint = hashlib.sha256(f"{path.parent.name} {decode}".encode()).hexdigest()[:16]
-    return datasets.Dataset(
-        table, info=info_for(info, decode=decode), split=datasets.NamedSplit(split), fingerprint=fingerprint
-    )
+    rows = datasets.Dataset(table, info=info, split=datasets.NamedSplit(split), fingerprint=path.parent.name)
+    mapped: datasets.Dataset = decoding(rows, decode)
+    return mapped

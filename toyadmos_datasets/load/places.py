@@ -59,9 +59,7 @@ def placed(folder: Path, shard: Shard) -> PlacedShard:
     """
     check_shard_sizes(folder, [shard])
     path = folder / shard.path
-    return PlacedShard(
-        path=str(path), n_bytes=shard.n_bytes, mtime_ns=path.stat().st_mtime_ns, sha256=shard.sha256
-    )
+    return PlacedShard(path=str(path), n_bytes=shard.n_bytes, mtime_ns=path.stat().st_mtime_ns, sha256=shard.sha256)
 
 
 def write_places(shards: Sequence[PlacedShard], path: Path) -> None:
@@ -82,7 +80,7 @@ def write_places(shards: Sequence[PlacedShard], path: Path) -> None:
             audio = audio_columns(schema)
             for group in range(parquet.num_row_groups):
                 table = parquet.read_row_group(group).combine_chunks()
-                starts = [_start(parquet, group, name, table[name], mapped, shard) for name in audio]
+                starts = [_start(_chunk(parquet, group, name), table[name], mapped, shard) for name in audio]
                 groups.append([number, starts])
                 batches.append(_without_clips(table, audio))
     header = {"shards": [asdict(shard) for shard in shards], "groups": groups, "audio": audio}
@@ -158,9 +156,14 @@ def _replaced(shard: PlacedShard, actual: object) -> DatasetError:
     )
 
 
-def _start(
-    parquet: pq.ParquetFile, group: int, name: str, column: pa.ChunkedArray, mapped: mmap.mmap, shard: PlacedShard
-) -> int:
+def _chunk(parquet: pq.ParquetFile, group: int, name: str) -> pq.ColumnChunkMetaData:
+    """Return what Parquet says of the bytes of an audio column in a row group."""
+    row_group = parquet.metadata.row_group(group)
+    chunks = (row_group.column(number) for number in range(row_group.num_columns))
+    return next(one for one in chunks if one.path_in_schema == f"{name}.bytes")
+
+
+def _start(chunk: pq.ColumnChunkMetaData, column: pa.ChunkedArray, mapped: mmap.mmap, shard: PlacedShard) -> int:
     """Return where the clips of a row group begin in the file.
 
     They are the last bytes of the column's only page, if the encoding is the one that `prepare` chooses. That is
@@ -168,9 +171,7 @@ def _start(
     """
     clips = _joined(column).field("bytes")
     first, last = _bounds(clips)
-    chunks = map(parquet.metadata.row_group(group).column, range(parquet.metadata.num_columns))
-    chunk = next(one for one in chunks if one.path_in_schema == f"{name}.bytes")
-    end = chunk.data_page_offset + chunk.total_compressed_size
+    end = int(chunk.data_page_offset + chunk.total_compressed_size)
     begin = end - (last - first)
     found = memoryview(mapped)[max(begin, 0) : end]
     if last > first and found != memoryview(clips.buffers()[2]).cast("B")[first:last]:
@@ -178,7 +179,7 @@ def _start(
             "A shard does not keep its clips in one piece.",
             where=shard.path,
             expected="Parquet as toyadmos prepare writes it",
-            actual=f"row group {group} with encodings {', '.join(chunk.encodings)}, {chunk.compression}",
+            actual=f"encodings {', '.join(chunk.encodings)}, compression {chunk.compression}",
             remedy="Open it with plain datasets.load_dataset, or prepare the folder again.",
         )
     return begin

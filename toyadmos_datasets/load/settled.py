@@ -57,7 +57,7 @@ def open_settled(folder: Path, opening: Callable[[Manifest], Opened]) -> Opened:
 
 
 def _wait_for_manifest(folder: Path) -> bytes | None:
-    """Return the manifest's bytes; a folder with shards and without it is in the middle of a commit, or of a cut one."""
+    """Return the manifest's bytes, after a commit, if that is why there are shards and no manifest."""
     end_s = time.monotonic() + COMMIT_S
     while (found := _manifest_bytes(folder)) is None and (folder / _DATA).exists() and time.monotonic() < end_s:
         time.sleep(_PERIOD_S)
