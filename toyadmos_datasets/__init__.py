@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from toyadmos_datasets.builder import load_dataset
     from toyadmos_datasets.corpus.damage import Damage, damage_of
     from toyadmos_datasets.corpus.names import RecordingName, format_name, parse_name
+    from toyadmos_datasets.load.training import torch_loader
     from toyadmos_datasets.plan import PlanOptions
     from toyadmos_datasets.prepare import PrepareOptions, PrepareReport
     from toyadmos_datasets.prepare import prepare as prepare_dataset
@@ -49,6 +50,7 @@ __all__ = [
     "load_dataset",
     "parse_name",
     "prepare_dataset",
+    "torch_loader",
     "verify_dataset",
     "verify_source",
 ]
@@ -71,6 +73,7 @@ _PLACES = {
     "load_dataset": "builder:load_dataset",
     "parse_name": "corpus.names:parse_name",
     "prepare_dataset": "prepare:prepare",
+    "torch_loader": "load.training:torch_loader",
     "verify_dataset": "verify:verify_dataset",
     "verify_source": "verify:verify_source",
 }

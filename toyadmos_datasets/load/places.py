@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -108,6 +109,47 @@ def read_places(path: Path) -> pa.Table:
             columns[name] = _clips(columns[name], buffers[shard], start)
         batches.append(pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)))
     return pa.Table.from_batches(batches).replace_schema_metadata(metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spans:
+    """Where each clip of a split is, for who reads clips one by one.
+
+    Attributes:
+        shards: The mapped shards.
+        shard: Number of the shard of each clip, shape (n_rows,).
+        start: Its first byte there.
+        length: How many bytes it has.
+        rows: The other columns; of the clips their lengths and paths.
+    """
+
+    shards: list[memoryview]
+    shard: npt.NDArray[np.int64]
+    start: npt.NDArray[np.int64]
+    length: npt.NDArray[np.int64]
+    rows: pa.Table
+
+
+def read_spans(path: Path, column: str = "audio") -> Spans:
+    """Return where the clips of a column are.
+
+    Raises:
+        DatasetError: A shard was replaced since, for instance by another preparation.
+    """
+    reader = pa.ipc.open_file(pa.py_buffer(_map(str(path))[0]))
+    rows = reader.read_all()
+    header = json.loads(reader.schema.metadata[_HEADER])
+    length = pc.fill_null(pc.struct_field(rows[column], "length"), 0).to_numpy()
+    which = header["audio"].index(column)
+    shard, start = np.empty_like(length), np.empty_like(length)
+    at = 0
+    for number, (of_group, starts) in enumerate(header["groups"]):
+        end = at + reader.get_batch(number).num_rows
+        shard[at:end] = of_group
+        start[at:end] = starts[which] + np.cumsum(length[at:end]) - length[at:end]
+        at = end
+    shards = [memoryview(_map_unchanged(PlacedShard(**one))) for one in header["shards"]]
+    return Spans(shards=shards, shard=shard, start=start, length=length, rows=rows)
 
 
 def audio_columns(schema: pa.Schema) -> list[str]:
