@@ -19,7 +19,7 @@ from toyadmos_datasets import load_dataset
 from toyadmos_datasets.builder import ToyAdmos, ToyAdmosConfig
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import OptionError, SourceNotFoundError, WavError
-from toyadmos_datasets.plan import PROTOCOLS
+from toyadmos_datasets.plan import PROTOCOL_NAMES
 from toyadmos_datasets.prepare import prepare
 
 pytestmark = [
@@ -94,7 +94,7 @@ def test_the_recording_store_is_that_of_the_command_line(place, tmp_path):
 def test_every_toy_and_protocol_has_a_config():
     names = {config.name for config in ToyAdmos.BUILDER_CONFIGS}
 
-    assert len(names) == len(TOYS) * len(PROTOCOLS)
+    assert len(names) == len(TOYS) * len(PROTOCOL_NAMES)
     assert {"car-waspaa2019", "conveyor-basic", "train-waspaa2019"} <= names
 
 

@@ -15,7 +15,7 @@ from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.files.json import canonical_json
-from toyadmos_datasets.plan import PROTOCOLS, PlanOptions
+from toyadmos_datasets.plan import PROTOCOL_NAMES, PlanOptions
 from toyadmos_datasets.prepare import PrepareOptions
 from toyadmos_datasets.render import Encoding, RenderOptions, versions
 from toyadmos_datasets.sources import resolve_source
@@ -149,5 +149,5 @@ def ready_configs() -> list[ToyAdmosConfig]:
             protocol=protocol,
         )
         for toy in TOYS
-        for protocol in PROTOCOLS
+        for protocol in PROTOCOL_NAMES
     ]
