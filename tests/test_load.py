@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import datasets
 import numpy as np
@@ -14,6 +15,11 @@ from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.values.dataset import read_manifest
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")
+
+
+@pytest.fixture
+def copy(prepared, tmp_path):
+    return Path(shutil.copytree(prepared, tmp_path / "dataset"))
 
 
 @pytest.fixture
