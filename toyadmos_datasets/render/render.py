@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -94,6 +95,7 @@ def versions() -> dict[str, str]:
         "soxr": soxr.__libsoxr_version__,
         "libsndfile": soundfile.__libsndfile_version__,
         "python": platform.python_version(),
+        "toyadmos-datasets": importlib.metadata.version("toyadmos-datasets"),
     }
 
 
