@@ -71,7 +71,8 @@ def hash_shard(task: _Task, watch: Watch) -> ShardPrint:
     names: list[tuple[str, int]] = []
     for group in row_groups(path):
         sounds = [name for name in group.column_names if pa.types.is_struct(group.schema.field(name).type)]
-        columns.update(repr(group.drop_columns(sounds).to_pylist()).encode())
+        for row in group.drop_columns(sounds).to_pylist():
+            columns.update(repr(row).encode())
         for row in group.select([*sounds, "event_id", "channel"]).to_pylist():
             watch.advance(1, at=f"{shard.path}: {row['event_id']}")
             encoded = [row[name]["bytes"] for name in sounds if row[name] is not None]

@@ -21,7 +21,7 @@ _WHAT: dict[Stage, str] = {
     "sound": "Source, resampling or mixing moved: the file does not say what the recordings were, so which is unknown.",
     "encoding": "Encoding moved: the samples are the same, and the audio files that hold them are not.",
     "columns": "The columns moved: the audio is the same, and what is said beside it is not.",
-    "writing": "Writing moved: audio and columns are the same, and the Parquet files that hold them are not, or are others.",
+    "writing": "Writing moved: audio and columns are the same, and the Parquet files that hold them are not.",
 }
 _DEPENDS_ON: dict[Stage, tuple[str, ...]] = {
     "source": (),
@@ -103,7 +103,9 @@ def _sound_stage(shared: SharedRecipe, manifest: Manifest) -> Stage:
 
 
 def _file_stage(shared: SharedRecipe, prints: Sequence[ShardPrint]) -> Stage:
-    if [(shard.path, shard.n_rows) for shard in shared.shards] != [(one.shard.path, one.shard.n_rows) for one in prints]:
+    if [(shard.path, shard.n_rows) for shard in shared.shards] != [
+        (one.shard.path, one.shard.n_rows) for one in prints
+    ]:
         return "writing"
     if [shard.audio_sha256 for shard in shared.shards] != [one.audio_sha256 for one in prints]:
         return "encoding"
