@@ -192,7 +192,7 @@ def test_a_recipe_of_a_simulated_corpus_is_not_rendered_from_recordings(place, t
     with pytest.raises(PlanError, match="not of one kind") as mixed:
         rebuild(asked(place, tmp_path, file=tmp_path / "simulated.toyrecipe"))
     assert mixed.value.expected == "a simulated corpus, as the recipe was made from"
-    assert mixed.value.actual == f"recordings at {place / 'tree'}"
+    assert mixed.value.actual == f"recordings at {place / 'tree' / 'ToyTrain'}"
 
 
 def test_a_folder_of_something_else_is_left_alone(place, tmp_path):
