@@ -18,6 +18,7 @@ from toyadmos_datasets.cli.fetch_choices import (
     NetrcOption,
     ParallelOption,
     SourceOption,
+    WaitOption,
     WholeOption,
     fetch_choices,
 )
@@ -92,6 +93,7 @@ def rebuild(
     limit_rate: LimitRateOption = None,
     keep_archives: KeepOption = True,
     netrc: NetrcOption = False,
+    wait: WaitOption = True,
     accept_license: AcceptOption = False,
     as_json: JsonOption = False,
 ) -> int:
@@ -116,6 +118,7 @@ def rebuild(
             limit_rate=limit_rate,
             keep_archives=keep_archives,
             netrc=netrc,
+            wait=wait,
             accept_license=accept_license,
         ),
     )
