@@ -66,6 +66,7 @@ class PrepareOptions:
             "rate_hz": encoding.rate_hz,
             "headroom_db": self.render.headroom_db,
             "on_clip": self.render.on_clip,
+            "stems": self.render.has_stems,
             "skip_bad": self.skip_bad,
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,6 +19,7 @@ from toyadmos_datasets.plan import plan
 from toyadmos_datasets.prepare import PrepareOptions
 from toyadmos_datasets.recordings import bytes_to_decode, bytes_to_store, missing_recordings, store_for
 from toyadmos_datasets.render import OutputFolder
+from toyadmos_datasets.render.rules import is_stacked, values_a_sample
 from toyadmos_datasets.render.shard import ROWS_A_SHARD
 from toyadmos_datasets.sources import resolve_source, simulated_folder, simulated_size
 from toyadmos_datasets.units import Bytes, Seconds
@@ -38,6 +40,9 @@ START_S: Seconds = 1.0
 
 FLAC_SHARE = 0.6
 """Typical share of its PCM size that a FLAC of these recordings takes."""
+
+SAMPLE_BYTES: Bytes = 2
+"""Size of a sample in the corpus's recordings."""
 
 SHARD_BYTES: Bytes = 10_000
 """What a shard takes beside its audio: schema, footer, the other columns."""
@@ -185,10 +190,12 @@ def _rows_by_split(counts: tuple[Count, ...]) -> dict[tuple[str, str], int]:
 
 
 def _audio_bytes(recipe: Recipe, index: pa.Table, options: PrepareOptions) -> Bytes:
-    """Estimate the size of the clips from the sizes of the first recording of every example."""
-    first = pc.list_element(recipe.examples["recording_ids"], 0)
+    """Estimate the size of the clips from their windows, or the sizes of the first recording of every example."""
+    examples, encoding = recipe.examples, options.render.encoding
+    first = pc.list_element(examples["recording_ids"], 0)
     places = pc.index_in(first, value_set=index["recording_id"].combine_chunks())
-    n_source = pc.sum(index["n_bytes"].take(places)).as_py() or 0
-    encoding = options.render.encoding
-    pcm = n_source * encoding.rate_hz / CORPUS_RATE_HZ * encoding.bit_depth / 16
+    whole = pc.divide(index["n_bytes"].take(places), SAMPLE_BYTES)
+    n_samples = pc.coalesce(examples["target_length"], whole).to_numpy()
+    values = values_a_sample(examples, is_stacked=is_stacked(recipe.parameters), has_stems=options.render.has_stems)
+    pcm = np.dot(values, n_samples) * encoding.rate_hz / CORPUS_RATE_HZ * encoding.bit_depth / 8
     return int(pcm * (FLAC_SHARE if encoding.container == "flac" else 1.0))

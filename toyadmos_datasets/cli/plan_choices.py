@@ -35,6 +35,9 @@ def plan_choices(
     snr_reference: Annotated[
         str, typer.Option(help="Level that an SNR is relative to: corpus, clip or active.", metavar="LEVEL")
     ] = "corpus",
+    weighting: Annotated[
+        str | None, typer.Option(help="A: levels of target and noise are A-weighted.", metavar="NAME")
+    ] = None,
     as_printed: Annotated[
         bool, typer.Option("--as-printed", help="For waspaa2019: the gains as the paper prints them, reversed.")
     ] = False,
@@ -61,6 +64,7 @@ def plan_choices(
         channels=channels,
         snrs_db=tuple(number_of(word, float, "--snr") for word in words_of(snr)),
         snr_reference=snr_reference,
+        weighting=weighting,
         is_as_printed=as_printed,
         is_noise_shared=shared_noise,
         max_events=max_events,

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from toyadmos_datasets.corpus.toys import CHANNELS, toy_named
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.signal.weighting import WEIGHTINGS
 from toyadmos_datasets.units import Decibels
 
 Protocol: TypeAlias = Literal["waspaa2019", "basic"]
@@ -33,6 +34,7 @@ class PlanOptions:
         snrs_db: A config for each, besides ``clean``; for the protocol basic.
         snr_reference: Level that an SNR is relative to: the mean of the normal clips of the same case and
             channel (``corpus``), the clip's own (``clip``), or that of its active part (``active``).
+        weighting: ``A`` for A-weighted levels of target and noise; None to take all frequencies alike.
         is_as_printed: Use the gains as the paper prints them, reversed; for waspaa2019.
         is_noise_shared: Let train and test draw from the same noise recordings.
         max_events: At most so many events a split, case and label; None for all.
@@ -45,6 +47,7 @@ class PlanOptions:
     channels: str | None = None
     snrs_db: tuple[Decibels, ...] = ()
     snr_reference: str = "corpus"
+    weighting: str | None = None
     is_as_printed: bool = False
     is_noise_shared: bool = False
     max_events: int | None = None
@@ -58,6 +61,7 @@ class PlanOptions:
             _check_choice("--protocol", protocol, PROTOCOLS)
         _check_choice("--channels", self.channels, (None, *CHANNEL_CHOICES))
         _check_choice("--snr-reference", self.snr_reference, SNR_REFERENCES)
+        _check_choice("--weighting", self.weighting, (None, *WEIGHTINGS))
         _check_distinct("--protocol", self.protocols)
         _check_distinct("--snr", self.snrs_db)
         for snr_db in self.snrs_db:

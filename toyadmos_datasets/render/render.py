@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,58 +16,21 @@ import soxr
 
 from toyadmos_datasets.engine import LazyTasks, run_tasks
 from toyadmos_datasets.engine.progress import Progress
-from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.render.card import card_of
-from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.render.folder import OutputFolder
+from toyadmos_datasets.render.options import RenderOptions
 from toyadmos_datasets.render.resolve import Resolved, resolve
+from toyadmos_datasets.render.rules import is_stacked, rules_of, values_a_sample
 from toyadmos_datasets.render.shard import ROWS_A_SHARD, ShardTask, render_shard
-from toyadmos_datasets.units import Bytes, Decibels
+from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dataset import Manifest, Shard, SkippedRecording, shard_path
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recordings import needed_to_read
 from toyadmos_datasets.values.source import Source
 
-CLIP_POLICIES = ("error", "count")
-
 SMALLEST_FLAC_SHARE = 0.2
 """Share of its PCM size that a FLAC takes at the very least: to see early that a disk is too small."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderOptions:
-    """How examples are rendered.
-
-    Attributes:
-        encoding: How audio is stored.
-        headroom_db: Attenuation of the whole dataset; None to find the smallest whole number that suffices.
-        on_clip: ``error``, or ``count`` the examples that exceed full scale all the same.
-        workers: Number of processes.
-    """
-
-    encoding: Encoding = field(default_factory=Encoding)
-    headroom_db: Decibels | None = None
-    on_clip: str = "error"
-    workers: int = 1
-
-    def __post_init__(self) -> None:
-        if self.on_clip not in CLIP_POLICIES:
-            raise OptionError(
-                "An option has a value that cannot be used.",
-                where="--on-clip",
-                expected=" or ".join(CLIP_POLICIES),
-                actual=self.on_clip,
-                remedy="toyadmos prepare --help",
-            )
-        if self.headroom_db is not None and not 0 <= self.headroom_db <= 96:
-            raise OptionError(
-                "An option has a value that cannot be used.",
-                where="--headroom-db",
-                expected="0 to 96 dB",
-                actual=self.headroom_db,
-                remedy="Leave it out: then it is found from the recordings.",
-            )
 
 
 def versions() -> dict[str, str]:
@@ -124,9 +87,9 @@ def render(
     finished = output.begin(job, keep=True)
     planned = [shard for shard in _planned_shards(resolved.examples, recipe) if shard.path not in finished]
     rows = np.concatenate([shard.rows for shard in planned] or [np.empty(0, dtype=np.int64)])
-    n_pcm_bytes = pcm_bytes(resolved.examples["n_samples"].take(pa.array(rows)), options.encoding)
+    n_pcm_bytes = _pcm_bytes(resolved.examples.take(pa.array(rows)), recipe, options)
     _require_room(output, n_pcm_bytes, options)
-    tasks = _tasks(planned, resolved, catalogue=catalogue, output=output, toy=recipe.parameters["toy"], options=options)
+    tasks = _tasks(planned, resolved, catalogue=catalogue, output=output, recipe=recipe, options=options)
     with progress.stage("Rendering", len(rows), "clips") as on_progress, needing_room(n_pcm_bytes):
         rendered = run_tasks(render_shard, tasks, workers=options.workers, on_progress=on_progress)
         shards = [*finished.values(), *rendered]
@@ -140,13 +103,14 @@ def render(
         shards=tuple(_in_order(shards, recipe)),
         skipped=skipped,
     )
-    output.commit(manifest, recipe, card_of(manifest, recipe, resolved.examples, options.encoding))
+    output.commit(manifest, recipe, card_of(manifest, recipe, resolved.examples, options))
     return manifest
 
 
-def pcm_bytes(n_samples: pa.ChunkedArray, encoding: Encoding) -> Bytes:
-    """Return the size of samples before FLAC, bytes, from the lengths of their examples."""
-    return int(pc.sum(n_samples).as_py() or 0) * encoding.bit_depth // 8
+def _pcm_bytes(examples: pa.Table, recipe: Recipe, options: RenderOptions) -> Bytes:
+    """Return the size of the samples that are written for some examples, before FLAC, bytes."""
+    values = values_a_sample(examples, is_stacked=is_stacked(recipe.parameters), has_stems=options.has_stems)
+    return int(np.dot(values, examples["n_samples"].to_numpy())) * options.encoding.bit_depth // 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +153,7 @@ def _tasks(
     *,
     catalogue: pa.Table,
     output: OutputFolder,
-    toy: str,
+    recipe: Recipe,
     options: RenderOptions,
 ) -> LazyTasks[ShardTask]:
     """Return the tasks of some shards; each brings its own rows and recordings only."""
@@ -204,8 +168,10 @@ def _tasks(
             split=shard.split,
             examples=examples,
             catalogue=_needed(catalogue, examples),
-            toy=toy,
+            toy=recipe.parameters["toy"],
             encoding=options.encoding,
+            rules=rules_of(recipe.parameters, options.encoding.rate_hz),
+            has_stems=options.has_stems,
             headroom_db=resolved.headroom_db,
             is_clipping_error=options.on_clip == "error",
             note=output.note_for(shard.path),
