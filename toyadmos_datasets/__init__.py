@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from toyadmos_datasets.errors import ToyAdmosError
 
 if TYPE_CHECKING:
+    from toyadmos_datasets.audit import AuditReport
+    from toyadmos_datasets.audit import audit as audit_dataset
     from toyadmos_datasets.corpus.damage import Damage, damage_of
     from toyadmos_datasets.corpus.names import RecordingName, format_name, parse_name
     from toyadmos_datasets.load import load_dataset
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AuditReport",
     "Damage",
     "DatasetVerdict",
     "Encoding",
@@ -40,6 +43,7 @@ __all__ = [
     "SourceVerdict",
     "ToyAdmosError",
     "__version__",
+    "audit_dataset",
     "damage_of",
     "format_name",
     "load_dataset",
@@ -51,6 +55,7 @@ __all__ = [
 
 # A name here is never that of a submodule: once the submodule is imported, it would hide what is meant.
 _PLACES = {
+    "AuditReport": "audit:AuditReport",
     "Damage": "corpus.damage:Damage",
     "DatasetVerdict": "verify:DatasetVerdict",
     "Encoding": "render:Encoding",
@@ -60,6 +65,7 @@ _PLACES = {
     "RecordingName": "corpus.names:RecordingName",
     "RenderOptions": "render:RenderOptions",
     "SourceVerdict": "verify:SourceVerdict",
+    "audit_dataset": "audit:audit",
     "damage_of": "corpus.damage:damage_of",
     "format_name": "corpus.names:format_name",
     "load_dataset": "load:load_dataset",

@@ -38,11 +38,11 @@ CLIPS_A_S = 180.0
 START_S: Seconds = 1.0
 """Time to start, and to start workers."""
 
+BYTES_A_SAMPLE: Bytes = 2
+"""Of the corpus's recordings."""
+
 FLAC_SHARE = 0.6
 """Typical share of its PCM size that a FLAC of these recordings takes."""
-
-SAMPLE_BYTES: Bytes = 2
-"""Size of a sample in the corpus's recordings."""
 
 SHARD_BYTES: Bytes = 10_000
 """What a shard takes beside its audio: schema, footer, the other columns."""
@@ -194,7 +194,7 @@ def _audio_bytes(recipe: Recipe, index: pa.Table, options: PrepareOptions) -> By
     examples, encoding = recipe.examples, options.render.encoding
     first = pc.list_element(examples["recording_ids"], 0)
     places = pc.index_in(first, value_set=index["recording_id"].combine_chunks())
-    whole = pc.divide(index["n_bytes"].take(places), SAMPLE_BYTES)
+    whole = pc.divide(index["n_bytes"].take(places), BYTES_A_SAMPLE)
     n_samples = pc.coalesce(examples["target_length"], whole).to_numpy()
     values = values_a_sample(examples, is_stacked=is_stacked(recipe.parameters), has_stems=options.render.has_stems)
     pcm = np.dot(values, n_samples) * encoding.rate_hz / CORPUS_RATE_HZ * encoding.bit_depth / 8

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from toyadmos_datasets.cli import (
+    audit,
     cache,
     compare,
     download,
@@ -34,6 +35,7 @@ app.command("plan")(plan.plan)
 app.command("download")(download.download)
 app.command("index")(index.index)
 app.command("verify")(verify.verify)
+app.command("audit")(audit.audit)
 app.command("simulate")(simulate.simulate)
 app.command("cache")(cache.cache)
 app.command("train")(train.train)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.render.encoding import Encoding
@@ -46,3 +48,27 @@ class RenderOptions:
                 actual=self.headroom_db,
                 remedy="Leave it out: then it is found from the recordings.",
             )
+
+    def as_request(self) -> dict[str, Any]:
+        """Return what the bytes follow from, as JSON values; `of_request` takes them back."""
+        return {
+            "encoding": self.encoding.container,
+            "bit_depth": self.encoding.bit_depth,
+            "rate_hz": self.encoding.rate_hz,
+            "headroom_db": self.headroom_db,
+            "on_clip": self.on_clip,
+            "stems": self.has_stems,
+        }
+
+    @classmethod
+    def of_request(cls, request: Mapping[str, Any], *, workers: int = 1) -> RenderOptions:
+        """Return the options that a request of `as_request` stands for; what else is in it is left alone."""
+        return cls(
+            encoding=Encoding(
+                container=request["encoding"], bit_depth=request["bit_depth"], rate_hz=request["rate_hz"]
+            ),
+            headroom_db=request["headroom_db"],
+            on_clip=request["on_clip"],
+            has_stems=request["stems"],
+            workers=workers,
+        )

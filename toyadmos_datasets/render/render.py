@@ -26,7 +26,7 @@ from toyadmos_datasets.render.shard import ROWS_A_SHARD, ShardTask, render_shard
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dataset import Manifest, Shard, SkippedRecording, shard_path
 from toyadmos_datasets.values.recipe import Recipe
-from toyadmos_datasets.values.recordings import needed_to_read
+from toyadmos_datasets.values.recordings import crc32s_sha256, needed_to_read
 from toyadmos_datasets.values.source import Source
 
 SMALLEST_FLAC_SHARE = 0.2
@@ -96,7 +96,13 @@ def render(
     manifest = Manifest(
         toy=recipe.parameters["toy"],
         request=output.request,
-        source={"kind": source.kind, "identity": source.identity, "is_simulated": source.is_simulated},
+        source={
+            "kind": source.kind,
+            "identity": source.identity,
+            "is_simulated": source.is_simulated,
+            "recordings_sha256": crc32s_sha256(catalogue, "source_crc32"),
+            "resampled_sha256": crc32s_sha256(catalogue, "samples_crc32"),
+        },
         versions=versions(),
         recipe_sha256=recipe.sha256,
         headroom_db=resolved.headroom_db,

@@ -163,7 +163,7 @@ def measure(samples: npt.NDArray[np.integer], rate_hz: Hertz, *, full_scale: int
         [frame_energies(samples[i : i + piece_n], rate_hz) for i in range(0, len(samples) - frame_n + 1, piece_n)]
     )
     tail = samples[len(by_frame) * frame_n :].astype(np.int64)
-    energy = int(by_frame.sum()) + int(np.dot(tail, tail))
+    energy = sum(by_frame.tolist()) + int(np.dot(tail, tail))  # Python's integers hold long 24-bit recordings too
     active = active_frames(by_frame)
     low, high = int(samples.min()), int(samples.max())
     return Levels(

@@ -1,0 +1,102 @@
+"""From a place to what an audit finds there."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toyadmos_datasets.audit.collecting import Findings
+from toyadmos_datasets.audit.dataset import clips_of_dataset
+from toyadmos_datasets.audit.folder import SUFFIXES, clips_of_folder
+from toyadmos_datasets.audit.names import check_names
+from toyadmos_datasets.audit.recipe import clips_of_recipe
+from toyadmos_datasets.audit.report import AuditReport, Kind
+from toyadmos_datasets.audit.snr import check_snrs
+from toyadmos_datasets.audit.sounds import check_levels, check_sounds, count_clips
+from toyadmos_datasets.audit.splits import check_splits
+from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.values.dataset import MANIFEST_NAME, RECIPE_NAME, read_manifest
+from toyadmos_datasets.values.recipe import Recipe, read_recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """What is at a place.
+
+    Attributes:
+        kind: What kind of place.
+        clips: Table with `CLIPS_SCHEMA`.
+        recipe: The recipe, where there is one.
+        is_simulated: Whether the recordings are known to be synthesised.
+    """
+
+    kind: Kind
+    clips: pa.Table
+    recipe: Recipe | None = None
+    is_simulated: bool = False
+
+
+def audit(place: str | os.PathLike[str], *, workers: int = 1, progress: Progress | None = None) -> AuditReport:
+    """Tell from the data whether a dataset is what a reviewer would sign.
+
+    Of a prepared folder every clip is decoded and measured, of any other folder every WAV and FLAC file; of a
+    recipe, what can be told without audio.
+
+    Args:
+        place: A prepared folder, a recipe, or a folder of audio files in DCASE layout or with ToyADMOS names.
+        workers: Number of processes.
+        progress: Told about the work.
+
+    Raises:
+        OptionError: There is nothing to audit.
+        DatasetError: The manifest, the recipe or a shard is damaged.
+    """
+    path = Path(place).expanduser()
+    heard = _hear(path, workers=workers, progress=progress or Quiet())
+    parameters = heard.recipe.parameters if heard.recipe else {}
+    findings = Findings()
+    clips = heard.clips
+    counts = count_clips(clips, findings)
+    check_splits(clips, findings, is_noise_shared=bool(parameters.get("is_noise_shared")))
+    check_names(clips, findings, must_parse=heard.kind != "folder")
+    check_sounds(clips, findings)
+    return AuditReport(
+        place=str(path),
+        kind=heard.kind,
+        toys=tuple(sorted(pc.unique(clips["toy"].drop_null()).to_pylist())),
+        is_simulated=heard.is_simulated,
+        levels=check_levels(clips, findings),
+        snrs=check_snrs(clips, findings, reference=parameters.get("snr_reference", "corpus")),
+        findings=findings.all(),
+        counts=counts,
+        clips=clips,
+    )
+
+
+def _hear(path: Path, *, workers: int, progress: Progress) -> _Heard:
+    if path.is_file():
+        recipe = read_recipe(path)
+        return _Heard(kind="recipe", clips=clips_of_recipe(recipe), recipe=recipe)
+    if (path / MANIFEST_NAME).exists():
+        manifest, recipe = read_manifest(path), read_recipe(path / RECIPE_NAME)
+        return _Heard(
+            kind="dataset",
+            clips=clips_of_dataset(path, manifest, recipe.parameters, progress, workers=workers),
+            recipe=recipe,
+            is_simulated=bool(manifest.source.get("is_simulated")),
+        )
+    clips = clips_of_folder(path, progress, workers=workers) if path.is_dir() else None
+    if not clips:
+        raise OptionError(
+            "There is nothing to audit.",
+            where=path,
+            expected=f"a prepared dataset, a recipe, or a folder with {' or '.join(SUFFIXES)} files",
+            actual="no such folder" if clips is None else "a folder without any",
+            remedy="Say where it is: toyadmos audit DIR",
+        )
+    return _Heard(kind="folder", clips=clips)

@@ -1,0 +1,134 @@
+"""Clips of a folder that this package did not make: as far as paths and samples tell."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from toyadmos_datasets.audit.clips import CLIPS_SCHEMA, clips_table, measured
+from toyadmos_datasets.corpus.names import RecordingName, parse_name
+from toyadmos_datasets.corpus.noise_names import NOISE_FOLDER
+from toyadmos_datasets.corpus.toys import TOYS
+from toyadmos_datasets.engine import Watch, run_tasks
+from toyadmos_datasets.engine.progress import Progress
+from toyadmos_datasets.errors import NameGrammarError
+
+SUFFIXES = (".wav", ".flac")
+WHOLE = "all"
+"""Split of clips that lie in no folder named like one."""
+
+SPLITS = {"train", "test", "validation", "adapt", "support", "eval", "dev"}
+FILES_A_TASK = 64
+
+LABELS_OF_FOLDERS = {
+    **dict.fromkeys(("normal", "NormalSound_IND", "NormalSound_CNT"), "normal"),
+    **dict.fromkeys(("anomaly", "anomalous", "abnormal", "AnomalousSound_IND"), "anomalous"),
+    NOISE_FOLDER: "noise",
+}
+_LABELS_OF_NAMES = {"normal": "normal", "anomaly": "anomalous", "anomalous": "anomalous", "abnormal": "anomalous"}
+_DCASE = re.compile(r"(normal|anomaly)_id_([0-9]{2})_([0-9]{8})")
+_TOY = re.compile("|".join(toy.name for toy in TOYS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FilesTask:
+    root: Path
+    paths: tuple[str, ...]
+
+
+def clips_of_folder(root: Path, progress: Progress, *, workers: int) -> pa.Table:
+    """Decode and measure every WAV and FLAC file below a folder.
+
+    Returns:
+        Table with `CLIPS_SCHEMA`, sorted by path.
+    """
+    paths = list_clips(root)
+    tasks = [
+        _FilesTask(root=root, paths=tuple(paths[start : start + FILES_A_TASK]))
+        for start in range(0, len(paths), FILES_A_TASK)
+    ]
+    with progress.stage(f"Listening to {root.name}", len(paths), "files") as on_progress:
+        tables = list(run_tasks(measure_files, tasks, workers=workers, on_progress=on_progress))
+    return pa.concat_tables([CLIPS_SCHEMA.empty_table(), *tables]).sort_by("place")
+
+
+def list_clips(root: Path) -> list[str]:
+    """Return the paths of all audio files below a folder, relative, forward slashes, sorted; hidden ones are not."""
+    return sorted(_walk(root))
+
+
+def _walk(root: Path) -> Iterator[str]:
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                yield (Path(folder) / name).relative_to(root).as_posix()
+
+
+def measure_files(task: _FilesTask, watch: Watch) -> pa.Table:
+    """Return the clips of some files."""
+    rows = []
+    for path in task.paths:
+        watch.advance(1, at=path)
+        rows.append(facts_of(path, root=task.root.name) | _measured(task.root / path))
+    return clips_table(rows)
+
+
+def _measured(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return measured(file, name=str(path))[0]
+    except OSError as error:
+        return {"fault": str(error)}
+
+
+def facts_of(path: str, *, root: str) -> dict[str, Any]:
+    """Return what a path tells of a clip: the columns of `CLIPS_SCHEMA` that are not measured.
+
+    Args:
+        path: Relative to the folder, forward slashes.
+        root: Name of the folder.
+    """
+    *folders, file_name = path.split("/")
+    stem = file_name.rpartition(".")[0]
+    place = ascii(path)[1:-1]
+    toy = next((match[0] for part in (stem, *reversed(folders), root) if (match := _TOY.search(part))), None)
+    others = [part for part in folders if part not in SPLITS and part not in LABELS_OF_FOLDERS]
+    facts: dict[str, Any] = {
+        "place": place,
+        "config": ascii(toy or (others[0] if others else root))[1:-1],
+        "split": next((part for part in folders if part in SPLITS), WHOLE),
+        "label": _label_of(folders, stem),
+        "toy": toy,
+        "recording_ids": [ascii(stem)[1:-1]],
+    }
+    dcase = _DCASE.fullmatch(stem)
+    if dcase:
+        return facts | {"case": int(dcase[2])}
+    name = _parsed(f"{stem}.wav", folders, toy)
+    if name is None:
+        return facts
+    same = ("case", "channel", "recording_type", "condition", "take", "event_id")
+    return facts | {one: getattr(name, one) for one in same} | {"label": facts["label"] or name.sound}
+
+
+def _label_of(folders: Sequence[str], stem: str) -> str | None:
+    by_folder = next((LABELS_OF_FOLDERS[part] for part in reversed(folders) if part in LABELS_OF_FOLDERS), None)
+    if by_folder:
+        return by_folder
+    words = {_LABELS_OF_NAMES[word] for word in re.split(r"[_.\- ]", stem.lower()) if word in _LABELS_OF_NAMES}
+    return words.pop() if len(words) == 1 else None
+
+
+def _parsed(file_name: str, folders: Sequence[str], toy: str | None) -> RecordingName | None:
+    is_noise = NOISE_FOLDER in folders and toy is not None
+    try:
+        return parse_name(file_name, folder=f"{toy}/{NOISE_FOLDER}" if is_noise else None)
+    except NameGrammarError:
+        return None

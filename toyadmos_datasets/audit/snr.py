@@ -1,0 +1,133 @@
+"""Requested against achieved SNR: from the stems where a dataset keeps them, else from what its columns say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toyadmos_datasets.audit.collecting import Findings
+from toyadmos_datasets.audit.report import SnrCheck
+from toyadmos_datasets.units import Decibels
+
+Array = npt.NDArray[np.float64]
+
+TOLERANCE_DB: Decibels = 0.01
+"""How far the achieved SNR may be from what was asked for, before rounding to integers."""
+
+STEP_DB: Decibels = -101.1
+"""Level of the rounding noise of 16 bits, 1/12 of a step squared: 10 log10(1 / 12 / 32768^2)."""
+
+_WRONG = f"The achieved SNR is not what was asked for: off by over {TOLERANCE_DB} dB."
+
+
+def check_snrs(clips: pa.Table, findings: Findings, *, reference: str) -> tuple[SnrCheck, ...]:
+    """Compare the SNR of every clip, or of every group of clips, with what was asked for.
+
+    With R the reference level, N the level of the noise as mixed and s the SNR asked for, all in dB, R - N = s. For
+    the reference ``clip`` R is the level T of the clip's target, for ``active`` T and N are those of the frames where
+    the target is active, and for ``corpus`` R is the mean power of the normal targets of a config, case and channel.
+    Stems give T and N. Without them the column of the achieved SNR gives a = T - N: then a = s for ``clip`` and
+    ``active``, and for ``corpus``, as T - R = a - s, the mean of 10^((a - s) / 10) over these normal clips is 1.
+
+    Args:
+        clips: Table with `CLIPS_SCHEMA`.
+        findings: Where to put what is found.
+        reference: Level that the SNR is relative to.
+    """
+    asked = clips.filter(pc.and_(clips["snr_db"].is_valid(), clips["fault"].is_null()))
+    checks: list[SnrCheck] = []
+    for config in pc.unique(asked["config"]).to_pylist():
+        checks += _of_config(asked.filter(pc.equal(asked["config"], config)), findings, config, reference)
+    for row in clips.filter(pc.greater(pc.fill_null(clips["stem_error"], 0), 1)).to_pylist():
+        said = f"{row['config']}, {row['place']}: up to {row['stem_error']} steps apart"
+        findings.add("problem", "Target and noise do not add up to the clip.", said)
+    return tuple(checks)
+
+
+def _of_config(clips: pa.Table, findings: Findings, config: str, reference: str) -> Iterator[SnrCheck]:
+    asked = _floats(clips, "snr_db")
+    has_stems = clips["noise_level_db"].null_count == 0
+    errors, tolerance = _errors_of_stems(clips, reference) if has_stems else _errors_of_columns(clips, reference)
+    achieved = _floats(clips, "target_level_db") - _floats(clips, "noise_level_db")
+    if not has_stems:
+        achieved = _floats(clips, _achieved(reference))
+    for number in np.flatnonzero(np.abs(errors) > tolerance).tolist():
+        row = clips.slice(number, 1).to_pylist()[0]
+        said = (
+            f"{config}, {row['place']}: {asked[number]:g} dB asked for, {asked[number] + errors[number]:.3f} dB there"
+        )
+        findings.add("problem", _WRONG, said)
+    for snr_db in np.unique(asked).tolist():
+        mine = asked == snr_db
+        compared = np.isfinite(errors) & mine
+        known = achieved[mine & np.isfinite(achieved)]
+        if not len(known):
+            continue
+        yield SnrCheck(
+            config=config,
+            requested_db=snr_db,
+            reference=reference,
+            is_from_stems=has_stems,
+            n_clips=int(np.count_nonzero(mine)),
+            n_groups=int(np.count_nonzero(compared)),
+            largest_error_db=float(np.abs(errors[compared]).max()) if compared.any() else None,
+            clips_db=(float(known.min()), float(np.median(known)), float(known.max())),
+        )
+
+
+def _errors_of_stems(clips: pa.Table, reference: str) -> tuple[Array, Array]:
+    """Return how far each clip is off, and how far it may be: stems are rounded, which adds a little power."""
+    target, noise = _floats(clips, "target_level_db"), _floats(clips, "noise_level_db")
+    referred = target
+    if reference == "corpus":
+        referred = np.full(len(clips), np.nan)
+        for group, chosen in _groups(clips):
+            referred[group] = 10 * np.log10(np.mean(10 ** (target[chosen] / 10)))
+    tolerance = TOLERANCE_DB + _rounding_db(target) + _rounding_db(noise)
+    return referred - noise - _floats(clips, "snr_db"), tolerance
+
+
+def _rounding_db(levels_db: Array) -> Array:
+    """Return by how much rounding may move levels, dB: twice what its mean power adds."""
+    added: Array = 20 * np.log10(1 + 10 ** ((STEP_DB - levels_db) / 10))
+    return added
+
+
+def _errors_of_columns(clips: pa.Table, reference: str) -> tuple[Array, Array]:
+    """Return how far the clips are off: a number for each, or for the first of each group; NaN elsewhere."""
+    off = _floats(clips, _achieved(reference)) - _floats(clips, "snr_db")
+    tolerance = np.full(len(clips), TOLERANCE_DB)
+    if reference != "corpus":
+        return off, tolerance
+    errors = np.full(len(clips), np.nan)
+    for group, chosen in _groups(clips):
+        finite = chosen[np.isfinite(off[chosen])]
+        if len(finite):
+            errors[group[0]] = 10 * np.log10(np.mean(10 ** (off[finite] / 10)))
+    return errors, tolerance
+
+
+def _achieved(reference: str) -> str:
+    """Name the column that the reference's SNR is achieved in."""
+    return "snr_active_db" if reference == "active" else "snr_achieved_db"
+
+
+def _groups(clips: pa.Table) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Yield the clips of each case and channel, and those among them that the reference ``corpus`` is made of."""
+    cases, channels = (_floats(clips, name) for name in ("case", "channel"))
+    is_normal = pc.equal(clips["label"], "normal").to_numpy()
+    is_ind = pc.fill_null(pc.equal(clips["recording_type"], "IND"), fill_value=False).to_numpy()
+    for case, channel in sorted(set(zip(cases.tolist(), channels.tolist(), strict=True))):
+        members = (cases == case) & (channels == channel)
+        chosen = members & is_normal & is_ind
+        if not chosen.any():
+            chosen = members & is_normal
+        yield np.flatnonzero(members), np.flatnonzero(chosen)
+
+
+def _floats(clips: pa.Table, name: str) -> Array:
+    return clips[name].cast(pa.float64()).to_numpy()  # type: ignore[no-any-return]  # pyarrow has no annotations

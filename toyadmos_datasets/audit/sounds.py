@@ -1,0 +1,109 @@
+"""What the samples tell: identical clips, silence, clipping, and whether loudness alone gives the label away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toyadmos_datasets.audit.clips import TEST
+from toyadmos_datasets.audit.collecting import Findings
+from toyadmos_datasets.audit.report import Count, LevelCheck, Severity
+from toyadmos_datasets.signal.metrics import auc
+
+TELLING = 0.75
+"""From this AUC on, by the better direction, loudness alone says enough of the label to be told."""
+
+_FLAGS: dict[str, tuple[Severity, str]] = {
+    "silent": ("note", "A clip is quieter than -60 dB re full scale."),
+    "clipped": ("note", "A clip has samples at full scale, as its recording may have."),
+    "dc": ("note", "A clip has a mean further than 1 % of full scale from zero."),
+}
+
+
+def check_sounds(clips: pa.Table, findings: Findings) -> None:
+    """Find clips that cannot be decoded, that occur twice in a config, or that something is odd about."""
+    for row in clips.filter(clips["fault"].is_valid()).to_pylist():
+        findings.add("problem", "A clip cannot be decoded.", f"{row['config']}, {row['place']}: {row['fault']}")
+    decoded = clips.filter(clips["digest"].is_valid())
+    for config, places, is_leak in _identical(decoded):
+        what = f"Identical audio stands {'on two sides' if is_leak else 'in a config more than once'}."
+        findings.add("leak" if is_leak else "problem", what, f"{config}: {places}")
+    odd = decoded.filter(pc.greater(pc.fill_null(pc.list_value_length(decoded["flags"]), 0), 0))
+    for row in odd.select(["config", "place", "flags", "peak", "level_db", "noise_recording_ids"]).to_pylist():
+        said = f"{row['config']}, {row['place']}: {row['level_db']:.1f} dB, peak {row['peak']:.4f}"
+        for flag in row["flags"]:
+            severity, what = _FLAGS[flag]
+            if flag == "silent" and row["peak"] == 0:
+                severity, what = "problem", "A clip is digital silence."
+            elif flag == "clipped" and row["noise_recording_ids"]:
+                severity, what = "problem", "A mixture has samples at full scale."
+            findings.add(severity, what, said)
+
+
+def _identical(clips: pa.Table) -> Iterator[tuple[str, str, bool]]:
+    """Yield config, places, and whether several splits are among them, of every sound that is there twice."""
+    found = clips.group_by(["config", "digest"], use_threads=False).aggregate([("place", "list"), ("split", "list")])
+    for row in found.filter(pc.greater(pc.list_value_length(found["place_list"]), 1)).to_pylist():
+        places = [f"{place} ({split})" for place, split in zip(row["place_list"], row["split_list"], strict=True)]
+        yield row["config"], " = ".join(places), len(set(row["split_list"])) > 1
+
+
+def count_clips(clips: pa.Table, findings: Findings) -> tuple[Count, ...]:
+    """Count by config, split, label and case, and find a test split that lacks one of the classes."""
+    keys = ["config", "split", "label", "case"]
+    labelled = clips.set_column(clips.column_names.index("label"), "label", pc.fill_null(clips["label"], "unknown"))
+    counted = labelled.group_by(keys, use_threads=False).aggregate(
+        [("place", "count"), ("event_id", "count_distinct"), ("duration_s", "sum")]
+    )
+    counts = tuple(
+        Count(
+            config=row["config"],
+            split=row["split"],
+            label=row["label"],
+            case=row["case"],
+            n_clips=row["place_count"],
+            n_events=row["event_id_count_distinct"] or None,
+            duration_s=row["duration_s_sum"],
+        )
+        for row in counted.to_pylist()
+    )
+    for config in dict.fromkeys(one.config for one in counts):
+        labels = {one.label for one in counts if one.config == config and one.split == TEST}
+        if labels and not {"normal", "anomalous"} <= labels and "unknown" not in labels:
+            missing = {"normal", "anomalous"} - labels
+            findings.add("problem", f"The test split has no {' and no '.join(sorted(missing))} clip.", config)
+    return counts
+
+
+def check_levels(clips: pa.Table, findings: Findings) -> tuple[LevelCheck, ...]:
+    """Tell how well the level alone separates the labels, in every split that has both."""
+    checks = []
+    decoded = clips.filter(pc.and_(clips["level_db"].is_valid(), pc.is_in(clips["label"], value_set=_BOTH)))
+    for config, split in dict.fromkeys(zip(*(decoded[name].to_pylist() for name in ("config", "split")), strict=True)):
+        mine = decoded.filter(pc.and_(pc.equal(decoded["config"], config), pc.equal(decoded["split"], split)))
+        levels = mine["level_db"].to_numpy()
+        is_anomalous = pc.equal(mine["label"], "anomalous").to_numpy()
+        if not 0 < np.count_nonzero(is_anomalous) < len(levels):
+            continue
+        check = LevelCheck(
+            config=config,
+            split=split,
+            n_normal=int(np.count_nonzero(~is_anomalous)),
+            n_anomalous=int(np.count_nonzero(is_anomalous)),
+            normal_db=float(np.median(levels[~is_anomalous])),
+            anomalous_db=float(np.median(levels[is_anomalous])),
+            auc=auc(is_anomalous, levels),
+        )
+        checks.append(check)
+        if check.separation >= TELLING:
+            said = (
+                f"{config}, {split}: AUC of level alone {check.auc:.3f}, {check.separation:.3f} by its better direction"
+            )
+            findings.add("note", "Loudness alone tells much of the label; a system has to beat that.", said)
+    return tuple(checks)
+
+
+_BOTH = pa.array(["normal", "anomalous"])

@@ -1,0 +1,114 @@
+"""`toyadmos audit`: whether the sides of a split are apart, and what else a reviewer would ask."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toyadmos_datasets.cli.progress import progress_on_terminal
+from toyadmos_datasets.cli.render_choices import WorkersOption, processors
+from toyadmos_datasets.cli.request import JsonOption
+from toyadmos_datasets.cli.table import table_lines
+from toyadmos_datasets.units import format_duration
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.audit import AuditReport, Finding
+
+_SHOWN_PLACES = 5
+
+
+def audit(
+    place: Annotated[
+        Path, typer.Argument(help="A prepared dataset, a recipe, or a folder of WAV files.", metavar="DIR|RECIPE")
+    ],
+    *,
+    report: Annotated[Path | None, typer.Option(help="Also write a page with pictures.", metavar="FILE")] = None,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Prove from the data that nothing leaks.
+
+    Decodes every clip. The exit status is 1 if anything leaks.
+    """
+    from toyadmos_datasets.audit import audit as run
+
+    found = run(place, workers=workers or processors(), progress=progress_on_terminal())
+    if report is not None:
+        from toyadmos_datasets.audit.page import page_of
+        from toyadmos_datasets.files.atomic import write_text
+
+        write_text(report, page_of(found))
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), indent=2))
+    else:
+        typer.echo("\n".join(_lines(found, report)))
+    return 1 if found.has_leak else 0
+
+
+def _lines(found: AuditReport, page: Path | None) -> list[str]:
+    from toyadmos_datasets.audit.page import SIMULATED, verdict_of
+
+    lines = [f"{found.place}: {len(found.clips)} clips of {', '.join(found.toys) or 'unknown machines'}"]
+    if found.is_simulated:
+        lines.append(SIMULATED)
+    lines += ["", *table_lines(["config", "split", "label", "case", "clips", "events", "length"], _counts(found))]
+    if found.levels:
+        heading = ["config", "split", "normal clips", "anomalous clips", "AUC of level alone", "better direction"]
+        lines += ["", *table_lines(heading, _levels(found))]
+    if found.snrs:
+        heading = ["config", "SNR asked for", "relative to", "from", "largest error", "single clips"]
+        lines += ["", *table_lines(heading, _snrs(found))]
+    lines.append("")
+    for one in found.findings:
+        lines += _finding_lines(one)
+    return [*lines, verdict_of(found), *([f"Written: {page}"] if page else [])]
+
+
+def _counts(found: AuditReport) -> list[list[str]]:
+    return [
+        [
+            one.config,
+            one.split,
+            one.label,
+            *("-" if value is None else str(value) for value in (one.case, one.n_clips, one.n_events)),
+            "-" if one.duration_s is None else format_duration(one.duration_s),
+        ]
+        for one in found.counts
+    ]
+
+
+def _levels(found: AuditReport) -> list[list[str]]:
+    return [
+        [
+            one.config,
+            one.split,
+            f"{one.normal_db:.1f} dB",
+            f"{one.anomalous_db:.1f} dB",
+            f"{one.auc:.3f}",
+            f"{one.separation:.3f}",
+        ]
+        for one in found.levels
+    ]
+
+
+def _snrs(found: AuditReport) -> list[list[str]]:
+    return [
+        [
+            one.config,
+            f"{one.requested_db:g} dB",
+            one.reference,
+            "stems" if one.is_from_stems else "columns",
+            "-" if one.largest_error_db is None else f"{one.largest_error_db:.4f} dB",
+            f"{one.clips_db[0]:.1f} to {one.clips_db[2]:.1f} dB, median {one.clips_db[1]:.1f} dB",
+        ]
+        for one in found.snrs
+    ]
+
+
+def _finding_lines(one: Finding) -> list[str]:
+    n_more = len(one.places) - _SHOWN_PLACES
+    more = [f"  and {n_more} more; --json lists all"] if n_more > 0 else []
+    return [f"{one.severity}: {one.what}", *(f"  {place}" for place in one.places[:_SHOWN_PLACES]), *more]
