@@ -83,11 +83,11 @@ def _hear(path: Path, *, workers: int, progress: Progress) -> _Heard:
     if path.is_file():
         return _hear_recipe(path)
     if (path / MANIFEST_NAME).exists():
-        manifest = read_manifest(path)
+        manifest, recipe = read_manifest(path), read_recipe(path / RECIPE_NAME)
         return _Heard(
             kind="dataset",
-            clips=clips_of_dataset(path, manifest, progress, workers=workers),
-            recipe=read_recipe(path / RECIPE_NAME),
+            clips=clips_of_dataset(path, manifest, recipe.parameters, progress, workers=workers),
+            recipe=recipe,
             is_simulated=bool(manifest.source.get("is_simulated")),
         )
     clips = clips_of_folder(path, progress, workers=workers) if path.is_dir() else None

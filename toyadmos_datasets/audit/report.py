@@ -94,7 +94,7 @@ class SnrCheck:
         n_clips: Clips that were compared.
         n_groups: Numbers that were compared: for the reference ``corpus`` a case and channel each, else a clip each.
         largest_error_db: Largest difference from what was asked for; None where nothing could be compared.
-        clips_db: Least, median and greatest SNR of single clips over their whole length.
+        clips_db: Least, median and greatest SNR of single clips over what the reference compares.
     """
 
     config: str
