@@ -72,6 +72,24 @@ def test_audio_is_decoded_without_torch_and_as_is_asked(place):
     assert built.as_dataset("train", decode=False)[0]["audio"]["bytes"].startswith(b"fLaC")
 
 
+def test_stems_and_stacked_microphones_are_built_and_loaded(tmp_path):
+    write_tree(TinyCorpus(n_normal=8).files(), tmp_path / "source")
+    built = builder(tmp_path, snr_db=6, stems=True, channels="stack")
+    built.download_and_prepare()
+    rows = built.as_dataset("train")
+    wanted = options(
+        tmp_path / "source", tmp_path, protocols=("basic",), snrs_db=(6.0,), has_stems=True, channels="stack"
+    )
+    expected = load_dataset(prepare(wanted).out, "snr_6db", "train")
+
+    assert rows.column_names == expected.column_names
+    for row, other in zip(rows, expected, strict=True):
+        for name in ("audio", "target", "noise"):
+            assert row[name]["array"].shape == (4, row["n_samples"])
+            assert np.array_equal(row[name]["array"], other[name]["array"])
+        assert np.allclose(row["target"]["array"] + row["noise"]["array"], row["audio"]["array"], atol=2 / 32768)
+
+
 def test_streaming_renders_the_same_rows(place):
     streamed = builder(place, snr_db=6).as_streaming_dataset("test")
     expected = load_dataset(place / "out", "snr_6db", "test")
@@ -112,6 +130,7 @@ CHANGES = [
     {"max_events": 3},
     {"snr_reference": "clip"},
     {"is_noise_shared": True},
+    {"stems": True},
 ]
 
 

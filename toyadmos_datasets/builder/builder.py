@@ -60,7 +60,9 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
             citation=CITATION,
             homepage=RECORD_URL,
             license=LICENSE_URL,
-            features=datasets.Features.from_dict(features_of(toy_named(self.config.toy).name, self.config.rate_hz)),
+            features=datasets.Features.from_dict(
+                features_of(toy_named(self.config.toy).name, self.config.rate_hz, has_stems=self.config.stems)
+            ),
         )
 
     def download_and_prepare(self, *args: Any, num_proc: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401  # as its parent's

@@ -9,7 +9,6 @@ from typing import Any
 
 import datasets
 
-from toyadmos_datasets import __version__
 from toyadmos_datasets.archive.remote.opening import FetchChoices
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.engine.progress import Quiet
@@ -46,6 +45,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
         bit_depth: 16 or 24.
         headroom_db: Attenuation of all clips; None to find it from what is built, noise of this SNR included.
         on_clip: ``error``, or ``count`` the clips that exceed full scale.
+        stems: Whether the parts of each mixture are kept beside it, as the columns `target` and `noise`.
         skip_bad: Leave out recordings that cannot be read.
         options: Attributes of `PlanOptions` that only some protocols take.
         source: ``record``, the address of a mirror, a path, or ``simulate[:size]``.
@@ -69,6 +69,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
     bit_depth: int = 16
     headroom_db: Decibels | None = None
     on_clip: str = "error"
+    stems: bool = False
     skip_bad: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     source: str = "record"
@@ -99,6 +100,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
                 encoding=Encoding(container=self.encoding, bit_depth=self.bit_depth, rate_hz=self.rate_hz),
                 headroom_db=self.headroom_db,
                 on_clip=self.on_clip,
+                has_stems=self.stems,
                 workers=self.workers,
             ),
             source=str(self.source),
@@ -134,7 +136,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
             "request": self.prepare_options().request(self.open_source()),
             "config": [self.config, self.snr_db],
             "features": repr(custom_features),
-            "versions": versions() | {"toyadmos": __version__},
+            "versions": versions(),
         }
         return f"{self.name}-{hashlib.sha256(canonical_json(facts).encode()).hexdigest()[:16]}"
 

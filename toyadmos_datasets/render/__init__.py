@@ -2,7 +2,8 @@
 
 from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.render.folder import OutputFolder
-from toyadmos_datasets.render.render import RenderOptions, render, shard_tasks, versions
+from toyadmos_datasets.render.options import RenderOptions
+from toyadmos_datasets.render.render import render, shard_tasks, versions
 from toyadmos_datasets.render.shard import ROWS_A_GROUP, ShardTask, rendered_groups
 
 __all__ = [
