@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toyadmos_datasets.activity import activity_of
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.remote.estimate import Estimate, estimate
 from toyadmos_datasets.archive.remote.source import RemoteSource
@@ -14,14 +15,15 @@ from toyadmos_datasets.corpus.toys import CHANNELS, CORPUS_RATE_HZ, toy_named
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import SourceNotFoundError
 from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import STACK, plan
+from toyadmos_datasets.plan import STACK, plan, windowed_recordings
 from toyadmos_datasets.prepare import PrepareOptions
-from toyadmos_datasets.recordings import bytes_to_decode, bytes_to_store, missing_recordings, store_for
+from toyadmos_datasets.recordings import Store, bytes_to_decode, bytes_to_store, missing_recordings, store_for
 from toyadmos_datasets.render import OutputFolder
 from toyadmos_datasets.render.shard import ROWS_A_SHARD
 from toyadmos_datasets.sources import resolve_source, simulated_folder, simulated_size
 from toyadmos_datasets.units import Bytes, Seconds
 from toyadmos_datasets.values.recipe import Recipe
+from toyadmos_datasets.values.recordings import read_catalogue
 from toyadmos_datasets.values.source import Source
 
 ARCHIVE_BYTES_A_S = 28e6
@@ -112,9 +114,9 @@ def preview(options: PrepareOptions) -> Preview:
     """
     source = _existing_source(options)
     index = build_index(source.members())
-    recipe = plan(index, options.plan)
-    wanted = index.filter(pc.is_in(index["recording_id"], value_set=pa.array(recipe.recording_ids, pa.string())))
     store = store_for(options.cache, source, options.render.encoding.rate_hz)
+    recipe = _recipe(index, store, options)
+    wanted = index.filter(pc.is_in(index["recording_id"], value_set=pa.array(recipe.recording_ids, pa.string())))
     missing = missing_recordings(wanted, store)
     state = OutputFolder(path=options.out, request=options.request(source)).state(is_overwriting=options.is_overwriting)
     counts = _counts(recipe)
@@ -144,6 +146,18 @@ def preview(options: PrepareOptions) -> Preview:
         fetch=estimate(source, missing["member"].to_pylist()) if isinstance(source, RemoteSource) else None,
         notes=recipe.notes,
     )
+
+
+def _recipe(index: pa.Table, store: Store, options: PrepareOptions) -> Recipe:
+    """Plan; where windows depend on activity, with what the store tells of it if it has all of the recordings."""
+    recipe = plan(index, options.plan)
+    windowed, catalogue = windowed_recordings(recipe), read_catalogue(store.folder)
+    n_there = pc.sum(pc.is_in(catalogue["recording_id"], value_set=pa.array(windowed, pa.string()))).as_py() or 0
+    if not windowed or n_there < len(windowed):
+        return recipe
+    workers = options.render.workers
+    activity = activity_of(windowed, catalogue, rate_hz=store.rate_hz, workers=workers, progress=Quiet())
+    return plan(index, options.plan, activity=activity)
 
 
 def _existing_source(options: PrepareOptions) -> Source:
