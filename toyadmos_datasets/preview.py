@@ -16,6 +16,7 @@ from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import SourceNotFoundError
 from toyadmos_datasets.index import build_index
 from toyadmos_datasets.plan import STACK, plan, windowed_recordings
+from toyadmos_datasets.plan.listing import SplitCount, count_examples
 from toyadmos_datasets.prepare import PrepareOptions
 from toyadmos_datasets.recordings import Store, bytes_to_decode, bytes_to_store, missing_recordings, store_for
 from toyadmos_datasets.render import OutputFolder
@@ -49,17 +50,6 @@ SHARD_BYTES: Bytes = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """Examples of one config, split and label."""
-
-    config: str
-    split: str
-    label: str
-    n_events: int
-    n_clips: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """What `prepare` with the same options would do.
 
@@ -87,7 +77,7 @@ class Preview:
 
     location: str
     kind: str
-    counts: tuple[Count, ...]
+    counts: tuple[SplitCount, ...]
     n_recordings: int
     n_in_cache: int
     n_blocks: int
@@ -119,7 +109,7 @@ def preview(options: PrepareOptions) -> Preview:
     wanted = index.filter(pc.is_in(index["recording_id"], value_set=pa.array(recipe.recording_ids, pa.string())))
     missing = missing_recordings(wanted, store)
     state = OutputFolder(path=options.out, request=options.request(source)).state(is_overwriting=options.is_overwriting)
-    counts = _counts(recipe)
+    counts = count_examples(recipe.examples)
     n_shards = sum(-(-n // ROWS_A_SHARD) for n in _rows_by_split(counts).values())
     needed_blocks = set(missing["block"].to_pylist())
     decoded = bytes_to_decode(source, missing)
@@ -178,23 +168,7 @@ def _existing_source(options: PrepareOptions) -> Source:
     return open_source(folder, options.plan.toy)
 
 
-def _counts(recipe: Recipe) -> tuple[Count, ...]:
-    grouped = recipe.examples.group_by(["config", "split", "label"], use_threads=False).aggregate(
-        [("event_id", "count"), ("event_id", "count_distinct")]
-    )
-    return tuple(
-        Count(
-            config=row["config"],
-            split=row["split"],
-            label=row["label"],
-            n_events=row["event_id_count_distinct"],
-            n_clips=row["event_id_count"],
-        )
-        for row in grouped.to_pylist()
-    )
-
-
-def _rows_by_split(counts: tuple[Count, ...]) -> dict[tuple[str, str], int]:
+def _rows_by_split(counts: tuple[SplitCount, ...]) -> dict[tuple[str, str], int]:
     rows: dict[tuple[str, str], int] = {}
     for count in counts:
         rows[count.config, count.split] = rows.get((count.config, count.split), 0) + count.n_clips
