@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pyarrow as pa
 from hypothesis import strategies as st
 from tiny import TinyCorpus
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import PlanOptions
+from toyadmos_datasets.plan import PlanOptions, plan
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.source import Member
 
@@ -53,3 +55,12 @@ def without(*parts: str, **counts: object) -> pa.Table:
     """Index a source without the recordings whose path has all of these parts in it."""
     names = TinyCorpus(**counts).names()
     return index_of([name for name in names if not all(part in name.member for part in parts)])
+
+
+def planned(corpus: pa.Table, *protocols: str, activity: pa.Table | None = None, **options: object) -> Recipe:
+    toy = corpus["toy"][0].as_py()
+    return plan(corpus, PlanOptions(toy=toy, protocols=protocols, **options), activity=activity)
+
+
+def counts(recipe: Recipe, config: str) -> dict[tuple[str, str], int]:
+    return Counter((row["split"], row["label"]) for row in rows(recipe, config=config))
