@@ -30,7 +30,7 @@ STAGES = (
     "audit",
     "recipes",
 )
-COMPOSITIONS = ("sources", "download", "prepare", "preview", "verify", "upkeep")
+COMPOSITIONS = ("sources", "download", "prepare", "preview", "verify", "upkeep", "rebuild")
 """Modules beside the stages that put them together; each may import those before it."""
 LAYER_THREE = ("builder", "baseline")
 CLI = "cli"

@@ -16,6 +16,7 @@ from toyadmos_datasets.cli import (
     plan,
     prepare,
     protocols,
+    recipe,
     report,
     simulate,
     train,
@@ -38,6 +39,7 @@ app.command("download")(download.download)
 app.command("index")(index.index)
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
+app.add_typer(recipe.app, name="recipe")
 app.command("simulate")(simulate.simulate)
 app.command("cache")(cache.cache)
 app.command("train")(train.train)
