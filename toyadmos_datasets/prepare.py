@@ -25,7 +25,7 @@ from toyadmos_datasets.recordings import (
     missing_recordings,
     store_for,
 )
-from toyadmos_datasets.render import OutputFolder, RenderOptions, render
+from toyadmos_datasets.render import OutputFolder, RenderOptions, ShardTask, render, shard_tasks
 from toyadmos_datasets.sources import resolve_source
 from toyadmos_datasets.values.dataset import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.recipe import Recipe
@@ -133,19 +133,7 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
         progress=progress,
         fetch=options.fetch,
     )
-    work = Work(
-        source=source,
-        output=OutputFolder(path=options.out, request=options.request(source)),
-        cache=options.cache,
-        render=options.render,
-        examples=lambda index: plan(index, options.plan),
-        examples_heard=(lambda index, activity: plan(index, options.plan, activity=activity))
-        if options.plan.is_cut_by_activity
-        else None,
-        skip_bad=options.skip_bad,
-        is_overwriting=options.is_overwriting,
-    )
-    return carry_out(work, progress)
+    return carry_out(_work(options, source), progress)
 
 
 def carry_out(work: Work, progress: Progress) -> PrepareReport:
@@ -170,6 +158,39 @@ def carry_out(work: Work, progress: Progress) -> PrepareReport:
             progress=progress,
         )
     return PrepareReport(out=out, manifest=manifest, was_done=False, ingested=report)
+
+
+def prepared_tasks(options: PrepareOptions, source: Source, progress: Progress | None = None) -> list[ShardTask]:
+    """Do what `prepare` does before it renders, and return what it would render, shard by shard.
+
+    Args:
+        options: What to prepare; nothing is written to `out`.
+        source: What `options.source` was resolved to.
+        progress: Told about the work.
+
+    Raises:
+        ToyAdmosError: Any failure that this package knows; see `toyadmos_datasets.errors`.
+    """
+    progress = progress or Quiet()
+    work = _work(options, source)
+    store = store_for(work.cache, source, work.render.encoding.rate_hz)
+    recipe, _ = _ingest(work, store, progress)
+    return shard_tasks(recipe, read_catalogue(store.folder), work.output, work.render, progress)
+
+
+def _work(options: PrepareOptions, source: Source) -> Work:
+    return Work(
+        source=source,
+        output=OutputFolder(path=options.out, request=options.request(source)),
+        cache=options.cache,
+        render=options.render,
+        examples=lambda index: plan(index, options.plan),
+        examples_heard=(lambda index, activity: plan(index, options.plan, activity=activity))
+        if options.plan.is_cut_by_activity
+        else None,
+        skip_bad=options.skip_bad,
+        is_overwriting=options.is_overwriting,
+    )
 
 
 def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, IngestReport]:
