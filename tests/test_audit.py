@@ -122,10 +122,14 @@ def test_noise_on_two_sides_is_a_leak_and_its_overlap_is_measured(prepared, rows
     )
 
 
-def test_noise_that_was_asked_to_be_shared_is_told_and_is_no_leak(tmp_path):
+@pytest.mark.parametrize(
+    "asked",
+    [{"protocols": ("basic",), "snrs_db": (0.0,), "is_noise_shared": True}, {"is_faithful": True, "channels": "mix"}],
+    ids=["shared-noise", "faithful"],
+)
+def test_noise_that_was_asked_to_be_shared_is_told_and_is_no_leak(tmp_path, asked):
     tree = write_tree(TinyCorpus(n_noise=1).files(), tmp_path / "tree")
-    asked = options(tree, tmp_path, protocols=("basic",), snrs_db=(0.0,), is_noise_shared=True)
-    report = audit_dataset(prepare(asked).out)
+    report = audit_dataset(prepare(options(tree, tmp_path, **asked)).out)
 
     assert not report.has_leak
     assert "A noise recording stands on two sides, as was asked for." in found_in(report, "problem")
@@ -358,7 +362,7 @@ def test_exactly_what_two_sides_share_is_a_leak(clips):
         for number, (split, event, noise, start) in enumerate(clips)
     ]
     findings = Findings()
-    check_splits(clips_table(rows), findings, is_noise_shared=False)
+    check_splits(clips_table(rows), findings)
     leaks = {one.what: one.places for one in findings.all()}
     pairs = [(a, b) for a, b in combinations(clips, 2) if a[0] != b[0]]
     same_noise = [(a, b) for a, b in pairs if a[2] == b[2]]
