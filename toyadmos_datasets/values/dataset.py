@@ -178,12 +178,24 @@ def read_manifest(folder: Path) -> Manifest:
             actual="none" if folder.exists() else "no such folder",
             remedy=f"Prepare the dataset with: toyadmos prepare --out {folder}",
         )
-    content = read_json(path, remedy=remedy)
+    return manifest_of(read_json(path, remedy=remedy), path)
+
+
+def manifest_of(content: dict[str, Any], where: object) -> Manifest:
+    """Make a manifest of the JSON object that `write_manifest` wrote.
+
+    Args:
+        content: The object.
+        where: Where it was read, for the error.
+
+    Raises:
+        DatasetError: It is damaged, or a newer version wrote it.
+    """
     version = content.pop("schema_version", None)
     if version != SCHEMA_VERSION:
         raise DatasetError(
             "The manifest is of a version that this package does not read.",
-            where=path,
+            where=where,
             expected=f"schema_version {SCHEMA_VERSION}",
             actual=version,
             remedy="Upgrade: pip install --upgrade toyadmos-datasets",
@@ -193,7 +205,8 @@ def read_manifest(folder: Path) -> Manifest:
         content["skipped"] = tuple(SkippedRecording(**one) for one in content["skipped"])
         return Manifest(**content)
     except (KeyError, TypeError) as error:
-        raise DatasetError("The manifest is damaged.", where=path, actual=str(error), remedy=remedy) from error
+        remedy = "Prepare the folder again with the same command and --overwrite."
+        raise DatasetError("The manifest is damaged.", where=where, actual=str(error), remedy=remedy) from error
 
 
 def shard_path(config: str, split: str, number: int, count: int) -> str:

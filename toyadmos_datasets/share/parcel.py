@@ -1,0 +1,133 @@
+"""What is sent: the files of a prepared dataset, or only what it takes to make them again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.checksum import sha256_of
+from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.share.recipe_card import recipe_card
+from toyadmos_datasets.units import Bytes
+from toyadmos_datasets.values.dataset import (
+    CARD_NAME,
+    MANIFEST_NAME,
+    RECIPE_NAME,
+    SCHEMA_VERSION,
+    Manifest,
+    check_shard_sizes,
+    read_manifest,
+)
+from toyadmos_datasets.values.recipe import read_recipe
+
+EXPECTED_NAME = "expected.json"
+"""In a recipe without audio: the manifest of the dataset that comes of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A file that is sent.
+
+    Attributes:
+        path: Where it belongs at the destination, forward slashes.
+        n_bytes: Its size.
+        sha256: Hash of its bytes, hex.
+        source: The file on the disk, or its bytes.
+    """
+
+    path: str
+    n_bytes: Bytes
+    sha256: str
+    source: Path | bytes
+
+    def check(self) -> None:
+        """Raise if the file on the disk is no longer what its manifest says: damage is not passed on.
+
+        Raises:
+            DatasetError: It was changed.
+        """
+        if isinstance(self.source, bytes):
+            return
+        actual = sha256_of(self.source)
+        if actual != self.sha256:
+            raise DatasetError(
+                "A shard was changed since it was written, and is not sent.",
+                where=self.source,
+                expected=f"sha256 {self.sha256}",
+                actual=f"sha256 {actual}",
+                remedy="Look for what else is damaged: toyadmos verify DIR. Then prepare it again with --overwrite.",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """Everything that is sent.
+
+    Attributes:
+        manifest: Of the dataset that it is about.
+        files: All files but the last one.
+        last: What makes the copy whole: it is sent when everything else is there.
+        has_audio: Whether recordings of the corpus are in it, which must not become public.
+    """
+
+    manifest: Manifest
+    files: tuple[Outgoing, ...]
+    last: Outgoing
+    has_audio: bool
+
+    @property
+    def all_files(self) -> tuple[Outgoing, ...]:
+        """All files, in the order in which they are sent."""
+        return (*self.files, self.last)
+
+
+def parcel_of(folder: Path, *, with_audio: bool) -> Parcel:
+    """Gather what is sent of a prepared folder.
+
+    Raises:
+        DatasetError: The folder holds no whole dataset.
+    """
+    manifest = read_manifest(folder)
+    recipe = read_recipe(folder / RECIPE_NAME)
+    if recipe.sha256 != manifest.recipe_sha256:
+        raise DatasetError(
+            "This is the recipe of another dataset.",
+            where=folder / RECIPE_NAME,
+            expected=f"the recipe {manifest.recipe_sha256}",
+            actual=f"the recipe {recipe.sha256}",
+            remedy="Prepare the folder again with the same command and --overwrite.",
+        )
+    if not with_audio:
+        expected = canonical_json({"schema_version": SCHEMA_VERSION} | asdict(manifest), indent=2) + "\n"
+        card = _of_bytes(CARD_NAME, recipe_card(manifest, recipe).encode())
+        last = _of_bytes(EXPECTED_NAME, expected.encode())
+        return Parcel(manifest=manifest, files=(card, _of_file(folder, RECIPE_NAME)), last=last, has_audio=False)
+    check_shard_sizes(folder, manifest.shards)
+    shards = [
+        Outgoing(path=shard.path, n_bytes=shard.n_bytes, sha256=shard.sha256, source=folder / shard.path)
+        for shard in manifest.shards
+    ]
+    files = (*shards, _of_file(folder, RECIPE_NAME), _of_file(folder, CARD_NAME))
+    return Parcel(manifest=manifest, files=files, last=_of_file(folder, MANIFEST_NAME), has_audio=True)
+
+
+def _of_file(folder: Path, name: str) -> Outgoing:
+    """Take a small file as it is now: the manifest has no hash of it."""
+    path = folder / name
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(
+            "A file of the dataset is missing.",
+            where=path,
+            actual=error.strerror,
+            remedy="Prepare the folder again with the same command and --overwrite.",
+        ) from error
+    return _of_bytes(name, content)
+
+
+def _of_bytes(path: str, content: bytes) -> Outgoing:
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Outgoing(path=path, n_bytes=len(content), sha256=sha256, source=content)
