@@ -30,7 +30,7 @@ demo: $(CORE)  ## Prepare a simulated ToyTrain into data/demo.
 	$(BIN)/toyadmos prepare --toy train --source simulate --out $(DEMO)
 
 test: lint types  ## Run lint, types and tests (PYTEST_ARGS="-k words" to choose).
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
 
 lint: $(DEV)  ## Run the linter and check the formatting.
 	$(BIN)/ruff check .

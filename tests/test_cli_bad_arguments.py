@@ -12,7 +12,7 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.cli.app import app
 from toyadmos_datasets.corpus.toys import TOYS
-from toyadmos_datasets.plan.options import CHANNEL_CHOICES, PROTOCOLS, SNR_REFERENCES
+from toyadmos_datasets.plan.options import CHANNEL_CHOICES, PROTOCOL_NAMES, SNR_REFERENCES
 from toyadmos_datasets.render.encoding import ENCODINGS
 from toyadmos_datasets.render.render import CLIP_POLICIES
 
@@ -20,7 +20,7 @@ PREPARING = st.sampled_from(["prepare", "plan"])
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 COMMANDS = {str(command.name) for command in app.registered_commands}
 CHOICES: dict[str, tuple[str, ...]] = {
-    "--protocol": PROTOCOLS,
+    "--protocol": PROTOCOL_NAMES,
     "--channels": CHANNEL_CHOICES,
     "--snr-reference": SNR_REFERENCES,
     "--encoding": ENCODINGS,
@@ -81,7 +81,7 @@ def is_number(text: str) -> bool:
         (["--cases", "one"], ["--cases", "numbers", "'one'"]),
         (["--cases", ""], ["--cases", "at least one case"]),
         (["--cases", "1,1"], ["--cases", "each value once"]),
-        (["--channels", "5"], ["--channels", "1, 2, 3, 4, mix, all", "5"]),
+        (["--channels", "5"], ["--channels", "1, 2, 3, 4, mix, stack, all", "5"]),
         (["--snr", "6"], ["--snr", "--protocol basic"]),
         (["--protocol", "basic", "--snr", "loud"], ["--snr", "numbers", "'loud'"]),
         (["--protocol", "basic", "--snr", "nan"], ["--snr", "between -100 and 100"]),

@@ -11,6 +11,8 @@ import typer
 from preparing import toyadmos
 
 from toyadmos_datasets.cli.app import app
+from toyadmos_datasets.plan import PROTOCOLS
+from toyadmos_datasets.plan.options import OPTIONS
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "cli.md").read_text(encoding="utf-8")
@@ -88,8 +90,10 @@ def test_the_example_of_an_option_is_taken(capsys, tmp_path, row):
     words = shlex.split(example)
     required = [] if option == "--toy" else ["--toy", "train"]
     required += [] if option == "--source" else ["--source", str(tmp_path / "nowhere")]
-    if option in {"--snr", "--snr-reference"}:
+    if option == "--snr-reference":
         required += ["--protocol", "basic"]
+    takers = [one.name for one in PROTOCOLS for name in one.takes if OPTIONS[name] == option]
+    required += ["--protocol", takers[0]] if takers else []
     if option in {"--out", "--cache"}:
         words[1] = str(tmp_path / words[1].lstrip("/"))
     if option == "--source":

@@ -18,7 +18,7 @@ from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.index import build_index
 from toyadmos_datasets.plan import PlanOptions, plan
-from toyadmos_datasets.plan.plan import config_name
+from toyadmos_datasets.plan.layout import config_name
 from toyadmos_datasets.values.index import write_index
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.source import Member

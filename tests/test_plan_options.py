@@ -12,14 +12,16 @@ from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.plan import PlanOptions
 
+NAMES = "waspaa2019, basic, leave-one-case-out, noise-shift, few-shot, cnt-to-ind, dcase2020"
+
 
 @pytest.mark.parametrize(
     ("option", "expected", "changes"),
     [
-        ("--protocol", "waspaa2019, basic", {"protocols": ()}),
-        ("--protocol", "waspaa2019, basic", {"protocols": ("dcase",)}),
+        ("--protocol", NAMES, {"protocols": ()}),
+        ("--protocol", NAMES, {"protocols": ("dcase",)}),
         ("--protocol", "each value once", {"protocols": ("basic", "basic")}),
-        ("--channels", "1, 2, 3, 4, mix, all", {"channels": "5"}),
+        ("--channels", "1, 2, 3, 4, mix, stack, all", {"channels": "5"}),
         ("--snr-reference", "corpus, clip, active", {"snr_reference": "peak"}),
         ("--snr", "each value once", {"protocols": ("basic",), "snrs_db": (6.0, 6.0)}),
         (
@@ -46,7 +48,33 @@ from toyadmos_datasets.plan import PlanOptions
         ("--cases", "each value once", {"cases": (1, 1)}),
         ("--cases", "at least one case", {"cases": ()}),
         ("--max-events", "1 or more", {"max_events": 0}),
-        ("--as-printed", "--protocol waspaa2019", {"protocols": ("basic",), "is_as_printed": True}),
+        ("--draws", "1 or more", {"n_draws": 0}),
+        ("--draws", "noise to draw: an --snr, or a protocol with noise", {"protocols": ("basic",), "n_draws": 2}),
+        ("--shots", "1 or more", {"protocols": ("few-shot",), "shots": 0}),
+        ("--adapt-events", "0 or more", {"protocols": ("leave-one-case-out",), "adapt_events": -1}),
+        (
+            "--validation",
+            "a share from 0 up to, not including, 1",
+            {"protocols": ("basic",), "validation_share": 1.0},
+        ),
+        (
+            "--validation",
+            "a share from 0 up to, not including, 1",
+            {"protocols": ("basic",), "validation_share": math.nan},
+        ),
+        ("--window-s", "0.01 to 600 seconds", {"protocols": ("cnt-to-ind",), "window_s": 0.0}),
+        ("--hop-s", "0.01 to 600 seconds", {"protocols": ("cnt-to-ind",), "hop_s": math.inf}),
+        (
+            "--unseen-parts",
+            "straight_railway_track, curved_railway_track, first_carriage, last_carriage",
+            {"protocols": ("few-shot",), "unseen_parts": ("belt",)},
+        ),
+        (
+            "--shared-noise",
+            "a protocol other than noise-shift, whose point is noise unheard before",
+            {"protocols": ("noise-shift",), "is_noise_shared": True},
+        ),
+        ("--channels", "the paper's, for --faithful", {"is_faithful": True, "channels": "all"}),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_what_could_be(option, expected, changes):
@@ -57,11 +85,29 @@ def test_what_cannot_be_meant_is_refused_with_what_could_be(option, expected, ch
     assert caught.value.remedy == "toyadmos prepare --help"
 
 
-def test_an_snr_with_fixed_gains_alone_is_refused_with_what_to_add():
-    with pytest.raises(OptionError, match="the protocol mixes with fixed gains") as caught:
-        PlanOptions(toy="ToyTrain", snrs_db=(6.0,))
+@pytest.mark.parametrize(
+    ("option", "protocols", "remedy", "changes"),
+    [
+        ("--snr", ("waspaa2019",), "basic", {"snrs_db": (6.0,)}),
+        ("--as-printed", ("basic",), "waspaa2019", {"is_as_printed": True}),
+        ("--faithful", ("basic", "few-shot"), "waspaa2019", {"is_faithful": True}),
+        ("--validation", ("waspaa2019",), "basic", {"validation_share": 0.1}),
+        ("--adapt-events", ("basic",), "leave-one-case-out", {"adapt_events": 0}),
+        ("--train-snr", ("basic",), "noise-shift", {"train_snrs_db": (6.0,)}),
+        ("--test-snr", ("basic",), "noise-shift", {"test_snrs_db": (6.0,)}),
+        ("--shots", ("basic",), "few-shot", {"shots": 2}),
+        ("--unseen-parts", ("basic",), "few-shot", {"unseen_parts": ("last_carriage",)}),
+        ("--window-s", ("basic",), "cnt-to-ind", {"window_s": 2.0}),
+        ("--hop-s", ("basic",), "cnt-to-ind", {"hop_s": 2.0}),
+    ],
+)
+def test_an_option_of_a_protocol_that_was_not_asked_for_is_refused_with_what_to_add(option, protocols, remedy, changes):
+    with pytest.raises(OptionError, match="An option was given that no protocol asked for takes") as caught:
+        PlanOptions(toy="ToyTrain", protocols=protocols, **changes)
 
-    assert caught.value.remedy == "Add: --protocol basic"
+    assert caught.value.where == option
+    assert f"--protocol {remedy}" in str(caught.value.expected)
+    assert caught.value.remedy == f"Add: --protocol {remedy}"
 
 
 def test_an_unknown_toy_is_refused():

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.corpus.names import RecordingName, parse_member
+from toyadmos_datasets.corpus.names import SUFFIX, RecordingName, parse_member
 from toyadmos_datasets.corpus.toys import ALL_CASES, RecordingType, Sound
 from toyadmos_datasets.errors import IndexConflictError
 from toyadmos_datasets.values.index import INDEX_SCHEMA
@@ -44,11 +44,12 @@ def build_index(members: Sequence[Member]) -> pa.Table:
             letters' case, or are the same channel of one event.
     """
     names = [parse_member(member.path) for member in members]
-    _require_distinct(members, (_fold(name.recording_id) for name in names), what="have the same identifier")
-    _require_distinct(
-        members, ((name.event_id, name.channel) for name in names), what="are the same channel of one event"
-    )
-    return _to_table(members, names).sort_by("recording_id")
+    recording_ids = [member.path.rpartition("/")[2].removesuffix(SUFFIX) for member in members]
+    event_ids = [name.event_id for name in names]
+    _require_distinct(members, list(map(_fold, recording_ids)), what="have the same identifier")
+    channels = [(event_id, name.channel) for event_id, name in zip(event_ids, names, strict=True)]
+    _require_distinct(members, channels, what="are the same channel of one event")
+    return _to_table(members, names, recording_ids, event_ids).sort_by("recording_id")
 
 
 def select(
@@ -97,10 +98,12 @@ def missing_channels(index: pa.Table) -> tuple[IncompleteEvent, ...]:
     )
 
 
-def _to_table(members: Sequence[Member], names: Sequence[RecordingName]) -> pa.Table:
+def _to_table(
+    members: Sequence[Member], names: Sequence[RecordingName], recording_ids: Sequence[str], event_ids: Sequence[str]
+) -> pa.Table:
     columns = {
-        "recording_id": [name.recording_id for name in names],
-        "event_id": [name.event_id for name in names],
+        "recording_id": recording_ids,
+        "event_id": event_ids,
         "toy": [name.toy for name in names],
         "case": [name.case for name in names],
         "sound": [name.sound for name in names],
@@ -116,7 +119,9 @@ def _to_table(members: Sequence[Member], names: Sequence[RecordingName]) -> pa.T
     return pa.table(columns, schema=INDEX_SCHEMA)
 
 
-def _require_distinct(members: Sequence[Member], identities: Iterable[Hashable], *, what: str) -> None:
+def _require_distinct(members: Sequence[Member], identities: Sequence[Hashable], *, what: str) -> None:
+    if len(set(identities)) == len(identities):
+        return
     seen: dict[Hashable, int] = {}
     for position, identity in enumerate(identities):
         earlier = seen.setdefault(identity, position)
@@ -132,4 +137,4 @@ def _require_distinct(members: Sequence[Member], identities: Iterable[Hashable],
 
 def _fold(recording_id: str) -> str:
     """Make identifiers equal that some file systems cannot hold side by side."""
-    return unicodedata.normalize("NFC", recording_id).casefold()
+    return (recording_id if recording_id.isascii() else unicodedata.normalize("NFC", recording_id)).casefold()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,16 +58,39 @@ class PrepareOptions:
 
     def request(self, source: Source) -> dict[str, Any]:
         """Return what the dataset's rows follow from, as JSON values."""
-        encoding = self.render.encoding
-        return self.plan.as_parameters() | {
-            "source": source.identity,
-            "encoding": encoding.container,
-            "bit_depth": encoding.bit_depth,
-            "rate_hz": encoding.rate_hz,
-            "headroom_db": self.render.headroom_db,
-            "on_clip": self.render.on_clip,
-            "skip_bad": self.skip_bad,
-        }
+        return (
+            self.plan.as_parameters()
+            | self.render.as_request()
+            | {
+                "source": source.identity,
+                "skip_bad": self.skip_bad,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A dataset to be made, wherever its examples come from.
+
+    Attributes:
+        source: Where the recordings are.
+        output: Where the dataset goes.
+        cache: Folder for the recording store.
+        render: How the examples are rendered.
+        examples: Says which examples there are, given the index of the source.
+        skip_bad: Leave out recordings that cannot be read, and list them.
+        is_overwriting: Replace a dataset that is in the folder already.
+        skipped: Recordings that the examples were made without.
+    """
+
+    source: Source
+    output: OutputFolder
+    cache: Path
+    render: RenderOptions
+    examples: Callable[[pa.Table], Recipe]
+    skip_bad: bool = False
+    is_overwriting: bool = False
+    skipped: tuple[SkippedRecording, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,46 +129,59 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
         progress=progress,
         fetch=options.fetch,
     )
-    output = OutputFolder(path=options.out, request=options.request(source))
-    state = output.state(is_overwriting=options.is_overwriting)  # refuses before anything is made
+    work = Work(
+        source=source,
+        output=OutputFolder(path=options.out, request=options.request(source)),
+        cache=options.cache,
+        render=options.render,
+        examples=lambda index: plan(index, options.plan),
+        skip_bad=options.skip_bad,
+        is_overwriting=options.is_overwriting,
+    )
+    return carry_out(work, progress)
+
+
+def carry_out(work: Work, progress: Progress) -> PrepareReport:
+    """Make a dataset, or find that it is made already."""
+    output, out = work.output, work.output.path
+    state = output.state(is_overwriting=work.is_overwriting)  # refuses before anything is made
     if state == "done" and not output.has_leftovers:
-        return PrepareReport(out=options.out, manifest=read_manifest(options.out), was_done=True)
+        return PrepareReport(out=out, manifest=read_manifest(out), was_done=True)
     with output.held():
-        if output.state(is_overwriting=options.is_overwriting) == "done":
+        if output.state(is_overwriting=work.is_overwriting) == "done":
             output.discard_partial()
-            return PrepareReport(out=options.out, manifest=read_manifest(options.out), was_done=True)
-        store = store_for(options.cache, source, options.render.encoding.rate_hz)
-        recipe, report = _ingest(source, store, options, progress)
+            return PrepareReport(out=out, manifest=read_manifest(out), was_done=True)
+        store = store_for(work.cache, work.source, work.render.encoding.rate_hz)
+        recipe, report = _ingest(work, store, progress)
         manifest = render(
             recipe,
             read_catalogue(store.folder),
             output,
-            source,
-            options.render,
-            skipped=tuple(_skipped(bad) for bad in report.bad),
+            work.source,
+            work.render,
+            skipped=work.skipped + tuple(_skipped(bad) for bad in report.bad),
             progress=progress,
         )
-    return PrepareReport(out=options.out, manifest=manifest, was_done=False, ingested=report)
+    return PrepareReport(out=out, manifest=manifest, was_done=False, ingested=report)
 
 
-def _ingest(source: Source, store: Store, options: PrepareOptions, progress: Progress) -> tuple[Recipe, IngestReport]:
+def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, IngestReport]:
     """Plan, and ingest what the plan needs; plan again without recordings that turn out to be bad."""
-    index = build_index(source.members())
+    index = build_index(work.source.members())
     reports: list[IngestReport] = []
     while True:
-        recipe = plan(index, options.plan)
+        recipe = work.examples(index)
         wanted = index.filter(_is_among(index, recipe.recording_ids))
-        report = _fetch_and_ingest(source, wanted, store, options, progress)
+        report = _fetch_and_ingest(work, wanted, store, progress)
         reports.append(report)
         if not report.bad:
             return recipe, _sum_of(reports)
         index = _without_events(index, [one.recording_id for one in report.bad])
 
 
-def _fetch_and_ingest(
-    source: Source, wanted: pa.Table, store: Store, options: PrepareOptions, progress: Progress
-) -> IngestReport:
+def _fetch_and_ingest(work: Work, wanted: pa.Table, store: Store, progress: Progress) -> IngestReport:
     """Ingest blocks as they come; what is on the disk is there already."""
+    source = work.source
     missing = missing_recordings(wanted, store)
 
     def stored() -> set[str]:
@@ -158,8 +194,8 @@ def _fetch_and_ingest(
                 readable,
                 wanted,
                 store,
-                workers=options.render.workers,
-                skip_bad=options.skip_bad,
+                workers=work.render.workers,
+                skip_bad=work.skip_bad,
                 on_progress=on_progress,
             )
 

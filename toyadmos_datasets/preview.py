@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.remote.estimate import Estimate, estimate
 from toyadmos_datasets.archive.remote.source import RemoteSource
-from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ, toy_named
+from toyadmos_datasets.corpus.toys import CHANNELS, CORPUS_RATE_HZ, toy_named
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import SourceNotFoundError
 from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import plan
+from toyadmos_datasets.plan import STACK, plan
 from toyadmos_datasets.prepare import PrepareOptions
 from toyadmos_datasets.recordings import bytes_to_decode, bytes_to_store, missing_recordings, store_for
 from toyadmos_datasets.render import OutputFolder
@@ -35,6 +35,9 @@ CLIPS_A_S = 180.0
 
 START_S: Seconds = 1.0
 """Time to start, and to start workers."""
+
+BYTES_A_SAMPLE: Bytes = 2
+"""Of the corpus's recordings."""
 
 FLAC_SHARE = 0.6
 """Typical share of its PCM size that a FLAC of these recordings takes."""
@@ -185,10 +188,13 @@ def _rows_by_split(counts: tuple[Count, ...]) -> dict[tuple[str, str], int]:
 
 
 def _audio_bytes(recipe: Recipe, index: pa.Table, options: PrepareOptions) -> Bytes:
-    """Estimate the size of the clips from the sizes of the first recording of every example."""
-    first = pc.list_element(recipe.examples["recording_ids"], 0)
+    """Estimate the size of the clips from their windows, or the sizes of the first recording of every example."""
+    examples = recipe.examples
+    first = pc.list_element(examples["recording_ids"], 0)
     places = pc.index_in(first, value_set=index["recording_id"].combine_chunks())
-    n_source = pc.sum(index["n_bytes"].take(places)).as_py() or 0
+    windows = pc.multiply(examples["target_length"], BYTES_A_SAMPLE)
+    n_source = pc.sum(pc.coalesce(windows, index["n_bytes"].take(places))).as_py() or 0
+    n_source *= len(CHANNELS) if recipe.parameters["channels"] == STACK else 1
     encoding = options.render.encoding
     pcm = n_source * encoding.rate_hz / CORPUS_RATE_HZ * encoding.bit_depth / 16
     return int(pcm * (FLAC_SHARE if encoding.container == "flac" else 1.0))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from toyadmos_datasets.cli.words import number_of, numbers_of, words_of
+from toyadmos_datasets.cli.words import decibels_of, numbers_of, words_of
 from toyadmos_datasets.corpus.toys import toy_named
-
-if TYPE_CHECKING:
-    from toyadmos_datasets.plan import PlanOptions
 
 ToyOption = Annotated[str, typer.Option("--toy", help="car, conveyor or train.", metavar="TOY")]
 
@@ -20,24 +17,25 @@ def plan_choices(
     toy: ToyOption,
     protocol: Annotated[
         list[str] | None,
-        typer.Option(help="waspaa2019 (the paper's experiment, default) or basic; can be repeated.", metavar="NAME"),
+        typer.Option(help="waspaa2019 (default), basic ..: see toyadmos protocols; can be repeated.", metavar="NAME"),
     ] = None,
     cases: Annotated[
         str | None, typer.Option(help="Such as 1,2; by default what the protocol uses.", metavar="LIST")
     ] = None,
     channels: Annotated[
-        str | None, typer.Option(help="1, 2, 3, 4, mix (mean of the four) or all.", metavar="CHOICE")
+        str | None,
+        typer.Option(help="1, 2, 3, 4, mix (mean of the four), stack (four in one clip) or all.", metavar="CHOICE"),
     ] = None,
     snr: Annotated[
         list[str] | None,
-        typer.Option(help="For basic: a config for each SNR besides clean, such as 6,0,-6.", metavar="DB"),
+        typer.Option(help="A config for each SNR besides the protocol's own, such as 6,0,-6.", metavar="DB"),
     ] = None,
     snr_reference: Annotated[
         str, typer.Option(help="Level that an SNR is relative to: corpus, clip or active.", metavar="LEVEL")
     ] = "corpus",
-    as_printed: Annotated[
-        bool, typer.Option("--as-printed", help="For waspaa2019: the gains as the paper prints them, reversed.")
-    ] = False,
+    draws: Annotated[
+        int, typer.Option(help="Different noise draws of each event, where there is noise.", metavar="N")
+    ] = 1,
     shared_noise: Annotated[
         bool, typer.Option("--shared-noise", help="Let train and test hear the same noise recordings.")
     ] = False,
@@ -45,24 +43,21 @@ def plan_choices(
         int | None, typer.Option(help="A quick look: at most N events a split, case and label.", metavar="N")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every draw.", metavar="N")] = 0,
-) -> PlanOptions:
-    """Check what was typed and gather it.
+) -> dict[str, Any]:
+    """Gather what holds for every protocol, by the names of `PlanOptions`.
 
     Raises:
         OptionError: An option cannot be meant.
     """
-    chosen = toy_named(toy)
-    from toyadmos_datasets.plan import PlanOptions
-
-    return PlanOptions(
-        toy=chosen.name,
-        protocols=tuple(words_of(protocol)) or ("waspaa2019",),
-        cases=numbers_of(cases, "--cases"),
-        channels=channels,
-        snrs_db=tuple(number_of(word, float, "--snr") for word in words_of(snr)),
-        snr_reference=snr_reference,
-        is_as_printed=as_printed,
-        is_noise_shared=shared_noise,
-        max_events=max_events,
-        seed=seed,
-    )
+    return {
+        "toy": toy_named(toy).name,
+        "protocols": tuple(words_of(protocol)) or ("waspaa2019",),
+        "cases": numbers_of(cases, "--cases"),
+        "channels": channels,
+        "snrs_db": decibels_of(snr, "--snr"),
+        "snr_reference": snr_reference,
+        "n_draws": draws,
+        "is_noise_shared": shared_noise,
+        "max_events": max_events,
+        "seed": seed,
+    }

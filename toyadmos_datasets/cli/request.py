@@ -12,6 +12,7 @@ import typer
 
 from toyadmos_datasets.cli.fetch_choices import RECORD, SourceOption, fetch_choices
 from toyadmos_datasets.cli.plan_choices import plan_choices
+from toyadmos_datasets.cli.protocol_choices import protocol_choices
 from toyadmos_datasets.cli.render_choices import render_choices
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError
@@ -61,7 +62,13 @@ def _place_choices(
     }
 
 
-_GATHERERS: tuple[Callable[..., Any], ...] = (plan_choices, _place_choices, render_choices, fetch_choices)
+_GATHERERS: tuple[Callable[..., Any], ...] = (
+    plan_choices,
+    protocol_choices,
+    _place_choices,
+    render_choices,
+    fetch_choices,
+)
 
 
 def _read_request(typed: dict[str, Any]) -> PrepareOptions:
@@ -70,13 +77,14 @@ def _read_request(typed: dict[str, Any]) -> PrepareOptions:
     Raises:
         OptionError: An option cannot be meant.
     """
-    plan, place, render, fetch = (
+    plan, protocol, place, render, fetch = (
         gather(**{one.name: typed.pop(one.name) for one in _parameters(gather)}) for gather in _GATHERERS
     )
+    from toyadmos_datasets.plan import PlanOptions
     from toyadmos_datasets.prepare import PrepareOptions
 
-    place["out"] = place["out"] or Path("data") / toy_named(plan.toy).short
-    return PrepareOptions(plan=plan, render=render, fetch=fetch, **place)
+    place["out"] = place["out"] or Path("data") / toy_named(plan["toy"]).short
+    return PrepareOptions(plan=PlanOptions(**plan, **protocol), render=render, fetch=fetch, **place)
 
 
 def taking_request(command: Callable[..., None]) -> Callable[..., None]:
@@ -96,6 +104,6 @@ def taking_request(command: Callable[..., None]) -> Callable[..., None]:
 
 def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
     """Return a function's parameters with their annotations evaluated; what only types need stands for any object."""
-    unknown = dict.fromkeys(("PrepareOptions", "PlanOptions", "RenderOptions", "FetchChoices"), object)
+    unknown = dict.fromkeys(("PrepareOptions", "RenderOptions", "FetchChoices"), object)
     hints = get_type_hints(function, localns=unknown, include_extras=True)
     return [one.replace(annotation=hints[one.name]) for one in inspect.signature(function).parameters.values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, TypeAlias
 
 from toyadmos_datasets.errors import OptionError
@@ -93,6 +94,7 @@ Source:
 _BY_NAME = {alias: toy for toy in TOYS for alias in (toy.name, toy.name.lower(), toy.short)}
 
 
+@cache
 def toy_named(name: str) -> Toy:
     """Find a toy by its name (``ToyTrain``, ``toytrain``) or its short name (``train``).
 

@@ -1,91 +1,120 @@
-"""Events: what happened once, whatever number of microphones heard it."""
+"""Events: what happened once, whatever number of microphones heard it; all of them as columns."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.toys import CHANNELS
-from toyadmos_datasets.errors import PlanError
-from toyadmos_datasets.signal.randomness import derived_generator
+from toyadmos_datasets.signal.randomness import derived_words, text_hashes
+
+Numbers: TypeAlias = npt.NDArray[np.int64]
+"""Places of events in `Events`, or of recordings in its `recording_id`."""
+
+ABSENT = -1
+"""Place of a recording that there is not."""
+
+_WAV_HEADER_BYTES = 44
+_SAMPLE_BYTES = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One physical event.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Events:
+    """Every event of a source, ordered by event_id; an event is known by its place.
 
     Attributes:
-        event_id: Its identity.
-        case: Case, 0 for noise that serves all cases.
+        event_id: Identities.
         sound: ``normal``, ``anomalous`` or ``noise``.
         recording_type: ``IND`` or ``CNT``.
         condition: ``normal``, ``ab01`` ..
+        case: Case, 0 for noise that serves all cases.
         take: Number of the take.
-        recording_ids: Channel to recording, of the channels that there are.
+        recording_id: Every recording of the source.
+        recordings: Where in `recording_id` an event's channels are, `ABSENT` where one is missing, shape (n, 4).
+        n_samples: Length by the size of the shortest file, samples at 48 kHz.
+        identity: Hash of the event_id, what draws derive from.
     """
 
-    event_id: str
-    case: int
-    sound: str
-    recording_type: str
-    condition: str
-    take: int
-    recording_ids: dict[int, str]
+    event_id: pa.Array
+    sound: pa.Array
+    recording_type: pa.Array
+    condition: pa.Array
+    case: npt.NDArray[np.int8]
+    take: npt.NDArray[np.int32]
+    recording_id: pa.Array
+    recordings: npt.NDArray[np.int64]
+    n_samples: npt.NDArray[np.int64]
+    identity: npt.NDArray[np.uint64]
 
-    def recordings_on(self, channel: int) -> list[str] | None:
-        """Return the recordings that make up a channel (0 is the mix of all four), or None if one is missing."""
-        channels = (channel,) if channel else CHANNELS
-        if any(one not in self.recording_ids for one in channels):
-            return None
-        return [self.recording_ids[one] for one in channels]
+    def where(self, *, sound: str | None = None, recording_type: str | None = None) -> Numbers:
+        """Return the events of a sound and a recording type, where one is given."""
+        is_wanted = np.ones(len(self.event_id), dtype=np.bool_)
+        for column, value in ((self.sound, sound), (self.recording_type, recording_type)):
+            if value is not None:
+                is_wanted &= pc.equal(column, value).to_numpy(zero_copy_only=False)
+        return np.flatnonzero(is_wanted)
 
+    def name(self, number: np.integer | int) -> str:
+        """Return an event's identity."""
+        return str(self.event_id[int(number)].as_py())
 
-def events_of(index: pa.Table) -> list[Event]:
-    """Gather recordings into events, sorted by event_id."""
-    by_event: dict[str, dict[int, str]] = defaultdict(dict)
-    facts: dict[str, dict[str, object]] = {}
-    names = ("event_id", "case", "sound", "recording_type", "condition", "take")
-    for row in index.select([*names, "channel", "recording_id"]).to_pylist():
-        by_event[row["event_id"]][row["channel"]] = row["recording_id"]
-        facts[row["event_id"]] = {name: row[name] for name in names}
-    return [Event(**facts[key], recording_ids=by_event[key]) for key in sorted(by_event)]  # type: ignore[arg-type]
+    def have(self, numbers: Numbers, channels: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Tell which events have all of these microphones."""
+        columns = [channel - 1 for channel in channels]
+        complete: npt.NDArray[np.bool_] = (self.recordings[numbers][:, columns] != ABSENT).all(axis=1)
+        return complete
 
+    def shuffled(self, numbers: Numbers, seed: int, *purpose: str) -> Numbers:
+        """Put events in a random order that each event's own draw decides.
 
-def shuffled(events: Iterable[Event], seed: int, *purpose: str) -> list[Event]:
-    """Put events in a random order that each event's own draw decides.
-
-    More or fewer events do not change the order of the others.
-    """
-    keyed = [(derived_generator(seed, *purpose, event.event_id).random(), event.event_id, event) for event in events]
-    return [event for *_, event in sorted(keyed, key=lambda one: one[:2])]
-
-
-def channels_chosen(choice: str, events: Sequence[Event]) -> list[int]:
-    """Return the channels that a choice stands for: 0 for ``mix``, those there are for ``all``."""
-    if choice == "mix":
-        return [0]
-    if choice == "all":
-        return sorted({channel for event in events for channel in event.recording_ids})
-    return [int(choice)]
+        More or fewer events do not change the order of the others.
+        """
+        words = derived_words(seed, *purpose, of=self.identity[numbers])
+        return numbers[np.lexsort((numbers, words[:, 1], words[:, 0]))]
 
 
-def require_channels(events: Sequence[Event], channels: Sequence[int]) -> list[Event]:
-    """Return the events that lack one of the channels; for the mix that is an error.
+def events_of(index: pa.Table) -> Events:
+    """Gather recordings into events, whatever their order in the index."""
+    index = index.select(
+        ["recording_id", "event_id", "sound", "recording_type", "condition", "case", "channel", "take", "n_bytes"]
+    ).combine_chunks()
+    encoded = _whole(index["event_id"]).dictionary_encode()
+    order = pc.sort_indices(encoded.dictionary).to_numpy()
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    event = place[encoded.indices.to_numpy()]
+    recordings = np.full((len(order), len(CHANNELS)), ABSENT, dtype=np.int64)
+    recordings[event, index["channel"].to_numpy() - 1] = np.arange(len(index))
+    first = recordings.max(axis=1)
+    n_bytes = np.full(len(order), np.iinfo(np.int64).max)
+    np.minimum.at(n_bytes, event, index["n_bytes"].to_numpy())
+    event_id = encoded.dictionary.take(order)
+    return Events(
+        event_id=event_id,
+        **{name: _whole(index[name]).take(first) for name in ("sound", "recording_type", "condition")},
+        case=index["case"].to_numpy()[first],
+        take=index["take"].to_numpy()[first],
+        recording_id=_whole(index["recording_id"]),
+        recordings=recordings,
+        n_samples=np.maximum(n_bytes - _WAV_HEADER_BYTES, 0) // _SAMPLE_BYTES,
+        identity=_hashes_of(event_id),
+    )
 
-    Raises:
-        PlanError: The mix of four microphones is asked for and an event lacks one.
-    """
-    incomplete = [event for event in events if any(event.recordings_on(channel) is None for channel in channels)]
-    if 0 in channels and incomplete:
-        event = incomplete[0]
-        raise PlanError(
-            f"{len(incomplete)} events cannot be mixed, because a microphone is missing.",
-            where=event.event_id,
-            expected=f"channels {', '.join(map(str, CHANNELS))}",
-            actual=f"channels {', '.join(map(str, sorted(event.recording_ids)))}",
-            remedy="Complete the source, or choose one microphone, for instance: --channels 1",
-        )
-    return incomplete
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined
+
+
+def _hashes_of(texts: pa.Array) -> npt.NDArray[np.uint64]:
+    if not len(texts):
+        return np.empty(0, dtype=np.uint64)
+    _, offsets, data = texts.buffers()
+    bounds = np.frombuffer(offsets, dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return text_hashes(np.frombuffer(data or b"", dtype=np.uint8), bounds)

@@ -1,4 +1,4 @@
-"""Train and test: events are divided, never recordings, so that no microphone gives an event away."""
+"""Who trains and who tests: events are divided, never recordings, so that no microphone gives an event away."""
 
 from __future__ import annotations
 
@@ -7,24 +7,30 @@ from dataclasses import dataclass
 
 from toyadmos_datasets.corpus.paper import PaperExperiment
 from toyadmos_datasets.errors import PlanError
-from toyadmos_datasets.plan.events import Event, shuffled
+from toyadmos_datasets.plan.events import Numbers
+from toyadmos_datasets.plan.scope import Scope
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Splits:
-    """Events of each split, sorted by event_id.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CaseEvents:
+    """The IND events of one case, each part in random order, so that its first k are a fair choice.
 
     Attributes:
-        train: Normal events.
-        test: The other normal events, and all anomalous ones.
-        n_train_by_case: How many normal events of a case are for training.
-        n_normal_by_case: How many it has.
+        case: Case.
+        train: Normal events for training.
+        test: The other normal events.
+        anomalous: Anomalous events.
     """
 
-    train: list[Event]
-    test: list[Event]
-    n_train_by_case: dict[int, int]
-    n_normal_by_case: dict[int, int]
+    case: int
+    train: Numbers
+    test: Numbers
+    anomalous: Numbers
+
+    @property
+    def n_normal(self) -> int:
+        """How many normal events the case has."""
+        return len(self.train) + len(self.test)
 
 
 def train_count(n_normal: int, experiment: PaperExperiment) -> int:
@@ -38,43 +44,48 @@ def train_count(n_normal: int, experiment: PaperExperiment) -> int:
     return n_normal * experiment.n_train // experiment.n_normal
 
 
-def split_events(
-    events: Sequence[Event], experiment: PaperExperiment, *, protocol: str, seed: int, max_events: int | None
-) -> Splits:
-    """Divide the IND events of each case; anomalies are in the test alone.
+def split_as_paper(scope: Scope) -> list[CaseEvents]:
+    """Divide the IND events of each case as the paper did; anomalies are for the test alone.
 
     Raises:
         PlanError: A case would leave train or test without normal events, or there are no anomalies.
     """
-    train: list[Event] = []
-    test: list[Event] = []
-    n_train_by_case: dict[int, int] = {}
-    n_normal_by_case: dict[int, int] = {}
-    for case in sorted({event.case for event in events}):
-        of_case = [event for event in events if event.case == case]
-        normal = shuffled([e for e in of_case if e.sound == "normal"], seed, protocol, "split")
-        anomalous = shuffled([e for e in of_case if e.sound == "anomalous"], seed, protocol, "split")
-        n_train = train_count(len(normal), experiment)
-        _require(n_train > 0, case, "normal events for training", len(normal))
-        _require(len(normal) > n_train, case, "normal events for the test", len(normal))
-        _require(bool(anomalous), case, "anomalous events for the test", 0)
-        n_train_by_case[case], n_normal_by_case[case] = n_train, len(normal)
-        train += normal[:n_train][:max_events]
-        test += normal[n_train:][:max_events] + anomalous[:max_events]
-    return Splits(
-        train=sorted(train, key=lambda e: e.event_id),
-        test=sorted(test, key=lambda e: e.event_id),
-        n_train_by_case=n_train_by_case,
-        n_normal_by_case=n_normal_by_case,
-    )
+    divided = []
+    for case in scope.cases:
+        normal, anomalous = scope.of(case, "normal"), scope.of(case, "anomalous")
+        n_train = train_count(len(normal), scope.experiment)
+        require(n_train > 0, case, "normal events for training", len(normal))
+        require(len(normal) > n_train, case, "normal events for the test", len(normal))
+        require(len(anomalous) > 0, case, "anomalous events for the test", 0)
+        divided.append(CaseEvents(case=case, train=normal[:n_train], test=normal[n_train:], anomalous=anomalous))
+    return divided
 
 
-def _require(is_met: bool, case: int, what: str, actual: int) -> None:  # noqa: FBT001  # reads as a sentence
+def fraction_note(divided: Sequence[CaseEvents], experiment: PaperExperiment) -> list[str]:
+    """Say of which cases a part is for training, where the source is smaller than the paper's."""
+    smaller = [one for one in divided if one.n_normal < experiment.n_normal]
+    if not smaller:
+        return []
+    counts = ", ".join(f"{len(one.train)} of {one.n_normal} in case {one.case}" for one in smaller)
+    return [
+        (
+            f"The source has fewer normal IND events than the paper's {experiment.n_normal} a case, so the same "
+            f"fraction ({experiment.n_train}/{experiment.n_normal}) is for training: {counts}."
+        )
+    ]
+
+
+def require(is_met: bool, case: int, what: str, actual: int) -> None:  # noqa: FBT001  # reads as a sentence
+    """Raise unless a case has what a split needs.
+
+    Raises:
+        PlanError: It has not.
+    """
     if not is_met:
         raise PlanError(
             f"Case {case} has too few recordings: there would be no {what}.",
             where=f"case{case}",
-            expected=f"enough IND recordings to leave {what}",
+            expected=f"enough recordings to leave {what}",
             actual=f"{actual} events",
             remedy="Complete the source, or choose other cases with --cases.",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ from toyadmos_datasets.render.shard import ROWS_A_SHARD, ShardTask, render_shard
 from toyadmos_datasets.units import Bytes, Decibels
 from toyadmos_datasets.values.dataset import Manifest, Shard, SkippedRecording, shard_path
 from toyadmos_datasets.values.recipe import Recipe
-from toyadmos_datasets.values.recordings import needed_to_read
+from toyadmos_datasets.values.recordings import crc32s_sha256, needed_to_read
 from toyadmos_datasets.values.source import Source
 
 CLIP_POLICIES = ("error", "count")
@@ -68,6 +68,22 @@ class RenderOptions:
                 actual=self.headroom_db,
                 remedy="Leave it out: then it is found from the recordings.",
             )
+
+    def as_request(self) -> dict[str, Any]:
+        """Return what the bytes follow from, as JSON values; `of_request` takes them back."""
+        return {
+            "encoding": self.encoding.container,
+            "bit_depth": self.encoding.bit_depth,
+            "rate_hz": self.encoding.rate_hz,
+            "headroom_db": self.headroom_db,
+            "on_clip": self.on_clip,
+        }
+
+    @classmethod
+    def of_request(cls, request: Mapping[str, Any], *, workers: int = 1) -> RenderOptions:
+        """Return the options that a request of `as_request` stands for; what else is in it is left alone."""
+        encoding = Encoding(container=request["encoding"], bit_depth=request["bit_depth"], rate_hz=request["rate_hz"])
+        return cls(encoding=encoding, headroom_db=request["headroom_db"], on_clip=request["on_clip"], workers=workers)
 
 
 def versions() -> dict[str, str]:
@@ -133,7 +149,13 @@ def render(
     manifest = Manifest(
         toy=recipe.parameters["toy"],
         request=output.request,
-        source={"kind": source.kind, "identity": source.identity, "is_simulated": source.is_simulated},
+        source={
+            "kind": source.kind,
+            "identity": source.identity,
+            "is_simulated": source.is_simulated,
+            "recordings_sha256": crc32s_sha256(catalogue, "source_crc32"),
+            "resampled_sha256": crc32s_sha256(catalogue, "samples_crc32"),
+        },
         versions=versions(),
         recipe_sha256=recipe.sha256,
         headroom_db=resolved.headroom_db,

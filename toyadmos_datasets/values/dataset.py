@@ -131,7 +131,8 @@ class Manifest:
     Attributes:
         toy: ``ToyTrain``.
         request: What was asked for, as JSON values; the same request finds the folder done.
-        source: Kind and identity of the source, and whether it is simulated.
+        source: Kind and identity of the source, whether it is simulated, and hashes of the checksums of the
+            recordings that were used: as published, and as resampled.
         versions: Versions of what the bytes depend on.
         recipe_sha256: Hash of the recipe.
         headroom_db: How much every example was attenuated.

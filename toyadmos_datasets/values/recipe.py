@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.values.digest import column_digest
 
 SCHEMA_VERSION = 1
 
@@ -68,11 +69,17 @@ class Recipe:
 
     @property
     def sha256(self) -> str:
-        """Hash of parameters and examples; it does not depend on how Arrow lays them out."""
+        """Hash of parameters and examples; it does not depend on how Arrow lays them out.
+
+        It is the hash of the parameters' canonical JSON, the number of rows, and for each column of `RECIPE_SCHEMA`
+        its name and the hashes of its parts (`values.digest`): little-endian values, lengths and texts as one
+        stream each, so that chunks, offsets into buffers, dictionaries and what stands behind a null have no say.
+        """
         digest = hashlib.sha256(canonical_json(self.parameters).encode())
-        for name in RECIPE_SCHEMA.names:
-            digest.update(f"\x1d{name}\x1d".encode())
-            digest.update("\x1e".join(_as_text(self.examples[name])).encode())
+        digest.update(f"\x1d{len(self.examples)}".encode())
+        for field in RECIPE_SCHEMA:
+            digest.update(f"\x1d{field.name}\x1d".encode())
+            digest.update(column_digest(self.examples[field.name], field.type))
         return digest.hexdigest()
 
     @property
@@ -85,13 +92,9 @@ class Recipe:
     def recording_ids(self) -> list[str]:
         """Every recording that the examples need, targets and noise, sorted."""
         names = ("recording_ids", "noise_recording_ids")
-        return sorted({one for name in names for one in pc.unique(pc.list_flatten(self.examples[name])).to_pylist()})
-
-
-def _as_text(column: pa.ChunkedArray) -> list[str]:
-    if pa.types.is_list(column.type):
-        column = pc.binary_join(column, "\x1f")
-    return ["\x00" if value is None else str(value) for value in column.to_pylist()]
+        distinct = [pc.unique(pc.list_flatten(self.examples[name])).cast(pa.string()) for name in names]
+        both: list[str] = pc.unique(pa.chunked_array(distinct, pa.string())).to_pylist()
+        return sorted(both)
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:

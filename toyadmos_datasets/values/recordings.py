@@ -8,6 +8,7 @@ there when its rows are. Segments have random names, because several processes m
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import uuid
 import zlib
@@ -108,6 +109,18 @@ class SegmentWriter:
             self._file.close()
         with contextlib.suppress(OSError):
             self._temporary.unlink(missing_ok=True)
+
+
+def crc32s_sha256(catalogue: pa.Table, column: str) -> str:
+    """Hash a column of checksums with the recordings that they are of; the store's layout does not matter.
+
+    Args:
+        catalogue: As `read_catalogue` returns it, or some of its rows.
+        column: ``source_crc32`` for the files as published, ``samples_crc32`` for what was made of them.
+    """
+    rows = catalogue.select(["recording_id", column]).sort_by("recording_id").to_pydict()
+    text = "".join(f"{name} {crc32:08x}\n" for name, crc32 in zip(rows["recording_id"], rows[column], strict=True))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_catalogue(folder: Path) -> pa.Table:
