@@ -71,7 +71,8 @@ class Bucket:
         strangers = sorted(path for path in sizes.keys() - record["sent"].keys() - paths if is_audio(path))
         if strangers:
             return Standing(relation="foreign", missing=parcel.all_files, example=strangers[0])
-        is_same = record["sharing"] in {None, parcel.last.sha256}
+        shared = record["last"], record["sharing"]
+        is_same = shared in {(None, None), (parcel.last.path, parcel.last.sha256)}
         missing = [file for file in parcel.files if not _is_held(file, sizes, record)]
         if missing or not is_same or sizes.get(parcel.last.path) != parcel.last.n_bytes:
             missing.append(parcel.last)

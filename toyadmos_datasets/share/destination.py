@@ -100,13 +100,19 @@ def ask(
         except ToyAdmosError:
             raise
         except Exception as error:  # noqa: BLE001  # what a file system or a client raises is not known
-            text, passes = f"{type(error).__name__}: {error}".strip(), may_pass(error)
+            text, passes = _text_of(error), may_pass(error)
         if wait_s is None or not passes:
             break
         time.sleep(wait_s)
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
     raise ShareError(what, where=shown, actual=text, remedy=remedy)
+
+
+def _text_of(error: BaseException) -> str:
+    """Say what went wrong, and what it came of: clients wrap what a server said into something general."""
+    text = f"{type(error).__name__}: {error}".strip()
+    return text if error.__cause__ is None else f"{text} ({_text_of(error.__cause__)})"
 
 
 def describe(parcel: Parcel, missing: Sequence[Outgoing]) -> str:

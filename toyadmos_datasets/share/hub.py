@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from toyadmos_datasets.errors import LicenseError, OptionError, ShareError
+from toyadmos_datasets.errors import LicenseError, OptionError, OutputConflictError, ShareError
 from toyadmos_datasets.share.destination import AGAIN, Relation, Sent, Standing, ask, describe, is_audio, is_ours
 from toyadmos_datasets.share.parcel import Outgoing, Parcel
 
@@ -51,7 +51,9 @@ class Hub:
         self._repo = match["repo"]
         self.shown = f"hf://datasets/{self._repo}"
         self._token = checked_token(token)
+        self._is_token_checked = False
         self._info: Any = None
+        self._additions: dict[str, Any] = {}
 
     def admit(self, parcel: Parcel) -> None:
         """Raise unless the token may write, and the repository is private or new where audio is concerned.
@@ -60,8 +62,9 @@ class Hub:
             ShareError: There is no token, the Hub refuses it, or cannot be reached.
             LicenseError: Audio would be, or is, in a public repository.
         """
-        if self._info is None:
+        if not self._is_token_checked:
             self._check_token()
+            self._is_token_checked = True
         self._info = self._ask("The repository cannot be looked at.", self._repository)
         if self._info is None or self._info.private:
             return
@@ -109,7 +112,16 @@ class Hub:
 
             def attempt() -> None:
                 self.admit(parcel)
-                self._commit(parcel, self.look(parcel))
+                now = self.look(parcel)
+                if now.relation != standing.relation and now.relation in {"other", "foreign"}:
+                    raise OutputConflictError(
+                        "Somebody else changed the repository meanwhile.",
+                        where=self.shown,
+                        expected="what was there when sharing began",
+                        actual=now.example,
+                        remedy="Look at the repository, then run the same command again.",
+                    )
+                self._commit(parcel, now)
 
             self._ask("The commit was not taken; the repository is as it was.", attempt)
 
@@ -137,13 +149,14 @@ class Hub:
         self._api.create_repo(self._repo, repo_type="dataset", private=True, exist_ok=True)
 
     def _upload(self, file: Outgoing) -> None:
-        self._api.preupload_lfs_files(self._repo, additions=[_addition(file)], repo_type="dataset")
+        additions = [self._addition(file)]
+        self._api.preupload_lfs_files(self._repo, additions=additions, repo_type="dataset", free_memory=False)
 
     def _commit(self, parcel: Parcel, standing: Standing) -> None:
         from huggingface_hub import CommitOperationDelete  # noqa: PLC0415  (loaded where it is used)
 
         operations: list[Any] = [CommitOperationDelete(path_in_repo=path) for path in standing.stale]
-        operations += [_addition(file) for file in standing.missing]
+        operations += [self._addition(file) for file in standing.missing]
         if not operations:  # an attempt whose answer was lost has come through
             return
         self._api.create_commit(
@@ -153,6 +166,15 @@ class Hub:
             repo_type="dataset",
             parent_commit=self._info.sha,
         )
+
+    def _addition(self, file: Outgoing) -> Any:  # noqa: ANN401  # huggingface_hub's own record
+        """Return the same record for the same file: it knows whether it was uploaded."""
+        from huggingface_hub import CommitOperationAdd  # noqa: PLC0415  (loaded where it is used)
+
+        if file.path not in self._additions:
+            source = file.source if isinstance(file.source, bytes) else str(file.source)
+            self._additions[file.path] = CommitOperationAdd(path_in_repo=file.path, path_or_fileobj=source)
+        return self._additions[file.path]
 
     @property
     def _api(self) -> Any:  # noqa: ANN401  # huggingface_hub's client
@@ -186,13 +208,6 @@ def checked_token(token: str | None) -> str | None:
             remedy=_LOG_IN,
         )
     return found or None
-
-
-def _addition(file: Outgoing) -> Any:  # noqa: ANN401  # huggingface_hub's own record
-    from huggingface_hub import CommitOperationAdd  # noqa: PLC0415  (loaded where it is used)
-
-    source = file.source if isinstance(file.source, bytes) else str(file.source)
-    return CommitOperationAdd(path_in_repo=file.path, path_or_fileobj=source)
 
 
 def _is_same(file: Outgoing, held: Any) -> bool:  # noqa: ANN401  # huggingface_hub's own record, or None
