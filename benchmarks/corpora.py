@@ -35,6 +35,7 @@ class Bench:
         size: Size of the simulated one.
         times: How many times as many events a larger one, made from it, has.
         is_smoke: Whether this run only shows that the benchmark works.
+        parts: Of a benchmark with several questions, those that are asked.
     """
 
     toy: str
@@ -44,6 +45,7 @@ class Bench:
     size: str
     times: int
     is_smoke: bool
+    parts: tuple[str, ...] = ()
 
     def corpus(self, kind: str) -> Path:
         """Return the place of the corpus as a ``tree`` or as ``volumes``."""
@@ -66,13 +68,16 @@ class Bench:
 
 
 @contextlib.contextmanager
-def bench_from_arguments(description: str, *, n_rounds: int, times: int = 1) -> Iterator[Bench]:
+def bench_from_arguments(
+    description: str, *, n_rounds: int, times: int = 1, parts: tuple[str, ...] = ()
+) -> Iterator[Bench]:
     """Read the options that the benchmarks share.
 
     Args:
         description: The benchmark's docstring.
         n_rounds: Rounds where the user asks for no other number.
         times: The same of `Bench.times`.
+        parts: Questions of which the user may choose some.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
@@ -88,6 +93,8 @@ def bench_from_arguments(description: str, *, n_rounds: int, times: int = 1) -> 
     )
     parser.add_argument("--work", type=Path, metavar="DIR", help="where to write (default: a temporary folder)")
     parser.add_argument("--smoke", action="store_true", help="one round, the tiniest corpus: does it still run?")
+    if parts:
+        parser.add_argument("--only", action="append", choices=parts, help="a part of it; may be given several times")
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="toyadmos-benchmark-")))
@@ -99,6 +106,7 @@ def bench_from_arguments(description: str, *, n_rounds: int, times: int = 1) -> 
             size="tiny" if options.smoke else options.size,
             times=options.times,
             is_smoke=options.smoke,
+            parts=tuple(getattr(options, "only", None) or parts),
         )
 
 

@@ -1,132 +1,175 @@
 """How many bytes does fetching take, how well does it overlap with ingest, and what does a kill cost?
 
-Method: a server on this machine gives the volumes. Bytes are counted by the server, the header's included. The
-least possible are the wanted blocks up to where a decoder that is fed 4 KiB at a time has given out the last
-wanted recording. For the overlap the server is held to the rate at which fetching alone takes as long as
-ingesting alone, the hardest case. Kills are SIGKILL at random moments.
+Method: a server in a process of its own gives the volumes. Bytes are counted by the server, the header's included.
 
-    python benchmarks/fetch.py VOLUMES [VOLUMES ..] [--toy train] [--smoke]
+bytes    case 1, channel 1, all sounds, from the corpus packed anew by 7z (`-mx=1 -m0=Delta:2 -m1=LZMA2`) with blocks
+         of 16 MiB, 64 MiB and one for everything; without a 7z program from the volumes as they are. The least
+         possible are the wanted blocks up to where a decoder that is fed 4 KiB at a time has given out the last
+         wanted recording.
+overlap  everything, one worker, in turn: ingest from the disk; fetch, whole, at the rate at which that takes as long,
+         the hardest case; both at once. The ratio is to the longer of the two in the same round.
+kills    everything, SIGKILL at random moments, then to the end.
+
+    python benchmarks/fetch.py                              on a simulated corpus
+    python benchmarks/fetch.py --source DIR --toy train     on a corpus of your own: DIR/tree and DIR/volumes
+    python benchmarks/fetch.py --source DIR --only overlap
 """
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import os
 import signal
-import sys
-import tempfile
+import statistics
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from machine import print_heading
+import psutil
+from corpora import Bench, bench_from_arguments, opened, print_corpus
+from machine import print_heading, sevenzip
+from rounds import spread
+from served import Served, served
 
 from toyadmos_datasets.archive import coders, open_source
 from toyadmos_datasets.archive.packed_bytes import PackedBytes
 from toyadmos_datasets.archive.remote.fetching import download, use_fetched
-from toyadmos_datasets.archive.remote.http import origin_named
-from toyadmos_datasets.archive.remote.manifest import Manifest, describe_volumes
 from toyadmos_datasets.archive.remote.options import FetchOptions
+from toyadmos_datasets.archive.remote.present import journals_of
 from toyadmos_datasets.archive.remote.source import open_remote
 from toyadmos_datasets.archive.volumes_source import VolumesSource
-from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.index import build_index, select
 from toyadmos_datasets.recordings import ingest, store_for
 from toyadmos_datasets.values.source import Source
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from loopback import serving
-
 RATE_HZ = 16_000
 N_KILLS = 5
 MIB = 1 << 20
+BLOCKS = ("16m", "64m", "64g")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("volumes", nargs="+", type=Path, help="folders with the volumes of one archive each")
-    parser.add_argument("--toy", default="train")
-    parser.add_argument("--work", type=Path, help="where to write; a temporary folder by default")
-    parser.add_argument("--smoke", action="store_true", help="one kill, to see that it runs")
-    options = parser.parse_args()
-    toy = toy_named(options.toy).name
-    print_heading("Fetching")
-    with tempfile.TemporaryDirectory(dir=options.work) as work:
-        for folder in options.volumes:
-            print_bytes(folder, toy, Path(work) / "bytes" / folder.name)
-        print_overlap(options.volumes[0], toy, Path(work) / "overlap")
-        print_kills(options.volumes[0], toy, Path(work) / "kills", 1 if options.smoke else N_KILLS)
+    with bench_from_arguments(__doc__ or "", n_rounds=2, parts=("bytes", "overlap", "kills")) as bench:
+        print_heading("Fetching")
+        volumes = bench.corpus("volumes")
+        print_corpus(opened(volumes, bench.toy))
+        if "bytes" in bench.parts:
+            for folder in packed(bench, volumes):
+                print_bytes(folder, bench)
+        if "overlap" in bench.parts:
+            print_overlap(volumes, bench)
+        if "kills" in bench.parts:
+            print_kills(volumes, bench)
 
 
-def print_bytes(folder: Path, toy: str, work: Path) -> None:
+def packed(bench: Bench, volumes: Path) -> Iterator[Path]:
+    """Give the corpus as volumes with blocks of each size; as it is, where nothing can be packed."""
+    program = sevenzip()
+    tree = bench.corpus("tree")
+    if program is None or not (tree / bench.toy).is_dir() or bench.is_smoke:
+        yield volumes
+        return
+    for size in BLOCKS:
+        with bench.fresh() as work:
+            folder = work / f"blocks-{size}"
+            folder.mkdir()
+            how = ["-bd", "-mx=1", "-m0=Delta:2", "-m1=LZMA2", f"-ms={size}", "-v20m"]
+            command = [program, "a", *how, str(folder / f"{bench.toy}.7z"), bench.toy]
+            subprocess.run(command, cwd=tree, check=True, capture_output=True)
+            yield folder
+
+
+def print_bytes(folder: Path, bench: Bench) -> None:
     """Print the bytes that case 1, channel 1 takes."""
-    local = open_source(folder, toy)
+    local = open_source(folder, bench.toy)
     wanted = set(select(build_index(local.members()), cases={1}, channels={1})["member"].to_pylist())
-    manifest = Manifest(toy=toy, volumes=describe_volumes(folder, toy))
-    with serving({one.name: folder / one.name for one in manifest.volumes}) as server:
-        source = open_remote(options_for(server.url, manifest, work))
-        n_header = server.n_given
+    with bench.fresh() as work, served(folder, bench.toy) as server:
+        source = open_remote(server.fetched_to(work / "copies"))
+        n_header, _ = server.count()
         download(source, wanted, progress=Quiet())
-        n_given, n_requests = server.n_given, len(server.seen)
+        n_given, n_requests = server.count()
     least = least_bytes(local, wanted)
     print(
-        f"{folder}: {len(wanted)} recordings in {len(local.blocks())} blocks: {n_given} bytes in {n_requests} requests "
-        f"(header {n_header}): {n_given / manifest.n_bytes:.3f} of the archive, {n_given / least:.3f} of the least "
-        "possible (aim: at most 1.05)"
+        f"{folder.name}: {len(wanted)} recordings in {len(local.blocks())} blocks: {n_given} bytes in {n_requests} "
+        f"requests (header {n_header}): {n_given / server.manifest.n_bytes:.3f} of the archive, "
+        f"{n_given / least:.3f} of the least possible (aim: at most 1.05)",
+        flush=True,
     )
 
 
-def print_overlap(folder: Path, toy: str, work: Path) -> None:
+def print_overlap(folder: Path, bench: Bench) -> None:
     """Print the wall time of fetching and ingesting at once over the longer of the two alone."""
-    local = open_source(folder, toy)
-    manifest = Manifest(toy=toy, volumes=describe_volumes(folder, toy))
-    files = {one.name: folder / one.name for one in manifest.volumes}
+    ratios = []
+    for _ in range(bench.n_rounds):
+        with bench.fresh() as work:
+            ratios.append(_overlap(open_source(folder, bench.toy), folder, work))
+    print(f"overlap: both at once over the longer alone: {spread(ratios)} (aim: at most 1.15)")
+
+
+def _overlap(local: Source, folder: Path, work: Path) -> float:
     ingest_s = timed(lambda: ingest_all(local, work / "alone"))
-    rate = manifest.n_bytes / ingest_s
-    with serving(files, rate_bytes_per_s=rate / 2) as server:  # two connections
-        source = open_remote(options_for(server.url, manifest, work / "fetched"))
-        everything = {member.path for member in source.members()}
-        fetch_s = timed(lambda: download(source, everything, progress=Quiet()))
-    with serving(files, rate_bytes_per_s=rate / 2) as server:
-        source = open_remote(options_for(server.url, manifest, work / "both"))
-        both_s = timed(
-            lambda: use_fetched(source, everything, lambda one: ingest_all(one, work / "store"), progress=Quiet())
-        )
-    ratio = both_s / max(fetch_s, ingest_s)
+    n_bytes = sum(path.stat().st_size for path in folder.glob(f"{local.toy}.7z*"))
+    with served(folder, local.toy, rate_bytes_per_s=n_bytes / ingest_s) as server:
+        fetch_s = timed(lambda: fetch_all(server.fetched_to(work / "fetched", is_whole=True)))
+        both_s = timed(lambda: fetch_and_ingest(server, work / "both"))
+    longer_s = max(ingest_s, fetch_s)
     print(
-        f"overlap: ingest {ingest_s:.1f} s, fetch at {rate / 1e6:.0f} MB/s {fetch_s:.1f} s, "
-        f"both at once {both_s:.1f} s: {ratio:.2f} of the longer (aim: at most 1.15)"
+        f"ingest {ingest_s:.1f} s, fetch at {n_bytes / ingest_s / 1e6:.0f} MB/s {fetch_s:.1f} s, both at once "
+        f"{both_s:.1f} s: {both_s / longer_s:.3f} of the longer; load {psutil.getloadavg()[0]:.1f}",
+        flush=True,
     )
+    return both_s / longer_s
 
 
-def print_kills(folder: Path, toy: str, work: Path, n_kills: int) -> None:
+def print_kills(folder: Path, bench: Bench) -> None:
     """Print how much is fetched again for a kill."""
     random = np.random.default_rng(1)
-    manifest = Manifest(toy=toy, volumes=describe_volumes(folder, toy))
-    files = {one.name: folder / one.name for one in manifest.volumes}
-    with serving(files, rate_bytes_per_s=max(manifest.n_bytes / 16, 1e5)) as server:
-        options = options_for(server.url, manifest, work)
-        n_real = 0
-        for _ in range(n_kills):
-            child = multiprocessing.get_context("spawn").Process(target=fetch_all, args=(options,))
-            child.start()
-            time.sleep(2.0 + random.uniform(0, 2.0))
-            if child.is_alive() and child.pid is not None:
-                os.kill(child.pid, signal.SIGKILL)
-                n_real += 1
-            child.join()
+    n_bytes = sum(path.stat().st_size for path in folder.glob(f"{bench.toy}.7z*"))
+    again = []
+    fetch_s = 1.0 if bench.is_smoke else 20.0
+    with bench.fresh() as work, served(folder, bench.toy, rate_bytes_per_s=n_bytes / fetch_s) as server:
+        options = server.fetched_to(work / "copies", is_whole=True)
+        for _ in range(1 if bench.is_smoke else N_KILLS):
+            killed_after(options, random.uniform(0, fetch_s / N_KILLS))
+            again.append((server.count()[0] - bytes_on_disk(options)) / MIB - sum(again))
         fetch_all(options)
-        again = server.n_given - manifest.n_bytes
-    each = again / max(n_real, 1)
-    print(f"kills: {n_real} cost {each / MIB:.1f} MiB each, fetched again (promise: at most 64)")
+        n_given, _ = server.count()
+    print(
+        f"kills: {len(again)}, after each of which {statistics.mean(again):.1f} MiB (at most {max(again):.1f}) were "
+        f"fetched again (promise: at most 64); in all {n_given / server.manifest.n_bytes:.3f} of the archive"
+    )
+
+
+def killed_after(options: FetchOptions, duration_s: float) -> None:
+    """Fetch in a process that is killed so long after its first byte, if it still runs then."""
+    child = multiprocessing.get_context("spawn").Process(target=fetch_all, args=(options,))
+    n_before = bytes_on_disk(options)
+    child.start()
+    while child.is_alive() and bytes_on_disk(options) == n_before:
+        time.sleep(0.01)
+    time.sleep(duration_s)
+    if child.is_alive() and child.pid is not None:
+        os.kill(child.pid, signal.SIGKILL)
+    child.join()
+
+
+def bytes_on_disk(options: FetchOptions) -> int:
+    """Count the bytes that a later run will not fetch again."""
+    return sum(journal.have.n_bytes for journal in journals_of(options.folder, options.manifest))
 
 
 def fetch_all(options: FetchOptions) -> None:
     source = open_remote(options)
     download(source, {member.path for member in source.members()}, progress=Quiet())
+
+
+def fetch_and_ingest(server: Served, work: Path) -> None:
+    source = open_remote(server.fetched_to(work / "copies", is_whole=True))
+    everything = {member.path for member in source.members()}
+    use_fetched(source, everything, lambda one: ingest_all(one, work / "store"), progress=Quiet())
 
 
 def ingest_all(source: Source, cache: Path) -> None:
@@ -156,13 +199,6 @@ def least_bytes(source: Source, wanted: set[str]) -> int:
         coders.PIECE_BYTES = piece
         PackedBytes.read = read
     return sum(furthest.values())
-
-
-def options_for(url: str, manifest: Manifest, folder: Path) -> FetchOptions:
-    origin = origin_named(url)
-    if origin is None:
-        raise ValueError(url)
-    return FetchOptions(origin=origin, manifest=manifest, folder=folder)
 
 
 def timed(work: Callable[[], object]) -> float:

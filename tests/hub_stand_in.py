@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 TOKEN = "hf_CanaryThatMustShowNowhere0123456789"  # noqa: S105  # no password of anything
-_LARGE = (".parquet",)
+_LARGE = (".parquet", ".toyrecipe")
 
 
 @dataclass

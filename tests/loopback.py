@@ -11,6 +11,7 @@ import gzip
 import os
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -62,9 +63,17 @@ class Loopback:
 
     Args:
         files: Name to content, in memory or on the disk.
+        rate_bytes_per_s: What all connections together get, as on a line; None for no limit.
+        tls: For https.
     """
 
-    def __init__(self, files: Mapping[str, bytes | Path], *, rate_bytes_per_s: float | None = None) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, bytes | Path],
+        *,
+        rate_bytes_per_s: float | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.files = dict(files)
         self.faults: list[Fault] = []
         self.seen: list[Seen] = []
@@ -76,13 +85,20 @@ class Loopback:
         self.rate_bytes_per_s = rate_bytes_per_s
         self.lock = threading.Lock()
         self.ending = threading.Event()
+        self._free_at = 0.0
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.loopback = self
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/"
+        return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
         self._thread.start()
@@ -101,6 +117,17 @@ class Loopback:
                     return fault
         return None
 
+    def keep_pace(self, n_bytes: int) -> None:
+        """Wait until the line has room for so many bytes; being late for one is made up with the next."""
+        if not self.rate_bytes_per_s:
+            return
+        with self.lock:
+            now = time.monotonic()
+            self._free_at = max(self._free_at, now - 0.1) + n_bytes / self.rate_bytes_per_s
+            wait_s = self._free_at - now
+        if wait_s > 0:
+            self.ending.wait(wait_s)
+
     def size_of(self, name: str) -> int:
         content = self.files[name]
         return len(content) if isinstance(content, bytes) else content.stat().st_size
@@ -117,9 +144,11 @@ class Loopback:
 
 
 @contextlib.contextmanager
-def serving(files: Mapping[str, bytes | Path], *, rate_bytes_per_s: float | None = None) -> Iterator[Loopback]:
+def serving(
+    files: Mapping[str, bytes | Path], *, rate_bytes_per_s: float | None = None, tls: ssl.SSLContext | None = None
+) -> Iterator[Loopback]:
     """Serve files while the block runs."""
-    server = Loopback(files, rate_bytes_per_s=rate_bytes_per_s)
+    server = Loopback(files, rate_bytes_per_s=rate_bytes_per_s, tls=tls)
     server.start()
     try:
         yield server
@@ -247,8 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
                 loopback.n_given += n_bytes
                 place.append((position, position + n_bytes))
             position += n_bytes
-            if loopback.rate_bytes_per_s:
-                time.sleep(n_bytes / loopback.rate_bytes_per_s)
+            loopback.keep_pace(n_bytes)
             if kind == "flip" and fault is not None and position > start + fault.after:
                 kind = ""
 

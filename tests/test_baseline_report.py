@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from preparing import toyadmos
 
 pytest.importorskip("torch", reason=NO_TORCH)
 
+from toyadmos_datasets.audit import audit
 from toyadmos_datasets.baseline.compare import compare
 from toyadmos_datasets.baseline.dataset_report import report_dataset
 from toyadmos_datasets.baseline.evaluate import read_scores
@@ -110,13 +112,17 @@ def test_the_worst_clips_of_a_runs_page_are_the_worst(run_page, trained):
     assert len(Page(run_page).all("audio")) == 8
 
 
-def test_a_datasets_page_has_a_spectrogram_of_each_condition(dataset_page, simulated_train):
+def test_a_datasets_page_has_spectrograms_of_each_condition_and_the_audits_level_check(dataset_page, simulated_train):
     found = Page(dataset_page)
-    conditions = set(re.findall(r"\b(normal|ab\d\d), case", found.text))
+    conditions = re.findall(r"<h3>(normal|ab\d\d): ", dataset_page.read_text(encoding="utf-8"))
 
-    assert conditions == {"normal", "ab01", "ab02", "ab12", "ab42"}
-    assert len(found.all("img")) == len(conditions)
-    assert "The level of a clip alone tells damage from normal" in found.text
+    assert conditions == ["normal", "ab01", "ab02", "ab12", "ab42"]
+    shown = [re.search(r"_(normal|ab\d\d)_", one["alt"])[1] for one in found.all("img")]
+    assert Counter(shown) == {"normal": 3, "ab01": 3, "ab02": 3, "ab12": 3, "ab42": 3}
+    assert len(found.all("audio")) == len(conditions)
+    check = next(one for one in audit(simulated_train).levels if one.split == "test")
+    assert f"{check.auc:.3f}" in found.text
+    assert f"{check.normal_db:.1f} dB" in found.text
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="CHROMIUM IS MISSING: the pages are not opened in a browser")

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from toyadmos_datasets.baseline.summary import summarise
-from toyadmos_datasets.signal.metrics import auc
+from toyadmos_datasets.signal.metrics import auc, partial_auc_mcclish
 
 N = 20
 
@@ -21,6 +21,7 @@ def scored(**changed):
         "label": [0] * N + [1] * N,
         "score": np.concatenate([normal, heard, unheard]),
         "level_db": [-30.0] * N + [-20.0] * N,
+        "domain": ["source", "target"] * N,
         "case": [1, 2] * N,
         "channel": [1] * 2 * N,
         "snr_db": [0.0] * 2 * N,
@@ -56,14 +57,30 @@ def test_loudness_stands_beside_the_score_as_a_floor():
     assert summarise(scored(level_db=[-30.0] * 2 * N)).auc_of_loudness.value == 0.5
 
 
-def test_cases_are_joined_by_their_harmonic_mean():
+def test_cases_and_domains_are_joined_by_their_harmonic_mean():
     table = scored()
     found = summarise(table)
     cases = table["case"].to_numpy()
-    aucs = [auc(table["label"].to_numpy()[cases == one], table["score"].to_numpy()[cases == one]) for one in (1, 2)]
+    labels, scores = table["label"].to_numpy(), table["score"].to_numpy()
+    of_case = {one: (labels[cases == one], scores[cases == one]) for one in (1, 2)}
+    expected = 2 / sum(1 / auc(*one) for one in of_case.values())
 
-    assert found.harmonic_mean_of_cases == pytest.approx(2 / sum(1 / one for one in aucs))
-    assert summarise(scored(case=[1] * 2 * N)).harmonic_mean_of_cases is None
+    assert found.cases.auc.value == pytest.approx(expected)
+    assert found.cases.auc.low < expected < found.cases.auc.high
+    assert found.cases.pauc_mcclish == pytest.approx(2 / sum(1 / partial_auc_mcclish(*one) for one in of_case.values()))
+    assert found.domains.names == ("source", "target")
+    assert found.domains.auc == found.cases.auc  # here case 1 is the source and case 2 the target
+    assert {one.name: one.auc.value for one in found.by("domain")} == {
+        "source": pytest.approx(auc(*of_case[1])),
+        "target": pytest.approx(auc(*of_case[2])),
+    }
+
+
+def test_a_single_case_or_domain_is_not_joined():
+    found = summarise(scored(case=[1] * 2 * N, domain=["source"] * 2 * N))
+
+    assert found.cases is None
+    assert found.domains is None
 
 
 def test_microphones_of_one_event_widen_the_interval():

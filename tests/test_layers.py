@@ -17,8 +17,8 @@ PACKAGE = "toyadmos_datasets"
 LAYER_ZERO = ("errors", "units")
 LAYER_ONE_ORDER = ("files", "corpus", "signal", "pages", "values", "engine")
 """Layer 1, lowest first: each may import those before it, so no circle can arise."""
-STAGES = ("archive", "index", "recordings", "plan", "render", "load", "simulate", "share", "audit", "recipes")
-COMPOSITIONS = ("sources", "download", "prepare", "preview", "verify", "upkeep")
+STAGES = ("archive", "index", "recordings", "plan", "render", "load", "simulate", "share", "audit", "recipes", "export")
+COMPOSITIONS = ("sources", "download", "prepare", "preview", "verify", "upkeep", "rebuild", "sharing")
 """Modules beside the stages that put them together; each may import those before it."""
 LAYER_THREE = ("builder", "baseline")
 CLI = "cli"

@@ -475,3 +475,27 @@ def test_a_class_that_only_another_microphone_heard_is_an_error():
 
 def _without(*parts: str) -> pa.Table:
     return index_of([name for name in TinyCorpus().names() if not all(part in name.member for part in parts)])
+
+
+# --- leave-one-case-out
+
+
+def test_leaving_a_case_out_tests_both_domains_and_trains_on_the_source_alone():
+    corpus = index(cases=(1, 2, 3), n_normal=9, n_noise=4)
+    recipe = plan(corpus, PlanOptions(toy="ToyTrain", protocols=("leave-one-case-out",), adapt_events=2))
+
+    assert set(recipe.examples["config"].to_pylist()) == {f"leave_out_case{case}_clean" for case in (1, 2, 3)}
+    names = ("train", "adapt", "test")
+    for case in (1, 2, 3):
+        splits = {split: rows(recipe, config=f"leave_out_case{case}_clean", split=split) for split in names}
+        counts = {split: Counter((row["case"] == case, row["label"]) for row in some) for split, some in splits.items()}
+        assert counts["train"] == {(False, "normal"): 12}
+        assert counts["adapt"] == {(True, "normal"): 2}
+        assert counts["test"] == {
+            (True, "normal"): 7,
+            (True, "anomalous"): 2,
+            (False, "normal"): 6,
+            (False, "anomalous"): 4,
+        }
+        found = [{row["event_id"] for row in some} for some in splits.values()]
+        assert all(a.isdisjoint(b) for a, b in itertools.combinations(found, 2))

@@ -7,8 +7,8 @@ import dataclasses
 import os
 import pickle
 import platform
-import tempfile
-from pathlib import Path
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from loopback import Fault, serving
@@ -19,7 +19,6 @@ from toyadmos_datasets.archive.remote import estimate as estimate_module
 from toyadmos_datasets.archive.remote import session as session_module
 from toyadmos_datasets.archive.remote.estimate import estimate
 from toyadmos_datasets.archive.remote.fetching import download, use_fetched
-from toyadmos_datasets.archive.remote.line import Line
 from toyadmos_datasets.archive.remote.need import needs_of
 from toyadmos_datasets.archive.remote.present import present_in
 from toyadmos_datasets.archive.remote.session import running
@@ -293,8 +292,9 @@ def test_a_damaged_header_is_fetched_once_more(options, published, server):
     assert open_remote(options).members() == published.local.members()
 
 
-def test_two_fetches_of_one_archive_do_not_run_at_once(options):
-    source = open_remote(options)
+@WAYS
+def test_a_second_fetch_of_an_archive_may_fail_instead_of_waiting(options, is_whole):
+    source = open_remote(dataclasses.replace(options, is_waiting=False, is_whole=is_whole))
 
     with folder_lock(options.folder), pytest.raises(BusyError, match="Another process") as caught:
         use_fetched(source, CHANNEL_1, contents, progress=Quiet())
@@ -302,18 +302,39 @@ def test_two_fetches_of_one_archive_do_not_run_at_once(options):
     assert "held by process" in caught.value.actual
 
 
-def test_two_fetchers_without_a_lock_still_give_right_bytes(options, published, monkeypatch):
-    monkeypatch.setattr(session_module, "folder_lock", lambda folder: contextlib.nullcontext())
-    monkeypatch.setattr(session_module, "open_line", _separate_line)
-    source = open_remote(options)
+@WAYS
+def test_a_second_fetch_of_an_archive_waits_says_for_whom_and_fetches_what_is_still_missing(
+    options, published, server, is_whole
+):
+    fetched(options, CHANNEL_1, is_whole=is_whole)
+    n_before, said = server.n_given, Said()
+    with ThreadPoolExecutor() as pool:
+        with folder_lock(options.folder):
+            second = pool.submit(fetched, options, progress=said, is_whole=is_whole)
+            wait_until(lambda: said.lines)
+            n_while_waiting = server.n_given
+
+        assert second.result() == contents(published.local)
+    assert n_while_waiting == n_before
+    assert f"held by process {os.getpid()} on {platform.node()}: waiting until it is done" in said.lines[0]
+    assert server.n_given <= published.manifest.n_bytes * 1.01
+
+
+@WAYS
+def test_two_fetchers_without_a_lock_still_give_right_bytes(options, published, monkeypatch, is_whole):
+    monkeypatch.setattr(session_module, "having_turn", lambda *_: contextlib.nullcontext())
+    source = open_remote(dataclasses.replace(options, is_whole=is_whole))
     with running(source, CHANNEL_1, Quiet()) as one, running(source, CHANNEL_1, Quiet()) as other:
         first, second = contents(one.source, CHANNEL_1), contents(other.source, CHANNEL_1)
 
     assert first == second == contents(published.local, CHANNEL_1)
 
 
-def _separate_line(folder):
-    return Line(folder=Path(tempfile.mkdtemp(dir=folder)), pid=os.getpid(), host=platform.node())
+def wait_until(is_so, *, within_s=60):
+    until = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_it_can_be_sent_to_a_worker(options):

@@ -14,8 +14,9 @@ from preparing import hashes, toyadmos
 from s3_server import s3_server
 
 from toyadmos_datasets.errors import DatasetError, LicenseError, OutputConflictError, ShareError
-from toyadmos_datasets.share import ShareOptions, destination, fetch_recipe, share
+from toyadmos_datasets.share import ShareOptions, destination, fetch_recipe
 from toyadmos_datasets.share.bucket import RECORD_NAME
+from toyadmos_datasets.sharing import share_dataset
 from toyadmos_datasets.values.dataset import read_manifest
 from toyadmos_datasets.verify import verify_shared
 
@@ -57,7 +58,7 @@ def memory():
 
 
 def shared(folder: Path, address: str, **changed):
-    return share(ShareOptions(folder=folder, destination=address, may_share_audio=True, **changed))
+    return share_dataset(ShareOptions(folder=folder, destination=address, may_share_audio=True, **changed))
 
 
 def files_at(address: str) -> dict[str, bytes]:
@@ -93,7 +94,7 @@ def test_a_dry_run_touches_nothing_and_names_what_would_be_sent(prepared, addres
 
 def test_audio_goes_nowhere_without_the_users_word(prepared, memory):
     with pytest.raises(LicenseError, match=r"forbids passing its audio on[\s\S]*--recipe-only"):
-        share(ShareOptions(folder=prepared, destination=memory))
+        share_dataset(ShareOptions(folder=prepared, destination=memory))
 
     assert files_at(memory) == {}
 
@@ -196,14 +197,14 @@ def test_a_damaged_shard_is_not_passed_on(prepared, memory, tmp_path):
 
 
 def test_the_recipe_alone_has_no_audio_and_comes_back(prepared, address, tmp_path):
-    report = share(ShareOptions(folder=prepared, destination=address, with_audio=False))
-    fetched = fetch_recipe(address, tmp_path / "r.parquet")
+    report = share_dataset(ShareOptions(folder=prepared, destination=address, with_audio=False))
+    fetched = fetch_recipe(address, tmp_path / "r.toyrecipe")
 
-    assert set(files_at(address)) == {"README.md", "recipe.parquet", "expected.json"} == set(report.sent)
-    assert report.sent[-1] == "expected.json"
+    assert set(files_at(address)) == {"README.md", "dataset.toyrecipe"} == set(report.sent)
+    assert report.sent[-1] == "dataset.toyrecipe"
     assert fetched.recipe.sha256 == read_manifest(prepared).recipe_sha256
-    assert fetched.manifest == read_manifest(prepared)
-    assert fetch_recipe(address, tmp_path / "r.parquet").was_there
+    assert fetched.has_hashes
+    assert fetch_recipe(address, tmp_path / "r.toyrecipe").was_there
     assert verify_shared(address).is_good
     assert "no audio" in files_at(address)["README.md"].decode()
 
@@ -214,7 +215,7 @@ def test_another_dataset_is_replaced_only_when_asked_and_leaves_nothing_behind(p
         shared(prepared, address)
     report = shared(prepared, address, is_overwriting=True)
 
-    assert report.removed == ("expected.json",)
+    assert report.removed == ("dataset.toyrecipe",)
     assert set(files_at(address)) == set(hashes(prepared))
     assert verify_shared(address).is_good
 
@@ -255,16 +256,26 @@ def test_every_kind_of_damage_of_a_copy_is_told(prepared, address):
     assert all("toyadmos share DIR" in one.remedy for one in verdict.problems)
 
 
-def test_a_recipe_that_was_exchanged_is_not_fetched(prepared, memory, tmp_path):
+def test_a_recipe_that_was_changed_is_neither_fetched_nor_verified(prepared, memory, tmp_path):
     shared(prepared, memory, with_audio=False)
     system, root = fsspec.core.url_to_fs(memory)
-    expected = json.loads(files_at(memory)["expected.json"])
-    expected["recipe_sha256"] = "0" * 64
-    system.pipe_file(f"{root}/expected.json", json.dumps(expected).encode())
-    with pytest.raises(DatasetError, match="not the one that is announced"):
-        fetch_recipe(memory, tmp_path / "r.parquet")
+    content = files_at(memory)["dataset.toyrecipe"]
+    system.pipe_file(f"{root}/dataset.toyrecipe", content[:100] + bytes(50) + content[150:])
+    with pytest.raises(DatasetError, match=r"can read[\s\S]*share it again"):
+        fetch_recipe(memory, tmp_path / "r.toyrecipe")
 
-    assert not (tmp_path / "r.parquet").exists()
+    assert not (tmp_path / "r.toyrecipe").exists()
+    assert [one.path for one in verify_shared(memory).problems] == [f"{memory}/dataset.toyrecipe"]
+
+
+def test_the_recipe_of_another_dataset_is_not_fetched(prepared, memory, tmp_path):
+    shared(prepared, memory)
+    system, root = fsspec.core.url_to_fs(memory)
+    manifest = json.loads(files_at(memory)["manifest.json"])
+    manifest["recipe_sha256"] = "0" * 64
+    system.pipe_file(f"{root}/manifest.json", json.dumps(manifest).encode())
+    with pytest.raises(DatasetError, match="not that of the dataset beside it"):
+        fetch_recipe(memory, tmp_path / "r.toyrecipe")
 
 
 def test_a_file_that_holds_something_else_is_not_overwritten_by_a_recipe(prepared, memory, tmp_path):
@@ -278,10 +289,10 @@ def test_a_file_that_holds_something_else_is_not_overwritten_by_a_recipe(prepare
 
 
 def test_a_recipe_that_stands_alone_is_fetched(prepared, tmp_path):
-    fetched = fetch_recipe(f"file://{prepared}/recipe.parquet", tmp_path / "r.parquet")
+    fetched = fetch_recipe(f"file://{prepared}/recipe.parquet", tmp_path / "r.toyrecipe")
 
     assert fetched.recipe.sha256 == read_manifest(prepared).recipe_sha256
-    assert fetched.manifest is None
+    assert not fetched.has_hashes
 
 
 @pytest.mark.parametrize(

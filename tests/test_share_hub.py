@@ -11,7 +11,8 @@ from huggingface_hub import constants
 from preparing import hashes, toyadmos, toyadmos_process
 
 from toyadmos_datasets.errors import LicenseError, OutputConflictError, ShareError
-from toyadmos_datasets.share import ShareOptions, destination, fetch_recipe, share
+from toyadmos_datasets.share import ShareOptions, destination, fetch_recipe
+from toyadmos_datasets.sharing import share_dataset
 from toyadmos_datasets.values.dataset import read_manifest
 from toyadmos_datasets.verify import verify_shared
 
@@ -32,7 +33,7 @@ def hub(monkeypatch):
 
 
 def shared(folder: Path, **changed):
-    return share(ShareOptions(folder=folder, destination=ADDRESS, **changed))
+    return share_dataset(ShareOptions(folder=folder, destination=ADDRESS, **changed))
 
 
 def test_by_default_only_the_recipe_goes_to_a_new_private_repository(prepared, hub, tmp_path):
@@ -42,10 +43,10 @@ def test_by_default_only_the_recipe_goes_to_a_new_private_repository(prepared, h
 
     assert not report.has_audio
     assert repository.private
-    assert set(repository.files) - {".gitattributes"} == {"README.md", "recipe.parquet", "expected.json"}
+    assert set(repository.files) - {".gitattributes"} == {"README.md", "dataset.toyrecipe"}
     assert repository.n_commits == 2
     assert again.was_done
-    assert fetch_recipe(ADDRESS, tmp_path / "r.parquet").recipe.sha256 == read_manifest(prepared).recipe_sha256
+    assert fetch_recipe(ADDRESS, tmp_path / "r.toyrecipe").recipe.sha256 == read_manifest(prepared).recipe_sha256
 
 
 def test_audio_goes_to_a_private_repository_in_one_commit(prepared, hub):
@@ -158,7 +159,7 @@ def test_what_somebody_else_commits_meanwhile_is_not_overwritten(prepared, hub):
     with pytest.raises(OutputConflictError, match="changed the repository meanwhile"):
         shared(prepared)
 
-    assert "recipe.parquet" not in hub.repositories["user/toy"].files
+    assert "dataset.toyrecipe" not in hub.repositories["user/toy"].files
 
 
 def test_another_dataset_is_replaced_only_when_asked(prepared, hub):
@@ -167,11 +168,10 @@ def test_another_dataset_is_replaced_only_when_asked(prepared, hub):
         shared(prepared)
     report = shared(prepared, is_overwriting=True)
 
-    assert set(report.removed) == {"manifest.json", *(shard.path for shard in read_manifest(prepared).shards)}
+    assert set(report.removed) == set(hashes(prepared)) - {"README.md"}
     assert set(hub.repositories["user/toy"].files) - {".gitattributes"} == {
         "README.md",
-        "recipe.parquet",
-        "expected.json",
+        "dataset.toyrecipe",
     }
 
 
@@ -247,12 +247,12 @@ def test_the_right_token_shows_in_no_output_and_no_file_whatever_happens(prepare
 
 def test_the_command_shares_and_fetches(capsys, prepared, hub, tmp_path):
     sent = toyadmos(capsys, "share", prepared, ADDRESS)
-    fetched = toyadmos(capsys, "fetch-recipe", ADDRESS, "-o", tmp_path / "r.parquet")
+    fetched = toyadmos(capsys, "fetch-recipe", ADDRESS, "-o", tmp_path / "r.toyrecipe")
     folder = toyadmos(capsys, "fetch-recipe", ADDRESS, "-o", tmp_path)
     nothing = toyadmos(capsys, "fetch-recipe", "hf://datasets/user/other", "-o", tmp_path / "s.parquet")
 
-    assert sent.out.startswith(f"Shared the recipe, without audio: {ADDRESS}\nSent 3 files")
-    assert fetched.out.startswith(f"Fetched: {tmp_path / 'r.parquet'}, recipe ")
+    assert sent.out.startswith(f"Shared the recipe, without audio: {ADDRESS}\nSent 2 files")
+    assert fetched.out.startswith(f"Fetched: {tmp_path / 'r.toyrecipe'}, recipe ")
     assert (folder.status, nothing.status) == (2, 1)
     assert "toyadmos share again" in nothing.err
-    assert [path.name for path in tmp_path.iterdir()] == ["r.parquet"]
+    assert [path.name for path in tmp_path.iterdir()] == ["r.toyrecipe"]

@@ -79,26 +79,27 @@ def download(options: DownloadOptions, progress: Progress | None = None) -> Down
         ToyAdmosError: Any other failure that this package knows; see `toyadmos_datasets.errors`.
     """
     progress = progress or Quiet()
-    source = _opened(options)
+    source = _opened(options, progress)
     wanted = _wanted(source, options)
     before = estimate(source, wanted)
     fetch(source, wanted, progress=progress, workers=options.workers)
     return DownloadReport(folder=source.options.folder, estimate=before)
 
 
-def foresee(options: DownloadOptions) -> Estimate:
+def foresee(options: DownloadOptions, progress: Progress | None = None) -> Estimate:
     """Tell what `download` would fetch, from the archive's header alone."""
-    source = _opened(options)
+    source = _opened(options, progress or Quiet())
     return estimate(source, _wanted(source, options))
 
 
 def verify_copies(options: DownloadOptions, progress: Progress | None = None) -> CopiesVerdict:
     """Read what was fetched once through and tell whether it is right."""
-    return check_copies(_opened(options), progress or Quiet())
+    progress = progress or Quiet()
+    return check_copies(_opened(options, progress), progress)
 
 
-def _opened(options: DownloadOptions) -> RemoteSource:
-    source = open_origin(options.source, options.toy, options.cache, options.fetch)
+def _opened(options: DownloadOptions, progress: Progress) -> RemoteSource:
+    source = open_origin(options.source, options.toy, options.cache, options.fetch, progress)
     if source is None:
         raise OptionError(
             "Only what is on the web is fetched.",

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.remote.estimate import Estimate, estimate
 from toyadmos_datasets.archive.remote.source import RemoteSource
-from toyadmos_datasets.corpus.toys import CHANNELS, CORPUS_RATE_HZ, toy_named
+from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ, toy_named
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import SourceNotFoundError
 from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import STACK, plan
+from toyadmos_datasets.plan import plan
 from toyadmos_datasets.prepare import PrepareOptions
 from toyadmos_datasets.recordings import bytes_to_decode, bytes_to_store, missing_recordings, store_for
 from toyadmos_datasets.render import OutputFolder
+from toyadmos_datasets.render.rules import is_stacked, values_a_sample
 from toyadmos_datasets.render.shard import ROWS_A_SHARD
 from toyadmos_datasets.sources import resolve_source, simulated_folder, simulated_size
 from toyadmos_datasets.units import Bytes, Seconds
@@ -189,12 +191,11 @@ def _rows_by_split(counts: tuple[Count, ...]) -> dict[tuple[str, str], int]:
 
 def _audio_bytes(recipe: Recipe, index: pa.Table, options: PrepareOptions) -> Bytes:
     """Estimate the size of the clips from their windows, or the sizes of the first recording of every example."""
-    examples = recipe.examples
+    examples, encoding = recipe.examples, options.render.encoding
     first = pc.list_element(examples["recording_ids"], 0)
     places = pc.index_in(first, value_set=index["recording_id"].combine_chunks())
-    windows = pc.multiply(examples["target_length"], BYTES_A_SAMPLE)
-    n_source = pc.sum(pc.coalesce(windows, index["n_bytes"].take(places))).as_py() or 0
-    n_source *= len(CHANNELS) if recipe.parameters["channels"] == STACK else 1
-    encoding = options.render.encoding
-    pcm = n_source * encoding.rate_hz / CORPUS_RATE_HZ * encoding.bit_depth / 16
+    whole = pc.divide(index["n_bytes"].take(places), BYTES_A_SAMPLE)
+    n_samples = pc.coalesce(examples["target_length"], whole).to_numpy()
+    values = values_a_sample(examples, is_stacked=is_stacked(recipe.parameters), has_stems=options.render.has_stems)
+    pcm = np.dot(values, n_samples) * encoding.rate_hz / CORPUS_RATE_HZ * encoding.bit_depth / 8
     return int(pcm * (FLAC_SHARE if encoding.container == "flac" else 1.0))

@@ -42,7 +42,7 @@ def resolve_source(
     """
     size = simulated_size(source)
     if size is None:
-        return open_origin(source, toy, cache, fetch or FetchChoices()) or open_source(source, toy)
+        return open_origin(source, toy, cache, fetch or FetchChoices(), progress) or open_source(source, toy)
     folder = simulated_folder(cache, toy, size)
     with progress.stage(f"Simulating {toy} ({size})", 100, "%") as on_progress:
         simulate(

@@ -24,17 +24,19 @@ if TYPE_CHECKING:
 
 __all__ = ["CODE", "DCASE2020", "PAPER", "Autoencoder", "Preset", "auc", "fit", "log_mel", "score"]
 
+_HERE = "toyadmos_datasets.baseline"
 _PLACES = {
-    "CODE": "presets",
-    "DCASE2020": "presets",
-    "PAPER": "presets",
-    "Autoencoder": "model",
-    "Preset": "presets",
-    "auc": "metrics",
-    "fit": "train",
-    "log_mel": "features",
-    "score": "scoring",
+    "CODE": f"{_HERE}.presets",
+    "DCASE2020": f"{_HERE}.presets",
+    "PAPER": f"{_HERE}.presets",
+    "Autoencoder": f"{_HERE}.model",
+    "Preset": f"{_HERE}.presets",
+    "auc": "toyadmos_datasets.signal.metrics",
+    "fit": f"{_HERE}.train",
+    "log_mel": f"{_HERE}.features",
+    "score": f"{_HERE}.scoring",
 }
+_NEED_TORCH = {"Autoencoder", "fit", "score"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (the imports above tell type checkers what each name is)
@@ -43,8 +45,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  (the imports above tell type
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from toyadmos_datasets.baseline.extra import require_extra  # noqa: PLC0415  (start-up stays light)
 
-    if _PLACES[name] in {"model", "scoring", "train"}:
+    if name in _NEED_TORCH:
         require_extra()
-    value = getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    value = getattr(importlib.import_module(_PLACES[name]), name)
     globals()[name] = value
     return value

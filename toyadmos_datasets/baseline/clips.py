@@ -75,6 +75,13 @@ def open_split(folder: Path, config: str | None, split: str) -> SplitOfConfig:
     return SplitOfConfig(folder=folder.absolute(), manifest=manifest, config=chosen, split=split)
 
 
+def cases_of(split: SplitOfConfig) -> tuple[int, ...]:
+    """Return the cases in a split, ascending."""
+    check_shard_sizes(split.folder, split.shards)
+    tables = [pq.read_table(split.folder / shard.path, columns=["case"]) for shard in split.shards]
+    return tuple(sorted({case for table in tables for case in table["case"].to_pylist()}))
+
+
 def _require_one_of(asked: str, choices: Iterable[str], where: str) -> None:
     if asked not in choices:
         raise OptionError(
@@ -89,11 +96,13 @@ def _require_one_of(asked: str, choices: Iterable[str], where: str) -> None:
 def decoded(audio: dict[str, Any], rate_hz: Hertz) -> FloatArray:
     """Decode the audio of a row to mono samples at a rate, shape (n_samples,), full scale +-1.
 
+    Of a clip with several channels the mean is taken, as ``--channels mix`` takes it.
+
     Raises:
         DatasetError: It is damaged.
     """
     if audio.get("array") is not None:
-        mono, own_rate_hz = np.asarray(audio["array"], dtype=np.float32), audio["sampling_rate"]
+        mono, own_rate_hz = np.asarray(audio["array"], dtype=np.float32).T, audio["sampling_rate"]
     else:
         source = audio["path"] if audio.get("bytes") is None else io.BytesIO(audio["bytes"])
         try:

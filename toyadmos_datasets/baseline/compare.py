@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from toyadmos_datasets.baseline.evaluate import read_scores
+from toyadmos_datasets.baseline.evaluate import TELLING, read_scores
 from toyadmos_datasets.baseline.intervals import Interval, event_weights, interval, weighted_aucs
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.signal.metrics import auc
@@ -90,7 +90,7 @@ def compare(run_a: Path, run_b: Path) -> Comparison:
 def _order(a: pa.Table, b: pa.Table, run_a: Path, run_b: Path) -> list[int]:
     """Return where each clip of A stands in B."""
     keys = [
-        list(zip(*(one[name].to_pylist() for name in ("event_id", "channel", "label")), strict=True)) for one in (a, b)
+        list(zip(*(one[name].to_pylist() for name in ("event_id", *TELLING, "label")), strict=True)) for one in (a, b)
     ]
     places = {key: number for number, key in enumerate(keys[1])}
     if set(keys[0]) != set(places) or len(keys[0]) != len(keys[1]):

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from toyadmos_datasets.baseline.clips import SplitOfConfig, open_split
 from toyadmos_datasets.baseline.frames import featured
+from toyadmos_datasets.baseline.level_section import level_section
 from toyadmos_datasets.baseline.presets import PAPER
 from toyadmos_datasets.baseline.report import LICENCE, SIMULATED
 from toyadmos_datasets.baseline.spectrogram import picture, player, shades_of, spectrum_of
@@ -19,7 +20,10 @@ from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.pages.charts import histogram
 from toyadmos_datasets.pages.page import facts_table, figure, paragraph, rows_table, section, whole_page
-from toyadmos_datasets.signal.metrics import auc
+from toyadmos_datasets.signal.logmel import FloatArray
+
+N_A_CONDITION = 3
+"""Clips shown of each condition; one of them with its sound, which is what a page grows by."""
 
 
 def report_dataset(
@@ -38,22 +42,23 @@ def report_dataset(
         DatasetError: There is no prepared dataset, or it is damaged.
         OptionError: It has no such config.
     """
-    train = open_split(folder, config, "train")
-    test = open_split(folder, train.config, "test")
-    manifest = train.manifest
+    test = open_split(folder, config, "test")
+    manifest = test.manifest
     is_simulated = bool(manifest.source.get("is_simulated", False))
-    tables = {split.split: featured(split, PAPER, progress).rows for split in (train, test)}
+    splits = [open_split(folder, test.config, name) for name in manifest.configs[test.config]]
+    tables = {split.split: featured(split, PAPER, progress).rows for split in splits}
     joined = pa.concat_tables(tables.values())
     sections = [
         *([paragraph(SIMULATED, "note")] if is_simulated else []),
         *([paragraph(LICENCE, "note")] if has_audio and not is_simulated else []),
         section("What there is", rows_table(["split", "label", "clips", "events", "minutes"], _counts(tables))),
-        section("Levels and SNR", _level_check(tables["test"]), f'<div class="pair">{_histograms(joined)}</div>'),
-        section("A clip of each condition", _grid(test, has_audio=has_audio)),
+        level_section(tables["test"], config=test.config, split="test"),
+        section("Levels, SNR and lengths of all splits", f'<div class="pair">{_histograms(joined)}</div>'),
+        section("Clips of each condition", _grid(test, has_audio=has_audio)),
         section("Conditions", rows_table(["condition", "damage", "clips"], _conditions(joined, manifest.toy))),
-        section("What it was made of", facts_table(_facts(train))),
+        section("What it was made of", facts_table(_facts(test))),
     ]
-    write_text(out, whole_page(f"{manifest.toy}, {train.config}", sections))
+    write_text(out, whole_page(f"{manifest.toy}, {test.config}", sections))
 
 
 def _counts(tables: dict[str, pa.Table]) -> list[list[str]]:
@@ -67,18 +72,6 @@ def _counts(tables: dict[str, pa.Table]) -> list[list[str]]:
                 events = {row["event_id"] for row in mine}
                 found.append([split, name, str(len(mine)), str(len(events)), f"{minutes:.1f}"])
     return found
-
-
-def _level_check(test: pa.Table) -> str:
-    labels = test["label"].to_numpy()
-    if not 0 < labels.sum() < len(labels):
-        return ""
-    found = auc(labels, test["level_db"].to_numpy())
-    text = (
-        f"The level of a clip alone tells damage from normal in the test split with an AUC of {found:.3f} "
-        f"({max(found, 1 - found):.3f} by its better direction): what any system has to beat."
-    )
-    return paragraph(text)
 
 
 def _histograms(table: pa.Table) -> str:
@@ -96,7 +89,7 @@ def _histograms(table: pa.Table) -> str:
         ]
         groups = [group for group in groups if len(group[2])]
         if groups:
-            shown.append(figure(histogram(groups, name), f"Both splits: {name}."))
+            shown.append(figure(histogram(groups, name), f"All splits: {name}."))
     return "".join(shown)
 
 
@@ -111,20 +104,29 @@ def _conditions(table: pa.Table, toy: str) -> list[list[str]]:
 
 
 def _grid(test: SplitOfConfig, *, has_audio: bool) -> str:
-    first: dict[str, dict[str, Any]] = {}
+    """Draw some clips of each condition side by side; the first can be played."""
+    by_condition: dict[str, list[dict[str, Any]]] = {}
     for row in test.rows():
-        first.setdefault(row["condition"], row)
-    ordered = [first[name] for name in sorted(first, key=lambda one: (one != "normal", one))]
-    spectra = [spectrum_of(row) for row in ordered]
-    shades = shades_of(spectra)
+        some = by_condition.setdefault(row["condition"], [])
+        if len(some) < N_A_CONDITION:
+            some.append(row)
+    names = sorted(by_condition, key=lambda one: (one != "normal", one))
+    spectra = {name: [spectrum_of(row) for row in by_condition[name]] for name in names}
+    shades = shades_of([one for some in spectra.values() for one in some])
+    return "".join(_condition(by_condition[name], spectra[name], shades, has_audio=has_audio) for name in names)
+
+
+def _condition(
+    rows: list[dict[str, Any]], spectra: list[FloatArray], shades: tuple[float, float], *, has_audio: bool
+) -> str:
+    parts = "; ".join(rows[0]["damaged_parts"]).replace("_", " ") or "no damage"
     cells = []
-    for row, spectrum in zip(ordered, spectra, strict=True):
-        name = f"{row['condition']}, case {row['case']}"
-        parts = "; ".join(row["damaged_parts"]).replace("_", " ") or "no damage"
+    for number, (row, spectrum) in enumerate(zip(rows, spectra, strict=True)):
         shown = picture(spectrum, shades, f"Log-mel spectrogram of {row['event_id']}, 0 to 8 kHz")
-        sound = player(row["audio"], f"Play {row['event_id']}") if has_audio else ""
-        cells.append(f'<div class="clip"><h3>{name}</h3><p class="dim">{parts}</p>{shown}{sound}</div>')
-    return f'<div class="grid-of">{"".join(cells)}</div>'
+        sound = player(row["audio"], f"Play {row['event_id']}") if has_audio and number == 0 else ""
+        name = f"case {row['case']}, channel {row['channel']}, take {row['take']}"
+        cells.append(f'<div class="clip"><p class="dim">{name}</p>{shown}{sound}</div>')
+    return f'<h3>{rows[0]["condition"]}: {parts}</h3><div class="grid-of">{"".join(cells)}</div>'
 
 
 def _facts(split: SplitOfConfig) -> dict[str, str]:

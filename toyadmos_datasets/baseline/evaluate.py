@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.baseline.clips import SplitOfConfig, open_split
+from toyadmos_datasets.baseline.clips import SplitOfConfig, cases_of, open_split
 from toyadmos_datasets.baseline.frames import featured
 from toyadmos_datasets.baseline.presets import PAPER, Preset
 from toyadmos_datasets.baseline.run_folder import (
@@ -27,6 +27,9 @@ from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.json import write_json
+
+TELLING = ("channel", "draw", "snr_db")
+"""What tells the clips of one event apart: the microphone, which noise it was given, and how much of it."""
 
 
 def evaluate(
@@ -65,7 +68,7 @@ def evaluate(
     chosen = replace(preset, clip_score=chosen.clip_score, quantile=chosen.quantile)
     scores = np.array([score_of(one, chosen) for one in errors])
     _write_table(folder / FRAME_SCORES_NAME, pa.table({"frame_scores": pa.array(errors)}))
-    return _finish(folder, split, data.rows, scores, what=_name_of(chosen))
+    return _finish(folder, split, with_domain(data.rows, split, run), scores, what=_name_of(chosen))
 
 
 def evaluate_scores(
@@ -75,8 +78,8 @@ def evaluate_scores(
 
     Args:
         folder: Becomes a run without a model.
-        scores_file: CSV or Parquet with the columns `event_id` and `score`, and `channel` where the test split has
-            several; more is more anomalous.
+        scores_file: CSV or Parquet with the columns `event_id` and `score`, and those of `TELLING` that it takes to
+            tell the clips of the test split apart; more is more anomalous.
         dataset: The prepared folder that was scored.
         config: Its config; None for the first.
         progress: Who listens.
@@ -99,10 +102,11 @@ def evaluate_scores(
         seed=0,
         device="elsewhere",
         versions={},
+        cases=cases_of(open_split(dataset, split.config, "train")),
     )
     write_run(folder, run)
     (folder / FRAME_SCORES_NAME).unlink(missing_ok=True)
-    return _finish(folder, split, rows, scores, what=f"scores from {scores_file.name}")
+    return _finish(folder, split, with_domain(rows, split, run), scores, what=f"scores from {scores_file.name}")
 
 
 def read_scores(folder: Path) -> pa.Table:
@@ -121,6 +125,13 @@ def read_scores(folder: Path) -> pa.Table:
             remedy=f"toyadmos evaluate {folder}",
         )
     return pq.read_table(path)
+
+
+def with_domain(rows: pa.Table, split: SplitOfConfig, run: Run) -> pa.Table:
+    """Return rows with a column `domain`: ``source`` where the machine was trained on, else ``target``."""
+    is_toy = split.manifest.toy == run.toy
+    domains = ["source" if is_toy and case in run.cases else "target" for case in rows["case"].to_pylist()]
+    return rows.append_column("domain", pa.array(domains, pa.string()))
 
 
 def _finish(folder: Path, split: SplitOfConfig, rows: pa.Table, scores: Any, *, what: str) -> Summary:  # noqa: ANN401
@@ -155,7 +166,7 @@ def _read_scores(path: Path) -> pa.Table:
 
 
 def _matched(given: pa.Table, rows: pa.Table, path: Path) -> list[float]:
-    names = ["event_id", "channel"] if "channel" in given.column_names else ["event_id"]
+    names = ["event_id", *(name for name in TELLING if name in given.column_names)]
     keys = _keys(given, names)
     by_key = dict(zip(keys, given["score"].to_pylist(), strict=True))
     wanted = _keys(rows, names)
@@ -178,5 +189,6 @@ def _unusable(path: Path, expected: str, actual: object) -> OptionError:
         where=path,
         expected=expected,
         actual=actual,
-        remedy="Write a CSV of event_id,score (and channel where there are several) for the whole test split.",
+        remedy="Write a CSV of event_id,score for the whole test split, with the columns channel, draw and snr_db "
+        "where an event has several clips.",
     )

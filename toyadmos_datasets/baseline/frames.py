@@ -24,7 +24,7 @@ from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.files.leftovers import temporary_path
 
-FEATURES_VERSION = 2
+FEATURES_VERSION = 3
 """Part of the key: a change of what `log_mel` returns raises it."""
 
 KEPT = {
@@ -35,6 +35,7 @@ KEPT = {
     "channel": pa.int64(),
     "condition": pa.string(),
     "take": pa.int64(),
+    "draw": pa.int64(),
     "snr_db": pa.float64(),
     "snr_achieved_db": pa.float64(),
 }

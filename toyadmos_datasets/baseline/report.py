@@ -15,6 +15,7 @@ from toyadmos_datasets.baseline.charts import interval_bars, roc_chart, trace
 from toyadmos_datasets.baseline.clips import SplitOfConfig, open_split
 from toyadmos_datasets.baseline.evaluate import read_scores
 from toyadmos_datasets.baseline.intervals import event_weights
+from toyadmos_datasets.baseline.level_section import level_section
 from toyadmos_datasets.baseline.run_folder import FRAME_SCORES_NAME, METRICS_NAME, Run, read_run
 from toyadmos_datasets.baseline.spectrogram import picture, player, shades_of, spectrum_of
 from toyadmos_datasets.baseline.summary import Summary, summarise
@@ -101,6 +102,7 @@ def report_run(folder: Path, out: Path, *, has_audio: bool = True) -> Evaluated:
         *([paragraph(LICENCE, "note")] if has_audio and not found.run.is_simulated else []),
         section("How well it does", _figures(found.summary), _charts(found)),
         *_groups(found.summary),
+        level_section(found.scores, config=found.split.config, split="test"),
         _worst(found, has_audio=has_audio),
         section("What was trained on what", facts_table(_facts(found))),
     ]
@@ -135,6 +137,10 @@ def _figures(summary: Summary) -> str:
         ["F1 at FPR 10 %", f"{summary.f1:.3f}", ""],
         ["overlooked at FPR 10 %", f"{summary.share_overlooked:.1%}", f"of {summary.n_anomalous} anomalous clips"],
     ]
+    for what, joined in (("cases", summary.cases), ("source and target domain", summary.domains)):
+        if joined is not None:
+            rows.append([f"AUC, harmonic mean of {what}", str(joined.auc), "as DCASE joins them"])
+            rows.append([f"pAUC, McClish, harmonic mean of {what}", f"{joined.pauc_mcclish:.3f}", ""])
     return rows_table(["figure", "value [95 % interval over events]", ""], rows)
 
 
@@ -169,6 +175,7 @@ def _groups(summary: Summary) -> list[str]:
         "part": "By damaged part",
         "damage": "By state of a part",
         "condition": "By condition",
+        "domain": "By domain",
         "case": "By case",
         "channel": "By channel",
         "snr_db": "By SNR",

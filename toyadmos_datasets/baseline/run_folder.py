@@ -34,6 +34,7 @@ class Run:
         seed: Of the start and of the order of the inputs.
         device: What it was trained on.
         versions: Of what the figures depend on.
+        cases: Cases in the training split.
     """
 
     dataset: str
@@ -46,6 +47,7 @@ class Run:
     seed: int
     device: str
     versions: dict[str, str]
+    cases: tuple[int, ...]
 
     @property
     def system(self) -> Preset:
@@ -99,7 +101,7 @@ def read_run(folder: Path) -> Run:
             remedy="Upgrade: pip install --upgrade toyadmos-datasets",
         )
     try:
-        content["shards_sha256"] = tuple(content["shards_sha256"])
+        content |= {name: tuple(content[name]) for name in ("shards_sha256", "cases")}
         return Run(**content)
     except (KeyError, TypeError) as error:
         raise DatasetError("The run's file is damaged.", where=path, actual=str(error), remedy=remedy) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,8 +22,9 @@ from toyadmos_datasets.signal.metrics import (
 )
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
-TOLD_APART_BY = ("case", "channel", "snr_db")
+TOLD_APART_BY = ("domain", "case", "channel", "snr_db")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +32,13 @@ class Group:
     """Some anomalous clips against the normal clips they are to be told from.
 
     Attributes:
-        by: What the group shares: ``case``, ``channel``, ``snr_db``, ``condition``, ``part`` or ``damage``.
+        by: What the group shares: ``domain``, ``case``, ``channel``, ``snr_db``, ``condition``, ``part`` or
+            ``damage``.
         name: Its value of that.
         n_normal: Normal clips.
         n_anomalous: Anomalous clips.
         auc: With its interval.
+        pauc_mcclish: Partial AUC up to FPR 0.1, scaled to 0.5 for chance and 1 for perfection.
         share_overlooked: Anomalous clips below the threshold that lets 10 % of all normal clips through.
     """
 
@@ -44,7 +47,26 @@ class Group:
     n_normal: int
     n_anomalous: int
     auc: Interval
+    pauc_mcclish: float
     share_overlooked: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """Groups of one kind joined by the harmonic mean, which a single bad one pulls down.
+
+    Attributes:
+        names: Of the groups.
+        auc: Harmonic mean of their AUCs, with its interval.
+        pauc_mcclish: The same of their partial AUCs.
+
+    Source:
+        DCASE 2021 and later, task 2: sections and domains are joined by the harmonic mean.
+    """
+
+    names: tuple[str, ...]
+    auc: Interval
+    pauc_mcclish: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +86,9 @@ class Summary:
         threshold: At which at most 10 % of normal clips are judged anomalous.
         f1: At that threshold.
         share_overlooked: Of the anomalous clips at that threshold.
-        harmonic_mean_of_cases: Of the AUCs of the cases, as DCASE joins domains; None for a single case.
-        groups: By case, channel, SNR, condition, part, and state of a part.
+        cases: The cases joined; None for a single one.
+        domains: The domains joined, source (cases that were trained on) and target; None for a single one.
+        groups: By domain, case, channel, SNR, condition, part, and state of a part.
     """
 
     clip_score: str
@@ -80,7 +103,8 @@ class Summary:
     threshold: float
     f1: float
     share_overlooked: float
-    harmonic_mean_of_cases: float | None
+    cases: Joined | None
+    domains: Joined | None
     groups: tuple[Group, ...]
 
     def by(self, what: str) -> list[Group]:
@@ -98,7 +122,8 @@ def summarise(table: pa.Table, *, clip_score: str = "score") -> Summary:
     """Compute all figures of a table of scores.
 
     Args:
-        table: Columns `event_id`, `label`, `score`, `level_db`, `case`, `channel`, `snr_db`, `condition`, `damage`.
+        table: Columns `event_id`, `label`, `score`, `level_db`, `domain`, `case`, `channel`, `snr_db`, `condition`,
+            `damage`.
         clip_score: How the scores were made.
 
     Raises:
@@ -111,8 +136,8 @@ def summarise(table: pa.Table, *, clip_score: str = "score") -> Summary:
     value = auc(labels, scores)  # refuses what has none before anything is drawn
     weights = event_weights(labels, events)
     threshold = threshold_at(labels, scores)
-    groups = tuple(_groups(table, labels, scores, weights, threshold))
-    cases = [one.auc.value for one in groups if one.by == "case"]
+    judged = _Judged(labels=labels, scores=scores, weights=weights, threshold=threshold)
+    selections = list(_selections(table, labels == 0))
     others = {
         name: _drawn(function, labels, scores, weights)
         for name, function in (
@@ -131,8 +156,9 @@ def summarise(table: pa.Table, *, clip_score: str = "score") -> Summary:
         threshold=threshold,
         f1=f1(labels, scores, threshold),
         share_overlooked=float(np.mean(scores[labels == 1] < threshold)),
-        harmonic_mean_of_cases=harmonic_mean(cases) if len(cases) > 1 else None,
-        groups=groups,
+        cases=judged.joined(selections, "case"),
+        domains=judged.joined(selections, "domain"),
+        groups=tuple(judged.group(one) for one in selections),
         **others,
     )
 
@@ -146,35 +172,75 @@ def _drawn(function: Any, labels: npt.NDArray[np.int64], scores: Array, weights:
     return interval(function(labels, scores), np.array(draws))
 
 
-def _groups(
-    table: pa.Table, labels: npt.NDArray[np.int64], scores: Array, weights: Array, threshold: float
-) -> Iterator[Group]:
-    is_normal = labels == 0
-    for by, name, is_anomaly, is_own_normal in _selections(table, is_normal):
-        chosen = is_anomaly | is_own_normal
-        if not is_anomaly.any() or not is_own_normal.any():
-            continue
-        mine, of_mine = labels[chosen], scores[chosen]
-        yield Group(
-            by=by,
-            name=name,
-            n_normal=int(is_own_normal.sum()),
-            n_anomalous=int(is_anomaly.sum()),
-            auc=interval(auc(mine, of_mine), weighted_aucs(mine, of_mine, weights[:, chosen])),
-            share_overlooked=float(np.mean(scores[is_anomaly] < threshold)),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Selection:
+    """A group's kind and name, its anomalous clips, and the normal clips to tell them from; it has both."""
+
+    by: str
+    name: str
+    is_anomaly: Mask
+    is_own_normal: Mask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """All clips, and what groups of them come to."""
+
+    labels: npt.NDArray[np.int64]
+    scores: Array
+    weights: Array
+    threshold: float
+
+    def group(self, selection: _Selection) -> Group:
+        """Return the figures of one group."""
+        labels, scores = self._of(selection)
+        return Group(
+            by=selection.by,
+            name=selection.name,
+            n_normal=int(selection.is_own_normal.sum()),
+            n_anomalous=int(selection.is_anomaly.sum()),
+            auc=interval(auc(labels, scores), self._drawn_aucs(selection)),
+            pauc_mcclish=partial_auc_mcclish(labels, scores),
+            share_overlooked=float(np.mean(self.scores[selection.is_anomaly] < self.threshold)),
         )
 
+    def joined(self, selections: Sequence[_Selection], by: str) -> Joined | None:
+        """Join the groups of one kind, if there are several."""
+        mine = [one for one in selections if one.by == by]
+        if len(mine) < 2:
+            return None
+        drawn = np.array([self._drawn_aucs(one) for one in mine])
+        with np.errstate(divide="ignore"):  # an AUC of 0 makes the mean 0
+            draws = len(mine) / np.sum(1 / drawn, axis=0)
+        return Joined(
+            names=tuple(one.name for one in mine),
+            auc=interval(harmonic_mean([auc(*self._of(one)) for one in mine]), draws),
+            pauc_mcclish=harmonic_mean([partial_auc_mcclish(*self._of(one)) for one in mine]),
+        )
 
-Selection = tuple[str, str, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
+    def _of(self, selection: _Selection) -> tuple[npt.NDArray[np.int64], Array]:
+        chosen = selection.is_anomaly | selection.is_own_normal
+        return self.labels[chosen], self.scores[chosen]
+
+    def _drawn_aucs(self, selection: _Selection) -> Array:
+        chosen = selection.is_anomaly | selection.is_own_normal
+        return weighted_aucs(self.labels[chosen], self.scores[chosen], self.weights[:, chosen])
 
 
-def _selections(table: pa.Table, is_normal: npt.NDArray[np.bool_]) -> Iterator[Selection]:
-    """Yield each group's kind and name, its anomalous clips, and the normal clips to tell them from."""
+def _selections(table: pa.Table, is_normal: Mask) -> Iterator[_Selection]:
+    """Yield the groups that have anomalous clips, and normal clips to tell them from."""
+    for by, name, is_anomaly, is_own_normal in _candidates(table, is_normal):
+        if is_anomaly.any() and is_own_normal.any():
+            yield _Selection(by=by, name=name, is_anomaly=is_anomaly, is_own_normal=is_own_normal)
+
+
+def _candidates(table: pa.Table, is_normal: Mask) -> Iterator[tuple[str, str, Mask, Mask]]:
     for by in TOLD_APART_BY:
         values = table[by].to_pylist()
         for value in sorted({one for one in values if one is not None}):
             is_mine = np.array([one == value for one in values])
-            yield by, f"{value:g}", is_mine & ~is_normal, is_mine & is_normal
+            name = value if isinstance(value, str) else f"{value:g}"
+            yield by, name, is_mine & ~is_normal, is_mine & is_normal
     conditions = np.array(table["condition"].to_pylist())
     for condition in sorted(set(conditions[~is_normal])):
         yield "condition", str(condition), (conditions == condition) & ~is_normal, is_normal

@@ -18,7 +18,7 @@ from toyadmos_datasets.baseline.checkpoint import (
     save_checkpoint,
     write_tensors,
 )
-from toyadmos_datasets.baseline.clips import SplitOfConfig, open_split
+from toyadmos_datasets.baseline.clips import SplitOfConfig, cases_of, open_split
 from toyadmos_datasets.baseline.detector import Detector, device_named
 from toyadmos_datasets.baseline.frames import featured
 from toyadmos_datasets.baseline.model import Autoencoder
@@ -183,6 +183,7 @@ def _run_of(options: TrainOptions, split: SplitOfConfig) -> Run:
         seed=options.seed,
         device=device_named(options.device).type,
         versions={one: importlib.metadata.version(one) for one in packages} | {"python": platform.python_version()},
+        cases=cases_of(split),
     )
 
 

@@ -15,6 +15,7 @@ from toyadmos_datasets.cli import (
     index,
     plan,
     prepare,
+    recipe,
     report,
     share,
     simulate,
@@ -37,6 +38,7 @@ app.command("download")(download.download)
 app.command("index")(index.index)
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
+app.add_typer(recipe.app, name="recipe")
 app.command("simulate")(simulate.simulate)
 app.command("cache")(cache.cache)
 app.command("train")(train.train)

@@ -16,6 +16,7 @@ from toyadmos_datasets.cli.fetch_choices import (
     NetrcOption,
     ParallelOption,
     SourceOption,
+    WaitOption,
     WholeOption,
     fetch_choices,
 )
@@ -46,6 +47,7 @@ def download(
     limit_rate: LimitRateOption = None,
     manifest: ManifestOption = None,
     netrc: NetrcOption = False,
+    wait: WaitOption = True,
     accept_license: AcceptOption = False,
     cache: CacheOption = None,
     workers: WorkersOption = None,
@@ -72,12 +74,13 @@ def download(
             parallel=parallel,
             limit_rate=limit_rate,
             netrc=netrc,
+            wait=wait,
             accept_license=accept_license,
         ),
         workers=workers or processors(),
     )
     if dry_run:
-        found = foresee(options)
+        found = foresee(options, progress_on_terminal())
         typer.echo(json.dumps(asdict(found), indent=2) if as_json else "\n".join(fetch_lines(found)))
         return
     report = run(options, progress_on_terminal())

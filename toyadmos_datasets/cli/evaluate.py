@@ -86,14 +86,16 @@ def lines_of(found: Summary, run: Path) -> list[str]:
         ["F1 at FPR 10 %", f"{found.f1:.3f}"],
         ["overlooked at FPR 10 %", f"{found.share_overlooked:.1%}"],
     ]
-    if found.harmonic_mean_of_cases is not None:
-        rows.append(["AUC, harmonic mean of cases", f"{found.harmonic_mean_of_cases:.3f}"])
+    for what, joined in (("cases", found.cases), ("source and target domain", found.domains)):
+        if joined is not None:
+            rows.append([f"AUC, harmonic mean of {what}", str(joined.auc)])
+            rows.append([f"pAUC, McClish, harmonic mean of {what}", f"{joined.pauc_mcclish:.3f}"])
     lines = [
         f"{found.n_normal} normal and {found.n_anomalous} anomalous clips of {found.n_events} events",
         f"clip score: {found.clip_score}",
         *table_lines(["figure", "value [95 % interval]"], rows),
     ]
-    for by in ("case", "channel", "snr_db", "part", "damage", "condition"):
+    for by in ("domain", "case", "channel", "snr_db", "part", "damage", "condition"):
         groups = found.by(by)
         if len(groups) > 1:
             shown = [

@@ -46,6 +46,12 @@ KeepOption = Annotated[
     ),
 ]
 NetrcOption = Annotated[bool, typer.Option("--netrc", help="Take a mirror's password from ~/.netrc.")]
+WaitOption = Annotated[
+    bool,
+    typer.Option(
+        "--wait/--no-wait", help="While another process fetches the same archive: wait for it, or end with an error."
+    ),
+]
 AcceptOption = Annotated[
     bool, typer.Option("--accept-license", help="The corpus's licence has been read and is accepted; remembered.")
 ]
@@ -61,6 +67,7 @@ def fetch_choices(
     limit_rate: LimitRateOption = None,
     keep_archives: KeepOption = True,
     netrc: NetrcOption = False,
+    wait: WaitOption = True,
     accept_license: AcceptOption = False,
 ) -> FetchChoices:
     """Gather what was typed.
@@ -77,6 +84,7 @@ def fetch_choices(
         is_whole=whole,
         is_keeping=keep_archives,
         has_netrc=netrc,
+        is_waiting=wait,
         is_license_accepted=accept_license,
         ask=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
     )

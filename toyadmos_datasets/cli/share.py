@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toyadmos_datasets.cli.progress import progress_on_terminal
+from toyadmos_datasets.cli.render_choices import WorkersOption, processors
 from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.units import format_bytes
@@ -48,6 +49,7 @@ def share(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be sent.")] = False,
     token: TokenOption = None,
+    workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Send a prepared dataset, or only its recipe, to a bucket or to the Hub.
@@ -63,7 +65,7 @@ def share(
             remedy="toyadmos share --help",
         )
     from toyadmos_datasets.share import ShareOptions
-    from toyadmos_datasets.share import share as run
+    from toyadmos_datasets.sharing import share_dataset
 
     options = ShareOptions(
         folder=folder,
@@ -74,7 +76,7 @@ def share(
         is_overwriting=overwrite,
         token=token,
     )
-    report = run(options, progress_on_terminal())
+    report = share_dataset(options, progress_on_terminal(), workers=workers or processors())
     if as_json:
         typer.echo(json.dumps(asdict(report) | {"was_done": report.was_done}, indent=2))
     else:
@@ -87,29 +89,31 @@ def fetch_recipe(
     ],
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.", metavar="FILE")] = Path(
-        "recipe.parquet"
+        "dataset.toyrecipe"
     ),
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch a recipe that somebody shared, and compare it with its hash."""
+    """Fetch a recipe that somebody shared, and compare it with its hashes."""
     from toyadmos_datasets.share import fetch_recipe as run
 
     fetched = run(address, out, token=token)
-    recipe, manifest = fetched.recipe, fetched.manifest
+    recipe = fetched.recipe
     if as_json:
         facts = {
             "out": str(fetched.path),
             "recipe_sha256": recipe.sha256,
             "n_examples": len(recipe.examples),
             "configs": list(recipe.configs),
-            "request": manifest and manifest.request,
+            "has_hashes": fetched.has_hashes,
             "was_there": fetched.was_there,
         }
         typer.echo(json.dumps(facts, indent=2))
         return
     what = f"recipe {recipe.sha256[:16]}, {len(recipe.examples)} examples of {', '.join(recipe.configs)}"
     typer.echo(f"{'Already there' if fetched.was_there else 'Fetched'}: {fetched.path}, {what}")
+    rebuild = f"toyadmos recipe rebuild {fetched.path}" if fetched.has_hashes else None
+    typer.echo(f"Make the dataset with: {rebuild or f'toyadmos prepare --recipe {fetched.path}'} --out DIR")
 
 
 def _lines(report: ShareReport) -> list[str]:

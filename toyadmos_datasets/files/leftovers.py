@@ -15,7 +15,7 @@ from toyadmos_datasets.units import Seconds
 STALE_AFTER_S: Seconds = 24 * 3600
 """Where the owner cannot be asked (another host, Windows), a file untouched for a day is a leftover."""
 
-_NAME = re.compile(r"^\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{12}\.tmp$")
+_NAME = re.compile(r"^\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{12}\.[a-z]+$")
 
 
 def temporary_path(folder: Path) -> Path:
@@ -27,8 +27,7 @@ def remove_leftovers(folder: Path) -> list[Path]:
     """Remove the files that `temporary_path` named for processes that are gone; return them."""
     removed = []
     for path in folder.glob(".*.tmp"):
-        match = _NAME.match(path.name)
-        if match and _is_abandoned(path, match["host"], int(match["pid"])):
+        if is_abandoned(path):
             with contextlib.suppress(OSError):
                 path.unlink()
                 removed.append(path)
@@ -43,9 +42,13 @@ def is_stale(path: Path) -> bool:
         return False
 
 
-def _is_abandoned(path: Path, host: str, pid: int) -> bool:
-    if host == _host() and os.name == "posix":
-        return not _is_alive(pid)
+def is_abandoned(path: Path) -> bool:
+    """Whether the process that `temporary_path` named a file for is gone; False for any other name."""
+    match = _NAME.match(path.name)
+    if match is None:
+        return False
+    if match["host"] == _host() and os.name == "posix":
+        return not _is_alive(int(match["pid"]))
     return is_stale(path)
 
 

@@ -6,8 +6,9 @@ import contextlib
 import errno
 import os
 import platform
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
@@ -15,17 +16,19 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 from toyadmos_datasets.errors import BusyError, DatasetError
 from toyadmos_datasets.files.atomic import writing
 from toyadmos_datasets.files.json import read_json, write_json
+from toyadmos_datasets.units import Seconds
 
 LOCK_NAME = ".toyadmos.lock"
 SOFT_LOCK_NAME = ".toyadmos.softlock"
 HOLDER_NAME = ".toyadmos.holder.json"
 
+_POLL_S: Seconds = 0.2
 _NO_LOCKING = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
 @contextlib.contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
-    """Hold a folder for writing while the block runs, and never wait for it.
+def folder_lock(folder: Path, *, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold a folder for writing while the block runs.
 
     The lock is the operating system's (`flock`): it ends with the process that holds it, however that ends, so
     what a dead process left behind is no obstacle. The file that carries it stays, empty, because deleting it
@@ -37,14 +40,16 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
     Args:
         folder: Made if it does not exist.
+        on_wait: While another has the folder, called again and again with who that is, until it is free; None
+            for not waiting.
 
     Raises:
-        BusyError: Another process, or another thread of this one, holds the folder.
+        BusyError: Another process, or another thread of this one, holds the folder, and that is not waited for.
         OutputError: The folder cannot be made or written.
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = _acquire(folder)
+        lock = _acquire(folder) if on_wait is None else _await(folder, on_wait)
     holder = folder / HOLDER_NAME
     try:
         write_json(holder, {"host": platform.node(), "pid": os.getpid()})
@@ -53,6 +58,16 @@ def folder_lock(folder: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _await(folder: Path, on_wait: Callable[[str], None]) -> BaseFileLock:
+    """Take the lock as soon as it is free."""
+    while True:
+        try:
+            return _acquire(folder)
+        except BusyError as busy:
+            time.sleep(_POLL_S)  # before telling: one that has just taken it has written its name by then
+            on_wait(str(busy.actual))
 
 
 def _acquire(folder: Path) -> BaseFileLock:

@@ -2,6 +2,7 @@
 
 from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.render.folder import OutputFolder
-from toyadmos_datasets.render.render import RenderOptions, render
+from toyadmos_datasets.render.options import RenderOptions
+from toyadmos_datasets.render.render import render
 
 __all__ = ["Encoding", "OutputFolder", "RenderOptions", "render"]

@@ -40,13 +40,13 @@ class Bucket:
         self._may_share_audio = may_share_audio
         self._system, self._root = open_address(address.rstrip("/"))
 
-    def admit(self, parcel: Parcel) -> None:
-        """Raise unless the parcel has no audio, or the user gave their word.
+    def admit(self, *, has_audio: bool) -> None:
+        """Raise unless there is no audio, or the user gave their word.
 
         Raises:
             LicenseError: The user did not.
         """
-        if parcel.has_audio and not self._may_share_audio:
+        if has_audio and not self._may_share_audio:
             raise LicenseError(
                 "The corpus's licence forbids passing its audio on, and nobody said who can read this place.",
                 where=self.shown,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from toyadmos_datasets.errors import ShareError, ToyAdmosError
-from toyadmos_datasets.share.parcel import EXPECTED_NAME, Outgoing, Parcel
+from toyadmos_datasets.share.parcel import SHARED_NAME, Outgoing, Parcel
 from toyadmos_datasets.units import Seconds
 from toyadmos_datasets.values.dataset import CARD_NAME, MANIFEST_NAME, RECIPE_NAME
 
@@ -16,7 +16,7 @@ Done = TypeVar("Done")
 Sent: TypeAlias = Callable[[Outgoing], None]
 Relation: TypeAlias = Literal["new", "same", "other", "foreign"]
 
-LAST_NAMES = (MANIFEST_NAME, EXPECTED_NAME)
+LAST_NAMES = (MANIFEST_NAME, SHARED_NAME)
 """One of these makes a copy whole."""
 
 WAITS_S: tuple[Seconds, ...] = (1, 2, 4)
@@ -50,8 +50,8 @@ class Destination(Protocol):
 
     shown: str
 
-    def admit(self, parcel: Parcel) -> None:
-        """Raise unless the parcel may be sent there; asked before anything is sent, and when all is there."""
+    def admit(self, *, has_audio: bool) -> None:
+        """Raise unless audio, or a recipe, may be sent there; asked first, and again when all is there."""
 
     def look(self, parcel: Parcel) -> Standing:
         """Tell what of a parcel is there."""
@@ -118,4 +118,4 @@ def _text_of(error: BaseException) -> str:
 def describe(parcel: Parcel, missing: Sequence[Outgoing]) -> str:
     """Say in a line what a parcel puts at a destination, for a commit's message."""
     what = "dataset" if parcel.has_audio else "recipe"
-    return f"Share the {what} {parcel.manifest.recipe_sha256[:16]} ({len(missing)} files)"
+    return f"Share the {what} {parcel.recipe_sha256[:16]} ({len(missing)} files)"

@@ -1,4 +1,4 @@
-"""A recipe that somebody shared, compared with its hash."""
+"""A recipe that somebody shared, compared with its hashes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictEr
 from toyadmos_datasets.files.address import is_address
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.share.destination import LAST_NAMES
+from toyadmos_datasets.share.parcel import SHARED_NAME
 from toyadmos_datasets.share.remote import Remote
-from toyadmos_datasets.values.dataset import RECIPE_NAME, Manifest, manifest_of
+from toyadmos_datasets.values.dataset import MANIFEST_NAME, RECIPE_NAME, Manifest, manifest_of
 from toyadmos_datasets.values.recipe import Recipe, read_recipe
+from toyadmos_datasets.values.shared_recipe import SUFFIX, is_shared_recipe, read_shared_recipe
 
 _SHARE_AGAIN = "Ask who shared it to share it again."
 
@@ -25,27 +27,27 @@ class FetchedRecipe:
     Attributes:
         path: The file.
         recipe: What it says.
-        manifest: Of the dataset that comes of it; None for a file that stands alone.
+        has_hashes: Whether it is a shared recipe, with the hashes of what comes of it, or a plain one.
         was_there: Whether the file held it already.
     """
 
     path: Path
     recipe: Recipe
-    manifest: Manifest | None
+    has_hashes: bool
     was_there: bool
 
 
 def fetch_recipe(address: str, out: Path, *, token: str | None = None) -> FetchedRecipe:
-    """Fetch the recipe of a shared dataset, or of one that was shared as a recipe.
+    """Fetch the recipe of a shared dataset, or one that was shared alone.
 
     Args:
-        address: Where it was shared to, or the recipe itself (``..../recipe.parquet``).
-        out: The file to write; one that holds another recipe is not touched.
+        address: Where it was shared to, or the file itself (``https://host/mine.toyrecipe``).
+        out: The file to write; one that holds something else is not touched.
         token: For a private repository on the Hub.
 
     Raises:
         OptionError: The address or the file cannot be meant.
-        DatasetError: There is no recipe, or not the one that is announced there.
+        DatasetError: There is no recipe, or it is damaged, or not that of the dataset beside it.
         OutputConflictError: The file holds something else.
         ShareError: The place cannot be read.
     """
@@ -53,40 +55,55 @@ def fetch_recipe(address: str, out: Path, *, token: str | None = None) -> Fetche
         raise OptionError(
             "This is no address.",
             where=address,
-            expected="hf://datasets/user/name, s3://bucket/folder, https://host/recipe.parquet",
+            expected="hf://datasets/user/name, s3://bucket/folder, https://host/mine.toyrecipe",
             remedy="A recipe on this machine need not be fetched.",
         )
     if out.is_dir():
-        raise OptionError("The output is a folder.", where=out, expected="a file", remedy=f"-o {out / RECIPE_NAME}")
+        raise OptionError("The output is a folder.", where=out, expected="a file", remedy=f"-o {out / SHARED_NAME}")
     remote = Remote(address=address, token=token)
-    is_file = address.endswith(".parquet")
-    manifest = None if is_file else _announced(remote)
-    content = remote.read("" if is_file else RECIPE_NAME)
-    if content is None:
-        raise DatasetError(
-            "There is no recipe.", where=remote.shown_path("" if is_file else RECIPE_NAME), remedy=_SHARE_AGAIN
-        )
-    recipe = _parsed(content, remote, manifest)
-    was_there = _is_held(out, recipe)
+    content, recipe, has_hashes = _found(remote)
+    was_there = _is_held(out, content)
     if not was_there:
         with write_file(out) as file:
             file.write(content)
-    return FetchedRecipe(path=out, recipe=recipe, manifest=manifest, was_there=was_there)
+    return FetchedRecipe(path=out, recipe=recipe, has_hashes=has_hashes, was_there=was_there)
 
 
-def _announced(remote: Remote) -> Manifest:
-    """Read the manifest of the dataset, or of what comes of the recipe."""
-    for name in LAST_NAMES:
-        content = remote.read(name)
-        if content is not None:
-            return parse_manifest(content, remote.shown_path(name))
+def _found(remote: Remote) -> tuple[bytes, Recipe, bool]:
+    is_file = remote.address.endswith((".parquet", SUFFIX))
+    for path in [""] if is_file else [SHARED_NAME, RECIPE_NAME]:
+        content = remote.read(path)
+        if content is None:
+            continue
+        recipe, has_hashes = parse_recipe(content, remote.shown_path(path))
+        if path == RECIPE_NAME:
+            _require_recipe_of_dataset(recipe, remote)
+        return content, recipe, has_hashes
     raise DatasetError(
-        "Nothing was shared here, or not to the end.",
+        "No recipe was shared here, or not to the end.",
         where=remote.shown,
-        expected=" or ".join(LAST_NAMES),
-        actual="neither",
+        expected=SHARED_NAME if not is_file else "a file",
+        actual="none",
         remedy="Check the address and your access to it, or ask who shared it to run toyadmos share again.",
     )
+
+
+def parse_recipe(content: bytes, where: str) -> tuple[Recipe, bool]:
+    """Make a recipe of the bytes of its file, and tell whether it is a shared one, with hashes.
+
+    Raises:
+        DatasetError: It is neither, or was changed since it was written.
+    """
+    with tempfile.TemporaryDirectory(prefix="toyadmos-recipe-") as folder:
+        path = Path(folder) / SHARED_NAME
+        path.write_bytes(content)
+        try:
+            is_shared = is_shared_recipe(path)
+            return read_shared_recipe(path).recipe if is_shared else read_recipe(path), is_shared
+        except DatasetError as error:
+            raise DatasetError(
+                error.what, where=where, expected=error.expected, actual=error.actual, remedy=_SHARE_AGAIN
+            ) from error
 
 
 def parse_manifest(content: bytes, where: str) -> Manifest:
@@ -106,39 +123,36 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
     return manifest_of(value, where)
 
 
-def _parsed(content: bytes, remote: Remote, manifest: Manifest | None) -> Recipe:
-    with tempfile.TemporaryDirectory(prefix="toyadmos-recipe-") as folder:
-        path = Path(folder) / RECIPE_NAME
-        path.write_bytes(content)
-        try:
-            recipe = read_recipe(path)
-        except DatasetError as error:
-            where = remote.shown_path(RECIPE_NAME)
-            raise DatasetError(error.what, where=where, actual=error.actual, remedy=_SHARE_AGAIN) from error
-    if manifest is not None and recipe.sha256 != manifest.recipe_sha256:
+def _require_recipe_of_dataset(recipe: Recipe, remote: Remote) -> None:
+    content = remote.read(MANIFEST_NAME)
+    if content is None:
         raise DatasetError(
-            "The recipe is not the one that is announced beside it.",
+            "Nothing was shared here to its end.",
+            where=remote.shown,
+            expected=" or ".join(LAST_NAMES),
+            actual="neither",
+            remedy="Ask who shared it to run toyadmos share again: it goes on where it was cut.",
+        )
+    promised = parse_manifest(content, remote.shown_path(MANIFEST_NAME)).recipe_sha256
+    if recipe.sha256 != promised:
+        raise DatasetError(
+            "The recipe is not that of the dataset beside it.",
             where=remote.shown_path(RECIPE_NAME),
-            expected=f"the recipe {manifest.recipe_sha256}",
+            expected=f"the recipe {promised}",
             actual=f"the recipe {recipe.sha256}",
             remedy=_SHARE_AGAIN,
         )
-    return recipe
 
 
-def _is_held(out: Path, recipe: Recipe) -> bool:
+def _is_held(out: Path, content: bytes) -> bool:
     if not out.exists():
         return False
-    try:
-        found = read_recipe(out).sha256
-    except DatasetError:
-        found = "no recipe"
-    if found != recipe.sha256:
+    if out.read_bytes() != content:
         raise OutputConflictError(
             "The file holds something else.",
             where=out,
-            expected=f"nothing yet, or the recipe {recipe.sha256}",
-            actual=found,
+            expected="nothing yet, or the same recipe",
+            actual=f"{out.stat().st_size} other bytes",
             remedy="Choose another file with -o; nothing was touched.",
         )
     return True

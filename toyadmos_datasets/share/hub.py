@@ -55,7 +55,7 @@ class Hub:
         self._info: Any = None
         self._additions: dict[str, Any] = {}
 
-    def admit(self, parcel: Parcel) -> None:
+    def admit(self, *, has_audio: bool) -> None:
         """Raise unless the token may write, and the repository is private or new where audio is concerned.
 
         Raises:
@@ -69,7 +69,7 @@ class Hub:
         if self._info is None or self._info.private:
             return
         held = [one.rfilename for one in self._info.siblings if is_audio(one.rfilename)]
-        if parcel.has_audio or held:
+        if has_audio or held:
             raise LicenseError(
                 "Audio of the corpus is in a public repository." if held else "The repository is public.",
                 where=self.shown,
@@ -111,7 +111,7 @@ class Hub:
                 sent(file)
 
             def attempt() -> None:
-                self.admit(parcel)
+                self.admit(has_audio=parcel.has_audio)
                 now = self.look(parcel)
                 if now.relation != standing.relation and now.relation in {"other", "foreign"}:
                     raise OutputConflictError(

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.checksum import sha256_of
-from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.share.recipe_card import recipe_card
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dataset import (
     CARD_NAME,
     MANIFEST_NAME,
     RECIPE_NAME,
-    SCHEMA_VERSION,
-    Manifest,
     check_shard_sizes,
     read_manifest,
 )
-from toyadmos_datasets.values.recipe import read_recipe
+from toyadmos_datasets.values.shared_recipe import SUFFIX, read_shared_recipe
 
-EXPECTED_NAME = "expected.json"
-"""In a recipe without audio: the manifest of the dataset that comes of it."""
+SHARED_NAME = f"dataset{SUFFIX}"
+"""The recipe, where it is shared without audio."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +63,15 @@ class Parcel:
     """Everything that is sent.
 
     Attributes:
-        manifest: Of the dataset that it is about.
+        toy: ``ToyTrain``.
+        recipe_sha256: Hash of the recipe of the dataset that it is about.
         files: All files but the last one.
         last: What makes the copy whole: it is sent when everything else is there.
         has_audio: Whether recordings of the corpus are in it, which must not become public.
     """
 
-    manifest: Manifest
+    toy: str
+    recipe_sha256: str
     files: tuple[Outgoing, ...]
     last: Outgoing
     has_audio: bool
@@ -83,34 +82,41 @@ class Parcel:
         return (*self.files, self.last)
 
 
-def parcel_of(folder: Path, *, with_audio: bool) -> Parcel:
-    """Gather what is sent of a prepared folder.
+def dataset_parcel(folder: Path) -> Parcel:
+    """Gather a prepared folder, audio and all.
 
     Raises:
         DatasetError: The folder holds no whole dataset.
     """
     manifest = read_manifest(folder)
-    recipe = read_recipe(folder / RECIPE_NAME)
-    if recipe.sha256 != manifest.recipe_sha256:
-        raise DatasetError(
-            "This is the recipe of another dataset.",
-            where=folder / RECIPE_NAME,
-            expected=f"the recipe {manifest.recipe_sha256}",
-            actual=f"the recipe {recipe.sha256}",
-            remedy="Prepare the folder again with the same command and --overwrite.",
-        )
-    if not with_audio:
-        expected = canonical_json({"schema_version": SCHEMA_VERSION} | asdict(manifest), indent=2) + "\n"
-        card = _of_bytes(CARD_NAME, recipe_card(manifest, recipe).encode())
-        last = _of_bytes(EXPECTED_NAME, expected.encode())
-        return Parcel(manifest=manifest, files=(card, _of_file(folder, RECIPE_NAME)), last=last, has_audio=False)
     check_shard_sizes(folder, manifest.shards)
     shards = [
         Outgoing(path=shard.path, n_bytes=shard.n_bytes, sha256=shard.sha256, source=folder / shard.path)
         for shard in manifest.shards
     ]
-    files = (*shards, _of_file(folder, RECIPE_NAME), _of_file(folder, CARD_NAME))
-    return Parcel(manifest=manifest, files=files, last=_of_file(folder, MANIFEST_NAME), has_audio=True)
+    return Parcel(
+        toy=manifest.toy,
+        recipe_sha256=manifest.recipe_sha256,
+        files=(*shards, _of_file(folder, RECIPE_NAME), _of_file(folder, CARD_NAME)),
+        last=_of_file(folder, MANIFEST_NAME),
+        has_audio=True,
+    )
+
+
+def recipe_parcel(shared: Path) -> Parcel:
+    """Gather a shared recipe, and a card that says what to do with it.
+
+    Raises:
+        DatasetError: The file is no shared recipe.
+    """
+    recipe = read_shared_recipe(shared)
+    return Parcel(
+        toy=recipe.toy,
+        recipe_sha256=recipe.recipe.sha256,
+        files=(_of_bytes(CARD_NAME, recipe_card(recipe, SHARED_NAME).encode()),),
+        last=_of_bytes(SHARED_NAME, shared.read_bytes()),
+        has_audio=False,
+    )
 
 
 def _of_file(folder: Path, name: str) -> Outgoing:

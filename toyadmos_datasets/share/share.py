@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from toyadmos_datasets.files.address import is_address, shown_address
 from toyadmos_datasets.share.bucket import Bucket
 from toyadmos_datasets.share.destination import Destination, Standing
 from toyadmos_datasets.share.hub import Hub
-from toyadmos_datasets.share.parcel import Outgoing, Parcel, parcel_of
+from toyadmos_datasets.share.parcel import SHARED_NAME, Outgoing, Parcel, dataset_parcel, recipe_parcel
 from toyadmos_datasets.units import Bytes
 
 
@@ -78,11 +80,18 @@ class ShareReport:
         return not self.sent and not self.removed
 
 
-def share(options: ShareOptions, progress: Progress | None = None) -> ShareReport:
+def share(
+    options: ShareOptions, export: Callable[[Path, Path], object], progress: Progress | None = None
+) -> ShareReport:
     """Send a prepared dataset, or what it takes to make it again, to where others find it.
 
     Only files that are missing are sent, told by size and hash; the manifest comes last, or with everything in
     one commit. A run that was cut goes on with the same command.
+
+    Args:
+        options: What, and to where.
+        export: Writes the shared recipe of a folder (first) into a file (second).
+        progress: Told about the work.
 
     Raises:
         OptionError: The destination or the token cannot be meant.
@@ -92,8 +101,8 @@ def share(options: ShareOptions, progress: Progress | None = None) -> ShareRepor
         ShareError: The destination cannot be reached, or does not take it.
     """
     destination = _destination(options)
-    parcel = parcel_of(options.folder, with_audio=options.has_audio)
-    destination.admit(parcel)
+    destination.admit(has_audio=options.has_audio)
+    parcel = dataset_parcel(options.folder) if options.has_audio else _exported(options.folder, export)
     standing = destination.look(parcel)
     _refuse_others(destination, standing, options)
     if not options.is_dry_run and (standing.missing or standing.stale):
@@ -121,6 +130,13 @@ def _destination(options: ShareOptions) -> Destination:
     return Bucket(options.destination, may_share_audio=options.may_share_audio)
 
 
+def _exported(folder: Path, export: Callable[[Path, Path], object]) -> Parcel:
+    with tempfile.TemporaryDirectory(prefix="toyadmos-share-") as place:
+        path = Path(place) / SHARED_NAME
+        export(folder, path)
+        return recipe_parcel(path)
+
+
 def _refuse_others(destination: Destination, standing: Standing, options: ShareOptions) -> None:
     if standing.relation == "foreign":
         raise OutputConflictError(
@@ -142,7 +158,7 @@ def _refuse_others(destination: Destination, standing: Standing, options: ShareO
 
 def _send(destination: Destination, parcel: Parcel, standing: Standing, progress: Progress) -> None:
     total = sum(file.n_bytes for file in standing.missing)
-    with progress.stage(f"Sharing {parcel.manifest.toy}", total, "bytes") as on_progress:
+    with progress.stage(f"Sharing {parcel.toy}", total, "bytes") as on_progress:
         done = 0
 
         def sent(file: Outgoing) -> None:
@@ -152,7 +168,7 @@ def _send(destination: Destination, parcel: Parcel, standing: Standing, progress
 
         destination.send(parcel, standing, sent)
     try:
-        destination.admit(parcel)
+        destination.admit(has_audio=parcel.has_audio)
     except LicenseError as error:
         raise LicenseError(
             f"It was sent, and then: {error.what}",

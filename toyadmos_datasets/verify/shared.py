@@ -12,12 +12,12 @@ from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.share import Remote
-from toyadmos_datasets.share.fetch import parse_manifest
-from toyadmos_datasets.share.parcel import EXPECTED_NAME
+from toyadmos_datasets.share.fetch import parse_manifest, parse_recipe
+from toyadmos_datasets.share.parcel import SHARED_NAME
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dataset import CARD_NAME, MANIFEST_NAME, RECIPE_NAME, Manifest, Shard
 from toyadmos_datasets.verify.dataset import DatasetVerdict, check_card, check_recipe
-from toyadmos_datasets.verify.problem import Problem
+from toyadmos_datasets.verify.problem import Problem, problem_of
 
 _PIECE_BYTES: Bytes = 8 << 20
 
@@ -28,7 +28,7 @@ def verify_shared(
     """Read every byte of a shared dataset and compare it with the manifest that was shared with it.
 
     Nothing is raised for what is wrong with the files: all of it is in the verdict. Of what was shared as a recipe,
-    the recipe is compared with its hash.
+    the file is compared with its own hash.
 
     Args:
         address: Where it was shared to.
@@ -41,39 +41,47 @@ def verify_shared(
         ShareError: The place cannot be read.
     """
     remote = Remote(address=address, token=token)
-    manifest, has_audio = _manifest(remote)
-    shards = manifest.shards if has_audio else ()
-    n_bytes = sum(shard.n_bytes for shard in shards)
-    tasks = [_SharedShard(remote=remote, shard=shard) for shard in shards]
+    content = remote.read(MANIFEST_NAME)
+    if content is None:
+        return _recipe_verdict(remote)
+    manifest = parse_manifest(content, remote.shown_path(MANIFEST_NAME))
+    n_bytes = sum(shard.n_bytes for shard in manifest.shards)
+    tasks = [_SharedShard(remote=remote, shard=shard) for shard in manifest.shards]
     if address.startswith("memory://"):
         workers = 1  # it is the memory of this process
     with (progress or Quiet()).stage(f"Verifying {remote.shown}", n_bytes, "bytes") as on_progress:
         found = [one for one in run_tasks(check_shared, tasks, workers=workers, on_progress=on_progress) if one]
-    found += _check_small(remote, manifest, has_audio=has_audio)
-    if has_audio and not address.startswith(("http://", "https://")):  # these list nothing
+    found += _check_small(remote, manifest)
+    if not address.startswith(("http://", "https://")):  # these list nothing
         found += _unlisted(remote, manifest)
     return DatasetVerdict(
         folder=remote.shown,
         toy=manifest.toy,
-        n_shards=len(shards),
-        n_rows=sum(shard.n_rows for shard in shards),
+        n_shards=len(manifest.shards),
+        n_rows=sum(shard.n_rows for shard in manifest.shards),
         n_bytes=n_bytes,
         problems=tuple(sorted(found, key=lambda one: one.path)),
     )
 
 
-def _manifest(remote: Remote) -> tuple[Manifest, bool]:
-    for name in (MANIFEST_NAME, EXPECTED_NAME):
-        content = remote.read(name)
-        if content is not None:
-            return parse_manifest(content, remote.shown_path(name)), name == MANIFEST_NAME
-    raise DatasetError(
-        "No dataset was shared here, or not to the end.",
-        where=remote.shown,
-        expected=f"{MANIFEST_NAME}, or {EXPECTED_NAME} for a recipe",
-        actual="neither",
-        remedy="Check the address, or share it again: the same command goes on where it was cut.",
-    )
+def _recipe_verdict(remote: Remote) -> DatasetVerdict:
+    """Look at what was shared without audio: one file, which knows its own hash."""
+    content = remote.read(SHARED_NAME)
+    if content is None:
+        raise DatasetError(
+            "No dataset was shared here, or not to the end.",
+            where=remote.shown,
+            expected=f"{MANIFEST_NAME}, or {SHARED_NAME} for a recipe",
+            actual="neither",
+            remedy="Check the address, or share it again: the same command goes on where it was cut.",
+        )
+    problems: tuple[Problem, ...] = ()
+    toy = ""
+    try:
+        toy = str(parse_recipe(content, remote.shown_path(SHARED_NAME))[0].parameters["toy"])
+    except DatasetError as error:
+        problems = (replace(problem_of(error, remote.shown_path(SHARED_NAME)), remedy=_again(remote)),)
+    return DatasetVerdict(folder=remote.shown, toy=toy, n_shards=0, n_rows=0, n_bytes=len(content), problems=problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +115,7 @@ def check_shared(task: _SharedShard, watch: Watch) -> Problem | None:
     return None
 
 
-def _check_small(remote: Remote, manifest: Manifest, *, has_audio: bool) -> Iterator[Problem]:
+def _check_small(remote: Remote, manifest: Manifest) -> Iterator[Problem]:
     """Look at the recipe and the card, from copies in a folder of their own."""
     with tempfile.TemporaryDirectory(prefix="toyadmos-verify-") as name:
         folder = Path(name)
@@ -115,9 +123,7 @@ def _check_small(remote: Remote, manifest: Manifest, *, has_audio: bool) -> Iter
             content = remote.read(path)
             if content is not None:
                 (folder / path).write_bytes(content)
-        found = list(check_recipe(folder, manifest))
-        if has_audio:
-            found += check_card(folder, manifest)
+        found = [*check_recipe(folder, manifest), *check_card(folder, manifest)]
     for one in found:
         path = remote.shown_path(Path(one.path).name)
         yield replace(one, path=path, remedy=_again(remote))

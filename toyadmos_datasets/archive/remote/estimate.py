@@ -17,6 +17,8 @@ Way: TypeAlias = Literal["blocks", "volumes"]
 
 REQUEST_BYTES: Bytes = 4 << 20
 """What a request costs besides its bytes, as bytes: the record allows 60 a minute and often gives 4 MB/s."""
+WINDOW_BYTES: Bytes = 1 << 31
+"""Where copies are not kept, so much may wait on the disk to be ingested; and the block that is being read."""
 SURE_BYTES_SHARE = 0.02
 """Whole volumes may cost so much more and are still chosen: their md5 proves them, and they serve later runs."""
 
@@ -69,9 +71,13 @@ def estimate(source: RemoteSource, wanted: Collection[str]) -> Estimate:
     )
     if options.is_whole:
         way, why = "volumes", "--whole"
+    elif not options.is_keeping:
+        way, why = "blocks", "nothing is kept, so whole volumes serve nobody"
     spans = wholes if way == "volumes" else parts
     n_missing = by_volumes if way == "volumes" else by_blocks
     n_all = _total(spans)
+    largest = max((need.expected[1] - need.expected[0] for need in needs.values()), default=0)
+    is_windowed = way == "blocks" and not options.is_keeping
     return Estimate(
         way=way,
         why=why,
@@ -82,7 +88,7 @@ def estimate(source: RemoteSource, wanted: Collection[str]) -> Estimate:
         n_missing=n_missing,
         n_present=n_all - n_missing,
         n_in_archive=source.volumes.n_bytes,
-        n_on_disk=n_missing,
+        n_on_disk=min(n_missing, WINDOW_BYTES + largest) if is_windowed else n_missing,
         n_on_disk_at_end=n_all if options.is_keeping else 0,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
+from toyadmos_datasets.archive.remote.need import needs_of
 from toyadmos_datasets.archive.remote.present import present_in
 from toyadmos_datasets.archive.remote.session import Session, running
 from toyadmos_datasets.archive.remote.source import RemoteSource
@@ -53,7 +54,7 @@ def use_fetched(
     Raises:
         FetchError: The server does not give what is missing.
         VolumeError: A volume is another one than was published.
-        BusyError: Another process is fetching the same archive.
+        BusyError: Another process is fetching the same archive, and that is not waited for.
     """
     if not isinstance(source, RemoteSource) or not wanted:
         return use(source)
@@ -67,7 +68,7 @@ def download(source: RemoteSource, wanted: Collection[str], *, progress: Progres
         FetchError: The server does not give what is missing.
         VolumeError: A volume is another one than was published.
         CorruptMemberError: A recording came damaged, twice.
-        BusyError: Another process is fetching the same archive.
+        BusyError: Another process is fetching the same archive, and that is not waited for.
     """
 
     def use(session: Session) -> None:
@@ -126,14 +127,16 @@ def _trying_twice(
             with running(source, wanted, progress, stored) as session:
                 result = use(session)
         except CorruptMemberError:
-            if is_last or not _has_suspects(source):
+            if is_last or not _has_suspects(source, wanted):
                 raise
         else:
-            if is_last or not _has_suspects(source):
+            if is_last or not _has_suspects(source, wanted):
                 return result
         progress.say("Recordings came damaged: their blocks are fetched once more.")
     raise AssertionError("the last attempt returns or raises")
 
 
-def _has_suspects(source: RemoteSource) -> bool:
-    return present_in(source.options.folder, source.options.manifest).has_suspects
+def _has_suspects(source: RemoteSource, wanted: Collection[str]) -> bool:
+    present = present_in(source.options.folder, source.options.manifest)
+    blocks = [need.block for need in needs_of(source.table, wanted).values()]
+    return any(present.has_suspects(block.offset, block.stop) for block in blocks)

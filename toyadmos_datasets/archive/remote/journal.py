@@ -27,13 +27,13 @@ class Journal:
         path: The file; need not exist.
     """
 
-    __slots__ = ("_offset", "_rest", "bad", "good", "have", "is_whole", "path")
+    __slots__ = ("_offset", "_rest", "bad", "have", "is_whole", "path")
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._offset = 0
         self._rest = b""
-        self.have, self.good, self.bad = Spans(), Spans(), Spans()
+        self.have, self.bad = Spans(), Spans()
         self.is_whole = False
         self.refresh()
 
@@ -84,17 +84,15 @@ class Journal:
             self.have.add(start, stop)
         elif word in {"gone", "bad"}:
             self.have.remove(start, stop)
-            self.good.remove(start, stop)
             self.is_whole = False
             if word == "bad":
                 self.bad.add(start, stop)
         elif word == "good":
-            self.good.add(start, stop)
             self.bad.remove(start, stop)
         elif word == "whole":
             self.is_whole = True
             self.bad = Spans()
 
     def _forget_all(self) -> None:
-        self.have, self.good, self.bad = Spans(), Spans(), Spans()
+        self.have, self.bad = Spans(), Spans()
         self.is_whole = False

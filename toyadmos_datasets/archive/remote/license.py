@@ -15,11 +15,12 @@ from toyadmos_datasets.archive.remote.copy import VolumeCopy
 from toyadmos_datasets.archive.remote.options import FetchOptions
 from toyadmos_datasets.archive.remote.source import open_client, open_transfer, wrong_volume
 from toyadmos_datasets.archive.remote.transfer import NoRangesError
+from toyadmos_datasets.archive.remote.turn import having_turn
 from toyadmos_datasets.corpus.paper import LICENSE_LIMITS, LICENSE_NAME, LICENSE_URL
 from toyadmos_datasets.corpus.volumes import Volume
+from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, LicenseError
 from toyadmos_datasets.files.json import read_json, write_json
-from toyadmos_datasets.files.lock import folder_lock
 
 ACCEPT_VARIABLE = "TOYADMOS_ACCEPT_LICENSE"
 
@@ -27,7 +28,9 @@ Ask: TypeAlias = Callable[[str], bool]
 """Shows a text and returns whether its reader says yes."""
 
 
-def require_license(options: FetchOptions, *, is_accepted: bool, ask: Ask | None) -> None:
+def require_license(
+    options: FetchOptions, *, is_accepted: bool, ask: Ask | None, progress: Progress | None = None
+) -> None:
     """Return if the licence of the archive has been accepted, now or before; ask where somebody can answer.
 
     The licence itself is fetched and checked like a volume. An archive whose manifest lists none has none.
@@ -36,6 +39,7 @@ def require_license(options: FetchOptions, *, is_accepted: bool, ask: Ask | None
         options: What is about to be fetched.
         is_accepted: The user has said so with this call; remembered.
         ask: Asks the user; None where nobody is there to answer.
+        progress: Told about waiting for another process.
 
     Raises:
         LicenseError: It is not accepted.
@@ -47,7 +51,7 @@ def require_license(options: FetchOptions, *, is_accepted: bool, ask: Ask | None
     is_known = is_accepted or os.environ.get(ACCEPT_VARIABLE) == "1" or _is_remembered(file)
     if not is_known and ask is None:
         raise _not_accepted("nobody is here to be asked")
-    path = _fetch_license(options, file)
+    path = _fetch_license(options, file, progress or Quiet())
     if not is_known and ask is not None and not ask(license_text(path)):
         raise _not_accepted("the answer was no")
     if is_accepted or ask is not None:
@@ -63,12 +67,12 @@ def license_text(path: Path) -> str:
     )
 
 
-def _fetch_license(options: FetchOptions, file: Volume) -> Path:
+def _fetch_license(options: FetchOptions, file: Volume, progress: Progress) -> Path:
     folder = options.folder.parent / f"license-{file.md5[:12]}"
     copy = VolumeCopy(folder, file)
     if copy.journal.is_whole:
         return copy.path
-    with folder_lock(folder), contextlib.closing(open_client(options)) as client:
+    with having_turn(folder, options, progress), contextlib.closing(open_client(options)) as client:
         transfer = open_transfer(options, client)
         for _ in range(2):
             try:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import platform
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from toyadmos_datasets.errors import FetchError
+from toyadmos_datasets.files.leftovers import is_abandoned, temporary_path
 from toyadmos_datasets.units import Bytes
 
-_PREFIX = ".fetching-"
+_SUFFIX = ".fetch"
 _OVER = "over"
 
 
@@ -22,22 +20,23 @@ class Line:
     """Readers ask for bytes, the fetcher says when it is over.
 
     Attributes:
-        folder: Where it runs.
-        pid: The fetcher's process.
-        host: Its machine.
+        folder: Where it runs; its name says whose it is.
     """
 
     folder: Path
-    pid: int
-    host: str
 
     def ask(self, block: int, position: Bytes, n_decoded: Bytes) -> None:
         """Ask for more of a block: all bytes before `position` were used and gave `n_decoded`."""
         with contextlib.suppress(FileNotFoundError):  # it is over; `require_open` says so
             (self.folder / f"need-{block}").write_text(f"{position} {n_decoded} .", encoding="ascii")
 
+    def thank(self, block: int) -> None:
+        """Ask no more: what was asked for is there."""
+        with contextlib.suppress(OSError):
+            (self.folder / f"need-{block}").unlink(missing_ok=True)
+
     def asked(self) -> dict[int, tuple[Bytes, Bytes]]:
-        """Return what was asked for last, by block."""
+        """Return what readers are waiting for, by block."""
         found = {}
         for path in self.folder.glob("need-*"):
             with contextlib.suppress(OSError, ValueError):  # one that is just being written counts at the next look
@@ -56,30 +55,22 @@ class Line:
         Raises:
             FetchError: The fetch has failed or was stopped, or its process died.
         """
-        if (self.folder / _OVER).exists() or not self.folder.exists() or not self._is_alive():
+        if (self.folder / _OVER).exists() or not self.folder.exists() or is_abandoned(self.folder):
             raise FetchError(
                 "The fetch ended before everything was there.",
                 where=self.folder.parent,
                 remedy="What was fetched is kept: run the same command again.",
             )
 
-    def _is_alive(self) -> bool:
-        if self.host != platform.node() or os.name != "posix":
-            return True
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except OSError:
-            return True
-        return True
-
 
 def open_line(folder: Path) -> Line:
-    """Make a line in the folder of an archive's copies; the caller holds the folder's lock, so older ones are dead."""
-    for left in folder.glob(f"{_PREFIX}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    return Line(folder=Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder)), pid=os.getpid(), host=platform.node())
+    """Make a line in the folder of an archive's copies; those of fetchers that are gone are removed."""
+    for left in folder.glob(f".*{_SUFFIX}"):
+        if is_abandoned(left):
+            shutil.rmtree(left, ignore_errors=True)
+    line = Line(folder=temporary_path(folder).with_suffix(_SUFFIX))
+    line.folder.mkdir()
+    return line
 
 
 def close_line(line: Line) -> None:

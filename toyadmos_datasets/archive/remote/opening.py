@@ -11,6 +11,7 @@ from toyadmos_datasets.archive.remote.license import Ask, require_license
 from toyadmos_datasets.archive.remote.manifest import Manifest, published_manifest, read_manifest
 from toyadmos_datasets.archive.remote.options import FetchOptions
 from toyadmos_datasets.archive.remote.source import RemoteSource, open_remote
+from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.units import Bytes
 
 
@@ -25,6 +26,7 @@ class FetchChoices:
         is_whole: Fetch whole volumes, whatever is cheaper.
         is_keeping: Keep what was fetched when it is ingested.
         has_netrc: Read ``~/.netrc``.
+        is_waiting: Wait while another process fetches the same archive, instead of failing.
         is_license_accepted: The licence has been read and accepted.
         ask: Asks the user about it; None where nobody is there to answer.
     """
@@ -35,6 +37,7 @@ class FetchChoices:
     is_whole: bool = False
     is_keeping: bool = True
     has_netrc: bool = False
+    is_waiting: bool = True
     is_license_accepted: bool = False
     ask: Ask | None = field(default=None, compare=False)
 
@@ -49,7 +52,9 @@ def manifest_for(toy: str, choices: FetchChoices) -> Manifest:
     return published_manifest(toy) if choices.manifest is None else read_manifest(choices.manifest, toy)
 
 
-def open_origin(source: str, toy: str, cache: Path, choices: FetchChoices) -> RemoteSource | None:
+def open_origin(
+    source: str, toy: str, cache: Path, choices: FetchChoices, progress: Progress | None = None
+) -> RemoteSource | None:
     """Open the archive of a toy at an address, after its licence was accepted; None if `source` is no address.
 
     Raises:
@@ -71,6 +76,8 @@ def open_origin(source: str, toy: str, cache: Path, choices: FetchChoices) -> Re
         is_whole=choices.is_whole,
         is_keeping=choices.is_keeping,
         has_netrc=choices.has_netrc,
+        is_waiting=choices.is_waiting,
     )
-    require_license(options, is_accepted=choices.is_license_accepted, ask=choices.ask)
-    return open_remote(options)
+    progress = progress or Quiet()
+    require_license(options, is_accepted=choices.is_license_accepted, ask=choices.ask, progress=progress)
+    return open_remote(options, progress)

@@ -26,6 +26,7 @@ class FetchOptions:
         is_whole: Fetch whole volumes, whatever is cheaper.
         is_keeping: Keep the copies when their recordings are ingested.
         has_netrc: Read ``~/.netrc`` for the origin's host.
+        is_waiting: Wait while another process fetches the same archive, instead of failing.
         patience: Waits and limits.
         clock: Time and chance.
     """
@@ -38,6 +39,7 @@ class FetchOptions:
     is_whole: bool = False
     is_keeping: bool = True
     has_netrc: bool = False
+    is_waiting: bool = True
     patience: Patience = field(default_factory=Patience)
     clock: Clock = field(default_factory=Clock, compare=False)
 

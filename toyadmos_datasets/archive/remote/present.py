@@ -82,12 +82,9 @@ class Present:
         """Tell whether all volumes of a range are right as a whole."""
         return all(self._journals[number].is_whole for number, _, _ in self._layout.split(start, stop))
 
-    @property
-    def has_suspects(self) -> bool:
-        """Whether bytes are to be fetched again because recordings in them were wrong."""
-        for journal in self._journals:
-            journal.refresh()
-        return any(journal.bad.n_bytes for journal in self._journals)
+    def has_suspects(self, start: Bytes, stop: Bytes) -> bool:
+        """Tell whether bytes of a range are to be fetched again because recordings in them were wrong."""
+        return any(self._journals[number].bad.meets(a, b) for number, a, b in self._layout.split(start, stop))
 
 
 def journals_of(folder: Path, manifest: Manifest) -> tuple[Journal, ...]:

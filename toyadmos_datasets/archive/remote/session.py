@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 
 from toyadmos_datasets.archive.remote.block_bars import BlockBars
 from toyadmos_datasets.archive.remote.copy import VolumeCopy
-from toyadmos_datasets.archive.remote.estimate import estimate
+from toyadmos_datasets.archive.remote.estimate import WINDOW_BYTES, estimate
 from toyadmos_datasets.archive.remote.http import HttpClient
 from toyadmos_datasets.archive.remote.line import Line, close_line, open_line
 from toyadmos_datasets.archive.remote.need import BlockNeed, joined, needs_of
-from toyadmos_datasets.archive.remote.present import Layout
+from toyadmos_datasets.archive.remote.present import Layout, present_in
 from toyadmos_datasets.archive.remote.schedule import Piece, Schedule
 from toyadmos_datasets.archive.remote.source import RemoteSource, open_client, open_transfer, wrong_volume
 from toyadmos_datasets.archive.remote.spans import Span, Spans
 from toyadmos_datasets.archive.remote.transfer import FetchStopped, NoRangesError
+from toyadmos_datasets.archive.remote.turn import having_turn
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import FetchError
 from toyadmos_datasets.files.atomic import require_room
-from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.units import Bytes, Seconds, format_bytes
 
 _POLL_S: Seconds = 0.03
 _LOOK_S: Seconds = 1.0
-_END_S: Seconds = 5.0
-WINDOW_BYTES: Bytes = 1 << 31
-"""Where copies are not kept, so much may wait on the disk to be ingested."""
+_END_S: Seconds = 3.0
 
 
 class Session:
@@ -63,14 +62,14 @@ class Session:
         self._strikes = Spans()
         self._lock = threading.Lock()
         self._released: set[int] = set()
+        self._n_kept = self._n_on_disk - self._n_waiting_at_first()
         self._threads: list[threading.Thread] = []
         self._line: Line | None = None
-        self._client: HttpClient | None = None
         self._on_progress: Callable[[int], None] = lambda _done: None
 
     def begin(self, client: HttpClient, line: Line, on_progress: Callable[[int], None]) -> None:
         """Start the threads."""
-        self._line, self._client, self._on_progress = line, client, on_progress
+        self._line, self._on_progress = line, on_progress
         self._transfer = open_transfer(self.source.options, client)
         self._transfer.on_bytes = self._note
         self._settle_complete()
@@ -84,9 +83,10 @@ class Session:
         self._transfer.stopping.set()
         if self._line is not None:
             self._line.end()
+        until = time.monotonic() + _END_S
         for thread in self._threads:
             # A connection that hangs is left to itself: it writes no more once it sees that it should stop.
-            thread.join(_END_S)
+            thread.join(max(until - time.monotonic(), 0))
         self._bars.end()
         self._on_progress(self._transfer.n_fetched)
 
@@ -124,7 +124,9 @@ class Session:
     def _spans(self) -> list[Span]:
         if self.estimate.way == "volumes":
             return [(self._layout.starts[n], self._layout.starts[n + 1]) for n in self.estimate.volumes]
-        return joined([need.first for need in self._needs.values()])
+        first = [need.first for need in self._needs.values()]
+        # What lies between blocks belongs to none whose end could let it go.
+        return joined(first) if self._stored is None else sorted(first)
 
     def _settle_complete(self) -> None:
         for copy in self._copies:
@@ -212,11 +214,21 @@ class Session:
         elif self._stored is not None:
             self._schedule.want(position, self._goals[number])  # it waits: the window must not hold it up
 
+    @property
+    def _n_on_disk(self) -> Bytes:
+        return sum(copy.have.n_bytes for copy in self._copies)
+
+    def _n_waiting_at_first(self) -> Bytes:
+        """Count the bytes of wanted blocks that are there already; what else is there, this fetch does not let go."""
+        present = present_in(self.source.options.folder, self.source.options.manifest)
+        spans = [(need.block.offset, need.block.stop) for need in self._needs.values()]
+        return sum(stop - start - present.n_missing(start, stop) for start, stop in spans)
+
     def _has_room(self) -> bool:
-        if self._stored is None:
+        """Tell whether to fetch ahead; whole volumes are not let go in the order in which they come."""
+        if self._stored is None or self.estimate.way == "volumes":
             return True
-        waiting = sum(copy.have.n_bytes for copy in self._copies)
-        return waiting < WINDOW_BYTES or self._schedule.has_urgent
+        return self._n_on_disk - self._n_kept < WINDOW_BYTES or self._schedule.has_urgent
 
     def _release(self, stored: Collection[str]) -> None:
         names = frozenset(stored)
@@ -243,12 +255,12 @@ def running(
     Raises:
         FetchError: The server does not give what is missing.
         VolumeError: A volume is another one than was published.
-        BusyError: Another process is fetching the same archive.
+        BusyError: Another process is fetching the same archive, and that is not waited for.
         DiskFullError: There is no room for it.
     """
     folder = source.options.folder
     with contextlib.ExitStack() as open_:
-        open_.enter_context(folder_lock(folder))
+        open_.enter_context(having_turn(folder, source.options, progress))
         session = Session(source, wanted, progress, stored)
         require_room(folder, session.estimate.n_on_disk, purpose="the volumes' bytes")
         line = open_line(folder)

@@ -18,11 +18,12 @@ from toyadmos_datasets.archive.remote.patience import RateLimit
 from toyadmos_datasets.archive.remote.present import Layout, present_in
 from toyadmos_datasets.archive.remote.stream import GrowingStream
 from toyadmos_datasets.archive.remote.transfer import NoRangesError, Transfer
+from toyadmos_datasets.archive.remote.turn import having_turn
 from toyadmos_datasets.archive.volume_set import VolumeSet
 from toyadmos_datasets.archive.volume_stream import VolumeStream
 from toyadmos_datasets.archive.volumes_source import VolumesSource
+from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import ArchiveError, CorruptMemberError, SourceError, SourceNotFoundError, VolumeError
-from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.units import Bytes, Seconds
 from toyadmos_datasets.values.source import Member
 
@@ -66,20 +67,24 @@ class RemoteSource(VolumesSource):
         return dataclasses.replace(self, line=line)
 
 
-def open_remote(options: FetchOptions) -> RemoteSource:
+def open_remote(options: FetchOptions, progress: Progress | None = None) -> RemoteSource:
     """Read an archive's header by its ranges, and nothing else; what was read once is not fetched again.
 
     A header that is damaged is fetched once more, unless the volumes it stands in were found to be right.
+
+    Args:
+        options: Which archive, from where, to where.
+        progress: Told about waiting for another process.
 
     Raises:
         FetchError: The server does not give it.
         SourceNotFoundError: There is no recording in the archive.
         ArchiveError: The archive is damaged, or holds what cannot be read or used.
-        BusyError: Another process is fetching the same archive.
+        BusyError: Another process is fetching the same archive, and that is not waited for.
     """
     manifest = options.manifest
     volumes = copied_volumes(options.folder, manifest)
-    with _HeaderFetch(options) as fetch:
+    with _HeaderFetch(options, progress or Quiet()) as fetch:
         try:
             from toyadmos_datasets.archive.header import read_header  # noqa: PLC0415  # py7zr is slow to import
 
@@ -118,8 +123,9 @@ def open_client(options: FetchOptions) -> HttpClient:
 class _HeaderFetch:
     """Fetches the ranges that reading the header touches; asks nobody if all are there."""
 
-    def __init__(self, options: FetchOptions) -> None:
+    def __init__(self, options: FetchOptions, progress: Progress) -> None:
         self._options = options
+        self._progress = progress
         self._layout = Layout([volume.n_bytes for volume in options.manifest.volumes])
         self._present = present_in(options.folder, options.manifest)
         self._open = contextlib.ExitStack()
@@ -168,7 +174,7 @@ class _HeaderFetch:
         self._touched.append((start, stop))
 
     def _connect(self) -> Transfer:
-        self._open.enter_context(folder_lock(self._options.folder))
+        self._open.enter_context(having_turn(self._options.folder, self._options, self._progress))
         client = self._open.enter_context(contextlib.closing(open_client(self._options)))
         self._transfer = open_transfer(self._options, client)
         return self._transfer
@@ -225,18 +231,17 @@ class _Reader:
 
     def _wait(self, start: Bytes, _stop: Bytes) -> None:
         line = self._source.line
+        if self._has_come(start):
+            return
+        if line is None:
+            raise SourceError(
+                "The bytes of a block are not on the disk, and nothing is fetching them.",
+                where=self._source.options.folder,
+                expected=f"byte {start} of the archive",
+                remedy="Fetch them first: toyadmos download, or archive.fetching in Python.",
+            )
         waited_s = 0.0
-        while True:
-            self._present.refresh(start)
-            if self._present.reach(start) > start:
-                return
-            if line is None:
-                raise SourceError(
-                    "The bytes of a block are not on the disk, and nothing is fetching them.",
-                    where=self._source.options.folder,
-                    expected=f"byte {start} of the archive",
-                    remedy="Fetch them first: toyadmos download, or archive.fetching in Python.",
-                )
+        while not self._has_come(start):
             if waited_s == 0:
                 line.ask(self._block.number, start, self._n_decoded)
             if waited_s >= _LOOK_S:
@@ -246,6 +251,11 @@ class _Reader:
                 waited_s = 0.0
             time.sleep(_POLL_S)
             waited_s += _POLL_S
+        line.thank(self._block.number)
+
+    def _has_come(self, start: Bytes) -> bool:
+        self._present.refresh(start)
+        return self._present.reach(start) > start
 
 
 def wrong_volume(copy: VolumeCopy, options: FetchOptions) -> VolumeError:

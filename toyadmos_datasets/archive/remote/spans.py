@@ -74,6 +74,10 @@ class Spans:
         """Tell whether all bytes of a range are in it."""
         return start >= stop or self.reach(start) >= stop
 
+    def meets(self, start: Bytes, stop: Bytes) -> bool:
+        """Tell whether any byte of a range is in it."""
+        return self.gaps(start, stop) != [(start, stop)] if start < stop else False
+
     def reach(self, start: Bytes) -> Bytes:
         """Return up to where all bytes from `start` on are in it: `start` itself if that one is not."""
         starts, stops = self._bounds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -104,9 +105,13 @@ class Transfer:
                 self._require_unchanged(response, asked, mark)
                 judge(response, asked, now=self.clock.now(), patience=self.patience)
                 self._read(response, asked, writer)
+        except httpx.ProxyError as error:
+            raise _through_proxy(asked, error) from error
         except httpx.TimeoutException as error:
             raise SetbackError(f"nothing came in time ({type(error).__name__})") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
+            if _is_unproven(error):
+                raise _unproven(asked, error) from error
             raise SetbackError(f"the connection failed ({type(error).__name__}: {error})") from error
 
     def _read(self, response: httpx.Response, asked: Asked, writer: CopyWriter) -> None:
@@ -204,4 +209,35 @@ def _failed(asked: Asked, setback: SetbackError, failures: int) -> FetchError:
         actual=setback.what,
         remedy="What was fetched is kept: check the connection, then run the same command again; "
         f"or another --source. In a browser: {shown_url(asked.address)}",
+    )
+
+
+def _through_proxy(asked: Asked, error: httpx.ProxyError) -> Exception:
+    """What a proxy's refusal amounts to; one that is only busy may let through later."""
+    if not str(error).startswith(("403", "407")):
+        return SetbackError(f"the proxy failed ({error})")
+    return FetchError(
+        "The proxy does not let the request through.",
+        where=asked.where,
+        expected="a way to the server",
+        actual=str(error),
+        remedy="Check HTTPS_PROXY (https://name:password@host:port if it asks for one), or name the host in NO_PROXY.",
+    )
+
+
+def _is_unproven(error: BaseException | None) -> bool:
+    """Tell whether a connection failed because the server's certificate does not stand up."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _unproven(asked: Asked, error: Exception) -> FetchError:
+    return FetchError(
+        "Who answers is not proven to be the server.",
+        where=asked.where,
+        expected="a certificate for this host from an authority that is trusted",
+        actual=str(error),
+        remedy="Check that no portal answers in its place. If your network has an authority of its own, "
+        "name the file with its certificate: SSL_CERT_FILE=/path/ca.pem",
     )

@@ -1,0 +1,65 @@
+"""Volumes on a server in a process of its own, as they are elsewhere: it takes nothing from who fetches but a core."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from toyadmos_datasets.archive.remote.http import Origin
+from toyadmos_datasets.archive.remote.manifest import Manifest, describe_volumes
+from toyadmos_datasets.archive.remote.options import FetchOptions
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from loopback import serving
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """Volumes that are to be had over HTTP.
+
+    Attributes:
+        url: Address of their folder.
+        manifest: What they are.
+        pipe: To the server.
+    """
+
+    url: str
+    manifest: Manifest
+    pipe: Connection
+
+    def count(self) -> tuple[int, int]:
+        """Return the bytes that the server has given, and the requests that it has seen."""
+        self.pipe.send("count")
+        n_given, n_requests = self.pipe.recv()
+        return int(n_given), int(n_requests)
+
+    def fetched_to(self, folder: Path, *, is_whole: bool = False) -> FetchOptions:
+        """Return the options that fetch them into a folder."""
+        return FetchOptions(origin=Origin(base=self.url), manifest=self.manifest, folder=folder, is_whole=is_whole)
+
+
+@contextlib.contextmanager
+def served(folder: Path, toy: str, *, rate_bytes_per_s: float | None = None) -> Iterator[Served]:
+    """Serve the volumes in a folder while the block runs, all connections together at a rate."""
+    manifest = Manifest(toy=toy, volumes=describe_volumes(folder, toy))
+    files = {one.name: folder / one.name for one in manifest.volumes}
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(files, rate_bytes_per_s, there))
+    process.start()
+    try:
+        yield Served(url=here.recv(), manifest=manifest, pipe=here)
+    finally:
+        here.send("end")
+        process.join()
+
+
+def _serve(files: dict[str, Path], rate_bytes_per_s: float | None, pipe: Connection) -> None:
+    with serving(files, rate_bytes_per_s=rate_bytes_per_s) as server:
+        pipe.send(server.url)
+        while pipe.recv() == "count":
+            pipe.send((server.n_given, len(server.seen)))
