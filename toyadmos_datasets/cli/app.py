@@ -15,6 +15,7 @@ from toyadmos_datasets.cli import (
     index,
     plan,
     prepare,
+    protocols,
     recipe,
     report,
     share,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command("prepare")(prepare.prepare)
 app.command("plan")(plan.plan)
+app.command("protocols")(protocols.protocols)
 app.command("download")(download.download)
 app.command("index")(index.index)
 app.command("verify")(verify.verify)

@@ -149,6 +149,11 @@ class PlanOptions:
         if self.is_faithful and self.channels not in (None, "1", "mix"):
             raise _bad("--channels", "the paper's, for --faithful", self.channels)
 
+    @property
+    def is_cut_by_activity(self) -> bool:
+        """Whether a protocol cuts windows from continuous recordings, only where the machine runs."""
+        return any("CNT" in protocol_named(one).recording_types for one in self.protocols)
+
     def as_parameters(self) -> dict[str, Any]:
         """Return the options as JSON values."""
         return asdict(self)

@@ -74,17 +74,8 @@ def render(
         ClippingError: An example exceeds full scale although the headroom was given, and that is an error.
         DiskFullError: There is no room; what is finished is kept for the next run.
     """
-    needed = pc.is_in(catalogue["recording_id"], value_set=pa.array(recipe.recording_ids, pa.string()))
-    catalogue = catalogue.filter(needed)
-    resolved = resolve(
-        recipe,
-        catalogue,
-        rate_hz=options.encoding.rate_hz,
-        bit_depth=options.encoding.bit_depth,
-        headroom_db=options.headroom_db,
-        workers=options.workers,
-        progress=progress,
-    )
+    catalogue = _needed_by(recipe, catalogue)
+    resolved = _resolved(recipe, catalogue, options, progress)
     job = {"recipe_sha256": recipe.sha256, "headroom_db": resolved.headroom_db, "versions": versions()}
     finished = output.begin(job, keep=True)
     planned = [shard for shard in _planned_shards(resolved.examples, recipe) if shard.path not in finished]
@@ -113,6 +104,41 @@ def render(
     )
     output.commit(manifest, recipe, card_of(manifest, recipe, resolved.examples, options))
     return manifest
+
+
+def shard_tasks(
+    recipe: Recipe, catalogue: pa.Table, output: OutputFolder, options: RenderOptions, progress: Progress
+) -> list[ShardTask]:
+    """Return the tasks that `render` would run, in the order of the dataset, for who runs them otherwise.
+
+    Args:
+        recipe: The examples.
+        catalogue: The ingested recordings.
+        output: Where shards would go, if they were written.
+        options: How to render.
+        progress: Told about the measuring of levels.
+    """
+    catalogue = _needed_by(recipe, catalogue)
+    resolved = _resolved(recipe, catalogue, options, progress)
+    planned = list(_planned_shards(resolved.examples, recipe))
+    return list(_tasks(planned, resolved, catalogue=catalogue, output=output, recipe=recipe, options=options))
+
+
+def _needed_by(recipe: Recipe, catalogue: pa.Table) -> pa.Table:
+    needed = pa.array(recipe.recording_ids, pa.string())
+    return catalogue.filter(pc.is_in(catalogue["recording_id"], value_set=needed))
+
+
+def _resolved(recipe: Recipe, catalogue: pa.Table, options: RenderOptions, progress: Progress) -> Resolved:
+    return resolve(
+        recipe,
+        catalogue,
+        rate_hz=options.encoding.rate_hz,
+        bit_depth=options.encoding.bit_depth,
+        headroom_db=options.headroom_db,
+        workers=options.workers,
+        progress=progress,
+    )
 
 
 def _pcm_bytes(examples: pa.Table, recipe: Recipe, options: RenderOptions) -> Bytes:

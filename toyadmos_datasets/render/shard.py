@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -135,10 +136,28 @@ def render_shard(task: ShardTask, watch: Watch) -> Shard:
     return shard
 
 
+def rendered_groups(task: ShardTask, watch: Watch) -> Iterator[tuple[pa.Table, int]]:
+    """Render a shard's rows, a row group at a time, and tell how many examples of each exceeded full scale.
+
+    Raises:
+        ClippingError: An example exceeds full scale and that is an error.
+    """
+    schema = dataset_schema(task.toy, task.encoding.rate_hz, has_stems=task.has_stems)
+    reader = RecordingReader(task.catalogue)
+    for start in range(0, len(task.examples), ROWS_A_GROUP):
+        rows = []
+        n_clipped = 0
+        for example in task.examples.slice(start, ROWS_A_GROUP).to_pylist():
+            watch.advance(1, at=example["event_id"])
+            row, n = _row(example, task, reader)
+            n_clipped += n > 0
+            rows.append(row)
+        yield pa.Table.from_pylist(rows, schema=schema), n_clipped
+
+
 def _write_rows(task: ShardTask, watch: Watch, file: BinaryIO) -> int:
     schema = dataset_schema(task.toy, task.encoding.rate_hz, has_stems=task.has_stems)
     clips = [f"{name}.bytes" for name in audio_columns(has_stems=task.has_stems)]
-    reader = RecordingReader(task.catalogue)
     n_clipped = 0
     with pq.ParquetWriter(
         file,
@@ -152,14 +171,9 @@ def _write_rows(task: ShardTask, watch: Watch, file: BinaryIO) -> int:
         write_statistics=["label", *columns_of(task.toy)],
         store_schema=True,
     ) as writer:
-        for start in range(0, len(task.examples), ROWS_A_GROUP):
-            rows = []
-            for example in task.examples.slice(start, ROWS_A_GROUP).to_pylist():
-                watch.advance(1, at=example["event_id"])
-                row, n = _row(example, task, reader)
-                n_clipped += n > 0
-                rows.append(row)
-            writer.write_table(pa.Table.from_pylist(rows, schema=schema), row_group_size=ROWS_A_GROUP)
+        for group, n in rendered_groups(task, watch):
+            n_clipped += n
+            writer.write_table(group, row_group_size=ROWS_A_GROUP)
     return n_clipped
 
 
