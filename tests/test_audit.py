@@ -157,6 +157,8 @@ def test_a_damaged_clip_called_normal_is_found(prepared, rows_by_split, tmp_path
     [
         ({"condition": "ab07"}, "A clip is not what the name of its recording says."),
         ({"event_id": "ToyTrain_case1_normal_IND_0099"}, "A clip is not what the name of its recording says."),
+        ({"first_carriage": "melted"}, "The state of a part is not the damage table's."),
+        ({"condition": "ab99"}, "The state of a part is not the damage table's."),
         ({"channel": 3}, "A clip is not of the microphone that it is said to be of."),
         ({"recording_ids": ["nonsense"]}, "The name of a recording is no name of the corpus."),
     ],
