@@ -1,4 +1,4 @@
-"""Draw the pictures of README.md: the path of the data, and spectrograms of what comes out.
+"""Draw the pictures of README.md (the path of the data, spectrograms of what comes out) and of protocols.md.
 
 pip install -c constraints.txt -e '.[docs]'
 toyadmos prepare --toy train --source simulate --out data/demo
@@ -8,15 +8,20 @@ python docs/pictures.py data/demo docs/images
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 
 import librosa
 import matplotlib as mpl
+import numpy as np
+import soundfile
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from toyadmos_datasets import load_dataset
+from toyadmos_datasets.signal.activity import FRAME_S, find_activity
+from toyadmos_datasets.simulate import simulate
 
 STEPS = (
     ("archives", "volumes, a tree\nor simulated"),
@@ -72,11 +77,38 @@ def draw_spectrograms(dataset: Path, folder: Path) -> None:
     plt.close(figure)
 
 
+def draw_activity(folder: Path) -> None:
+    """Draw where the machine runs in a continuous recording of a simulated car and of a conveyor."""
+    figure, all_axes = plt.subplots(2, 1, figsize=(10.4, 4.4), layout="constrained")
+    for axes, toy in zip(all_axes, ("car", "conveyor"), strict=True):
+        with tempfile.TemporaryDirectory() as corpus:
+            simulate(toy, Path(corpus) / toy, size="small", volumes=False)
+            path = min(Path(corpus).rglob("*_normal_CNT_ch1_*.wav"))
+            samples, rate_hz = soundfile.read(path, dtype="int16")
+        found = find_activity(samples, rate_hz)
+        time_s = (np.arange(len(found.levels_db)) + 0.5) * FRAME_S
+        axes.plot(time_s, found.levels_db, color=INK, lw=1.2, label="level of 0.1 s")
+        for number, run in enumerate(found.runs / rate_hz):
+            axes.axvspan(*run, color=ACCENT, alpha=0.18, label=None if number else "runs")
+        lines = {"running": found.running_db, "on": found.on_db, "off": found.off_db, "quiet": found.quiet_db}
+        for name, level_db in lines.items():
+            if level_db is not None:
+                axes.axhline(level_db, color=ACCENT, lw=0.9, ls="--" if name in {"on", "off"} else ":")
+                above = "bottom" if name != "quiet" else "top"
+                axes.annotate(name, (1.003, level_db), xycoords=("axes fraction", "data"), va=above, fontsize=8)
+        axes.set(title=f"{toy}, simulated", xlabel="time, s", ylabel="level, dB", xlim=(0, len(samples) / rate_hz))
+        axes.set_ylim(found.quiet_db - 12, found.levels_db.max() + 8)
+        axes.legend(loc="lower left", fontsize=8)
+    figure.savefig(folder / "activity.png", dpi=110)
+    plt.close(figure)
+
+
 def main() -> None:
     dataset, folder = Path(sys.argv[1]), Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     draw_path(folder)
     draw_spectrograms(dataset, folder)
+    draw_activity(folder)
 
 
 if __name__ == "__main__":

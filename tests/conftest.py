@@ -38,7 +38,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small dataset with the configs clean and snr_6db, prepared once; tests that change it take a copy."""
+    """A small dataset with the configs clean and snr_6db, from `source` beside it; tests that change it take a copy."""
     place = tmp_path_factory.mktemp("prepared")
     tree = write_tree(TinyCorpus(n_normal=8, n_noise=4).files(), place / "source")
     options = PrepareOptions(
@@ -49,6 +49,19 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cache=place / "cache",
     )
     return prepare(options).out
+
+
+@pytest.fixture(scope="module")
+def datasets_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give `datasets` a cache of its own, and no progress bars."""
+    import datasets
+
+    with pytest.MonkeyPatch.context() as patch:
+        place = tmp_path_factory.mktemp("datasets")
+        patch.setattr(datasets.config, "HF_DATASETS_CACHE", place)
+        datasets.disable_progress_bars()
+        yield place
+        datasets.enable_progress_bars()
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,11 @@ def rewritten(folder: Path, copy: Path, change: Callable[[str, list[Row]], list[
     return copy
 
 
+def in_split(name: str, change: Callable[[list[Row]], list[Row]]) -> Callable[[str, list[Row]], list[Row]]:
+    """Change the rows of one ``config/split`` and leave the others."""
+    return lambda here, rows: change(rows) if here == name else rows
+
+
 def samples_of(row: Row) -> np.ndarray:
     """Decode a row's clip to int16, shape (n_samples,)."""
     return soundfile.read(io.BytesIO(row["audio"]["bytes"]), dtype="int16")[0]

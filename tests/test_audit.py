@@ -13,7 +13,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from preparing import options, toyadmos
-from rewriting import flac_of, rewritten, samples_of
+from rewriting import flac_of, in_split, rewritten, samples_of
 from tiny import TinyCorpus, only, write_tree
 
 from toyadmos_datasets import audit_dataset
@@ -27,11 +27,6 @@ from toyadmos_datasets.values.recipe import Recipe, read_recipe, write_recipe
 def found_in(report, severity):
     """What was found of a severity: sentence -> places."""
     return {one.what: one.places for one in report.findings if one.severity == severity}
-
-
-def in_split(name, change):
-    """Change the rows of the shards of one config and split."""
-    return lambda here, rows: change(rows) if here == name else rows
 
 
 def first_changed(**values):
@@ -309,7 +304,7 @@ SPLITS = st.sampled_from(["train", "validation", "test"])
 CLIPS = st.lists(st.tuples(SPLITS, st.integers(0, 4), st.integers(1, 3), st.integers(0, 60)), min_size=1, max_size=12)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(CLIPS)
 def test_exactly_what_two_sides_share_is_a_leak(clips):
     rows = [

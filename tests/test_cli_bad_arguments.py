@@ -14,7 +14,7 @@ from toyadmos_datasets.cli.app import app
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.plan.options import CHANNEL_CHOICES, PROTOCOL_NAMES, SNR_REFERENCES
 from toyadmos_datasets.render.encoding import ENCODINGS
-from toyadmos_datasets.render.render import CLIP_POLICIES
+from toyadmos_datasets.render.options import CLIP_POLICIES
 
 PREPARING = st.sampled_from(["prepare", "plan"])
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)

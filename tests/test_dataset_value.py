@@ -46,6 +46,7 @@ PROMISED = [
     "noise_gain_db",
     "headroom_db",
     "snr_db",
+    "reference_level_db",
     "snr_achieved_db",
     "snr_active_db",
     "peak",
@@ -105,6 +106,16 @@ def test_the_columns_types_are_those_that_the_features_promise():
     features = Features.from_arrow_schema(schema)
 
     assert features["audio"].sampling_rate == 48_000
+    assert features.arrow_schema.remove_metadata() == schema.remove_metadata()
+
+
+def test_stems_are_audio_after_the_mixture():
+    schema = dataset_schema("ToyTrain", 16_000, has_stems=True)
+
+    features = Features.from_arrow_schema(schema)
+
+    assert list(features)[:4] == ["audio", "target", "noise", "label"]
+    assert features["target"] == features["noise"] == features["audio"] == Audio(sampling_rate=16_000)
     assert features.arrow_schema.remove_metadata() == schema.remove_metadata()
 
 

@@ -14,8 +14,9 @@ from tiny import TinyCorpus, write_tree, write_volumes
 from toyadmos_datasets import preview as preview_module
 from toyadmos_datasets.errors import BusyError, OutputConflictError, PlanError, SourceNotFoundError
 from toyadmos_datasets.files.lock import folder_lock
+from toyadmos_datasets.plan.listing import SplitCount
 from toyadmos_datasets.prepare import PrepareOptions, prepare
-from toyadmos_datasets.preview import Count, preview
+from toyadmos_datasets.preview import preview
 from toyadmos_datasets.recordings import ingest as ingest_recordings
 from toyadmos_datasets.values.recordings import read_catalogue
 
@@ -122,7 +123,7 @@ def test_a_dataset_that_is_there_costs_nothing(tmp_path, sources):
 def test_events_and_clips_differ_where_every_channel_is_a_row(tmp_path, sources):
     told = preview(options(sources["tree"], tmp_path, protocols=("basic",), channels="all", max_events=1))
 
-    assert Count(config="clean", split="test", label="anomalous", n_events=1, n_clips=4) in told.counts
+    assert SplitCount(config="clean", split="test", label="anomalous", n_events=1, n_clips=4) in told.counts
 
 
 def test_more_workers_are_expected_to_take_less_time(tmp_path, sources, monkeypatch):

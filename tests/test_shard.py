@@ -30,6 +30,7 @@ from toyadmos_datasets.errors import ClippingError, OptionError, WorkerError
 from toyadmos_datasets.files.json import read_json
 from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.render.resolve import RESOLVED_SCHEMA, resolve
+from toyadmos_datasets.render.rules import MixingRules
 from toyadmos_datasets.render.shard import ShardTask, render_shard
 from toyadmos_datasets.values.dataset import Shard
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
@@ -73,6 +74,8 @@ def task(folder: Path, catalogue: pa.Table, examples: list[dict], **changes: obj
             "catalogue": catalogue,
             "toy": "ToyTrain",
             "encoding": Encoding(),
+            "rules": MixingRules(rate_hz=RATE_HZ),
+            "has_stems": False,
             "headroom_db": 0.0,
             "is_clipping_error": True,
             "note": folder / "note.json",
@@ -86,7 +89,7 @@ def example(target: str | list[str], noise: str | list[str] | None = None, **cha
     gains = {"target_gain_db": 0.0, "noise_gain_db": 0.0 if noise else None, "snr_db": None}
     return (
         row(target, noise)
-        | {"n_samples": 1000, "target_start": 0, "noise_start": 0 if noise else None}
+        | {"n_samples": 1000, "target_start": 0, "noise_start": 0 if noise else None, "reference_level_db": None}
         | gains
         | changes
     )
@@ -218,8 +221,11 @@ def test_the_audio_that_comes_out_has_the_snr_that_its_columns_tell(
     achieved_db = in_db(power(target) / power(noise))
     assert found["snr_achieved_db"] == pytest.approx(achieved_db, abs=0.01)
     assert found["snr_active_db"] == pytest.approx(in_db(*_active_ratio(target, noise)), abs=0.01)
-    asked_db = achieved_db if reference == "clip" else in_db(active_power(target) / power(noise))
-    assert found["snr_db"] == snr_db == pytest.approx(asked_db, abs=0.01)
+    said_db = found["snr_achieved_db"] if reference == "clip" else found["snr_active_db"]
+    assert found["snr_db"] == snr_db == pytest.approx(said_db, abs=0.01)
+    level_db = found["reference_level_db"] - found["headroom_db"]
+    referred = power(target) if reference == "clip" else active_power(target)
+    assert in_db(referred) == pytest.approx(level_db, abs=0.01)
 
 
 def _active_ratio(target: np.ndarray, noise: np.ndarray) -> tuple[float]:
@@ -292,6 +298,69 @@ def test_a_clean_normal_row_has_no_damage_no_noise_and_no_snr(tmp_path):
     assert (found["label"], found["damaged_parts"], found["noise_recording_ids"]) == (0, [], [])
     assert found["curved_railway_track"] == "Normal"
     assert found["audio"]["path"] == "event of t_ch1.wav"
+
+
+@settings(max_examples=20)
+@given(
+    seed=st.integers(0, 2**32),
+    gains_db=st.tuples(st.floats(-90, 0), st.floats(-90, 0)),
+    encoding=encodings,
+    is_stacked=st.booleans(),
+)
+def test_stems_add_up_to_the_audio_within_one_step(tmp_path_factory, *, seed, gains_db, encoding, is_stacked):
+    folder = tmp_path_factory.mktemp("shard")
+    sounds = {f"{kind}{c}": random_sound(seed + c, 1500, 5000) for c in range(4) for kind in "tn"}
+    ids = [[f"{kind}{channel}" for channel in range(4)] for kind in "tn"]
+    gains = {"target_gain_db": gains_db[0], "noise_gain_db": gains_db[1], "noise_start": 7}
+    rules = MixingRules(rate_hz=RATE_HZ, is_stacked=is_stacked)
+
+    (found,) = rendered(
+        folder,
+        store(folder, sounds),
+        example(*ids, **gains),
+        encoding=encoding,
+        rules=rules,
+        has_stems=True,
+        headroom_db=6.0,
+    )
+
+    clips = {name: decoded({"audio": found[name]}, encoding.bit_depth) for name in ("audio", "target", "noise")}
+    assert np.abs(clips["target"] + clips["noise"] - clips["audio"]).max() <= 1
+    assert {clip.shape for clip in clips.values()} == {(1000, 4) if is_stacked else (1000,)}
+    name = "stack" if is_stacked else "mix"
+    paths = [f"event of t0_{name}{suffix}.{encoding.container}" for suffix in ("", "_target", "_noise")]
+    assert [found[column]["path"] for column in clips] == paths
+
+
+def test_a_clean_clip_has_a_target_and_no_noise(tmp_path):
+    catalogue = store(tmp_path, {"t": random_sound(1, 1000)})
+
+    (found,) = rendered(tmp_path, catalogue, example("t"), has_stems=True)
+
+    assert found["target"]["bytes"] == found["audio"]["bytes"]
+    assert found["noise"] is None
+
+
+def test_a_stack_has_the_four_microphones_one_after_the_other_with_one_gain(tmp_path):
+    sounds = {f"t{channel}": random_sound(channel, 1000, 500) for channel in range(4)}
+    rules = MixingRules(rate_hz=RATE_HZ, is_stacked=True)
+    asked = example(list(sounds), target_gain_db=6.0)
+
+    (found,) = rendered(tmp_path, store(tmp_path, sounds), asked, rules=rules)
+
+    expected = np.rint(np.array(list(sounds.values())) * 10 ** (6 / 20))
+    np.testing.assert_array_equal(decoded(found).T, expected)
+    assert (found["channel"], found["n_samples"]) == (0, 1000)
+
+
+def test_clips_of_one_event_have_names_of_their_own(tmp_path):
+    catalogue = store(tmp_path, {"t": random_sound(1, 2000)})
+    some = [example("t"), example("t", draw=1), example("t", target_start=160, target_length=3000, n_samples=1000)]
+
+    found = rendered(tmp_path, catalogue, *some)
+
+    paths = [one["audio"]["path"] for one in found]
+    assert paths == ["event of t_ch1.flac", "event of t_ch1_d1.flac", "event of t_ch1_at160.flac"]
 
 
 def test_a_shard_is_noted_with_its_hash_when_it_is_there(tmp_path):

@@ -19,9 +19,10 @@ from toyadmos_datasets.errors import ToyAdmosError
 if TYPE_CHECKING:
     from toyadmos_datasets.audit import AuditReport
     from toyadmos_datasets.audit import audit as audit_dataset
+    from toyadmos_datasets.builder import load_dataset
     from toyadmos_datasets.corpus.damage import Damage, damage_of
     from toyadmos_datasets.corpus.names import RecordingName, format_name, parse_name
-    from toyadmos_datasets.load import load_dataset
+    from toyadmos_datasets.load.training import torch_loader
     from toyadmos_datasets.plan import PlanOptions
     from toyadmos_datasets.prepare import PrepareOptions, PrepareReport
     from toyadmos_datasets.prepare import prepare as prepare_dataset
@@ -49,6 +50,7 @@ __all__ = [
     "load_dataset",
     "parse_name",
     "prepare_dataset",
+    "torch_loader",
     "verify_dataset",
     "verify_source",
 ]
@@ -68,9 +70,10 @@ _PLACES = {
     "audit_dataset": "audit:audit",
     "damage_of": "corpus.damage:damage_of",
     "format_name": "corpus.names:format_name",
-    "load_dataset": "load:load_dataset",
+    "load_dataset": "builder:load_dataset",
     "parse_name": "corpus.names:parse_name",
     "prepare_dataset": "prepare:prepare",
+    "torch_loader": "load.training:torch_loader",
     "verify_dataset": "verify:verify_dataset",
     "verify_source": "verify:verify_source",
 }

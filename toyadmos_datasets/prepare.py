@@ -10,11 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toyadmos_datasets.activity import activity_of
 from toyadmos_datasets.archive.remote.fetching import use_fetched
 from toyadmos_datasets.archive.remote.opening import FetchChoices
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import PlanOptions, plan
+from toyadmos_datasets.plan import PlanOptions, plan, windowed_recordings
 from toyadmos_datasets.recordings import (
     BadRecording,
     IngestReport,
@@ -24,7 +25,7 @@ from toyadmos_datasets.recordings import (
     missing_recordings,
     store_for,
 )
-from toyadmos_datasets.render import OutputFolder, RenderOptions, render
+from toyadmos_datasets.render import OutputFolder, RenderOptions, ShardTask, render, shard_tasks
 from toyadmos_datasets.sources import resolve_source
 from toyadmos_datasets.values.dataset import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.recipe import Recipe
@@ -78,6 +79,8 @@ class Work:
         cache: Folder for the recording store.
         render: How the examples are rendered.
         examples: Says which examples there are, given the index of the source.
+        examples_heard: The same, given also where machines run in the continuous recordings that `examples` names;
+            None where that changes nothing.
         skip_bad: Leave out recordings that cannot be read, and list them.
         is_overwriting: Replace a dataset that is in the folder already.
         skipped: Recordings that the examples were made without.
@@ -88,6 +91,7 @@ class Work:
     cache: Path
     render: RenderOptions
     examples: Callable[[pa.Table], Recipe]
+    examples_heard: Callable[[pa.Table, pa.Table], Recipe] | None = None
     skip_bad: bool = False
     is_overwriting: bool = False
     skipped: tuple[SkippedRecording, ...] = ()
@@ -129,16 +133,7 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
         progress=progress,
         fetch=options.fetch,
     )
-    work = Work(
-        source=source,
-        output=OutputFolder(path=options.out, request=options.request(source)),
-        cache=options.cache,
-        render=options.render,
-        examples=lambda index: plan(index, options.plan),
-        skip_bad=options.skip_bad,
-        is_overwriting=options.is_overwriting,
-    )
-    return carry_out(work, progress)
+    return carry_out(_work(options, source), progress)
 
 
 def carry_out(work: Work, progress: Progress) -> PrepareReport:
@@ -165,18 +160,72 @@ def carry_out(work: Work, progress: Progress) -> PrepareReport:
     return PrepareReport(out=out, manifest=manifest, was_done=False, ingested=report)
 
 
+def prepared_tasks(options: PrepareOptions, source: Source, progress: Progress | None = None) -> list[ShardTask]:
+    """Do what `prepare` does before it renders, and return what it would render, shard by shard.
+
+    Args:
+        options: What to prepare; nothing is written to `out`.
+        source: What `options.source` was resolved to.
+        progress: Told about the work.
+
+    Raises:
+        ToyAdmosError: Any failure that this package knows; see `toyadmos_datasets.errors`.
+    """
+    progress = progress or Quiet()
+    work = _work(options, source)
+    store = store_for(work.cache, source, work.render.encoding.rate_hz)
+    recipe, _ = _ingest(work, store, progress)
+    return shard_tasks(recipe, read_catalogue(store.folder), work.output, work.render, progress)
+
+
+def _work(options: PrepareOptions, source: Source) -> Work:
+    return Work(
+        source=source,
+        output=OutputFolder(path=options.out, request=options.request(source)),
+        cache=options.cache,
+        render=options.render,
+        examples=lambda index: plan(index, options.plan),
+        examples_heard=(lambda index, activity: plan(index, options.plan, activity=activity))
+        if options.plan.is_cut_by_activity
+        else None,
+        skip_bad=options.skip_bad,
+        is_overwriting=options.is_overwriting,
+    )
+
+
 def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, IngestReport]:
     """Plan, and ingest what the plan needs; plan again without recordings that turn out to be bad."""
     index = build_index(work.source.members())
+    before = read_catalogue(store.folder)["recording_id"]
     reports: list[IngestReport] = []
+
+    def bad_among(recording_ids: list[str]) -> list[str]:
+        wanted = index.filter(_is_among(index, recording_ids))
+        reports.append(_fetch_and_ingest(work, wanted, store, progress))
+        return [one.recording_id for one in reports[-1].bad]
+
     while True:
-        recipe = work.examples(index)
-        wanted = index.filter(_is_among(index, recipe.recording_ids))
-        report = _fetch_and_ingest(work, wanted, store, progress)
-        reports.append(report)
-        if not report.bad:
-            return recipe, _sum_of(reports)
-        index = _without_events(index, [one.recording_id for one in report.bad])
+        recipe, bad = work.examples(index), []
+        if work.examples_heard is not None:
+            continuous = windowed_recordings(recipe)
+            bad = bad_among(continuous)
+            if not bad:
+                recipe = work.examples_heard(index, _activity(continuous, store, work, progress))
+        bad = bad or bad_among(recipe.recording_ids)
+        if not bad:
+            n_reused = pc.sum(pc.is_in(pa.array(recipe.recording_ids, pa.string()), value_set=before)).as_py() or 0
+            return recipe, _sum_of(reports, n_reused)
+        index = _without_events(index, bad)
+
+
+def _activity(recording_ids: list[str], store: Store, work: Work, progress: Progress) -> pa.Table:
+    return activity_of(
+        recording_ids,
+        read_catalogue(store.folder),
+        rate_hz=store.rate_hz,
+        workers=work.render.workers,
+        progress=progress,
+    )
 
 
 def _fetch_and_ingest(work: Work, wanted: pa.Table, store: Store, progress: Progress) -> IngestReport:
@@ -202,9 +251,9 @@ def _fetch_and_ingest(work: Work, wanted: pa.Table, store: Store, progress: Prog
     return use_fetched(source, missing["member"].to_pylist(), use, progress=progress, stored=stored)
 
 
-def _sum_of(reports: Sequence[IngestReport]) -> IngestReport:
+def _sum_of(reports: Sequence[IngestReport], n_reused: int) -> IngestReport:
     return IngestReport(
-        n_reused=reports[0].n_reused,  # later rounds find what earlier ones have ingested
+        n_reused=n_reused,
         n_ingested=sum(report.n_ingested for report in reports),
         bad=tuple(bad for report in reports for bad in report.bad),
     )

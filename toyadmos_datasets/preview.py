@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toyadmos_datasets.activity import activity_of
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.remote.estimate import Estimate, estimate
 from toyadmos_datasets.archive.remote.source import RemoteSource
-from toyadmos_datasets.corpus.toys import CHANNELS, CORPUS_RATE_HZ, toy_named
+from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ, toy_named
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import SourceNotFoundError
 from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import STACK, plan
+from toyadmos_datasets.plan import plan, windowed_recordings
+from toyadmos_datasets.plan.listing import SplitCount, count_examples
 from toyadmos_datasets.prepare import PrepareOptions
-from toyadmos_datasets.recordings import bytes_to_decode, bytes_to_store, missing_recordings, store_for
+from toyadmos_datasets.recordings import Store, bytes_to_decode, bytes_to_store, missing_recordings, store_for
 from toyadmos_datasets.render import OutputFolder
+from toyadmos_datasets.render.rules import is_stacked, values_a_sample
 from toyadmos_datasets.render.shard import ROWS_A_SHARD
 from toyadmos_datasets.sources import resolve_source, simulated_folder, simulated_size
 from toyadmos_datasets.units import Bytes, Seconds
 from toyadmos_datasets.values.recipe import Recipe
+from toyadmos_datasets.values.recordings import read_catalogue
 from toyadmos_datasets.values.source import Source
 
 ARCHIVE_BYTES_A_S = 28e6
@@ -44,17 +49,6 @@ FLAC_SHARE = 0.6
 
 SHARD_BYTES: Bytes = 10_000
 """What a shard takes beside its audio: schema, footer, the other columns."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """Examples of one config, split and label."""
-
-    config: str
-    split: str
-    label: str
-    n_events: int
-    n_clips: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +79,7 @@ class Preview:
 
     location: str
     kind: str
-    counts: tuple[Count, ...]
+    counts: tuple[SplitCount, ...]
     n_recordings: int
     n_in_cache: int
     n_blocks: int
@@ -112,12 +106,12 @@ def preview(options: PrepareOptions) -> Preview:
     """
     source = _existing_source(options)
     index = build_index(source.members())
-    recipe = plan(index, options.plan)
-    wanted = index.filter(pc.is_in(index["recording_id"], value_set=pa.array(recipe.recording_ids, pa.string())))
     store = store_for(options.cache, source, options.render.encoding.rate_hz)
+    recipe = _recipe(index, store, options)
+    wanted = index.filter(pc.is_in(index["recording_id"], value_set=pa.array(recipe.recording_ids, pa.string())))
     missing = missing_recordings(wanted, store)
     state = OutputFolder(path=options.out, request=options.request(source)).state(is_overwriting=options.is_overwriting)
-    counts = _counts(recipe)
+    counts = count_examples(recipe.examples)
     n_shards = sum(-(-n // ROWS_A_SHARD) for n in _rows_by_split(counts).values())
     needed_blocks = set(missing["block"].to_pylist())
     decoded = bytes_to_decode(source, missing)
@@ -146,6 +140,18 @@ def preview(options: PrepareOptions) -> Preview:
     )
 
 
+def _recipe(index: pa.Table, store: Store, options: PrepareOptions) -> Recipe:
+    """Plan; where windows depend on activity, with what the store tells of it if it has all of the recordings."""
+    recipe = plan(index, options.plan)
+    windowed, catalogue = windowed_recordings(recipe), read_catalogue(store.folder)
+    n_there = pc.sum(pc.is_in(catalogue["recording_id"], value_set=pa.array(windowed, pa.string()))).as_py() or 0
+    if not windowed or n_there < len(windowed):
+        return recipe
+    workers = options.render.workers
+    activity = activity_of(windowed, catalogue, rate_hz=store.rate_hz, workers=workers, progress=Quiet())
+    return plan(index, options.plan, activity=activity)
+
+
 def _existing_source(options: PrepareOptions) -> Source:
     size = simulated_size(options.source)
     if size is None:
@@ -164,23 +170,7 @@ def _existing_source(options: PrepareOptions) -> Source:
     return open_source(folder, options.plan.toy)
 
 
-def _counts(recipe: Recipe) -> tuple[Count, ...]:
-    grouped = recipe.examples.group_by(["config", "split", "label"], use_threads=False).aggregate(
-        [("event_id", "count"), ("event_id", "count_distinct")]
-    )
-    return tuple(
-        Count(
-            config=row["config"],
-            split=row["split"],
-            label=row["label"],
-            n_events=row["event_id_count_distinct"],
-            n_clips=row["event_id_count"],
-        )
-        for row in grouped.to_pylist()
-    )
-
-
-def _rows_by_split(counts: tuple[Count, ...]) -> dict[tuple[str, str], int]:
+def _rows_by_split(counts: tuple[SplitCount, ...]) -> dict[tuple[str, str], int]:
     rows: dict[tuple[str, str], int] = {}
     for count in counts:
         rows[count.config, count.split] = rows.get((count.config, count.split), 0) + count.n_clips
@@ -189,12 +179,11 @@ def _rows_by_split(counts: tuple[Count, ...]) -> dict[tuple[str, str], int]:
 
 def _audio_bytes(recipe: Recipe, index: pa.Table, options: PrepareOptions) -> Bytes:
     """Estimate the size of the clips from their windows, or the sizes of the first recording of every example."""
-    examples = recipe.examples
+    examples, encoding = recipe.examples, options.render.encoding
     first = pc.list_element(examples["recording_ids"], 0)
     places = pc.index_in(first, value_set=index["recording_id"].combine_chunks())
-    windows = pc.multiply(examples["target_length"], BYTES_A_SAMPLE)
-    n_source = pc.sum(pc.coalesce(windows, index["n_bytes"].take(places))).as_py() or 0
-    n_source *= len(CHANNELS) if recipe.parameters["channels"] == STACK else 1
-    encoding = options.render.encoding
-    pcm = n_source * encoding.rate_hz / CORPUS_RATE_HZ * encoding.bit_depth / 16
+    whole = pc.divide(index["n_bytes"].take(places), BYTES_A_SAMPLE)
+    n_samples = pc.coalesce(examples["target_length"], whole).to_numpy()
+    values = values_a_sample(examples, is_stacked=is_stacked(recipe.parameters), has_stems=options.render.has_stems)
+    pcm = np.dot(values, n_samples) * encoding.rate_hz / CORPUS_RATE_HZ * encoding.bit_depth / 8
     return int(pcm * (FLAC_SHARE if encoding.container == "flac" else 1.0))

@@ -22,6 +22,7 @@ from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.values.dataset import MANIFEST_NAME, RECIPE_NAME, read_manifest
 from toyadmos_datasets.values.recipe import Recipe, read_recipe
+from toyadmos_datasets.values.shared_recipe import is_shared_recipe, read_shared_recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +81,13 @@ def audit(place: str | os.PathLike[str], *, workers: int = 1, progress: Progress
 
 def _hear(path: Path, *, workers: int, progress: Progress) -> _Heard:
     if path.is_file():
-        recipe = read_recipe(path)
-        return _Heard(kind="recipe", clips=clips_of_recipe(recipe), recipe=recipe)
+        return _hear_recipe(path)
     if (path / MANIFEST_NAME).exists():
-        manifest = read_manifest(path)
+        manifest, recipe = read_manifest(path), read_recipe(path / RECIPE_NAME)
         return _Heard(
             kind="dataset",
-            clips=clips_of_dataset(path, manifest, progress, workers=workers),
-            recipe=read_recipe(path / RECIPE_NAME),
+            clips=clips_of_dataset(path, manifest, recipe.parameters, progress, workers=workers),
+            recipe=recipe,
             is_simulated=bool(manifest.source.get("is_simulated")),
         )
     clips = clips_of_folder(path, progress, workers=workers) if path.is_dir() else None
@@ -100,3 +100,17 @@ def _hear(path: Path, *, workers: int, progress: Progress) -> _Heard:
             remedy="Say where it is: toyadmos audit DIR",
         )
     return _Heard(kind="folder", clips=clips)
+
+
+def _hear_recipe(path: Path) -> _Heard:
+    if not is_shared_recipe(path):
+        recipe = read_recipe(path)
+        return _Heard(kind="recipe", clips=clips_of_recipe(recipe), recipe=recipe)
+    shared = read_shared_recipe(path)
+    digests = pa.array([one.hex() for one in shared.digests.to_pylist()], pa.string())
+    return _Heard(
+        kind="recipe",
+        clips=clips_of_recipe(shared.recipe, digests),
+        recipe=shared.recipe,
+        is_simulated=bool(shared.source.get("is_simulated")),
+    )

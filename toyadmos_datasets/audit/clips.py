@@ -41,6 +41,7 @@ CLIPS_SCHEMA = pa.schema(
         pa.field("noise_position", pa.float64()),
         pa.field("snr_db", pa.float64()),
         pa.field("snr_achieved_db", pa.float64()),
+        pa.field("snr_active_db", pa.float64()),
         pa.field("n_samples", pa.int64()),
         pa.field("duration_s", pa.float64()),
         pa.field("digest", pa.string()),
@@ -49,7 +50,6 @@ CLIPS_SCHEMA = pa.schema(
         pa.field("flags", pa.list_(pa.string())),
         pa.field("fault", pa.string()),
         pa.field("target_level_db", pa.float64()),
-        pa.field("target_active_level_db", pa.float64()),
         pa.field("noise_level_db", pa.float64()),
         pa.field("stem_error", pa.int64()),
     ]
@@ -58,8 +58,8 @@ CLIPS_SCHEMA = pa.schema(
 
 place is where a person finds the clip. label is ``normal`` or ``anomalous``. digest is the hash of the decoded
 samples, level_db and peak what was measured of them, flags what is odd about them, fault why they could not be
-decoded. The last four are of datasets with stems: stem_error is the largest difference between the sum of the stems
-and the clip, in steps of the clip's width.
+decoded. The last three are of datasets with stems: the levels are those that the SNR compares, stem_error is the
+largest difference between the sum of the stems and the clip, in steps of the clip's width.
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ import pyarrow as pa
 from toyadmos_datasets.audit.clips import CLIPS_SCHEMA, FLOOR_DB, STEMS, clips_table, measured
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
+from toyadmos_datasets.signal.energy import energies_of
+from toyadmos_datasets.signal.levels import active_frames, frame_energies
 from toyadmos_datasets.signal.pcm import Pcm
+from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.dataset import LABELS, Manifest, Shard, check_shard_sizes
 from toyadmos_datasets.values.shards import row_groups
 
@@ -22,10 +26,21 @@ from toyadmos_datasets.values.shards import row_groups
 class _ShardTask:
     folder: Path
     shard: Shard
+    is_active: bool
+    weighting: str | None
 
 
-def clips_of_dataset(folder: Path, manifest: Manifest, progress: Progress, *, workers: int) -> pa.Table:
+def clips_of_dataset(
+    folder: Path, manifest: Manifest, parameters: Mapping[str, Any], progress: Progress, *, workers: int
+) -> pa.Table:
     """Decode and measure every clip of a prepared folder.
+
+    Args:
+        folder: The folder.
+        manifest: What is in it.
+        parameters: Of its recipe; they say which levels its SNRs compare.
+        progress: Told about the work.
+        workers: Number of processes.
 
     Returns:
         Table with `CLIPS_SCHEMA`, in the order of the manifest.
@@ -34,7 +49,10 @@ def clips_of_dataset(folder: Path, manifest: Manifest, progress: Progress, *, wo
         DatasetError: A shard is missing, has another size than the manifest says, or cannot be read.
     """
     check_shard_sizes(folder, manifest.shards)
-    tasks = [_ShardTask(folder=folder, shard=shard) for shard in manifest.shards]
+    is_active, weighting = parameters.get("snr_reference") == "active", parameters.get("weighting")
+    tasks = [
+        _ShardTask(folder=folder, shard=shard, is_active=is_active, weighting=weighting) for shard in manifest.shards
+    ]
     total = sum(shard.n_rows for shard in manifest.shards)
     with progress.stage(f"Listening to {folder.name}", total, "clips") as on_progress:
         found = dict(run_tasks(measure_shard, tasks, workers=workers, on_progress=on_progress))
@@ -51,12 +69,12 @@ def measure_shard(task: _ShardTask, watch: Watch) -> tuple[str, pa.Table]:
             place = f"{shard.path}, row {number}"
             watch.advance(1, at=place)
             fixed = {"place": place, "config": shard.config, "split": shard.split, "label": LABELS[row["label"]]}
-            rows.append({name: row.get(name) for name in known} | fixed | _measured(row, place))
+            rows.append({name: row.get(name) for name in known} | fixed | _measured(row, place, task))
             number += 1
     return shard.path, clips_table(rows)
 
 
-def _measured(row: dict[str, Any], place: str) -> dict[str, Any]:
+def _measured(row: dict[str, Any], place: str, task: _ShardTask) -> dict[str, Any]:
     found, clip = measured(io.BytesIO(row["audio"]["bytes"]), name=place)
     if clip is None or any(row.get(name) is None for name in STEMS):
         return found
@@ -64,11 +82,19 @@ def _measured(row: dict[str, Any], place: str) -> dict[str, Any]:
     if target[1] is None or noise[1] is None:
         return found | {"fault": target[0].get("fault") or noise[0].get("fault")}
     return found | {
-        "target_level_db": target[0]["level_db"],
-        "target_active_level_db": max(target[1].measured().active_level_db, FLOOR_DB),
-        "noise_level_db": noise[0]["level_db"],
+        "target_level_db": _compared_db(target[1], target[1], task),
+        "noise_level_db": _compared_db(noise[1], target[1], task),
         "stem_error": _stem_error(clip, target[1], noise[1]),
     }
+
+
+def _compared_db(stem: Pcm, target: Pcm, task: _ShardTask) -> Decibels:
+    """Return the level of a stem that the SNR compares: of all of it, or of the frames where the target is active."""
+    energies = energies_of(stem.samples.T, stem.rate_hz, task.weighting)
+    if not task.is_active:
+        return max(energies.level_db(stem.full_scale), FLOOR_DB)
+    active = active_frames(frame_energies(target.samples.T, target.rate_hz))
+    return max(energies.level_over_db(active, stem.full_scale), FLOOR_DB)
 
 
 def _stem_error(clip: Pcm, target: Pcm, noise: Pcm) -> int | None:

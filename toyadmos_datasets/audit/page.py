@@ -23,8 +23,7 @@ _LABELS = ("normal", "anomalous")
 
 def page_of(report: AuditReport) -> str:
     """Return the page as HTML."""
-    n_decoded = len(report.clips) - report.clips["digest"].null_count
-    heard = f"{n_decoded} of them decoded and measured" if n_decoded else "none of them decoded"
+    heard = f"{report.n_decoded} of them decoded and measured" if report.n_decoded else "none of them decoded"
     about = f"{_KINDS[report.kind]} of {', '.join(report.toys) or 'machines that the names do not tell'}"
     sections = [
         *([paragraph(SIMULATED, "note")] if report.is_simulated else []),

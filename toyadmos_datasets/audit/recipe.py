@@ -8,7 +8,7 @@ from toyadmos_datasets.audit.clips import CLIPS_SCHEMA
 from toyadmos_datasets.values.recipe import Recipe
 
 
-def clips_of_recipe(recipe: Recipe, digests: pa.ChunkedArray | None = None) -> pa.Table:
+def clips_of_recipe(recipe: Recipe, digests: pa.Array | None = None) -> pa.Table:
     """Return what a recipe says of each example.
 
     Args:

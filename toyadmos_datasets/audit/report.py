@@ -94,7 +94,7 @@ class SnrCheck:
         n_clips: Clips that were compared.
         n_groups: Numbers that were compared: for the reference ``corpus`` a case and channel each, else a clip each.
         largest_error_db: Largest difference from what was asked for; None where nothing could be compared.
-        clips_db: Least, median and greatest SNR of single clips over their whole length.
+        clips_db: Least, median and greatest SNR of single clips over what the reference compares.
     """
 
     config: str
@@ -134,6 +134,11 @@ class AuditReport:
     clips: pa.Table
 
     @property
+    def n_decoded(self) -> int:
+        """How many clips were decoded and measured."""
+        return len(self.clips) - int(self.clips["level_db"].null_count)
+
+    @property
     def has_leak(self) -> bool:
         """Whether anything leaks."""
         return any(one.severity == "leak" for one in self.findings)
@@ -151,7 +156,7 @@ class AuditReport:
             "toys": list(self.toys),
             "is_simulated": self.is_simulated,
             "n_clips": len(self.clips),
-            "n_decoded": len(self.clips) - self.clips["digest"].null_count,
+            "n_decoded": self.n_decoded,
             "has_leak": self.has_leak,
             "is_clean": self.is_clean,
             **{name: [asdict(one) for one in getattr(self, name)] for name in ("findings", "counts", "levels", "snrs")},

@@ -28,10 +28,10 @@ def check_snrs(clips: pa.Table, findings: Findings, *, reference: str) -> tuple[
     """Compare the SNR of every clip, or of every group of clips, with what was asked for.
 
     With R the reference level, N the level of the noise as mixed and s the SNR asked for, all in dB, R - N = s. For
-    the reference ``clip`` R is the level T of the clip's target, for ``active`` that of its active part, and for
-    ``corpus`` the mean power of the normal targets of a config, case and channel. Stems give T and N. Without them
-    the column of the achieved SNR gives a = T - N: then a = s for ``clip``, and for ``corpus``, as T - R = a - s,
-    the mean of 10^((a - s) / 10) over these normal clips is 1.
+    the reference ``clip`` R is the level T of the clip's target, for ``active`` T and N are those of the frames where
+    the target is active, and for ``corpus`` R is the mean power of the normal targets of a config, case and channel.
+    Stems give T and N. Without them the column of the achieved SNR gives a = T - N: then a = s for ``clip`` and
+    ``active``, and for ``corpus``, as T - R = a - s, the mean of 10^((a - s) / 10) over these normal clips is 1.
 
     Args:
         clips: Table with `CLIPS_SCHEMA`.
@@ -54,7 +54,7 @@ def _of_config(clips: pa.Table, findings: Findings, config: str, reference: str)
     errors, tolerance = _errors_of_stems(clips, reference) if has_stems else _errors_of_columns(clips, reference)
     achieved = _floats(clips, "target_level_db") - _floats(clips, "noise_level_db")
     if not has_stems:
-        achieved = _floats(clips, "snr_achieved_db")
+        achieved = _floats(clips, _achieved(reference))
     for number in np.flatnonzero(np.abs(errors) > tolerance).tolist():
         row = clips.slice(number, 1).to_pylist()[0]
         said = (
@@ -82,7 +82,7 @@ def _of_config(clips: pa.Table, findings: Findings, config: str, reference: str)
 def _errors_of_stems(clips: pa.Table, reference: str) -> tuple[Array, Array]:
     """Return how far each clip is off, and how far it may be: stems are rounded, which adds a little power."""
     target, noise = _floats(clips, "target_level_db"), _floats(clips, "noise_level_db")
-    referred = _floats(clips, "target_active_level_db") if reference == "active" else target
+    referred = target
     if reference == "corpus":
         referred = np.full(len(clips), np.nan)
         for group, chosen in _groups(clips):
@@ -99,17 +99,21 @@ def _rounding_db(levels_db: Array) -> Array:
 
 def _errors_of_columns(clips: pa.Table, reference: str) -> tuple[Array, Array]:
     """Return how far the clips are off: a number for each, or for the first of each group; NaN elsewhere."""
-    off = _floats(clips, "snr_achieved_db") - _floats(clips, "snr_db")
+    off = _floats(clips, _achieved(reference)) - _floats(clips, "snr_db")
     tolerance = np.full(len(clips), TOLERANCE_DB)
-    if reference == "clip":
+    if reference != "corpus":
         return off, tolerance
     errors = np.full(len(clips), np.nan)
-    if reference == "corpus":
-        for group, chosen in _groups(clips):
-            finite = chosen[np.isfinite(off[chosen])]
-            if len(finite):
-                errors[group[0]] = 10 * np.log10(np.mean(10 ** (off[finite] / 10)))
+    for group, chosen in _groups(clips):
+        finite = chosen[np.isfinite(off[chosen])]
+        if len(finite):
+            errors[group[0]] = 10 * np.log10(np.mean(10 ** (off[finite] / 10)))
     return errors, tolerance
+
+
+def _achieved(reference: str) -> str:
+    """Name the column that the reference's SNR is achieved in."""
+    return "snr_active_db" if reference == "active" else "snr_achieved_db"
 
 
 def _groups(clips: pa.Table) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:

@@ -15,6 +15,8 @@ from toyadmos_datasets.cli import (
     index,
     plan,
     prepare,
+    protocols,
+    recipe,
     report,
     simulate,
     train,
@@ -32,10 +34,12 @@ app = typer.Typer(
 )
 app.command("prepare")(prepare.prepare)
 app.command("plan")(plan.plan)
+app.command("protocols")(protocols.protocols)
 app.command("download")(download.download)
 app.command("index")(index.index)
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
+app.add_typer(recipe.app, name="recipe")
 app.command("simulate")(simulate.simulate)
 app.command("cache")(cache.cache)
 app.command("train")(train.train)

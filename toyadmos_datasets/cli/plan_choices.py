@@ -33,6 +33,9 @@ def plan_choices(
     snr_reference: Annotated[
         str, typer.Option(help="Level that an SNR is relative to: corpus, clip or active.", metavar="LEVEL")
     ] = "corpus",
+    weighting: Annotated[
+        str | None, typer.Option(help="A: levels of target and noise are A-weighted.", metavar="NAME")
+    ] = None,
     draws: Annotated[
         int, typer.Option(help="Different noise draws of each event, where there is noise.", metavar="N")
     ] = 1,
@@ -56,6 +59,7 @@ def plan_choices(
         "channels": channels,
         "snrs_db": decibels_of(snr, "--snr"),
         "snr_reference": snr_reference,
+        "weighting": weighting,
         "n_draws": draws,
         "is_noise_shared": shared_noise,
         "max_events": max_events,

@@ -28,6 +28,9 @@ def render_choices(
     on_clip: Annotated[
         str, typer.Option(help="error, or count the clips that exceed full scale all the same.", metavar="POLICY")
     ] = "error",
+    stems: Annotated[
+        bool, typer.Option("--stems", help="Keep target and noise, as mixed, in columns beside the audio.")
+    ] = False,
     workers: WorkersOption = None,
 ) -> RenderOptions:
     """Check what was typed and gather it.
@@ -41,6 +44,7 @@ def render_choices(
         encoding=Encoding(container=encoding, bit_depth=bit_depth, rate_hz=rate),
         headroom_db=headroom_db,
         on_clip=on_clip,
+        has_stems=stems,
         workers=workers or processors(),
     )
 

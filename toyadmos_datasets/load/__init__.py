@@ -1,5 +1,6 @@
-"""The stage that loads: a prepared folder becomes a `datasets.Dataset` whose audio comes as NumPy arrays."""
+"""The stage that loads: a prepared dataset becomes a `datasets.Dataset` whose audio comes as NumPy arrays."""
 
-from toyadmos_datasets.load.load import load_dataset
+from toyadmos_datasets.load.choices import check_split
+from toyadmos_datasets.load.load import load_prepared
 
-__all__ = ["load_dataset"]
+__all__ = ["check_split", "load_prepared"]

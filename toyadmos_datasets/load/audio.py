@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-from typing import Any
+from typing import Any, ClassVar
 
 import datasets
 import numpy as np
@@ -12,22 +13,22 @@ import pyarrow as pa
 import soundfile
 import soxr
 
-from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.load.decoding import SampleType, decode_clip
 from toyadmos_datasets.signal.resample import QUALITY
 from toyadmos_datasets.units import Hertz
 
 _FLAC_DEPTHS = (16, 24)
 
-FloatSamples = npt.NDArray[np.float32]
-
 
 class SoundfileAudio(datasets.Audio):  # type: ignore[misc]  # datasets has no type annotations to see
     """Decodes a clip to ``{"array", "sampling_rate", "path"}`` with soundfile.
 
-    `array` is float32, mono, shape (n_samples,), full scale +-1. A `sampling_rate` that the clip does not have
-    is reached by resampling. What is written to Parquet or to the disk calls itself `Audio`, so that plain
-    `datasets` reads it.
+    `array` is float32, full scale +-1, shape (n_samples,), or (n_channels, n_samples) where a clip has several
+    channels; none is averaged away. A `sampling_rate` that the clip does not have is reached by resampling. What is
+    written to Parquet or to the disk calls itself `Audio`, so that plain `datasets` reads it.
     """
+
+    sample_type: ClassVar[SampleType] = "float32"
 
     def decode_example(self, value: dict[str, Any], token_per_repo_id: object = None) -> dict[str, Any]:
         """Decode one clip; what is decoded already stays as it is.
@@ -38,11 +39,11 @@ class SoundfileAudio(datasets.Audio):  # type: ignore[misc]  # datasets has no t
         del token_per_repo_id  # clips are never remote
         if "array" in value:
             return value
-        mono, rate_hz = _read(value["bytes"], value["path"])
+        samples, rate_hz = decode_clip(value["bytes"], value["path"], self.sample_type)
         if self.sampling_rate and self.sampling_rate != rate_hz:
-            mono = soxr.resample(mono, rate_hz, self.sampling_rate, quality=QUALITY)
+            samples = soxr.resample(samples.T, rate_hz, self.sampling_rate, quality=QUALITY).T
             rate_hz = self.sampling_rate
-        return {"array": mono, "sampling_rate": rate_hz, "path": value["path"]}
+        return {"array": samples, "sampling_rate": rate_hz, "path": value["path"]}
 
     def encode_example(self, value: object) -> dict[str, Any]:
         """Encode what `decode_example` gives; anything else as `datasets.Audio` does."""
@@ -62,6 +63,12 @@ class SoundfileAudio(datasets.Audio):  # type: ignore[misc]  # datasets has no t
         return super().cast_storage(storage)
 
 
+class Int16Audio(SoundfileAudio):
+    """Decodes as `SoundfileAudio` does, to int16: the integers of a 16-bit clip, as they are stored."""
+
+    sample_type: ClassVar[SampleType] = "int16"
+
+
 class SoundfileInfo(datasets.DatasetInfo):  # type: ignore[misc]  # datasets has no type annotations to see
     """Info of a dataset whose audio is decoded by `SoundfileAudio`, and stays so.
 
@@ -70,21 +77,55 @@ class SoundfileInfo(datasets.DatasetInfo):  # type: ignore[misc]  # datasets has
     `Audio` again, which this puts right.
     """
 
+    audio: ClassVar[type[SoundfileAudio]] = SoundfileAudio
+
     def __setattr__(self, name: str, value: object) -> None:
         if name == "features" and isinstance(value, datasets.Features):
-            value = _with_soundfile(value)
+            value = _decoding(value, self.audio)
         super().__setattr__(name, value)
 
 
-def with_soundfile(dataset: datasets.Dataset) -> datasets.Dataset:
-    """Return the same rows with their audio decoded by `SoundfileAudio`, here and in all that is made of them."""
-    return datasets.Dataset(dataset.data, info=SoundfileInfo(**vars(dataset.info)), split=dataset.split)
+class Int16Info(SoundfileInfo):
+    """Info of a dataset whose audio is decoded by `Int16Audio`."""
+
+    audio: ClassVar[type[SoundfileAudio]] = Int16Audio
 
 
-def _with_soundfile(features: datasets.Features) -> datasets.Features:
+def info_for(info: datasets.DatasetInfo, *, decode: bool | str) -> datasets.DatasetInfo:
+    """Return the same info with the audio decoded by soundfile, as ``int16`` where `decode` says so, or not at all."""
+    if decode:
+        return (Int16Info if decode == "int16" else SoundfileInfo)(**vars(info))
+    encoded = info.copy()
+    encoded.features = datasets.Features(
+        {
+            name: datasets.Audio(sampling_rate=feature.sampling_rate, decode=False) if is_audio(feature) else feature
+            for name, feature in info.features.items()
+        }
+    )
+    return encoded
+
+
+def decoding(loaded: Any, decode: bool | str) -> Any:  # noqa: ANN401, FBT001  # any of the four kinds of datasets
+    """Return the same rows with their audio decoded by soundfile, or not at all, also in what is made of them."""
+    if isinstance(loaded, dict):
+        return type(loaded)({split: decoding(rows, decode) for split, rows in loaded.items()})
+    info = info_for(loaded.info, decode=decode)
+    if isinstance(loaded, datasets.IterableDataset):
+        return datasets.IterableDataset(loaded._ex_iterable, info=info, split=loaded.split)  # noqa: SLF001  # as it does
+    # What `map` keeps is found by the fingerprint, and other samples give other results.
+    fingerprint = hashlib.sha256(f"{loaded._fingerprint} {decode}".encode()).hexdigest()[:16]  # noqa: SLF001
+    return datasets.Dataset(loaded.data, info=info, split=loaded.split, fingerprint=fingerprint)
+
+
+def is_audio(feature: object) -> bool:
+    """Whether a feature is one of clips."""
+    return isinstance(feature, datasets.Audio)
+
+
+def _decoding(features: datasets.Features, audio: type[SoundfileAudio]) -> datasets.Features:
     return datasets.Features(
         {
-            name: SoundfileAudio(sampling_rate=feature.sampling_rate)
+            name: audio(sampling_rate=feature.sampling_rate)
             if type(feature) is datasets.Audio and feature.decode
             else feature
             for name, feature in features.items()
@@ -92,34 +133,29 @@ def _with_soundfile(features: datasets.Features) -> datasets.Features:
     )
 
 
-def _read(content: bytes | None, path: str | None) -> tuple[FloatSamples, Hertz]:
-    try:
-        return soundfile.read(path if content is None else io.BytesIO(content), dtype="float32")  # type: ignore[no-any-return]
-    except soundfile.SoundFileError as error:
-        raise DatasetError(
-            "A clip cannot be decoded.",
-            where=path,
-            expected="a whole FLAC or WAV file",
-            actual=f"{'no' if content is None else len(content)} bytes: {error}",
-            remedy="Look for what else is damaged: toyadmos verify DIR. Then prepare the folder again with the same "
-            "command and --overwrite.",
-        ) from error
-
-
 def _encode_scalar(clip: pa.StructScalar) -> dict[str, Any]:
     path = clip["path"].as_py() if "path" in clip else None
-    return _encode(clip["array"].values.to_numpy(zero_copy_only=False), clip["sampling_rate"].as_py(), path)
+    values = clip["array"].values
+    if pa.types.is_list(values.type):  # several channels, each a list
+        samples = np.stack([one.values.to_numpy(zero_copy_only=False) for one in values])
+    else:
+        samples = values.to_numpy(zero_copy_only=False)
+    return _encode(samples, clip["sampling_rate"].as_py(), path)
 
 
-def _encode(mono: npt.NDArray[Any], rate_hz: Hertz, path: str | None) -> dict[str, Any]:
+def _encode(samples: npt.NDArray[Any], rate_hz: Hertz, path: str | None) -> dict[str, Any]:
     """Encode without loss: as FLAC of 16 or 24 bits if these hold the samples exactly, else as WAV of floats.
 
-    A clip that was decoded and not changed gets back the bytes that it had.
+    A clip that was decoded and not changed gets back the samples that it had.
     """
     file = io.BytesIO()
-    samples = mono.astype(np.float32, copy=False)
+    frames = samples.T
+    if samples.dtype == np.int16:
+        soundfile.write(file, frames, int(rate_hz), format="FLAC", subtype="PCM_16")
+        return {"bytes": file.getvalue(), "path": path}
+    frames = frames.astype(np.float32, copy=False)
     for depth in _FLAC_DEPTHS:
-        scaled = samples * np.float32(1 << (depth - 1))
+        scaled = frames * np.float32(1 << (depth - 1))
         limit = 1 << (depth - 1)
         if (
             np.array_equal(np.rint(scaled), scaled)
@@ -130,5 +166,5 @@ def _encode(mono: npt.NDArray[Any], rate_hz: Hertz, path: str | None) -> dict[st
             whole = scaled.astype(np.int16) if depth == 16 else scaled.astype(np.int32) << 8
             soundfile.write(file, whole, int(rate_hz), format="FLAC", subtype=f"PCM_{depth}")
             return {"bytes": file.getvalue(), "path": path}
-    soundfile.write(file, samples, int(rate_hz), format="WAV", subtype="FLOAT")
+    soundfile.write(file, frames, int(rate_hz), format="WAV", subtype="FLOAT")
     return {"bytes": file.getvalue(), "path": path}

@@ -1,66 +1,116 @@
-"""Open a prepared folder as `datasets` would, without torch and FFmpeg, and only what its manifest lists."""
+"""Open a prepared dataset as `datasets` would, without torch and FFmpeg, and only what its manifest lists."""
 
 from __future__ import annotations
 
-import glob
-import importlib.util
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
-from toyadmos_datasets.files.checksum import sha256_of
-from toyadmos_datasets.values.dataset import Shard, check_shard_sizes, read_manifest
+from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.load.choices import check_decode, check_split, chosen_splits
+from toyadmos_datasets.load.place import Place
+from toyadmos_datasets.load.settled import open_settled
+from toyadmos_datasets.values.dataset import Manifest, Shard
 
 if TYPE_CHECKING:
-    from datasets import Dataset, DatasetBuilder, DatasetDict
-
-_ALL = "all"
+    from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 
 
-def load_dataset(
-    path: str | os.PathLike[str], name: str | None = None, split: str | None = None, *, decode: bool = True
-) -> Dataset | DatasetDict:
+def load_prepared(
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    split: str | None = None,
+    *,
+    decode: bool | str = True,
+    streaming: bool = False,
+    cache_dir: str | os.PathLike[str] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Dataset | DatasetDict | IterableDataset | IterableDatasetDict:
     """Load a prepared dataset.
 
-    What `datasets.load_dataset` does, but for two things: only the shards that the manifest lists are read,
-    after their sizes and, the first time, their hashes were compared with it; and audio comes decoded, as
-    ``{"array": float32 of shape (n_samples,), "sampling_rate", "path"}``. The rows are kept once more, in the
-    cache of `datasets`, where they are mapped into memory.
+    Only the shards that the manifest lists are read. A folder is read where it is: the clips are mapped into memory
+    inside its shards, and the cache of `datasets` gets the other columns and where the clips are. The first time every
+    shard is compared with its hash. An address is copied into that cache first, or streamed.
 
     Args:
-        path: The prepared folder.
+        path: The prepared folder, or an address that fsspec knows.
         name: Config, such as ``snr_6db``; None for the first.
         split: ``train``, or an expression of `datasets` such as ``train[:10%]`` or ``train+test``; None for all
             splits.
-        decode: Whether audio is decoded; else it is ``{"bytes", "path"}``.
+        decode: True or ``float32`` for float32, ``int16`` for the integers as they are stored, False for the bytes.
+        streaming: Whether to read as it goes; then `split` is one split.
+        cache_dir: Where `datasets` keeps things; by default its own place.
+        storage_options: For fsspec.
 
     Returns:
-        The rows of the split, or all splits by name.
+        The rows of the split, or all splits by name. Audio is ``{"array", "sampling_rate", "path"}``, `array` of
+        shape (n_samples,), or (n_channels, n_samples) where clips have several channels.
 
     Raises:
         DatasetError: There is no prepared dataset, or it is damaged, or a newer version wrote it.
-        OptionError: There is no such config or split.
-        MissingExtraError: soundfile is not installed, and `decode` is on.
+        OptionError: There is no such config, split or decoding.
+        MissingExtraError: soundfile is not installed, and `decode` is on; or a package for the address.
     """
-    folder = Path(path).expanduser().absolute()
-    configs = read_manifest(folder).configs
-    config = next(iter(configs), "") if name is None else name
-    _require_choice("config", config, configs)
-    splits = configs[config]
-    asked = "+".join(splits) if split == _ALL else split
-    for part in [] if asked is None else asked.split("+"):
-        _require_choice("split", part.partition("[")[0], splits)
-    if decode and importlib.util.find_spec("soundfile") is None:
-        raise MissingExtraError(
-            "Audio cannot be decoded: soundfile is not installed.",
-            where="load_dataset(..., decode=True)",
-            remedy="Install it: pip install soundfile. Or take the bytes as they are: decode=False",
+    place = Place(address=os.fspath(path), storage_options=dict(storage_options or {}))
+
+    def opening(manifest: Manifest) -> Any:  # noqa: ANN401  # one of the four
+        splits = chosen_splits(manifest, name)
+        asked = check_split(split, splits)
+        check_decode(decode, manifest)
+        if streaming:
+            return _streamed(place, splits, asked, decode=decode)
+        return _mapped(place, _used(splits, asked), asked, decode=decode, cache=_cache(cache_dir))
+
+    return opening(place.manifest()) if place.is_far else open_settled(place.folder, opening)
+
+
+def _streamed(
+    place: Place, splits: dict[str, list[Shard]], asked: str | None, *, decode: bool | str
+) -> IterableDataset | IterableDatasetDict:
+    import datasets  # noqa: PLC0415  (takes a second, which reading the manifest need not wait for)
+
+    from toyadmos_datasets.load.streaming import stream_split  # noqa: PLC0415  (as above)
+
+    if asked is None:
+        return datasets.IterableDatasetDict(
+            {split: stream_split(place, split, shards, decode=decode) for split, shards in splits.items()}
         )
-    builder = _build(folder, splits)
+    if asked not in splits:
+        raise OptionError(
+            "What is read as it goes cannot be cut or put together by an expression.",
+            where="split",
+            expected=" or ".join(splits),
+            actual=asked,
+            remedy="Take one split, and cut it with .take(n) and .skip(n).",
+        )
+    return stream_split(place, asked, splits[asked], decode=decode)
+
+
+def _used(splits: dict[str, list[Shard]], asked: str | None) -> dict[str, list[Shard]]:
+    if asked is None:
+        return splits
+    return {split: splits[split] for split in (part.partition("[")[0] for part in asked.split("+"))}
+
+
+def _mapped(
+    place: Place, splits: dict[str, list[Shard]], asked: str | None, *, decode: bool | str, cache: Path
+) -> Dataset | DatasetDict:
+    import datasets  # noqa: PLC0415  (as above)
+
+    from toyadmos_datasets.load.mapped import open_split  # noqa: PLC0415  (as above)
+
+    opened = {split: open_split(place, split, shards, decode=decode, cache=cache) for split, shards in splits.items()}
+    return datasets.DatasetDict(opened) if asked is None else _part(opened, asked)
+
+
+def _part(opened: dict[str, Dataset], asked: str) -> Dataset:
+    """Cut and put together what an expression of `datasets` says."""
+    import datasets  # noqa: PLC0415  (as above)
+
     try:
-        loaded = builder.as_dataset(split=asked)
+        n_rows = {split: len(rows) for split, rows in opened.items()}
+        pieces = datasets.ReadInstruction.from_spec(asked).to_absolute(n_rows)
     except (ValueError, AssertionError) as error:  # how datasets refuses what stands in the brackets
         raise OptionError(
             "This is not an expression for a split.",
@@ -69,58 +119,15 @@ def load_dataset(
             actual=f"{asked}: {error}",
             remedy="See https://huggingface.co/docs/datasets/loading#slice-splits",
         ) from error
-    return _each(loaded, decode=decode)
+    parts = []
+    for piece in pieces:
+        rows = opened[piece.splitname]
+        start, end = piece.from_ or 0, len(rows) if piece.to is None else piece.to
+        parts.append(rows if (start, end) == (0, len(rows)) else rows.select(range(start, end)))
+    return parts[0] if len(parts) == 1 else datasets.concatenate_datasets(parts, split=datasets.NamedSplit(asked))
 
 
-def _require_choice(what: str, asked: str, choices: Iterable[str]) -> None:
-    if asked not in choices:
-        raise OptionError(
-            f"The dataset has no such {what}.",
-            where="name" if what == "config" else what,
-            expected=", ".join(choices),
-            actual=asked,
-            remedy="Choose one that it has.",
-        )
+def _cache(cache_dir: str | os.PathLike[str] | None) -> Path:
+    import datasets  # noqa: PLC0415  (as above)
 
-
-def _build(folder: Path, splits: dict[str, list[Shard]]) -> DatasetBuilder:
-    """Bring the shards into the cache of `datasets`, unless they are there."""
-    import datasets  # noqa: PLC0415  (takes a second, which reading the manifest need not wait for)
-
-    shards = [shard for of_split in splits.values() for shard in of_split]
-    check_shard_sizes(folder, shards)
-    data_files = {
-        # datasets takes paths for patterns
-        split: [glob.escape(str(folder / shard.path)) for shard in of_split]
-        for split, of_split in splits.items()
-    }
-    builder = datasets.load_dataset_builder("parquet", data_files=data_files)
-    if not Path(builder.cache_dir).exists():
-        _check_hashes(folder, shards)
-    builder.download_and_prepare()
-    return builder
-
-
-def _check_hashes(folder: Path, shards: Iterable[Shard]) -> None:
-    for shard in shards:
-        actual = sha256_of(folder / shard.path)
-        if actual != shard.sha256:
-            raise DatasetError(
-                "A shard was changed since it was written.",
-                where=folder / shard.path,
-                expected=f"sha256 {shard.sha256}",
-                actual=f"sha256 {actual}",
-                remedy="Prepare the folder again with the same command and --overwrite.",
-            )
-
-
-def _each(loaded: Dataset | DatasetDict, *, decode: bool) -> Dataset | DatasetDict:
-    import datasets  # noqa: PLC0415  (see above)
-
-    if isinstance(loaded, datasets.DatasetDict):
-        return datasets.DatasetDict({split: _each(one, decode=decode) for split, one in loaded.items()})
-    if not decode:
-        return loaded.cast_column("audio", datasets.Audio(decode=False))
-    from toyadmos_datasets.load.audio import with_soundfile  # noqa: PLC0415  (needs soundfile)
-
-    return with_soundfile(loaded)
+    return Path(cache_dir or datasets.config.HF_DATASETS_CACHE).expanduser().absolute()

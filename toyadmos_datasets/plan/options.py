@@ -8,6 +8,7 @@ from typing import Any
 from toyadmos_datasets.corpus.toys import CHANNELS, toy_named
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.plan.protocols import PROTOCOLS, protocol_named
+from toyadmos_datasets.signal.weighting import WEIGHTINGS
 from toyadmos_datasets.units import Decibels, Seconds
 
 STACK = "stack"
@@ -50,6 +51,7 @@ class PlanOptions:
         snrs_db: A config for each, besides the protocol's own.
         snr_reference: Level that an SNR is relative to: the mean of the normal clips of the same case and
             channel (``corpus``), the clip's own (``clip``), or that of its active part (``active``).
+        weighting: ``A`` for A-weighted levels of target and noise; None to take all frequencies alike.
         n_draws: Noise draws of each event, where there is noise.
         is_as_printed: waspaa2019: use the gains as the paper prints them, reversed.
         is_faithful: waspaa2019: also do what the published scripts do besides.
@@ -72,6 +74,7 @@ class PlanOptions:
     channels: str | None = None
     snrs_db: tuple[Decibels, ...] = ()
     snr_reference: str = "corpus"
+    weighting: str | None = None
     n_draws: int = 1
     is_as_printed: bool = False
     is_faithful: bool = False
@@ -95,6 +98,7 @@ class PlanOptions:
             _check_choice("--protocol", protocol, PROTOCOL_NAMES)
         _check_choice("--channels", self.channels, (None, *CHANNEL_CHOICES))
         _check_choice("--snr-reference", self.snr_reference, SNR_REFERENCES)
+        _check_choice("--weighting", self.weighting, (None, *WEIGHTINGS))
         _check_distinct("--protocol", self.protocols)
         for name in ("snrs_db", "train_snrs_db", "test_snrs_db"):
             _check_snrs(OPTIONS[name], getattr(self, name))
@@ -144,6 +148,11 @@ class PlanOptions:
             raise _bad("--shared-noise", "a protocol other than noise-shift, whose point is noise unheard before", "on")
         if self.is_faithful and self.channels not in (None, "1", "mix"):
             raise _bad("--channels", "the paper's, for --faithful", self.channels)
+
+    @property
+    def is_cut_by_activity(self) -> bool:
+        """Whether a protocol cuts windows from continuous recordings, only where the machine runs."""
+        return any("CNT" in protocol_named(one).recording_types for one in self.protocols)
 
     def as_parameters(self) -> dict[str, Any]:
         """Return the options as JSON values."""

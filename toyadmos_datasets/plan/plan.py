@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from toyadmos_datasets.plan.events import events_of
 from toyadmos_datasets.plan.options import PlanOptions
@@ -40,6 +41,12 @@ def plan(index: pa.Table, options: PlanOptions, *, activity: pa.Table | None = N
     return Recipe(
         examples=pa.concat_tables(tables), parameters=options.as_parameters(), notes=tuple(dict.fromkeys(notes))
     )
+
+
+def windowed_recordings(recipe: Recipe) -> list[str]:
+    """Return the recordings that windows are cut from, sorted: those whose activity a plan depends on."""
+    windowed = recipe.examples.filter(pc.is_valid(recipe.examples["target_start"]))
+    return sorted(pc.unique(pc.list_flatten(windowed["recording_ids"])).to_pylist())
 
 
 def _common_notes(scope: Scope) -> list[str]:

@@ -2,6 +2,18 @@
 
 from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.render.folder import OutputFolder
-from toyadmos_datasets.render.render import RenderOptions, render
+from toyadmos_datasets.render.options import RenderOptions
+from toyadmos_datasets.render.render import render, shard_tasks, versions
+from toyadmos_datasets.render.shard import ROWS_A_GROUP, ShardTask, rendered_groups
 
-__all__ = ["Encoding", "OutputFolder", "RenderOptions", "render"]
+__all__ = [
+    "ROWS_A_GROUP",
+    "Encoding",
+    "OutputFolder",
+    "RenderOptions",
+    "ShardTask",
+    "render",
+    "rendered_groups",
+    "shard_tasks",
+    "versions",
+]

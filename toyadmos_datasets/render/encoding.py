@@ -45,13 +45,13 @@ class Encoding:
                 )
 
     def encode(self, samples: npt.NDArray[np.int32]) -> bytes:
-        """Return the bytes of a mono audio file.
+        """Return the bytes of an audio file.
 
         Args:
-            samples: Integers of `bit_depth` bits, shape (n_samples,).
+            samples: Integers of `bit_depth` bits, shape (n_samples,) or (n_channels, n_samples).
         """
         file = io.BytesIO()
         # libsndfile takes 24-bit samples as the upper bits of 32.
         whole = samples.astype(np.int16) if self.bit_depth == 16 else samples << 8
-        soundfile.write(file, whole, self.rate_hz, format=self.container.upper(), subtype=f"PCM_{self.bit_depth}")
+        soundfile.write(file, whole.T, self.rate_hz, format=self.container.upper(), subtype=f"PCM_{self.bit_depth}")
         return file.getvalue()

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.errors import PlanError
+from toyadmos_datasets.render.rules import MixingRules
 from toyadmos_datasets.render.stretches import StretchLevels
 from toyadmos_datasets.signal.levels import power_to_db
 
@@ -17,7 +18,7 @@ GROUP = ("config", "case", "channel")
 """What the examples of one mean level have in common."""
 
 
-def reference_levels(examples: pa.Table, targets: StretchLevels, reference: str) -> npt.NDArray[np.float64]:
+def reference_levels(examples: pa.Table, targets: StretchLevels, rules: MixingRules) -> npt.NDArray[np.float64]:
     """Return the level that each example's SNR is relative to, dB re full scale; NaN where none was asked for.
 
     For the reference ``corpus`` it is the mean power of the normal IND clips of the same config, case and
@@ -28,9 +29,9 @@ def reference_levels(examples: pa.Table, targets: StretchLevels, reference: str)
         PlanError: A config has no normal clip of a case and channel at all.
     """
     has_snr = pc.is_valid(examples["snr_db"]).to_numpy()
-    if reference == "corpus":
+    if rules.snr_reference == "corpus":
         return _mean_levels(examples, targets.level_db, has_snr)
-    return np.where(has_snr, targets.active_level_db if reference == "active" else targets.level_db, np.nan)
+    return np.where(has_snr, targets.compared_db(rules), np.nan)
 
 
 def _mean_levels(

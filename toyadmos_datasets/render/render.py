@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,74 +17,21 @@ import soxr
 
 from toyadmos_datasets.engine import LazyTasks, run_tasks
 from toyadmos_datasets.engine.progress import Progress
-from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.render.card import card_of
-from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.render.folder import OutputFolder
+from toyadmos_datasets.render.options import RenderOptions
 from toyadmos_datasets.render.resolve import Resolved, resolve
+from toyadmos_datasets.render.rules import is_stacked, rules_of, values_a_sample
 from toyadmos_datasets.render.shard import ROWS_A_SHARD, ShardTask, render_shard
-from toyadmos_datasets.units import Bytes, Decibels
+from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dataset import Manifest, Shard, SkippedRecording, shard_path
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recordings import crc32s_sha256, needed_to_read
 from toyadmos_datasets.values.source import Source
 
-CLIP_POLICIES = ("error", "count")
-
 SMALLEST_FLAC_SHARE = 0.2
 """Share of its PCM size that a FLAC takes at the very least: to see early that a disk is too small."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderOptions:
-    """How examples are rendered.
-
-    Attributes:
-        encoding: How audio is stored.
-        headroom_db: Attenuation of the whole dataset; None to find the smallest whole number that suffices.
-        on_clip: ``error``, or ``count`` the examples that exceed full scale all the same.
-        workers: Number of processes.
-    """
-
-    encoding: Encoding = field(default_factory=Encoding)
-    headroom_db: Decibels | None = None
-    on_clip: str = "error"
-    workers: int = 1
-
-    def __post_init__(self) -> None:
-        if self.on_clip not in CLIP_POLICIES:
-            raise OptionError(
-                "An option has a value that cannot be used.",
-                where="--on-clip",
-                expected=" or ".join(CLIP_POLICIES),
-                actual=self.on_clip,
-                remedy="toyadmos prepare --help",
-            )
-        if self.headroom_db is not None and not 0 <= self.headroom_db <= 96:
-            raise OptionError(
-                "An option has a value that cannot be used.",
-                where="--headroom-db",
-                expected="0 to 96 dB",
-                actual=self.headroom_db,
-                remedy="Leave it out: then it is found from the recordings.",
-            )
-
-    def as_request(self) -> dict[str, Any]:
-        """Return what the bytes follow from, as JSON values; `of_request` takes them back."""
-        return {
-            "encoding": self.encoding.container,
-            "bit_depth": self.encoding.bit_depth,
-            "rate_hz": self.encoding.rate_hz,
-            "headroom_db": self.headroom_db,
-            "on_clip": self.on_clip,
-        }
-
-    @classmethod
-    def of_request(cls, request: Mapping[str, Any], *, workers: int = 1) -> RenderOptions:
-        """Return the options that a request of `as_request` stands for; what else is in it is left alone."""
-        encoding = Encoding(container=request["encoding"], bit_depth=request["bit_depth"], rate_hz=request["rate_hz"])
-        return cls(encoding=encoding, headroom_db=request["headroom_db"], on_clip=request["on_clip"], workers=workers)
 
 
 def versions() -> dict[str, str]:
@@ -94,6 +42,7 @@ def versions() -> dict[str, str]:
         "soxr": soxr.__libsoxr_version__,
         "libsndfile": soundfile.__libsndfile_version__,
         "python": platform.python_version(),
+        "toyadmos-datasets": importlib.metadata.version("toyadmos-datasets"),
     }
 
 
@@ -125,24 +74,15 @@ def render(
         ClippingError: An example exceeds full scale although the headroom was given, and that is an error.
         DiskFullError: There is no room; what is finished is kept for the next run.
     """
-    needed = pc.is_in(catalogue["recording_id"], value_set=pa.array(recipe.recording_ids, pa.string()))
-    catalogue = catalogue.filter(needed)
-    resolved = resolve(
-        recipe,
-        catalogue,
-        rate_hz=options.encoding.rate_hz,
-        bit_depth=options.encoding.bit_depth,
-        headroom_db=options.headroom_db,
-        workers=options.workers,
-        progress=progress,
-    )
+    catalogue = _needed_by(recipe, catalogue)
+    resolved = _resolved(recipe, catalogue, options, progress)
     job = {"recipe_sha256": recipe.sha256, "headroom_db": resolved.headroom_db, "versions": versions()}
     finished = output.begin(job, keep=True)
     planned = [shard for shard in _planned_shards(resolved.examples, recipe) if shard.path not in finished]
     rows = np.concatenate([shard.rows for shard in planned] or [np.empty(0, dtype=np.int64)])
-    n_pcm_bytes = pcm_bytes(resolved.examples["n_samples"].take(pa.array(rows)), options.encoding)
+    n_pcm_bytes = _pcm_bytes(resolved.examples.take(pa.array(rows)), recipe, options)
     _require_room(output, n_pcm_bytes, options)
-    tasks = _tasks(planned, resolved, catalogue=catalogue, output=output, toy=recipe.parameters["toy"], options=options)
+    tasks = _tasks(planned, resolved, catalogue=catalogue, output=output, recipe=recipe, options=options)
     with progress.stage("Rendering", len(rows), "clips") as on_progress, needing_room(n_pcm_bytes):
         rendered = run_tasks(render_shard, tasks, workers=options.workers, on_progress=on_progress)
         shards = [*finished.values(), *rendered]
@@ -162,13 +102,49 @@ def render(
         shards=tuple(_in_order(shards, recipe)),
         skipped=skipped,
     )
-    output.commit(manifest, recipe, card_of(manifest, recipe, resolved.examples, options.encoding))
+    output.commit(manifest, recipe, card_of(manifest, recipe, resolved.examples, options))
     return manifest
 
 
-def pcm_bytes(n_samples: pa.ChunkedArray, encoding: Encoding) -> Bytes:
-    """Return the size of samples before FLAC, bytes, from the lengths of their examples."""
-    return int(pc.sum(n_samples).as_py() or 0) * encoding.bit_depth // 8
+def shard_tasks(
+    recipe: Recipe, catalogue: pa.Table, output: OutputFolder, options: RenderOptions, progress: Progress
+) -> list[ShardTask]:
+    """Return the tasks that `render` would run, in the order of the dataset, for who runs them otherwise.
+
+    Args:
+        recipe: The examples.
+        catalogue: The ingested recordings.
+        output: Where shards would go, if they were written.
+        options: How to render.
+        progress: Told about the measuring of levels.
+    """
+    catalogue = _needed_by(recipe, catalogue)
+    resolved = _resolved(recipe, catalogue, options, progress)
+    planned = list(_planned_shards(resolved.examples, recipe))
+    return list(_tasks(planned, resolved, catalogue=catalogue, output=output, recipe=recipe, options=options))
+
+
+def _needed_by(recipe: Recipe, catalogue: pa.Table) -> pa.Table:
+    needed = pa.array(recipe.recording_ids, pa.string())
+    return catalogue.filter(pc.is_in(catalogue["recording_id"], value_set=needed))
+
+
+def _resolved(recipe: Recipe, catalogue: pa.Table, options: RenderOptions, progress: Progress) -> Resolved:
+    return resolve(
+        recipe,
+        catalogue,
+        rate_hz=options.encoding.rate_hz,
+        bit_depth=options.encoding.bit_depth,
+        headroom_db=options.headroom_db,
+        workers=options.workers,
+        progress=progress,
+    )
+
+
+def _pcm_bytes(examples: pa.Table, recipe: Recipe, options: RenderOptions) -> Bytes:
+    """Return the size of the samples that are written for some examples, before FLAC, bytes."""
+    values = values_a_sample(examples, is_stacked=is_stacked(recipe.parameters), has_stems=options.has_stems)
+    return int(np.dot(values, examples["n_samples"].to_numpy())) * options.encoding.bit_depth // 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +187,7 @@ def _tasks(
     *,
     catalogue: pa.Table,
     output: OutputFolder,
-    toy: str,
+    recipe: Recipe,
     options: RenderOptions,
 ) -> LazyTasks[ShardTask]:
     """Return the tasks of some shards; each brings its own rows and recordings only."""
@@ -226,8 +202,10 @@ def _tasks(
             split=shard.split,
             examples=examples,
             catalogue=_needed(catalogue, examples),
-            toy=toy,
+            toy=recipe.parameters["toy"],
             encoding=options.encoding,
+            rules=rules_of(recipe.parameters, options.encoding.rate_hz),
+            has_stems=options.has_stems,
             headroom_db=resolved.headroom_db,
             is_clipping_error=options.on_clip == "error",
             note=output.note_for(shard.path),

@@ -8,28 +8,30 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.engine.progress import Progress
-from toyadmos_datasets.errors import PlanError, SilentSignalError
+from toyadmos_datasets.errors import SilentSignalError
+from toyadmos_datasets.render.placing import Parts, floats, place
 from toyadmos_datasets.render.references import reference_levels
-from toyadmos_datasets.render.stretches import (
-    Numbers,
-    Stretches,
-    StretchLevels,
-    measure_stretches,
-    recording_numbers,
-    shortest,
-)
+from toyadmos_datasets.render.rules import MixingRules, rules_of
+from toyadmos_datasets.render.stretches import StretchLevels, measure_stretches
 from toyadmos_datasets.signal.levels import db_to_gain
 from toyadmos_datasets.signal.mixing import headroom_for
 from toyadmos_datasets.units import Decibels, Hertz
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
 
-RESOLVED_SCHEMA = RECIPE_SCHEMA.append(pa.field("n_samples", pa.int64())).append(pa.field("noise_start", pa.int64()))
-"""A recipe's columns with both gains filled in (noise_gain_db is null for clean), and places in output samples."""
+RESOLVED_SCHEMA = pa.schema(
+    [
+        *RECIPE_SCHEMA,
+        pa.field("n_samples", pa.int64()),
+        pa.field("noise_start", pa.int64()),
+        pa.field("reference_level_db", pa.float64()),
+    ]
+)
+"""A recipe's columns with both gains filled in (noise_gain_db is null for clean), places in output samples, and the
+level that an SNR is relative to."""
 
 GAIN_DECIMALS = 6
-"""Gains that follow from levels are rounded so that the last bit of a logarithm cannot move a sample."""
+"""Gains and levels that are stored are rounded so that the last bit of a logarithm cannot move a sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,21 +45,6 @@ class Resolved:
 
     examples: pa.Table
     headroom_db: Decibels
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
-    """The parts of every example.
-
-    Attributes:
-        targets: The target of each example.
-        noisy: Which examples have noise, shape (n_noisy,).
-        noises: The noise of each of these.
-    """
-
-    targets: Stretches
-    noisy: Numbers
-    noises: Stretches
 
 
 def resolve(
@@ -88,11 +75,12 @@ def resolve(
         SilentSignalError: A target or a stretch of noise is digital silence, so that no SNR exists.
     """
     examples = recipe.examples
-    parts = _parts(examples, catalogue, rate_hz)
-    targets, noises = _measured(parts, catalogue, rate_hz, workers=workers, progress=progress)
-    _refuse_silence(parts, targets, noises, catalogue)
-    references_db = reference_levels(examples, targets, recipe.parameters.get("snr_reference", "corpus"))
-    target_gains_db, noise_gains_db = _gains(examples, parts, noises, references_db)
+    rules = rules_of(recipe.parameters, rate_hz)
+    parts = place(examples, catalogue, rules)
+    targets, noises = _measured(parts, catalogue, rules, workers=workers, progress=progress)
+    _refuse_silence(parts, targets, noises, catalogue, rules)
+    references_db = reference_levels(examples, targets, rules)
+    target_gains_db, noise_gains_db = _gains(examples, parts, noises.compared_db(rules), references_db)
     if headroom_db is None:
         bound = _peak_bound(parts, targets, noises, target_gains_db, noise_gains_db)
         headroom_db = headroom_for(bound, bit_depth)
@@ -104,6 +92,7 @@ def resolve(
         "noise_gain_db": noise_gains_db,
         "n_samples": parts.targets.n_samples,
         "noise_start": noise_start,
+        "reference_level_db": np.round(references_db, GAIN_DECIMALS),
     }
     columns = [
         _column(found[field.name], field) if field.name in found else examples[field.name] for field in RESOLVED_SCHEMA
@@ -116,78 +105,19 @@ def _column(values: npt.NDArray[np.generic], field: pa.Field) -> pa.Array:
     return pa.array(values, from_pandas=True).cast(field.type)
 
 
-def _floats(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    """Return a column of numbers as float64, NaN where it is null."""
-    return column.cast(pa.float64()).to_numpy()  # type: ignore[no-any-return]  # pyarrow has no annotations
-
-
-def _parts(examples: pa.Table, catalogue: pa.Table, rate_hz: Hertz) -> _Parts:
-    """Find where targets and noises lie, in samples of the output.
-
-    Raises:
-        DatasetError: A recording is not in the store.
-        PlanError: A window or a clip does not fit its recordings.
-    """
-    lengths = catalogue["n_samples"].to_numpy()
-    of_targets = recording_numbers(examples["recording_ids"], catalogue)
-    whole = shortest(of_targets, lengths)
-    windows = [_floats(examples[name]) for name in ("target_start", "target_length")]
-    is_window = ~np.isnan(windows[0])
-    start, length = (np.nan_to_num(one).astype(np.int64) * rate_hz // CORPUS_RATE_HZ for one in windows)
-    targets = Stretches(recordings=of_targets, start=start, n_samples=np.where(is_window, length, whole))
-    _require_windows_inside(targets, whole, examples)
-    of_noises = recording_numbers(examples["noise_recording_ids"], catalogue)
-    noisy = np.flatnonzero((of_noises >= 0).any(axis=1))
-    n_samples, n_noise = targets.n_samples[noisy], shortest(of_noises[noisy], lengths)
-    _require_long_noise(noisy, n_samples, n_noise, examples)
-    position = _floats(examples["noise_position"])[noisy]
-    noise_start = np.floor(position * (n_noise - n_samples + 1)).astype(np.int64)
-    noises = Stretches(recordings=of_noises[noisy], start=noise_start, n_samples=n_samples)
-    return _Parts(targets=targets, noisy=noisy, noises=noises)
-
-
-def _require_windows_inside(targets: Stretches, whole: Numbers, examples: pa.Table) -> None:
-    outside = np.flatnonzero(targets.start + targets.n_samples > whole)
-    if len(outside):
-        row = outside[0]
-        raise PlanError(
-            "A window reaches past the end of its recording.",
-            where=_first(examples["recording_ids"], row),
-            expected=f"at most {whole[row]} samples",
-            actual=f"{targets.n_samples[row]} samples from {targets.start[row]} on",
-            remedy="Make the recipe from the source that it is rendered from.",
-        )
-
-
-def _require_long_noise(noisy: Numbers, n_samples: Numbers, n_noise: Numbers, examples: pa.Table) -> None:
-    short = np.flatnonzero(n_noise < n_samples)
-    if len(short):
-        one = short[0]
-        row = noisy[one]
-        raise PlanError(
-            "A noise recording is shorter than the clip it is mixed with.",
-            where=_first(examples["noise_recording_ids"], row),
-            expected=f"at least {n_samples[one]} samples, as long as {_first(examples['recording_ids'], row)}",
-            actual=f"{n_noise[one]} samples",
-            remedy="Use longer noise recordings, or prepare without noise: --protocol basic",
-        )
-
-
-def _first(lists: pa.ChunkedArray, row: int) -> str:
-    return str(lists[int(row)][0].as_py())
-
-
 def _measured(
-    parts: _Parts, catalogue: pa.Table, rate_hz: Hertz, *, workers: int, progress: Progress
+    parts: Parts, catalogue: pa.Table, rules: MixingRules, *, workers: int, progress: Progress
 ) -> tuple[StretchLevels, StretchLevels]:
     """Measure targets and noises together, so that all workers have something to do till the end."""
     together = parts.targets + parts.noises
-    levels = measure_stretches(together, catalogue, rate_hz, workers=workers, progress=progress)
+    levels = measure_stretches(together, catalogue, rules, workers=workers, progress=progress)
     n_targets = len(parts.targets)
     return levels[np.arange(n_targets)], levels[np.arange(n_targets, len(together))]
 
 
-def _refuse_silence(parts: _Parts, targets: StretchLevels, noises: StretchLevels, catalogue: pa.Table) -> None:
+def _refuse_silence(
+    parts: Parts, targets: StretchLevels, noises: StretchLevels, catalogue: pa.Table, rules: MixingRules
+) -> None:
     """Raise if a part of a mixture has no level.
 
     Raises:
@@ -195,8 +125,8 @@ def _refuse_silence(parts: _Parts, targets: StretchLevels, noises: StretchLevels
     """
     mixed = parts.targets[parts.noisy]
     for what, stretches, levels_db in (
-        ("target", mixed, targets.level_db[parts.noisy]),
-        ("noise", parts.noises, noises.level_db),
+        ("target", mixed, targets.compared_db(rules)[parts.noisy]),
+        ("noise", parts.noises, noises.compared_db(rules)),
     ):
         silent = np.flatnonzero(np.isneginf(levels_db))
         if len(silent):
@@ -206,13 +136,22 @@ def _refuse_silence(parts: _Parts, targets: StretchLevels, noises: StretchLevels
                 f"The {what} of a mixture is digital silence.",
                 where=f"{recording_id}, {stretches.n_samples[one]} samples from {stretches.start[one]}",
                 expected="sound, so that the ratio of the two exists",
-                actual="zeros only",
+                actual=_silence(rules),
                 remedy="Leave the recording out of the source, or choose another seed: --seed",
             )
 
 
+def _silence(rules: MixingRules) -> str:
+    where = " where the machine is active" if rules.snr_reference == "active" else ""
+    what = "zeros only" if rules.weighting is None else f"nothing that the {rules.weighting}-weighting lets through"
+    return what + where
+
+
 def _gains(
-    examples: pa.Table, parts: _Parts, noises: StretchLevels, references_db: npt.NDArray[np.float64]
+    examples: pa.Table,
+    parts: Parts,
+    noise_levels_db: npt.NDArray[np.float64],
+    references_db: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the gains of targets and noises, NaN where there is no noise.
 
@@ -220,10 +159,10 @@ def _gains(
     R - (N + g), so g = R - N - SNR; the target keeps its level.
     """
     target_gains_db, noise_gains_db, snr_db = (
-        _floats(examples[name]).copy() for name in ("target_gain_db", "noise_gain_db", "snr_db")
+        floats(examples[name]).copy() for name in ("target_gain_db", "noise_gain_db", "snr_db")
     )
     levels_db = np.full(len(examples), np.nan)
-    levels_db[parts.noisy] = noises.level_db
+    levels_db[parts.noisy] = noise_levels_db
     has_snr = ~np.isnan(snr_db) & ~np.isnan(levels_db)
     target_gains_db[has_snr] = 0.0
     noise_gains_db[has_snr] = np.round((references_db - levels_db - snr_db)[has_snr], GAIN_DECIMALS)
@@ -231,7 +170,7 @@ def _gains(
 
 
 def _peak_bound(
-    parts: _Parts,
+    parts: Parts,
     targets: StretchLevels,
     noises: StretchLevels,
     target_gains_db: npt.NDArray[np.float64],

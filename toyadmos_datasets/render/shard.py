@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,9 +20,10 @@ from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.files.json import write_json
 from toyadmos_datasets.render.encoding import Encoding
-from toyadmos_datasets.signal.mixing import Stem, active_snr, mix, quantise, snr, sum_of
+from toyadmos_datasets.render.rules import MixingRules
+from toyadmos_datasets.signal.mixing import Stem, mix, quantise, snrs
 from toyadmos_datasets.units import Bytes, Decibels
-from toyadmos_datasets.values.dataset import LABELS, Shard, columns_of, dataset_schema
+from toyadmos_datasets.values.dataset import LABELS, STEMS, Shard, audio_columns, columns_of, dataset_schema
 from toyadmos_datasets.values.recordings import RecordingReader
 
 ROWS_A_SHARD = 256
@@ -34,6 +36,27 @@ _ONE_PAGE_BYTES: Bytes = 1 << 30
 """More than a row group has: its clips are one page."""
 
 SNR_DECIMALS = 4
+
+_SAME = (
+    "toy",
+    "case",
+    "channel",
+    "recording_type",
+    "condition",
+    "take",
+    "event_id",
+    "draw",
+    "recording_ids",
+    "target_start",
+    "noise_recording_ids",
+    "noise_start",
+    "n_samples",
+    "target_gain_db",
+    "noise_gain_db",
+    "snr_db",
+    "reference_level_db",
+)
+"""Columns that an example has before it is rendered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +72,8 @@ class ShardTask:
         catalogue: The recordings that they need.
         toy: ``ToyTrain``.
         encoding: How audio is stored.
+        rules: How recordings are put together and compared.
+        has_stems: Whether the parts of each mixture are kept beside it.
         headroom_db: Attenuation of every example.
         is_clipping_error: Whether a sample past full scale is an error; it is counted otherwise.
         note: Where the finished shard's facts are noted, for a run that goes on from here.
@@ -62,6 +87,8 @@ class ShardTask:
     catalogue: pa.Table
     toy: str
     encoding: Encoding
+    rules: MixingRules
+    has_stems: bool
     headroom_db: Decibels
     is_clipping_error: bool
     note: Path
@@ -69,8 +96,19 @@ class ShardTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Example:
+    """A mixed example.
+
+    Attributes:
+        samples: The mixture, integers.
+        n_clipped: How many of them are past full scale, and stand there.
+        parts: Target and noise as mixed; none where stems are not kept, no noise where there is none.
+        snr_achieved_db: SNR over the whole clip; None without noise.
+        snr_active_db: SNR over the active frames; None without noise.
+    """
+
     samples: npt.NDArray[np.int32]
     n_clipped: int
+    parts: dict[str, npt.NDArray[np.int32]]
     snr_achieved_db: Decibels | None
     snr_active_db: Decibels | None
 
@@ -98,9 +136,28 @@ def render_shard(task: ShardTask, watch: Watch) -> Shard:
     return shard
 
 
-def _write_rows(task: ShardTask, watch: Watch, file: BinaryIO) -> int:
-    schema = dataset_schema(task.toy, task.encoding.rate_hz)
+def rendered_groups(task: ShardTask, watch: Watch) -> Iterator[tuple[pa.Table, int]]:
+    """Render a shard's rows, a row group at a time, and tell how many examples of each exceeded full scale.
+
+    Raises:
+        ClippingError: An example exceeds full scale and that is an error.
+    """
+    schema = dataset_schema(task.toy, task.encoding.rate_hz, has_stems=task.has_stems)
     reader = RecordingReader(task.catalogue)
+    for start in range(0, len(task.examples), ROWS_A_GROUP):
+        rows = []
+        n_clipped = 0
+        for example in task.examples.slice(start, ROWS_A_GROUP).to_pylist():
+            watch.advance(1, at=example["event_id"])
+            row, n = _row(example, task, reader)
+            n_clipped += n > 0
+            rows.append(row)
+        yield pa.Table.from_pylist(rows, schema=schema), n_clipped
+
+
+def _write_rows(task: ShardTask, watch: Watch, file: BinaryIO) -> int:
+    schema = dataset_schema(task.toy, task.encoding.rate_hz, has_stems=task.has_stems)
+    clips = [f"{name}.bytes" for name in audio_columns(has_stems=task.has_stems)]
     n_clipped = 0
     with pq.ParquetWriter(
         file,
@@ -108,20 +165,15 @@ def _write_rows(task: ShardTask, watch: Watch, file: BinaryIO) -> int:
         compression="none",  # FLAC does not compress again
         use_dictionary=False,
         # The clips of a row group lie in one piece, one after the other, so that a reader can map them where they are.
-        column_encoding={"audio.bytes": "DELTA_LENGTH_BYTE_ARRAY"},
+        column_encoding=dict.fromkeys(clips, "DELTA_LENGTH_BYTE_ARRAY"),
         data_page_size=_ONE_PAGE_BYTES,
         write_page_checksum=True,
         write_statistics=["label", *columns_of(task.toy)],
         store_schema=True,
     ) as writer:
-        for start in range(0, len(task.examples), ROWS_A_GROUP):
-            rows = []
-            for example in task.examples.slice(start, ROWS_A_GROUP).to_pylist():
-                watch.advance(1, at=example["event_id"])
-                row, n = _row(example, task, reader)
-                n_clipped += n > 0
-                rows.append(row)
-            writer.write_table(pa.Table.from_pylist(rows, schema=schema), row_group_size=ROWS_A_GROUP)
+        for group, n in rendered_groups(task, watch):
+            n_clipped += n
+            writer.write_table(group, row_group_size=ROWS_A_GROUP)
     return n_clipped
 
 
@@ -137,24 +189,8 @@ def _row(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> t
             remedy="Leave --headroom-db to be found, raise it, or count such examples: --on-clip count",
         )
     damage = damage_of(task.toy, example["condition"])
-    channel = f"ch{example['channel']}" if example["channel"] else "mix"
-    same = ("toy", "case", "channel", "recording_type", "condition", "take", "event_id", "recording_ids")
-    also_same = (
-        "draw",
-        "target_start",
-        "noise_recording_ids",
-        "noise_start",
-        "n_samples",
-        "target_gain_db",
-        "noise_gain_db",
-        "snr_db",
-    )
-    row = {name: example[name] for name in (*same, *also_same)} | damage.by_part
+    row = {name: example[name] for name in _SAME} | damage.by_part | _clips(example, mixed, task)
     row |= {
-        "audio": {
-            "bytes": task.encoding.encode(mixed.samples),
-            "path": f"{example['event_id']}_{channel}.{task.encoding.container}",
-        },
         "label": LABELS.index(example["label"]),
         "damage_source": damage.source,
         "damaged_parts": list(damage.damaged_parts),
@@ -166,30 +202,49 @@ def _row(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> t
     return row, mixed.n_clipped
 
 
+def _clips(example: dict[str, Any], mixed: _Example, task: ShardTask) -> dict[str, dict[str, Any]]:
+    """Encode the mixture and what is kept of its parts, each under a name of its own."""
+    microphone = f"ch{example['channel']}" if example["channel"] else "stack" if task.rules.is_stacked else "mix"
+    window = "" if example["target_length"] is None else f"_at{example['target_start']}"
+    draw = f"_d{example['draw']}" if example["draw"] else ""
+    name = f"{example['event_id']}_{microphone}{window}{draw}"
+    clips = {"audio": (mixed.samples, name)}
+    clips |= {part: (samples, f"{name}_{part}") for part, samples in mixed.parts.items()}
+    return {
+        column: {"bytes": task.encoding.encode(samples), "path": f"{stem}.{task.encoding.container}"}
+        for column, (samples, stem) in clips.items()
+    }
+
+
 def _mix(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> _Example:
-    n_samples = example["n_samples"]
-    start = example["target_start"]
-    recordings = [reader.checked_samples(one)[start : start + n_samples] for one in example["recording_ids"]]
-    target = Stem(total=sum_of(recordings), n_recordings=len(recordings), gain_db=example["target_gain_db"])
-    noise = _noise(example, reader)
-    mixture = mix([target] if noise is None else [target, noise], task.headroom_db)
-    samples, n_clipped = quantise(mixture, task.encoding.bit_depth)
-    if noise is None:
-        return _Example(samples=samples, n_clipped=n_clipped, snr_achieved_db=None, snr_active_db=None)
+    stems = _stems(example, task, reader)
+    samples, n_clipped = quantise(mix(stems, task.headroom_db), task.encoding.bit_depth)
+    kept = zip(STEMS, stems, strict=False) if task.has_stems else ()
+    parts = {name: quantise(mix([stem], task.headroom_db), task.encoding.bit_depth)[0] for name, stem in kept}
+    achieved_db = active_db = math.nan
+    if len(stems) > 1:
+        target, noise = stems
+        achieved_db, active_db = snrs(target, noise, task.rules.rate_hz, task.rules.weighting)
     return _Example(
         samples=samples,
         n_clipped=n_clipped,
-        snr_achieved_db=_finite(snr(target, noise)),
-        snr_active_db=_finite(active_snr(target, noise, task.encoding.rate_hz)),
+        parts=parts,
+        snr_achieved_db=_finite(achieved_db),
+        snr_active_db=_finite(active_db),
     )
 
 
-def _noise(example: dict[str, Any], reader: RecordingReader) -> Stem | None:
-    ids = example["noise_recording_ids"]
-    if not ids:
-        return None
-    stretches = [reader.stretch(one, example["noise_start"], example["n_samples"]) for one in ids]
-    return Stem(total=sum_of(stretches), n_recordings=len(ids), gain_db=example["noise_gain_db"])
+def _stems(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> list[Stem]:
+    """Return the target and, if there is any, the noise."""
+    stems = []
+    for ids, start, gain_db, is_checked in (
+        (example["recording_ids"], example["target_start"], example["target_gain_db"], True),
+        (example["noise_recording_ids"], example["noise_start"], example["noise_gain_db"], False),
+    ):
+        if ids:
+            stem = task.rules.stem(reader, ids, start, example["n_samples"], gain_db=gain_db, is_checked=is_checked)
+            stems.append(stem)
+    return stems
 
 
 def _finite(ratio_db: Decibels) -> Decibels | None:

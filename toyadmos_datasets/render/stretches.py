@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,11 @@ import pyarrow.compute as pc
 from toyadmos_datasets.engine import LazyTasks, Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.signal.levels import FULL_SCALE, measure
-from toyadmos_datasets.signal.mixing import sum_of
-from toyadmos_datasets.units import Hertz
+from toyadmos_datasets.render.rules import MixingRules
+from toyadmos_datasets.signal.energy import energies_of
+from toyadmos_datasets.signal.levels import active_frames, frame_energies
+from toyadmos_datasets.signal.mixing import Stem
+from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.recordings import RecordingReader, needed_to_read
 
 STRETCHES_A_TASK = 1000
@@ -29,36 +31,41 @@ Decibel = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretches:
-    """Stretches of the mean of some recordings, an element of every column each.
+    """Stretches of some recordings together, an element of every column each.
 
     Attributes:
         recordings: Rows of the catalogue, `NO_RECORDING` after the last, shape (n_stretches, most_recordings).
         start: First sample, shape (n_stretches,).
         n_samples: Length, shape (n_stretches,).
+        machines: The recordings whose activity decides which frames are active, as `recordings`; none where
+            the stretch's own does.
+        machine_start: Where in these it begins, shape (n_stretches,).
     """
 
     recordings: Numbers
     start: Numbers
     n_samples: Numbers
+    machines: Numbers
+    machine_start: Numbers
 
     def __len__(self) -> int:
         return len(self.start)
 
-    def __getitem__(self, chosen: Numbers | slice | npt.NDArray[np.bool_]) -> Stretches:
-        return Stretches(recordings=self.recordings[chosen], start=self.start[chosen], n_samples=self.n_samples[chosen])
+    def __getitem__(self, chosen: Numbers) -> Stretches:
+        return Stretches(**{one.name: getattr(self, one.name)[chosen] for one in fields(self)})
 
     def __add__(self, other: Stretches) -> Stretches:
         """Return the stretches of both."""
-        width = max(one.recordings.shape[1] for one in (self, other))
-        return Stretches(
-            recordings=np.concatenate([_widened(one.recordings, width) for one in (self, other)]),
-            start=np.concatenate([self.start, other.start]),
-            n_samples=np.concatenate([self.n_samples, other.n_samples]),
-        )
+        pairs = {one.name: (getattr(self, one.name), getattr(other, one.name)) for one in fields(self)}
+        return Stretches(**{name: np.concatenate(_widened(pair)) for name, pair in pairs.items()})
+
+    def while_running(self, machines: Stretches) -> Stretches:
+        """Return the same stretches with others, as long as they are, that decide which frames are active."""
+        return replace(self, machines=machines.recordings, machine_start=machines.start)
 
     def distinct(self) -> tuple[Stretches, Numbers]:
         """Return each stretch once, ordered by recordings and start, and which of them every one is."""
-        columns = [*self.recordings.T, self.start, self.n_samples]
+        columns = [*self.recordings.T, self.start, self.n_samples, *self.machines.T, self.machine_start]
         codes = np.zeros(len(self), dtype=np.int64)
         for column in columns:  # two codes at a time become one, so that no row is ever compared as a whole
             values, column_codes = np.unique(column, return_inverse=True)
@@ -73,7 +80,7 @@ class StretchLevels:
 
     Attributes:
         level_db: RMS over all of it, dB re full scale; -inf for digital silence.
-        active_level_db: The same over its active frames.
+        active_level_db: The same over the active frames.
         peak: Largest magnitude, full scale 1.
     """
 
@@ -84,9 +91,27 @@ class StretchLevels:
     def __getitem__(self, chosen: Numbers) -> StretchLevels:
         return StretchLevels(**{one.name: getattr(self, one.name)[chosen] for one in fields(self)})
 
+    def compared_db(self, rules: MixingRules) -> Decibel:
+        """Return the levels that an SNR compares, dB re full scale."""
+        return self.active_level_db if rules.snr_reference == "active" else self.level_db
 
-def _widened(recordings: Numbers, width: int) -> Numbers:
-    return np.pad(recordings, ((0, 0), (0, width - recordings.shape[1])), constant_values=NO_RECORDING)
+
+def stretches_of(recordings: Numbers, start: Numbers, n_samples: Numbers) -> Stretches:
+    """Make stretches whose own activity decides which frames are active."""
+    return Stretches(
+        recordings=recordings,
+        start=start,
+        n_samples=n_samples,
+        machines=np.empty((len(start), 0), dtype=np.int64),
+        machine_start=np.zeros_like(start),
+    )
+
+
+def _widened(columns: Sequence[Numbers]) -> list[Numbers]:
+    if columns[0].ndim == 1:
+        return list(columns)
+    width = max(one.shape[1] for one in columns)
+    return [np.pad(one, ((0, 0), (0, width - one.shape[1])), constant_values=NO_RECORDING) for one in columns]
 
 
 def recording_numbers(lists: pa.ChunkedArray, catalogue: pa.Table) -> Numbers:
@@ -122,28 +147,29 @@ def shortest(recordings: Numbers, lengths: Numbers) -> Numbers:
 
 
 def measure_stretches(
-    stretches: Stretches, catalogue: pa.Table, rate_hz: Hertz, *, workers: int, progress: Progress
+    stretches: Stretches, catalogue: pa.Table, rules: MixingRules, *, workers: int, progress: Progress
 ) -> StretchLevels:
     """Measure stretches, each distinct one once; whole recordings were measured when they were ingested."""
     distinct, which = stretches.distinct()
     columns = [catalogue[one.name].to_numpy() for one in fields(StretchLevels)]
     levels = np.stack(columns, axis=1)[distinct.recordings[:, 0]]
-    unknown = np.flatnonzero(~_are_whole_recordings(distinct, catalogue))
-    measuring = LazyTasks(
-        -(-len(unknown) // STRETCHES_A_TASK),
-        lambda number: _measuring(
-            distinct, unknown[number * STRETCHES_A_TASK : (number + 1) * STRETCHES_A_TASK], catalogue, rate_hz
-        ),
-    )
+    unknown = np.flatnonzero(~_are_whole_recordings(distinct, catalogue) | bool(rules.weighting))
+
+    def measuring(number: int) -> _Measuring:
+        places = unknown[number * STRETCHES_A_TASK : (number + 1) * STRETCHES_A_TASK]
+        return _measuring(distinct, places, catalogue, rules)
+
+    tasks = LazyTasks(-(-len(unknown) // STRETCHES_A_TASK), measuring)
     with progress.stage("Measuring levels", len(unknown), "stretches") as on_progress:
-        for places, measured in run_tasks(_measure, measuring, workers=workers, on_progress=on_progress):
+        for places, measured in run_tasks(_measure, tasks, workers=workers, on_progress=on_progress):
             levels[places] = measured
     return StretchLevels(**dict(zip((one.name for one in fields(StretchLevels)), levels.T, strict=True)))[which]
 
 
 def _are_whole_recordings(stretches: Stretches, catalogue: pa.Table) -> npt.NDArray[np.bool_]:
-    lengths: Numbers = catalogue["n_samples"].to_numpy()
-    is_alone = (stretches.recordings[:, 1:] == NO_RECORDING).all(axis=1)
+    lengths: npt.NDArray[np.int64] = catalogue["n_samples"].to_numpy()
+    others = np.concatenate([stretches.recordings[:, 1:], stretches.machines], axis=1)
+    is_alone = (others == NO_RECORDING).all(axis=1)
     is_all = (stretches.start == 0) & (stretches.n_samples == lengths[stretches.recordings[:, 0]])
     both: npt.NDArray[np.bool_] = is_alone & is_all
     return both
@@ -157,36 +183,50 @@ class _Measuring:
         places: Where the measured levels belong.
         stretches: What is to be measured, by rows of `catalogue`.
         catalogue: The recordings that it takes to do so.
-        rate_hz: Their rate.
+        rules: How recordings are put together and measured.
     """
 
     places: Numbers
     stretches: Stretches
     catalogue: pa.Table
-    rate_hz: Hertz
+    rules: MixingRules
 
 
-def _measuring(stretches: Stretches, places: Numbers, catalogue: pa.Table, rate_hz: Hertz) -> _Measuring:
+def _measuring(stretches: Stretches, places: Numbers, catalogue: pa.Table, rules: MixingRules) -> _Measuring:
     some = stretches[places]
-    needed = np.unique(some.recordings[some.recordings >= 0])
-    numbers = np.where(some.recordings >= 0, np.searchsorted(needed, some.recordings), NO_RECORDING)
+    numbers = np.concatenate([some.recordings, some.machines], axis=1)
+    needed = np.unique(numbers[numbers != NO_RECORDING])
+
+    def among_needed(rows: Numbers) -> Numbers:
+        return np.where(rows == NO_RECORDING, NO_RECORDING, np.searchsorted(needed, rows))
+
     return _Measuring(
         places=places,
-        stretches=Stretches(recordings=numbers, start=some.start, n_samples=some.n_samples),
+        stretches=replace(some, recordings=among_needed(some.recordings), machines=among_needed(some.machines)),
         catalogue=needed_to_read(catalogue.take(needed)),
-        rate_hz=rate_hz,
+        rules=rules,
     )
 
 
 def _measure(task: _Measuring, watch: Watch) -> tuple[Numbers, Decibel]:
     reader = RecordingReader(task.catalogue)
-    ids: Sequence[str] = task.catalogue["recording_id"].to_pylist()
-    some = task.stretches
+    ids = np.array(task.catalogue["recording_id"].to_pylist(), dtype=object)
+    some, rules = task.stretches, task.rules
     measured = np.empty((len(some), len(fields(StretchLevels))))
-    for row, (numbers, start, n_samples) in enumerate(zip(some.recordings, some.start, some.n_samples, strict=True)):
-        recordings = [ids[number] for number in numbers if number != NO_RECORDING]
-        watch.advance(1, at=recordings[0])
-        total = sum_of([reader.stretch(one, start, n_samples) for one in recordings])
-        levels = measure(total, task.rate_hz, full_scale=FULL_SCALE * len(recordings))
-        measured[row] = levels.level_db, levels.active_level_db, levels.peak
+    for row, (recordings, start, n_samples, machines, machine_start) in enumerate(
+        zip(*(getattr(some, one.name) for one in fields(some)), strict=True)
+    ):
+        names, of_machines = (ids[numbers[numbers != NO_RECORDING]] for numbers in (recordings, machines))
+        watch.advance(1, at=names[0])
+        stem = rules.stem(reader, names, start, n_samples)
+        machine = rules.stem(reader, of_machines, machine_start, n_samples) if len(of_machines) else stem
+        measured[row] = _levels(stem, machine, rules)
     return task.places, measured
+
+
+def _levels(stem: Stem, machine: Stem, rules: MixingRules) -> tuple[Decibels, Decibels, float]:
+    """Return the level, the level over the frames in which the machine is active, and the peak."""
+    energies = energies_of(stem.total, rules.rate_hz, rules.weighting)
+    active = active_frames(frame_energies(machine.total, rules.rate_hz))
+    peak = max(-int(stem.total.min()), int(stem.total.max())) / stem.full_scale
+    return energies.level_db(stem.full_scale), energies.level_over_db(active, stem.full_scale), peak

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +85,7 @@ def db_to_gain(level_db: Level) -> Level:
     return 10 ** (level_db / 20)
 
 
-def active_frames(energies: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def active_frames(energies: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Mark the frames within `ACTIVE_RANGE_DB` of the loudest, shape (n_frames,); none in digital silence."""
     loudest = energies.max(initial=0)
     if loudest <= 0:
@@ -94,22 +94,51 @@ def active_frames(energies: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     return active
 
 
-def frame_energies(samples: npt.NDArray[np.integer], rate_hz: Hertz) -> npt.NDArray[np.int64]:
+@overload
+def frame_energies(samples: npt.NDArray[np.integer], rate_hz: Hertz) -> npt.NDArray[np.int64]: ...
+
+
+@overload
+def frame_energies(samples: npt.NDArray[np.float64], rate_hz: Hertz) -> npt.NDArray[np.float64]: ...
+
+
+def frame_energies(
+    samples: npt.NDArray[np.integer] | npt.NDArray[np.float64], rate_hz: Hertz
+) -> npt.NDArray[np.int64] | npt.NDArray[np.float64]:
     """Return the sum of squares of each whole frame, shape (n_frames,).
 
     Sums of integers are exact, so that every machine finds the same levels, and with them the same gains.
     What is left at the end is dropped, unless the signal is shorter than one frame: then it is one frame.
 
     Args:
-        samples: Mono signal as integers, shape (n_samples,).
+        samples: Signal, shape (n_samples,) or (n_channels, n_samples); the energies of channels are added up.
         rate_hz: Its rate.
     """
-    frame_n = min(frame_length(rate_hz), max(len(samples), 1))
-    n_frames = len(samples) // frame_n
-    squares = samples[: n_frames * frame_n].astype(np.int64)
-    squares *= squares
-    energies: npt.NDArray[np.int64] = squares.reshape(n_frames, frame_n).sum(axis=1)
+    n_samples = samples.shape[-1]
+    frame_n = min(frame_length(rate_hz), max(n_samples, 1))
+    n_frames = n_samples // frame_n
+    frames = samples[..., : n_frames * frame_n].reshape(-1, n_frames, frame_n)
+    if samples.dtype == np.float64:
+        return _sums_of_squares(frames.astype(np.float64, copy=False))
+    if _is_exact_in_float64(frames):
+        return _sums_of_squares(frames.astype(np.float64)).astype(np.int64)
+    energies: npt.NDArray[np.int64] = np.square(frames.astype(np.int64)).sum(axis=(0, 2))
     return energies
+
+
+def _sums_of_squares(frames: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the energy of each frame of all channels together, from shape (n_channels, n_frames, frame_n)."""
+    by_channel = np.matmul(frames[:, :, np.newaxis, :], frames[:, :, :, np.newaxis])
+    energies: npt.NDArray[np.float64] = by_channel.sum(axis=(0, 2, 3))
+    return energies
+
+
+def _is_exact_in_float64(frames: npt.NDArray[Any]) -> bool:
+    """Tell whether no sum of squares over a frame of all channels, in whatever order, exceeds 2^53."""
+    n_channels, _, frame_n = frames.shape
+    is_recording = frames.dtype == np.int16
+    largest = FULL_SCALE if is_recording else max(int(frames.max(initial=0)), -int(frames.min(initial=0)))
+    return bool(n_channels * frame_n * largest**2 <= 1 << 53)
 
 
 def frame_length(rate_hz: Hertz) -> int:

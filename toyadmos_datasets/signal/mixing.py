@@ -13,23 +13,24 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from toyadmos_datasets.signal.energy import energies_of
 from toyadmos_datasets.signal.levels import FULL_SCALE, active_frames, db_to_gain, frame_energies
 from toyadmos_datasets.units import Decibels, Hertz
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stem:
-    """One part of a mixture: the mean of k recordings, kept as their sum.
+    """One part of a mixture: the mean of k recordings, kept as their sum, or a stack of recordings as they are.
 
     Attributes:
-        total: Sum of the recordings, shape (n_samples,), int32.
-        n_recordings: k.
-        gain_db: Gain that the mean is mixed with.
+        total: Sum of the recordings, shape (n_samples,); or the stack, shape (n_channels, n_samples).
+        n_recordings: k; 1 for a stack.
+        gain_db: Gain that the mean, or the whole stack, is mixed with.
     """
 
-    total: npt.NDArray[np.int32]
+    total: npt.NDArray[np.int16] | npt.NDArray[np.int32]
     n_recordings: int
-    gain_db: Decibels
+    gain_db: Decibels = 0.0
 
     @property
     def full_scale(self) -> int:
@@ -37,8 +38,17 @@ class Stem:
         return self.n_recordings * FULL_SCALE
 
 
-def sum_of(recordings: Sequence[npt.NDArray[np.int16]]) -> npt.NDArray[np.int32]:
+def stem_of(recordings: Sequence[npt.NDArray[np.int16]], *, is_stacked: bool, gain_db: Decibels = 0.0) -> Stem:
+    """Make a stem of recordings of one length: their mean, or a stack with a channel for each."""
+    if is_stacked:
+        return Stem(total=np.stack(recordings), n_recordings=1, gain_db=gain_db)
+    return Stem(total=sum_of(recordings), n_recordings=len(recordings), gain_db=gain_db)
+
+
+def sum_of(recordings: Sequence[npt.NDArray[np.int16]]) -> npt.NDArray[np.int16] | npt.NDArray[np.int32]:
     """Add recordings up without wrapping, shape (n_samples,)."""
+    if len(recordings) == 1:
+        return recordings[0]
     total = recordings[0].astype(np.int32)
     for recording in recordings[1:]:
         total += recording
@@ -49,58 +59,63 @@ def mix(stems: Sequence[Stem], headroom_db: Decibels) -> npt.NDArray[np.float64]
     """Return the sum of the stems' means with their gains, attenuated by the headroom.
 
     Returns:
-        Mixture, shape (n_samples,), full scale +-1, not limited to it.
+        Mixture, of the stems' shape, full scale +-1, not limited to it.
     """
-    mixture = np.zeros(len(stems[0].total))
-    for stem in stems:
-        mixture += stem.total * (db_to_gain(stem.gain_db - headroom_db) / stem.full_scale)
-    return mixture
+    first, *others = (_as_mixed(stem, headroom_db) for stem in stems)
+    for other in others:
+        first += other
+    return first
 
 
-def snr(target: Stem, noise: Stem) -> Decibels:
-    """Return the ratio of the stems' energies as mixed, over the whole clip.
+def _as_mixed(stem: Stem, headroom_db: Decibels) -> npt.NDArray[np.float64]:
+    return np.multiply(stem.total, db_to_gain(stem.gain_db - headroom_db) / stem.full_scale, dtype=np.float64)
+
+
+def snrs(target: Stem, noise: Stem, rate_hz: Hertz, weighting: str | None = None) -> tuple[Decibels, Decibels]:
+    """Return the ratio of the stems' energies as mixed, over the whole clip and over the target's active frames.
 
     With T and N the sums of squares of the integer stems, k and m their numbers of recordings and g, h
-    their gains, it is 10 log10((T g^2 / k^2) / (N h^2 / m^2)).
+    their gains, it is 10 log10((T g^2 / k^2) / (N h^2 / m^2)). Which frames are active does not depend on
+    the weighting.
+
+    Args:
+        target: The machine's sound.
+        noise: The noise, of the same shape.
+        rate_hz: Their rate.
+        weighting: ``A``, or None to take all frequencies alike.
 
     Returns:
-        Ratio in dB; infinite or NaN where a stem has no energy.
+        Ratios in dB; infinite or NaN where a stem has no energy.
     """
-    return _ratio_db(_energy(target.total), _energy(noise.total), target, noise)
+    of_target, of_noise = (energies_of(stem.total, rate_hz, weighting) for stem in (target, noise))
+    by_frame = of_target.by_frame if weighting is None else frame_energies(target.total, rate_hz)
+    active = active_frames(by_frame)
+    whole_db = _ratio_db(of_target.whole, of_noise.whole, target, noise)
+    active_db = _ratio_db(
+        of_target.by_frame[active].sum().item(), of_noise.by_frame[active].sum().item(), target, noise
+    )
+    return whole_db, active_db
 
 
-def active_snr(target: Stem, noise: Stem, rate_hz: Hertz) -> Decibels:
-    """Return what `snr` does, over the frames in which the target is active."""
-    target_energies = frame_energies(target.total, rate_hz)
-    active = active_frames(target_energies)
-    noise_energies = frame_energies(noise.total, rate_hz)
-    return _ratio_db(int(target_energies[active].sum()), int(noise_energies[active].sum()), target, noise)
-
-
-def _ratio_db(target_energy: int, noise_energy: int, target: Stem, noise: Stem) -> Decibels:
+def _ratio_db(target_energy: float, noise_energy: float, target: Stem, noise: Stem) -> Decibels:
     if target_energy == 0 or noise_energy == 0:
         return math.nan if target_energy == noise_energy else math.copysign(math.inf, target_energy - noise_energy)
     by_recordings = 20 * math.log10(noise.n_recordings / target.n_recordings)
     return 10 * math.log10(target_energy / noise_energy) + by_recordings + target.gain_db - noise.gain_db
 
 
-def _energy(total: npt.NDArray[np.int32]) -> int:
-    wide = total.astype(np.int64)
-    return int(np.dot(wide, wide))
-
-
-def quantise(mono: npt.NDArray[np.float64], bit_depth: int) -> tuple[npt.NDArray[np.int32], int]:
+def quantise(signal: npt.NDArray[np.float64], bit_depth: int) -> tuple[npt.NDArray[np.int32], int]:
     """Round to integers of `bit_depth` bits; what is past full scale stands at full scale and never wraps.
 
     Args:
-        mono: Signal, shape (n_samples,), full scale +-1.
+        signal: Of any shape, full scale +-1.
         bit_depth: 16 or 24.
 
     Returns:
         The integers, and how many of them were past full scale.
     """
     full_scale = 1 << (bit_depth - 1)
-    rounded = np.rint(mono * full_scale)
+    rounded = np.rint(signal * full_scale)
     limited = np.clip(rounded, -full_scale, full_scale - 1)
     return limited.astype(np.int32), int(np.count_nonzero(rounded != limited))
 

@@ -21,6 +21,9 @@ RECIPE_NAME = "recipe.parquet"
 CARD_NAME = "README.md"
 LABELS = ("normal", "anomalous")
 
+STEMS = ("target", "noise")
+"""The columns of a mixture's parts, where they are kept."""
+
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("toy", "string"),
     ("case", "int8"),
@@ -42,6 +45,7 @@ _COLUMNS_AFTER_PARTS: tuple[tuple[str, str], ...] = (
     ("noise_gain_db", "float64"),
     ("headroom_db", "float64"),
     ("snr_db", "float64"),
+    ("reference_level_db", "float64"),
     ("snr_achieved_db", "float64"),
     ("snr_active_db", "float64"),
     ("peak", "float64"),
@@ -56,8 +60,13 @@ _ARROW_TYPES = {
 }
 
 
+def audio_columns(*, has_stems: bool) -> tuple[str, ...]:
+    """Return the columns that hold clips: the mixture and, with stems, its parts."""
+    return ("audio", *STEMS) if has_stems else ("audio",)
+
+
 def columns_of(toy: str) -> dict[str, str]:
-    """Return the columns of a dataset beside `audio` and `label`, with their types, in order.
+    """Return the columns of a dataset beside clips and `label`, with their types, in order.
 
     Every part of the toy is a column of its own, between `damaged_parts` and `take`.
     """
@@ -65,16 +74,18 @@ def columns_of(toy: str) -> dict[str, str]:
     return dict([*_COLUMNS, ("damaged_parts", "list<string>"), *parts, *_COLUMNS_AFTER_PARTS])
 
 
-def features_of(toy: str, rate_hz: Hertz) -> dict[str, Any]:
+def features_of(toy: str, rate_hz: Hertz, *, has_stems: bool = False) -> dict[str, Any]:
     """Return the features as `datasets` writes them into a Parquet file's schema.
+
+    Clips of several channels need no feature of their own: a number of channels is written down only to change it.
 
     Source:
         datasets 4 and 5: `Features.to_dict`, under the schema's key ``huggingface``.
     """
     features: dict[str, Any] = {
-        "audio": {"sampling_rate": rate_hz, "_type": "Audio"},
-        "label": {"names": list(LABELS), "_type": "ClassLabel"},
+        name: {"sampling_rate": rate_hz, "_type": "Audio"} for name in audio_columns(has_stems=has_stems)
     }
+    features["label"] = {"names": list(LABELS), "_type": "ClassLabel"}
     for name, kind in columns_of(toy).items():
         if kind == "list<string>":
             features[name] = {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"}
@@ -83,12 +94,13 @@ def features_of(toy: str, rate_hz: Hertz) -> dict[str, Any]:
     return features
 
 
-def dataset_schema(toy: str, rate_hz: Hertz) -> pa.Schema:
+def dataset_schema(toy: str, rate_hz: Hertz, *, has_stems: bool = False) -> pa.Schema:
     """Return the Arrow schema of the shards; its metadata has the features for `datasets`."""
     audio = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    fields = [pa.field("audio", audio), pa.field("label", pa.int64())]
+    fields = [pa.field(name, audio) for name in audio_columns(has_stems=has_stems)]
+    fields.append(pa.field("label", pa.int64()))
     fields += [pa.field(name, _ARROW_TYPES[kind]) for name, kind in columns_of(toy).items()]
-    features = json.dumps({"info": {"features": features_of(toy, rate_hz)}})
+    features = json.dumps({"info": {"features": features_of(toy, rate_hz, has_stems=has_stems)}})
     return pa.schema(fields, metadata={"huggingface": features})
 
 
@@ -179,12 +191,24 @@ def read_manifest(folder: Path) -> Manifest:
             actual="none" if folder.exists() else "no such folder",
             remedy=f"Prepare the dataset with: toyadmos prepare --out {folder}",
         )
-    content = read_json(path, remedy=remedy)
+    return manifest_of(read_json(path, remedy=remedy), path)
+
+
+def manifest_of(content: dict[str, Any], where: object) -> Manifest:
+    """Make a manifest of the JSON object that `write_manifest` wrote.
+
+    Args:
+        content: The object.
+        where: Where it was read, for the error.
+
+    Raises:
+        DatasetError: It is damaged, or a newer version wrote it.
+    """
     version = content.pop("schema_version", None)
     if version != SCHEMA_VERSION:
         raise DatasetError(
             "The manifest is of a version that this package does not read.",
-            where=path,
+            where=where,
             expected=f"schema_version {SCHEMA_VERSION}",
             actual=version,
             remedy="Upgrade: pip install --upgrade toyadmos-datasets",
@@ -194,7 +218,8 @@ def read_manifest(folder: Path) -> Manifest:
         content["skipped"] = tuple(SkippedRecording(**one) for one in content["skipped"])
         return Manifest(**content)
     except (KeyError, TypeError) as error:
-        raise DatasetError("The manifest is damaged.", where=path, actual=str(error), remedy=remedy) from error
+        remedy = "Prepare the folder again with the same command and --overwrite."
+        raise DatasetError("The manifest is damaged.", where=where, actual=str(error), remedy=remedy) from error
 
 
 def shard_path(config: str, split: str, number: int, count: int) -> str:

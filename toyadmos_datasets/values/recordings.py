@@ -184,6 +184,7 @@ class RecordingReader:
     catalogue: pa.Table
     _places: dict[str, tuple[str, int, int, int]] = field(init=False)
     _maps: dict[str, pa.RecordBatchFileReader] = field(init=False, default_factory=dict)
+    _checked: set[str] = field(init=False, default_factory=set)
     _n_read_bytes: Bytes = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -213,12 +214,14 @@ class RecordingReader:
         return values
 
     def checked_samples(self, recording_id: str) -> npt.NDArray[np.int16]:
-        """Return what `samples` does, after comparing its CRC32 with the catalogue's."""
+        """Return what `samples` does, after comparing its CRC32 with the catalogue's, once a reader."""
         samples = self.samples(recording_id)
-        segment, *_, promised = self._places[recording_id]
-        if zlib.crc32(samples.data) != promised:
-            raise _damaged(segment, recording_id, "samples with another CRC32")
-        self._count(samples.nbytes)
+        if recording_id not in self._checked:
+            segment, *_, promised = self._places[recording_id]
+            if zlib.crc32(samples.data) != promised:
+                raise _damaged(segment, recording_id, "samples with another CRC32")
+            self._checked.add(recording_id)
+            self._count(samples.nbytes)
         return samples
 
     def stretch(self, recording_id: str, start: int, n_samples: int) -> npt.NDArray[np.int16]:

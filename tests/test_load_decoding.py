@@ -1,0 +1,238 @@
+"""Decoding: the samples that are stored, whatever way `datasets` is used, of any width and number of channels."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import sys
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from loading import measure_peak, pcm, stored
+from preparing import options
+from tiny import TinyCorpus, write_tree
+
+from toyadmos_datasets import load_dataset
+from toyadmos_datasets.errors import MissingExtraError, OptionError
+from toyadmos_datasets.load.audio import Int16Audio, SoundfileAudio
+from toyadmos_datasets.load.decoding import decode_clip
+from toyadmos_datasets.prepare import prepare
+
+pytestmark = [
+    pytest.mark.usefixtures("datasets_cache"),
+    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
+]
+
+
+@pytest.fixture
+def train(prepared):
+    return load_dataset(prepared, split="train")
+
+
+WAYS = {
+    "a slice": lambda ds: ds[:3]["audio"][1],
+    "a list of rows": lambda ds: ds[[1, 0]]["audio"][0],
+    "a column": lambda ds: ds["audio"][1],
+    "iteration": lambda ds: list(ds)[1]["audio"],
+    "batches": lambda ds: next(iter(ds.iter(2)))["audio"][1],
+    "select": lambda ds: ds.select([1])[0]["audio"],
+    "filter": lambda ds: ds.filter(lambda row: row["take"] == ds[1]["take"])[0]["audio"],
+    "filter by audio": lambda ds: ds.filter(lambda row: np.array_equal(row["audio"]["array"], ds[1]["audio"]["array"]))[
+        0
+    ]["audio"],
+    "shuffle": lambda ds: next(row for row in ds.shuffle(seed=3) if row["take"] == ds[1]["take"])["audio"],
+    "train_test_split": lambda ds: ds.train_test_split(1, shuffle=False)["train"][1]["audio"],
+    "rename_column": lambda ds: ds.rename_column("audio", "sound")[1]["sound"],
+    "remove_columns": lambda ds: ds.remove_columns(["label", "toy"])[1]["audio"],
+    "flatten_indices": lambda ds: ds.select([1]).flatten_indices()[0]["audio"],
+    "concatenate": lambda ds: datasets.concatenate_datasets([ds, ds])[len(ds) + 1]["audio"],
+    "map": lambda ds: ds.map(lambda row: {"twice": 2 * row["take"]})[1]["audio"],
+    "map by audio": lambda ds: ds.map(measure_peak)[1]["audio"],
+    "map in batches": lambda ds: ds.map(
+        lambda rows: {"n": [len(clip["array"]) for clip in rows["audio"]]}, batched=True, batch_size=2
+    )[1]["audio"],
+    "map twice": lambda ds: ds.map(measure_peak).map(lambda _: {"n": 1})[1]["audio"],
+    "map in processes": lambda ds: ds.map(measure_peak, num_proc=2)[1]["audio"],
+    "to_iterable_dataset": lambda ds: list(ds.to_iterable_dataset())[1]["audio"],
+    "an iterable that is mapped": lambda ds: list(ds.to_iterable_dataset().map(measure_peak))[1]["audio"],
+    "pickle": lambda ds: pickle.loads(pickle.dumps(ds))[1]["audio"],
+    "numpy rows": lambda ds: ds.with_format("numpy")[1]["audio"],
+    "a numpy slice": lambda ds: ds.with_format("numpy")[:2]["audio"][1],
+    "a mapped one as numpy": lambda ds: ds.map(measure_peak).with_format("numpy")[1]["audio"],
+    "an iterable of numpy": lambda ds: list(ds.to_iterable_dataset().with_format("numpy"))[1]["audio"],
+    "pandas": lambda ds: ds.with_format("pandas")[:2]["audio"].iloc[1],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_audio_is_decoded_whatever_way_it_is_reached(train, way):
+    expected = train[1]["audio"]["array"]
+    audio = WAYS[way](train)
+
+    assert audio["array"].dtype == np.float32
+    assert np.array_equal(audio["array"], expected)
+    assert int(audio["sampling_rate"]) == 16000
+
+
+@pytest.mark.parametrize("processes", [None, 2])
+def test_audio_is_decoded_in_what_an_earlier_run_has_mapped(prepared, processes):
+    first = load_dataset(prepared, "snr_6db", "train").map(measure_peak, num_proc=processes)
+    again = load_dataset(prepared, "snr_6db", "train").map(measure_peak, num_proc=processes)
+
+    assert again.cache_files == first.cache_files != []
+    assert np.abs(again[2]["audio"]["array"]).max() == pytest.approx(again[2]["loudest"])
+    assert np.abs(again.map(lambda _: {"n": 1})[2]["audio"]["array"]).max() == pytest.approx(again[2]["loudest"])
+
+
+def test_a_map_that_looks_at_the_audio_keeps_its_bytes(prepared, train):
+    mapped = train.map(measure_peak).cast_column("audio", datasets.Audio(decode=False))
+
+    assert list(mapped["audio"]) == stored(prepared)
+
+
+def test_a_map_can_change_the_audio(train):
+    def louder(row):
+        return {"audio": row["audio"] | {"array": row["audio"]["array"] * 3}}
+
+    mapped = train.map(louder)
+
+    assert np.array_equal(mapped[0]["audio"]["array"], train[0]["audio"]["array"] * 3)
+
+
+samples = st.one_of(
+    arrays(np.int16, st.integers(1, 200)).map(lambda x: x.astype(np.float32) / 32768),
+    arrays(np.int32, st.integers(1, 200), elements=st.integers(-(1 << 23), (1 << 23) - 1)).map(
+        lambda x: (x / (1 << 23)).astype(np.float32)
+    ),
+    arrays(np.float32, st.integers(1, 200), elements=st.floats(-4, 4, width=32)),
+)
+
+
+@given(samples)
+def test_encoding_what_was_decoded_loses_nothing(mono):
+    feature = SoundfileAudio(sampling_rate=16000)
+    encoded = feature.encode_example({"array": mono, "sampling_rate": 16000, "path": "a.flac"})
+    decoded = feature.decode_example(encoded)
+
+    assert np.array_equal(decoded["array"], mono)
+    assert decoded["array"].dtype == np.float32
+    assert (decoded["sampling_rate"], decoded["path"]) == (16000, "a.flac")
+
+
+def test_sixteen_bits_are_encoded_as_such():
+    mono = np.linspace(-1, 1, 100, endpoint=False)
+    sixteen = np.round(mono * 32768) / 32768
+    encode = SoundfileAudio(sampling_rate=16000).encode_example
+    formats = [
+        soundfile.info(io.BytesIO(encode({"array": one, "sampling_rate": 16000, "path": None})["bytes"])).subtype
+        for one in (sixteen, np.round(mono * (1 << 23)) / (1 << 23), sixteen * 2)
+    ]
+
+    assert formats == ["PCM_16", "PCM_24", "FLOAT"]
+
+
+def test_another_rate_is_reached_by_resampling(train):
+    rows = train.cast_column("audio", SoundfileAudio(sampling_rate=8000))
+
+    assert rows[0]["audio"]["sampling_rate"] == 8000
+    assert len(rows[0]["audio"]["array"]) == train[0]["n_samples"] // 2
+
+
+def test_what_is_saved_opens_in_plain_datasets(train, tmp_path):
+    train.save_to_disk(tmp_path / "saved")
+    train.map(measure_peak).to_parquet(tmp_path / "saved.parquet")
+    info = json.loads((tmp_path / "saved" / "dataset_info.json").read_text())
+    metadata = json.loads(pq.read_schema(tmp_path / "saved.parquet").metadata[b"huggingface"])
+
+    assert type(datasets.load_from_disk(tmp_path / "saved").features["audio"]) is datasets.Audio
+    assert info["features"]["audio"]["_type"] == "Audio"
+    assert metadata["info"]["features"]["audio"]["_type"] == "Audio"
+    assert "SoundfileAudio" not in json.dumps([info, metadata])
+
+
+def test_another_dataset_in_the_same_process_keeps_its_own_decoder(train):
+    other = datasets.Dataset(pa.table({"audio": ["a.flac"]})).cast_column("audio", datasets.Audio())
+
+    assert type(train.features["audio"]) is SoundfileAudio
+    assert type(other.features["audio"]) is datasets.Audio
+
+
+def test_without_soundfile_the_error_names_it(prepared, monkeypatch):
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+
+    with pytest.raises(MissingExtraError, match="soundfile") as caught:
+        load_dataset(prepared)
+
+    assert "pip install soundfile" in caught.value.remedy
+    assert "decode=False" in caught.value.remedy
+
+
+def test_int16_comes_as_the_very_integers_that_are_stored(prepared):
+    rows = load_dataset(prepared, split="train", decode="int16")
+
+    assert rows[0]["audio"]["array"].dtype == np.int16
+    assert np.array_equal(rows[0]["audio"]["array"], pcm(stored(prepared)[0]["bytes"]))
+
+
+def test_a_map_keeps_int16_and_what_it_found_is_not_taken_for_float32(prepared):
+    found = {
+        decode: load_dataset(prepared, split="train", decode=decode).map(measure_peak) for decode in ("int16", True)
+    }
+
+    assert found["int16"][0]["audio"]["array"].dtype == np.int16
+    assert found["int16"][0]["loudest"] == pytest.approx(found[True][0]["loudest"] * 32768)
+
+
+def test_int16_is_refused_where_it_would_lose_bits(tmp_path):
+    source = write_tree(TinyCorpus().files(), tmp_path / "source")
+    out = prepare(options(source, tmp_path, protocols=("basic",), bit_depth=24)).out
+
+    assert load_dataset(out, split="train")[0]["audio"]["array"].dtype == np.float32
+    with pytest.raises(OptionError, match="do not fit int16"):
+        load_dataset(out, decode="int16")
+
+
+channels = arrays(np.int16, st.tuples(st.integers(1, 4), st.integers(1, 50)))
+
+
+@given(channels, st.sampled_from(["WAV", "FLAC"]))
+def test_no_channel_is_averaged_away(samples, container):
+    file = io.BytesIO()
+    soundfile.write(file, samples.T, 16000, format=container, subtype="PCM_16")
+    whole, rate_hz = decode_clip(file.getvalue(), "a", "int16")
+    scaled, _ = decode_clip(file.getvalue(), "a")
+
+    assert rate_hz == 16000
+    assert np.array_equal(whole, samples[0] if len(samples) == 1 else samples)
+    assert scaled.dtype == np.float32
+    assert np.array_equal(scaled, whole / np.float32(32768))
+
+
+@given(channels)
+def test_several_channels_survive_being_encoded_again(samples):
+    feature = Int16Audio(sampling_rate=16000)
+    column = pa.array([{"array": samples.tolist(), "sampling_rate": 16000, "path": "a"}])
+    (stored_again,) = feature.cast_storage(column).to_pylist()
+    directly = feature.encode_example({"array": samples, "sampling_rate": 16000, "path": "a"})
+
+    for encoded in (stored_again, directly):
+        again = feature.decode_example(encoded)["array"]
+        assert np.array_equal(np.atleast_2d(again), samples)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_24", "FLOAT", "PCM_U8", "ULAW"])
+def test_other_wav_files_are_decoded_by_soundfile(subtype):
+    file = io.BytesIO()
+    soundfile.write(file, np.linspace(-1, 0.5, 100), 8000, format="WAV", subtype=subtype)
+    samples, rate_hz = decode_clip(file.getvalue(), "a")
+
+    assert rate_hz == 8000
+    assert np.array_equal(samples, soundfile.read(io.BytesIO(file.getvalue()), dtype="float32")[0])

@@ -1,0 +1,151 @@
+"""No second copy: clips stay in the shards, and what is kept beside them is small, found again and shared."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from pathlib import Path
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from loading import first_shard, stored
+from preparing import hashes
+
+from toyadmos_datasets import load_dataset
+from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.checksum import sha256_of
+from toyadmos_datasets.load import places
+
+pytestmark = pytest.mark.usefixtures("datasets_cache")
+
+
+@pytest.fixture
+def copy(prepared, tmp_path):
+    return Path(shutil.copytree(prepared, tmp_path / "dataset"))
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_cache_gets_no_clip_and_the_folder_nothing(copy, tmp_path):
+    before = hashes(copy)
+    loaded = load_dataset(copy, cache_dir=tmp_path / "hf")
+    clips = [row["bytes"] for split in loaded for row in stored(copy, split=split)]
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "hf").rglob("*") if path.is_file())
+
+    assert not any(clip[1000:2000] in kept for clip in clips)
+    assert size_of(tmp_path / "hf") < 50_000
+    assert hashes(copy) == before
+
+
+def test_a_mapped_clip_is_the_bytes_of_the_shard(copy, tmp_path):
+    rows = load_dataset(copy, split="train", decode=False, cache_dir=tmp_path / "hf")
+    _, path = first_shard(copy)
+    clips = rows.data["audio"].chunk(0).field("bytes")
+    mapped = clips.buffers()[2]
+
+    assert mapped.to_pybytes() in path.read_bytes()
+    assert not mapped.is_mutable
+    assert [clip.as_py() for clip in clips] == [row["bytes"] for row in stored(copy)]
+
+
+def test_pickling_and_what_is_derived_send_no_audio(copy):
+    rows = load_dataset(copy, split="train")
+
+    assert len(pickle.dumps(rows)) < 50_000
+    assert len(pickle.dumps(rows.select(range(1, 4)).rename_column("audio", "sound"))) < 50_000
+    assert pickle.loads(pickle.dumps(rows.remove_columns("toy")))[2]["audio"]["path"] == rows[2]["audio"]["path"]
+
+
+def test_results_of_map_are_kept_in_the_cache_and_found_again(copy, tmp_path):
+    def count(row):
+        return {"n": len(row["audio"]["array"])}
+
+    results = [load_dataset(copy, split="train", cache_dir=tmp_path / "hf").map(count).cache_files for _ in range(2)]
+
+    assert results[0] == results[1]
+    assert Path(results[0][0]["filename"]).is_relative_to(tmp_path / "hf")
+
+
+def test_the_hashes_are_compared_once(copy, tmp_path, monkeypatch):
+    checked = []
+    real = places._check_hash
+    monkeypatch.setattr(places, "_check_hash", lambda mapped, shard: checked.append(shard.path) or real(mapped, shard))
+    load_dataset(copy, cache_dir=tmp_path / "hf")
+    load_dataset(copy, split="test", cache_dir=tmp_path / "hf")
+
+    assert sorted(Path(path).name for path in checked) == [
+        "test-00000-of-00001.parquet",
+        "train-00000-of-00001.parquet",
+    ]
+
+
+def test_parquet_that_others_wrote_is_refused_rather_than_misread(copy, tmp_path):
+    shard, path = first_shard(copy)
+    pq.write_table(pq.read_table(path), path, compression="zstd")
+    placed = places.PlacedShard(
+        path=str(path),
+        n_bytes=path.stat().st_size,
+        mtime_ns=path.stat().st_mtime_ns,
+        sha256=sha256_of(path),
+    )
+
+    assert shard.sha256 != placed.sha256
+    with pytest.raises(DatasetError, match="in one piece"):
+        places.write_places([placed], tmp_path / "places.arrow")
+
+
+def test_rows_without_a_clip_stay_without_one(tmp_path):
+    features = '{"info": {"features": {"audio": {"_type": "Audio"}, "n": {"dtype": "int64", "_type": "Value"}}}}'
+    audio = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    schema = pa.schema([("audio", audio), ("n", pa.int64())], metadata={"huggingface": features})
+    rows = [{"audio": {"bytes": b"abc" * n, "path": str(n)} if n % 3 else None, "n": n} for n in range(10)]
+    path = tmp_path / "rows.parquet"
+    pq.write_table(
+        pa.Table.from_pylist(rows, schema=schema),
+        path,
+        row_group_size=4,
+        compression="none",
+        use_dictionary=False,
+        column_encoding={"audio.bytes": "DELTA_LENGTH_BYTE_ARRAY"},
+    )
+    stat = path.stat()
+    shard = places.PlacedShard(path=str(path), n_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=sha256_of(path))
+    places.write_places([shard], tmp_path / "places.arrow")
+
+    assert places.read_places(tmp_path / "places.arrow").to_pylist() == rows
+
+
+@pytest.fixture
+def far(prepared):
+    memory = fsspec.filesystem("memory")
+    memory.put(str(prepared), "/shared", recursive=True)
+    yield "memory://shared"
+    memory.rm("/shared", recursive=True)
+
+
+def test_an_address_is_copied_once_and_then_mapped(prepared, far, tmp_path, monkeypatch):
+    rows = load_dataset(far, split="train", decode=False, cache_dir=tmp_path / "hf")
+    n_bytes = size_of(tmp_path / "hf")
+    monkeypatch.setattr(fsspec.filesystem("memory"), "cat_file", None)
+    again = load_dataset(far, split="train", decode=False, cache_dir=tmp_path / "hf")
+
+    assert list(rows["audio"]) == list(again["audio"]) == stored(prepared)
+    assert size_of(tmp_path / "hf") == n_bytes < size_of(prepared / "data" / "clean")
+
+
+def test_a_tampered_copy_of_an_address_is_an_error_and_not_kept(far, prepared, tmp_path):
+    shard, _ = first_shard(prepared)
+    memory = fsspec.filesystem("memory")
+    content = bytearray(memory.cat_file(f"/shared/{shard.path}"))
+    content[len(content) // 2] ^= 1
+    memory.pipe_file(f"/shared/{shard.path}", bytes(content))
+
+    for _ in range(2):
+        with pytest.raises(DatasetError, match="changed since it was written") as caught:
+            load_dataset(far, split="train", cache_dir=tmp_path / "hf")
+        assert caught.value.expected == f"sha256 {shard.sha256}"
+        assert caught.value.where == f"memory://shared/{shard.path}"

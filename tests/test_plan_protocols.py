@@ -1,0 +1,250 @@
+"""What each protocol makes of a source: its splits, its counts, its configs, and what it cannot do without."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import pytest
+from planning import counts, event_of, events, index, index_of, noise_events, planned, rows
+from tiny import TinyCorpus
+
+from toyadmos_datasets.corpus.damage import damage_of
+from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.errors import OptionError, PlanError
+from toyadmos_datasets.plan import PlanOptions, plan
+
+# --- waspaa2019 --faithful
+
+
+def test_the_faithful_train_is_six_times_the_mean_of_three_microphones_with_noise_of_one_pool():
+    corpus = index(n_normal=40, n_anomalous=9, n_noise=2)
+
+    plain, faithful = planned(corpus, "waspaa2019"), planned(corpus, "waspaa2019", is_faithful=True)
+
+    for row in rows(faithful):
+        assert [one.split("_")[-2] for one in row["recording_ids"]] == ["ch1", "ch2", "ch3"]
+        assert [one.split("_")[-2] for one in row["noise_recording_ids"]] == ["ch1", "ch2", "ch3"]
+        assert row["target_gain_db"] == pytest.approx(10 + 15.563025)
+        assert row["noise_gain_db"] == pytest.approx(15.563025)
+    assert events(faithful, split="train") == events(plain, split="train")
+    assert noise_events(faithful, split="train") == noise_events(faithful, split="test")
+    assert not noise_events(plain, split="train") & noise_events(plain, split="test")
+    assert sum("waspaa2019 --faithful" in note for note in faithful.notes) == 2
+    assert "Train and test share one pool of noise recordings." in faithful.notes
+
+
+def test_the_faithful_car_differs_in_its_pool_of_noise_alone():
+    corpus = index(toy="ToyCar", n_normal=9)
+
+    (row, *_), notes = (
+        rows(planned(corpus, "waspaa2019", is_faithful=True)),
+        planned(corpus, "waspaa2019", is_faithful=True).notes,
+    )
+
+    assert (len(row["recording_ids"]), row["target_gain_db"], row["noise_gain_db"]) == (1, 0.0, 10.0)
+    assert not any("channel 4" in note for note in notes)
+
+
+def test_an_event_without_the_fourth_microphone_will_do_for_the_faithful_train():
+    names = [name for name in TinyCorpus().names() if name.channel != 4]
+
+    assert rows(planned(index_of(names), "waspaa2019", is_faithful=True))
+    with pytest.raises(PlanError, match="a microphone is missing"):
+        planned(index_of(names), "waspaa2019")
+
+
+# --- basic --validation
+
+
+def test_validation_is_a_share_of_the_training_with_noise_of_its_own():
+    corpus = index(cases=(1, 2), n_normal=27, n_noise=5)
+
+    plain = planned(corpus, "basic")
+    recipe = planned(corpus, "basic", validation_share=0.2, snrs_db=(0.0,))
+
+    assert counts(recipe, "clean") == {
+        ("train", "normal"): 2 * 16,
+        ("validation", "normal"): 2 * 4,
+        ("test", "normal"): 2 * 7,
+        ("test", "anomalous"): 2 * 2,
+    }
+    assert list(dict.fromkeys(recipe.examples["split"].to_pylist())) == ["train", "validation", "test"]
+    assert events(recipe, split="train") | events(recipe, split="validation") == events(plain, split="train")
+    heard = [noise_events(recipe, split=split) for split in ("train", "validation", "test")]
+    assert all(heard)
+    assert all(one.isdisjoint(other) for one, other in itertools.combinations(heard, 2))
+
+
+def test_two_noise_recordings_cannot_serve_three_splits():
+    with pytest.raises(PlanError, match="2 noise recordings cannot serve train, validation and test") as caught:
+        planned(index(n_normal=9, n_noise=2), "basic", validation_share=0.2, snrs_db=(0.0,))
+
+    assert (caught.value.expected, caught.value.actual) == ("at least 3 noise recordings a case", "2")
+
+
+def test_a_training_of_one_event_has_none_to_validate_with():
+    with pytest.raises(PlanError, match="no normal events for both training and validation"):
+        planned(index(n_normal=2), "basic", validation_share=0.5)
+
+
+# --- leave-one-case-out
+
+
+def test_leaving_a_case_out_tests_both_domains_and_trains_on_the_source_alone():
+    corpus = index(cases=(1, 2, 3), n_normal=9, n_noise=4)
+    recipe = plan(corpus, PlanOptions(toy="ToyTrain", protocols=("leave-one-case-out",), adapt_events=2))
+
+    assert set(recipe.examples["config"].to_pylist()) == {f"leave_out_case{case}_clean" for case in (1, 2, 3)}
+    names = ("train", "adapt", "test")
+    for case in (1, 2, 3):
+        splits = {split: rows(recipe, config=f"leave_out_case{case}_clean", split=split) for split in names}
+        counts = {split: Counter((row["case"] == case, row["label"]) for row in some) for split, some in splits.items()}
+        assert counts["train"] == {(False, "normal"): 12}
+        assert counts["adapt"] == {(True, "normal"): 2}
+        assert counts["test"] == {
+            (True, "normal"): 7,
+            (True, "anomalous"): 2,
+            (False, "normal"): 6,
+            (False, "anomalous"): 4,
+        }
+        found = [{row["event_id"] for row in some} for some in splits.values()]
+        assert all(a.isdisjoint(b) for a, b in itertools.combinations(found, 2))
+
+
+@pytest.mark.parametrize("adapt_events", [None, 0, 4])
+def test_as_many_events_adapt_as_are_asked_for(adapt_events):
+    recipe = planned(index(cases=(1, 2), n_normal=9), "leave-one-case-out", adapt_events=adapt_events)
+
+    expected = 3 if adapt_events is None else adapt_events
+    assert len(events(recipe, config="leave_out_case2_clean", split="adapt")) == expected
+
+
+def test_one_case_cannot_be_left_out():
+    with pytest.raises(PlanError, match="No case can be left out, because there is only one") as caught:
+        planned(index(), "leave-one-case-out")
+
+    assert "--protocol basic" in caught.value.remedy
+
+
+def test_more_events_to_adapt_with_than_there_are_is_an_error():
+    with pytest.raises(PlanError, match="no normal events for the test beside 9 to adapt with"):
+        planned(index(cases=(1, 2), n_normal=9), "leave-one-case-out", adapt_events=9)
+
+
+# --- noise-shift
+
+
+def test_train_and_test_hear_other_noise_at_other_levels():
+    recipe = planned(index(n_normal=9, n_noise=6), "noise-shift", train_snrs_db=(6.0, 12.0), test_snrs_db=(-6.0,))
+
+    assert recipe.configs == ["noise_shift"]
+    assert {row["snr_db"] for row in rows(recipe, split="train")} == {6.0, 12.0}
+    assert {row["snr_db"] for row in rows(recipe, split="test")} == {-6.0}
+    assert not noise_events(recipe, split="train") & noise_events(recipe, split="test")
+    for event in events(recipe, split="train"):
+        of_event = rows(recipe, split="train", event_id=event)
+        assert [(row["draw"], row["snr_db"]) for row in of_event] == [(0, 6.0), (1, 12.0)]
+        assert len({(*row["noise_recording_ids"], row["noise_position"]) for row in of_event}) == 1
+
+
+def test_a_level_in_both_is_no_shift():
+    with pytest.raises(OptionError, match="its level would be no shift") as caught:
+        planned(index(), "noise-shift", train_snrs_db=(6.0, 0.0), test_snrs_db=(0.0,))
+
+    assert caught.value.where == "--test-snr"
+
+
+# --- few-shot
+
+
+@pytest.mark.parametrize(("shots", "n_support"), [(None, 1), (2, 2), (9, 4)])
+def test_support_has_k_events_of_each_condition_and_the_test_one_at_least(shots, n_support):
+    conditions = ("ab01", "ab02", "ab05")
+    corpus = index(cases=(1, 2), n_normal=9, conditions=conditions, n_anomalous=5)
+
+    recipe = planned(corpus, "few-shot", shots=shots)
+
+    of_support = Counter((row["case"], row["condition"]) for row in rows(recipe, split="support"))
+    assert of_support == {(case, condition): n_support for case in (1, 2) for condition in conditions}
+    of_test = Counter((row["case"], row["condition"]) for row in rows(recipe, split="test", label="anomalous"))
+    assert of_test == dict.fromkeys(of_support, 5 - n_support)
+    assert rows(recipe, split="support", label="normal") == rows(recipe, split="train", label="anomalous") == []
+
+
+def test_damage_of_an_unseen_part_is_in_the_test_alone():
+    conditions = tuple(f"ab{number:02d}" for number in range(1, 55))
+    recipe = planned(index(conditions=conditions, n_anomalous=2), "few-shot", unseen_parts=("first_carriage",))
+
+    known = {row["condition"] for row in rows(recipe, split="support")}
+    unseen = {one for one in conditions if "first_carriage" in damage_of("ToyTrain", one).damaged_parts}
+    assert unseen
+    assert known == set(conditions) - unseen
+    assert {row["condition"] for row in rows(recipe, split="test", label="anomalous")} == set(conditions)
+    assert any("first_carriage" in note for note in recipe.notes)
+
+
+def test_a_support_without_any_event_is_an_error():
+    with pytest.raises(PlanError, match="no anomalous events in the support"):
+        planned(index(n_anomalous=1), "few-shot")
+    with pytest.raises(PlanError, match="no anomalous events in the support") as caught:
+        planned(index(n_anomalous=3), "few-shot", unseen_parts=toy_named("train").parts)
+
+    assert caught.value.remedy == "Complete the source, or name fewer --unseen-parts."
+
+
+# --- dcase2020
+
+
+@pytest.mark.parametrize(
+    ("toy", "cases", "n_normal", "n_train", "n_test_normal"),
+    [("ToyCar", (1, 2, 3, 4), 1350, 4000, 1400), ("ToyConveyor", (1, 2, 3), 1800, 3000, 2400)],
+)
+def test_dcase_has_its_published_sizes(toy, cases, n_normal, n_train, n_test_normal):
+    corpus = index(toy=toy, cases=cases, n_normal=n_normal, channels=(1,))
+
+    recipe = planned(corpus, "dcase2020")
+
+    assert counts(recipe, "dcase2020") == {
+        ("train", "normal"): n_train,
+        ("test", "normal"): n_test_normal,
+        ("test", "anomalous"): 2 * len(cases),
+    }
+    assert {row["channel"] for row in rows(recipe)} == {1}
+    assert sum("dcase2020" in note for note in recipe.notes) == 2
+
+
+def test_dcase_had_no_train():
+    with pytest.raises(OptionError, match="The protocol is not for this toy") as caught:
+        planned(index(), "dcase2020")
+
+    assert caught.value.expected == "--toy car or --toy conveyor"
+
+
+# --- --draws and --channels stack
+
+
+def test_draws_of_an_event_differ_and_go_through_the_recordings_of_their_pool():
+    corpus = index(n_normal=9, n_noise=6)
+
+    recipe = planned(corpus, "basic", snrs_db=(0.0,), n_draws=5)
+
+    assert len(rows(recipe, config="clean")) == len(events(recipe))
+    noisy = rows(recipe, config="snr_0db")
+    assert len(noisy) == 5 * len(events(recipe))
+    for event in events(recipe):
+        of_event = [row for row in noisy if row["event_id"] == event]
+        assert [row["draw"] for row in of_event] == [0, 1, 2, 3, 4]
+        pool = 4 if of_event[0]["split"] == "train" else 2
+        assert len({event_of(row["noise_recording_ids"][0]) for row in of_event}) == min(pool, 5)
+        assert len({row["noise_position"] for row in of_event}) == 5
+    once = planned(corpus, "basic", snrs_db=(0.0,))
+    assert rows(once, config="snr_0db") == [row for row in noisy if row["draw"] == 0]
+
+
+def test_a_stack_has_the_recordings_of_a_mix_and_says_that_they_are_stacked():
+    stack, mix = (planned(index(), "basic", channels=channels, snrs_db=(0.0,)) for channels in ("stack", "mix"))
+
+    assert stack.examples.equals(mix.examples)
+    assert (stack.parameters["channels"], mix.parameters["channels"]) == ("stack", "mix")
+    assert stack.sha256 != mix.sha256

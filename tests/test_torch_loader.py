@@ -1,0 +1,208 @@
+"""The loader for training: which batches come, in what order, shared by ranks, and resumed in the middle."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from baselines import NO_TORCH
+from hypothesis import given
+from hypothesis import strategies as st
+from loading import first_shard
+
+from toyadmos_datasets import load_dataset, torch_loader
+from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
+from toyadmos_datasets.load.clips import Clips
+from toyadmos_datasets.load.epochs import Epochs
+from toyadmos_datasets.signal.logmel import LogMel, log_mel
+
+torch = pytest.importorskip("torch", reason=NO_TORCH)
+
+pytestmark = [
+    pytest.mark.usefixtures("datasets_cache"),
+    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
+]
+
+
+def rows_of(loader) -> list[list[int]]:
+    return [batch["row"].tolist() for batch in loader]
+
+
+def test_batches_hold_the_very_samples_that_are_stored(prepared):
+    train = load_dataset(prepared, split="train")
+    loader = torch_loader(prepared, split="train", batch_size=2, columns=("label", "event_id", "snr_db"))
+    batches = list(loader)
+
+    assert isinstance(loader, torch.utils.data.DataLoader)
+    assert len(batches) == len(loader) == 3
+    for batch in batches:
+        for number, row in enumerate(batch["row"].tolist()):
+            assert np.array_equal(batch["waveform"][number], train[row]["audio"]["array"])
+            assert batch["event_id"][number] == train[row]["event_id"]
+            assert batch["label"][number] == train[row]["label"]
+            assert batch["n_samples"][number] == train[row]["n_samples"]
+        assert batch["waveform"].dtype == torch.float32
+        assert batch["snr_db"].isnan().all()
+
+
+def test_log_mel_is_that_of_the_waveforms(prepared):
+    settings = LogMel(rate_hz=16000, n_fft=256, n_hop=128, n_mels=32, scale="ln")
+    waves = next(iter(torch_loader(prepared, shuffle=False, batch_size=2)))
+    batch = next(iter(torch_loader(prepared, shuffle=False, batch_size=2, features="logmel", log_mel=settings)))
+
+    assert batch["logmel"].shape == (2, int(batch["n_frames"][0]), 32)
+    for number in range(2):
+        assert np.array_equal(batch["logmel"][number], log_mel(waves["waveform"][number].numpy(), settings))
+
+
+def test_shorter_clips_are_filled_up_with_silence(prepared, tmp_path, monkeypatch):
+    loader = torch_loader(prepared, batch_size=2, features="logmel", cache_dir=tmp_path)
+    real = Clips.waveform
+    monkeypatch.setattr(Clips, "waveform", lambda self, row: real(self, row)[: 4000 if row else 2000])
+    waves = torch_loader(prepared, batch_size=2, shuffle=False, cache_dir=tmp_path).dataset.clips.batch([0, 1])
+    mels = loader.dataset.clips.batch([0, 1])
+
+    assert waves["n_samples"].tolist() == [2000, 4000]
+    assert waves["waveform"].shape == (2, 4000)
+    assert not waves["waveform"][0, 2000:].any()
+    first, second = mels["n_frames"]
+    assert first < second == mels["logmel"].shape[1]
+    assert np.unique(mels["logmel"][0, first:]).size == 1
+
+
+@pytest.mark.parametrize("options", [{}, {"num_workers": 2}])
+def test_a_state_goes_on_in_the_middle_of_an_epoch(prepared, options):
+    def make():
+        return torch_loader(prepared, split="test", batch_size=2, seed=3, **options)
+
+    whole = make()
+    epochs = [rows_of(whole), rows_of(whole)]
+    cut = make()
+    rows_of(cut)
+    seen, state = [], None
+    for batch in cut:
+        seen.append(batch["row"].tolist())
+        state = cut.state_dict()
+        break
+    resumed = make()
+    resumed.load_state_dict(json.loads(json.dumps(state)))
+    rest = rows_of(resumed)
+
+    assert epochs[0] != epochs[1]
+    assert seen + rest == epochs[1]
+    assert rows_of(resumed) != rest
+    assert resumed.epochs.epoch == 3
+
+
+def test_the_order_follows_from_seed_and_epoch(prepared):
+    one, other = torch_loader(prepared, seed=1, batch_size=2), torch_loader(prepared, seed=2, batch_size=2)
+    first = rows_of(one)
+    one.set_epoch(0)
+
+    assert rows_of(one) == first
+    assert rows_of(other) != first
+    assert rows_of(torch_loader(prepared, shuffle=False, batch_size=2)) == [[0, 1], [2, 3], [4]]
+    assert rows_of(torch_loader(prepared, shuffle=False, batch_size=2, drop_last=True)) == [[0, 1], [2, 3]]
+
+
+@given(
+    n_rows=st.integers(0, 50),
+    world_size=st.integers(1, 5),
+    batch_size=st.integers(1, 7),
+    is_shuffled=st.booleans(),
+    epoch=st.integers(0, 3),
+)
+def test_ranks_share_the_rows(n_rows, world_size, batch_size, is_shuffled, epoch):
+    ranks = [
+        Epochs(
+            key="k",
+            n_rows=n_rows,
+            batch_size=batch_size,
+            is_shuffled=is_shuffled,
+            rank=rank,
+            world_size=world_size,
+            epoch=epoch,
+        )
+        for rank in range(world_size)
+    ]
+    rows = [[row for batch in rank for row in batch] for rank in ranks]
+    together = sorted(row for of_rank in rows for row in of_rank)
+
+    assert set(together) == set(range(n_rows))
+    assert [sum(1 for _ in rank) for rank in ranks] == [len(rank) for rank in ranks]
+    if is_shuffled:
+        assert len({len(of_rank) for of_rank in rows}) == 1
+        assert len(together) < n_rows + world_size
+    else:
+        assert together == list(range(n_rows))
+
+
+def test_the_rank_is_that_of_torch_distributed(prepared, tmp_path):
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)
+    try:
+        loader = torch_loader(prepared)
+    finally:
+        torch.distributed.destroy_process_group()
+
+    assert (loader.epochs.rank, loader.epochs.world_size) == (0, 1)
+
+
+def test_the_state_of_another_loader_is_refused(prepared):
+    state = torch_loader(prepared, batch_size=2).state_dict()
+
+    with pytest.raises(OptionError, match="another loader") as caught:
+        torch_loader(prepared, batch_size=3).load_state_dict(state)
+    assert caught.value.where == "batch_size"
+    with pytest.raises(OptionError, match="another loader"):
+        torch_loader(prepared, "snr_6db", batch_size=2).load_state_dict(state)
+
+
+def test_workers_are_sent_no_audio(prepared):
+    loader = torch_loader(prepared, batch_size=2)
+    rows_of(loader)
+
+    assert len(pickle.dumps(loader.dataset)) < 2000
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"features": "mfcc"}, "features"),
+        ({"columns": ("labels",)}, "columns"),
+        ({"columns": ("audio",)}, "columns"),
+        ({"split": "train[:2]"}, "split"),
+        ({"name": "snr_9db"}, "name"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"rank": 2, "world_size": 2}, "rank"),
+    ],
+)
+def test_what_cannot_be_meant_is_answered(prepared, changes, where):
+    with pytest.raises(OptionError) as caught:
+        torch_loader(prepared, **changes)
+
+    assert caught.value.where == where
+
+
+def test_damage_is_an_error_in_the_first_batch_or_before(prepared, tmp_path):
+    copy = Path(shutil.copytree(prepared, tmp_path / "dataset"))
+    _, path = first_shard(copy)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(DatasetError, match="changed since it was written"):
+        torch_loader(copy)
+
+
+def test_without_torch_the_error_names_it(prepared, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    with pytest.raises(MissingExtraError, match="torch") as caught:
+        torch_loader(prepared)
+
+    assert "pip install torch" in caught.value.remedy

@@ -1,0 +1,26 @@
+"""The builder for `datasets`, and `load_dataset`, which loads what is prepared or builds what is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from toyadmos_datasets.builder.load import load_dataset
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.builder.builder import ToyAdmos
+    from toyadmos_datasets.builder.config import ToyAdmosConfig
+
+__all__ = ["ToyAdmos", "ToyAdmosConfig", "load_dataset"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (the imports above tell type checkers what each name is)
+    """Import the builder when it is asked for: what is prepared is loaded without it."""
+    if name == "ToyAdmos":
+        from toyadmos_datasets.builder.builder import ToyAdmos  # noqa: PLC0415  (see above)
+
+        return ToyAdmos
+    if name == "ToyAdmosConfig":
+        from toyadmos_datasets.builder.config import ToyAdmosConfig  # noqa: PLC0415  (see above)
+
+        return ToyAdmosConfig
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,159 @@
+"""A builder for `datasets` that runs the stages of `toyadmos prepare`, and lets `datasets` write and cache the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import datasets
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets.exceptions import DatasetGenerationError
+
+from toyadmos_datasets.builder.config import DATASET_VERSION, ToyAdmosConfig, ready_configs
+from toyadmos_datasets.corpus.paper import CITATION, LICENSE_URL, RECORD_URL
+from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.engine import Watch
+from toyadmos_datasets.errors import OptionError, ToyAdmosError
+from toyadmos_datasets.load.audio import decoding
+from toyadmos_datasets.plan import PlanOptions
+from toyadmos_datasets.prepare import prepared_tasks
+from toyadmos_datasets.render import ROWS_A_GROUP, ShardTask, rendered_groups
+from toyadmos_datasets.values.dataset import features_of
+
+
+class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets has no type annotations to see
+    """Builds a dataset in the cache of `datasets`: the rows of `toyadmos prepare`, by the same stages.
+
+    Recordings are ingested once, into the store that the command line uses, too. Rows are rendered shard by shard,
+    in `num_proc` processes, straight into what `datasets` writes; streaming renders them as they are asked for.
+
+    Args:
+        name: A ready config: toy and protocol, such as ``train-waspaa2019``.
+        cache_dir: Where `datasets` keeps things; by default its own place.
+        changes: Attributes of `ToyAdmosConfig` or of `PlanOptions`, such as ``source``, ``snr_db``, ``seed``.
+
+    Raises:
+        OptionError: There is no such config, or no such option.
+        SourceError: There are no recordings at the source.
+    """
+
+    BUILDER_CONFIG_CLASS = ToyAdmosConfig
+    BUILDER_CONFIGS = ready_configs()  # as datasets has it
+    VERSION = DATASET_VERSION
+
+    def __init__(self, name: str = "train-waspaa2019", *, cache_dir: str | None = None, **changes: Any) -> None:  # noqa: ANN401
+        if name not in self.builder_configs:
+            raise OptionError(
+                "There is no such config.",
+                where="name",
+                expected=", ".join(self.builder_configs),
+                actual=name,
+                remedy="Choose one, and change what differs: ToyAdmos('train-basic', snr_db=6)",
+            )
+        super().__init__(cache_dir=cache_dir, dataset_name="toyadmos", config_name=name, **_as_attributes(changes))
+
+    def _info(self) -> datasets.DatasetInfo:
+        return datasets.DatasetInfo(
+            description=self.config.description or "",
+            citation=CITATION,
+            homepage=RECORD_URL,
+            license=LICENSE_URL,
+            features=datasets.Features.from_dict(
+                features_of(toy_named(self.config.toy).name, self.config.rate_hz, has_stems=self.config.stems)
+            ),
+        )
+
+    def download_and_prepare(self, *args: Any, num_proc: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401  # as its parent's
+        """Build the dataset, as `datasets.DatasetBuilder.download_and_prepare` does.
+
+        Raises:
+            ToyAdmosError: A stage failed.
+        """
+        if num_proc:
+            self.config.workers = num_proc
+        try:
+            super().download_and_prepare(*args, num_proc=num_proc, **kwargs)
+        except DatasetGenerationError as error:
+            if isinstance(error.__cause__, ToyAdmosError):  # what happened, not that something did
+                raise error.__cause__ from None
+            raise
+
+    def as_dataset(
+        self,
+        split: str | None = None,
+        *,
+        decode: bool | str = True,
+        **kwargs: Any,  # noqa: ANN401  # as its parent's
+    ) -> datasets.Dataset | datasets.DatasetDict:
+        """Return what was built, its audio decoded by soundfile, to ``int16`` where `decode` says so."""
+        return decoding(super().as_dataset(split, **kwargs), decode)
+
+    def as_streaming_dataset(
+        self,
+        split: str | None = None,
+        *,
+        decode: bool | str = True,
+        **kwargs: Any,  # noqa: ANN401  # as its parent's
+    ) -> datasets.IterableDataset | datasets.IterableDatasetDict:
+        """Return rows that are rendered as they are asked for; recordings are ingested first."""
+        return decoding(super().as_streaming_dataset(split, **kwargs), decode)
+
+    def _split_generators(self, dl_manager: object) -> list[datasets.SplitGenerator]:
+        del dl_manager  # sources fetch for themselves
+        tasks = prepared_tasks(self.config.prepare_options(), self.config.open_source())
+        chosen = self._chosen(tasks)
+        of_config = [part for task in tasks if task.config == chosen for part in _parts(task)]
+        splits = dict.fromkeys(task.split for task in of_config)
+        return [
+            datasets.SplitGenerator(name=split, gen_kwargs={"tasks": [one for one in of_config if one.split == split]})
+            for split in splits
+        ]
+
+    def _generate_tables(self, tasks: list[ShardTask]) -> Iterator[tuple[str, pa.Table]]:
+        for number, task in enumerate(tasks):
+            for group, (table, _) in enumerate(rendered_groups(task, Watch())):
+                yield f"{number}_{group}", table
+
+    def _chosen(self, tasks: list[ShardTask]) -> str:
+        """Return which of the configs that the plan has is built."""
+        names = list(dict.fromkeys(task.config for task in tasks))
+        if self.config.config is None:
+            if self.config.snr_db is None:
+                return names[0]
+            asked = pa.scalar(float(self.config.snr_db))
+            return next(one.config for one in tasks if pc.all(pc.equal(one.examples["snr_db"], asked)).as_py())
+        if self.config.config not in names:
+            raise OptionError(
+                "The protocol has no such config.",
+                where="config",
+                expected=", ".join(names),
+                actual=self.config.config,
+                remedy="Choose one of them, or give snr_db.",
+            )
+        return str(self.config.config)
+
+
+def _parts(task: ShardTask) -> list[ShardTask]:
+    """Cut a shard into its row groups: so there is enough to share, also of small datasets."""
+    starts = range(0, len(task.examples), ROWS_A_GROUP)
+    return [replace(task, examples=task.examples.slice(start, ROWS_A_GROUP)) for start in starts]
+
+
+def _as_attributes(changes: dict[str, Any]) -> dict[str, Any]:
+    """Sort changes into attributes of the config and, in `options`, of the plan."""
+    known = set(ToyAdmosConfig.__dataclass_fields__)
+    planned = set(PlanOptions.__dataclass_fields__)
+    unknown = sorted(set(changes) - known - planned)
+    if unknown:
+        raise OptionError(
+            "There is no such option.",
+            where=unknown[0],
+            expected=", ".join(sorted((known | planned) - {"protocols", "snrs_db", "options"})),
+            actual=unknown[0],
+            remedy="Options are called as the attributes of ToyAdmosConfig and PlanOptions are.",
+        )
+    own = {name: value for name, value in changes.items() if name in known and value is not None}
+    others = {name: value for name, value in changes.items() if name not in known}
+    return own | ({"options": {**own.get("options", {}), **others}} if others else {})

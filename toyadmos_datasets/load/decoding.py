@@ -1,0 +1,99 @@
+"""From the bytes of a clip to samples: WAV of 16 bits by itself, everything else with soundfile."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.units import Hertz
+
+SampleType: TypeAlias = Literal["float32", "int16"]
+Samples: TypeAlias = npt.NDArray[Any]
+
+_SCALE = np.float32(1 / 32768)
+_PCM = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layout:
+    rate_hz: Hertz
+    n_channels: int
+    start: int
+    n_bytes: int
+
+
+def decode_clip(
+    content: bytes | memoryview | None, path: str | None, dtype: SampleType = "float32"
+) -> tuple[Samples, Hertz]:
+    """Decode a clip.
+
+    Args:
+        content: The bytes of a FLAC or WAV file; None to read `path`.
+        path: What the clip is called, or where it is.
+        dtype: ``float32``, full scale +-1, or ``int16``.
+
+    Returns:
+        Samples of shape (n_samples,), or (n_channels, n_samples) where there are several channels, and their rate.
+
+    Raises:
+        DatasetError: The clip is damaged.
+    """
+    layout = None if content is None else _layout(content)
+    if content is None or layout is None:
+        return _with_soundfile(content, path, dtype)
+    values = np.frombuffer(content, "<i2", layout.n_bytes // 2, layout.start)
+    samples = values.copy() if dtype == "int16" else np.multiply(values, _SCALE, dtype=np.float32)
+    return _channels_first(samples.reshape(-1, layout.n_channels)), layout.rate_hz
+
+
+def _channels_first(frames: Samples) -> Samples:
+    """Turn (n_samples, n_channels) into (n_channels, n_samples), or (n_samples,) for a single channel."""
+    return frames[:, 0] if frames.shape[1] == 1 else np.ascontiguousarray(frames.T)
+
+
+def _with_soundfile(content: bytes | memoryview | None, path: str | None, dtype: SampleType) -> tuple[Samples, Hertz]:
+    import soundfile  # noqa: PLC0415  (WAV of 16 bits does without)
+
+    try:
+        frames, rate_hz = soundfile.read(path if content is None else io.BytesIO(content), dtype=dtype, always_2d=True)
+    except soundfile.SoundFileError as error:
+        raise DatasetError(
+            "A clip cannot be decoded.",
+            where=path,
+            expected="a whole FLAC or WAV file",
+            actual=f"{'no' if content is None else len(content)} bytes: {error}",
+            remedy="Look for what else is damaged: toyadmos verify DIR. Then prepare the folder again with the same "
+            "command and --overwrite.",
+        ) from error
+    return _channels_first(frames), rate_hz
+
+
+def _layout(content: bytes | memoryview) -> _Layout | None:
+    """Find the samples of a whole 16-bit PCM WAV file; None for anything else, which soundfile may know.
+
+    Source:
+        RIFF: chunks of a name, a size and so many bytes, padded to even.
+    """
+    if bytes(content[:4]) != b"RIFF" or bytes(content[8:12]) != b"WAVE":
+        return None
+    at, form = 12, None
+    while at + 8 <= len(content):
+        name, size = struct.unpack_from("<4sI", content, at)
+        at += 8
+        if at + size > len(content):
+            return None
+        if name == b"fmt " and size >= 16:
+            form = struct.unpack_from("<HHIIHH", content, at)
+        elif name == b"data" and form is not None:
+            kind, n_channels, rate_hz, _, width, bits = form
+            if (kind, bits) != (_PCM, 16) or not n_channels or width != 2 * n_channels or size % width:
+                return None
+            return _Layout(rate_hz=rate_hz, n_channels=n_channels, start=at, n_bytes=size)
+        at += size + size % 2
+    return None

@@ -1,0 +1,163 @@
+"""Where a prepared dataset is: a folder, or an address that fsspec knows (``s3://``, ``hf://``, ``memory://``)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import posixpath
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+
+from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
+from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.checksum import sha256_of
+from toyadmos_datasets.values.dataset import MANIFEST_NAME, Manifest, Shard, manifest_of, read_manifest
+
+_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A prepared dataset, near or far; it can be pickled, and opens its file system where it is used.
+
+    Attributes:
+        address: A path or an address.
+        storage_options: For fsspec, such as an endpoint; secrets in it are shown nowhere.
+    """
+
+    address: str
+    storage_options: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_far(self) -> bool:
+        """Whether it is an address."""
+        return is_address(self.address)
+
+    @property
+    def folder(self) -> Path:
+        """The folder, where it is near."""
+        return Path(self.address).expanduser().absolute()
+
+    @property
+    def shown(self) -> str:
+        """The address without a password."""
+        return re.sub(r"(?<=://)[^/@]*@", "", self.address)
+
+    def manifest(self) -> Manifest:
+        """Read the manifest.
+
+        Raises:
+            DatasetError: There is none, it is damaged, or a newer version wrote it.
+            MissingExtraError: fsspec needs a package for this kind of address.
+        """
+        if not self.is_far:
+            return read_manifest(self.folder)
+        where = f"{self.shown}/{MANIFEST_NAME}"
+        with self._reading(MANIFEST_NAME) as file:
+            content = file.read()
+        try:
+            value = json.loads(content)
+        except ValueError as error:
+            raise DatasetError(
+                "A file is damaged.", where=where, expected="JSON", actual=error, remedy="Share the dataset again."
+            ) from error
+        return manifest_of(value, where)
+
+    @contextlib.contextmanager
+    def open(self, shard: Shard) -> Iterator[IO[bytes]]:
+        """Open a shard for reading after looking at its size.
+
+        Raises:
+            DatasetError: It is missing, or has another size than the manifest says.
+        """
+        with self._reading(shard.path, shard) as file:
+            n_bytes = file.seek(0, os.SEEK_END)
+            if n_bytes != shard.n_bytes:
+                raise DatasetError(
+                    "A shard has another size than it was written with.",
+                    where=self.where(shard),
+                    expected=f"{shard.n_bytes} bytes, sha256 {shard.sha256}",
+                    actual=f"{n_bytes} bytes",
+                    remedy="Prepare or share the dataset again.",
+                )
+            file.seek(0)
+            yield file
+
+    def fetch(self, shard: Shard, folder: Path) -> None:
+        """Copy a shard into a folder, unless it is there, and compare it with its hash.
+
+        Raises:
+            DatasetError: It is missing or was changed.
+            OutputError: It could not be written.
+        """
+        path = folder / shard.path
+        if path.exists() and path.stat().st_size == shard.n_bytes:
+            return  # it was compared when it came
+        with self.open(shard) as there, write_file(path) as here:
+            shutil.copyfileobj(there, here, 1 << 20)
+        actual = sha256_of(path)
+        if actual != shard.sha256:
+            path.unlink()
+            raise DatasetError(
+                "A shard was changed since it was written.",
+                where=self.where(shard),
+                expected=f"sha256 {shard.sha256}",
+                actual=f"sha256 {actual}",
+                remedy="Share the dataset again from a copy that toyadmos verify finds whole.",
+            )
+
+    def where(self, shard: Shard) -> str:
+        """Return where a shard is, for people."""
+        return f"{self.shown}/{shard.path}" if self.is_far else str(self.folder / shard.path)
+
+    @contextlib.contextmanager
+    def _reading(self, name: str, shard: Shard | None = None) -> Iterator[IO[bytes]]:
+        try:
+            file = self._file(name)
+        except OSError as error:
+            is_absent = isinstance(error, FileNotFoundError)
+            raise DatasetError(
+                "A shard is missing." if shard else "There is no prepared dataset, or it cannot be reached.",
+                where=f"{self.shown}/{name}",
+                expected=f"{shard.n_bytes} bytes, sha256 {shard.sha256}" if shard else MANIFEST_NAME,
+                actual="no file" if is_absent else type(error).__name__,
+                remedy="Share the dataset again." if is_absent else "Check the address and your access to it.",
+            ) from (None if self.is_far else error)  # others' texts may repeat what is secret
+        with file:
+            yield file
+
+    def _file(self, name: str) -> IO[bytes]:
+        if not self.is_far:
+            return (self.folder / name).open("rb")
+        try:
+            system, root = fsspec.core.url_to_fs(self.address, **self.storage_options)
+        except ImportError as error:
+            kind = self.address.partition("://")[0]
+            raise MissingExtraError(
+                f"Addresses of the kind {kind}:// need a package that is not installed.",
+                where=self.shown,
+                expected=_PACKAGES.get(kind, f"a package for {kind}"),
+                actual="not installed",
+                remedy=f"pip install {_PACKAGES.get(kind, 'what fsspec names for it')}",
+            ) from error
+        except ValueError as error:
+            raise OptionError(
+                "There is no such kind of address.",
+                where=self.shown,
+                expected="s3://, gs://, hf://, memory:// or another that fsspec knows",
+                actual=self.address.partition("://")[0],
+                remedy="Check the address, or give a folder.",
+            ) from error
+        return system.open(posixpath.join(root, name), "rb")  # type: ignore[no-any-return]
+
+
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """Whether a text is an address rather than a path."""
+    return isinstance(path, str) and re.match(r"[a-z][a-z0-9+.-]*://", path) is not None

@@ -1,0 +1,259 @@
+"""Where the clips of a split lie inside its shards, so that they are read there and kept nowhere a second time.
+
+`toyadmos prepare` writes Parquet without compression, the clips of a row group in one piece: the page's bytes are
+the very bytes that an Arrow column needs. What is kept beside them is a small file with everything else: the other
+columns, and for each clip its length. It is made when a split is first loaded, which is also when every shard is
+compared with its hash and every clip with what Parquet itself reads there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.units import Bytes
+from toyadmos_datasets.values.dataset import Shard, check_shard_sizes
+
+PLACES_VERSION = 1
+"""Part of the name of what is kept: a change of its form raises it."""
+
+_HEADER = b"toyadmos_places"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedShard:
+    """A shard as it was when its clips were found.
+
+    Attributes:
+        path: Where it is.
+        n_bytes: Its size.
+        mtime_ns: When it was last changed.
+        sha256: Its hash, as the manifest has it.
+    """
+
+    path: str
+    n_bytes: Bytes
+    mtime_ns: int
+    sha256: str
+
+
+def placed(folder: Path, shard: Shard) -> PlacedShard:
+    """Return how a shard stands on the disk.
+
+    Raises:
+        DatasetError: It is missing or has another size than the manifest says.
+    """
+    check_shard_sizes(folder, [shard])
+    path = folder / shard.path
+    return PlacedShard(path=str(path), n_bytes=shard.n_bytes, mtime_ns=path.stat().st_mtime_ns, sha256=shard.sha256)
+
+
+def write_places(shards: Sequence[PlacedShard], path: Path) -> None:
+    """Compare shards with their hashes, find their clips, and write where they are.
+
+    Raises:
+        DatasetError: A shard was changed, or does not keep the clips of a row group in one piece.
+    """
+    schema = pa.schema([])
+    audio: list[str] = []
+    groups: list[list[Any]] = []
+    batches: list[pa.RecordBatch] = []
+    for number, shard in enumerate(shards):
+        mapped = _map_unchanged(shard)
+        _check_hash(mapped, shard)
+        with pq.ParquetFile(pa.BufferReader(mapped)) as parquet:
+            schema = parquet.schema_arrow
+            audio = audio_columns(schema)
+            for group in range(parquet.num_row_groups):
+                table = parquet.read_row_group(group).combine_chunks()
+                starts = [_start(_chunk(parquet, group, name), table[name], mapped, shard) for name in audio]
+                groups.append([number, starts])
+                batches.append(_without_clips(table, audio))
+    header = {"shards": [asdict(shard) for shard in shards], "groups": groups, "audio": audio}
+    described = batches[0].schema.with_metadata({**(schema.metadata or {}), _HEADER: canonical_json(header)})
+    with write_file(path) as file, pa.ipc.new_file(file, described) as writer:
+        for batch in batches:
+            writer.write_batch(batch.replace_schema_metadata(described.metadata))
+
+
+def read_places(path: Path) -> pa.Table:
+    """Return the rows of a split, with every clip as it lies in its shard, mapped.
+
+    Raises:
+        DatasetError: A shard was replaced since, for instance by another preparation.
+    """
+    reader = pa.ipc.open_file(pa.py_buffer(_map(str(path))[0]))
+    metadata = dict(reader.schema.metadata)
+    header = json.loads(metadata.pop(_HEADER))
+    buffers = [pa.py_buffer(_map_unchanged(PlacedShard(**shard))) for shard in header["shards"]]
+    batches = []
+    for number, (shard, starts) in enumerate(header["groups"]):
+        batch = reader.get_batch(number)
+        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        for name, start in zip(header["audio"], starts, strict=True):
+            columns[name] = _clips(columns[name], buffers[shard], start)
+        batches.append(pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)))
+    return pa.Table.from_batches(batches).replace_schema_metadata(metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spans:
+    """Where each clip of a split is, for who reads clips one by one.
+
+    Attributes:
+        shards: The mapped shards.
+        shard: Number of the shard of each clip, shape (n_rows,).
+        start: Its first byte there.
+        length: How many bytes it has.
+        rows: The other columns; of the clips their lengths and paths.
+    """
+
+    shards: list[memoryview]
+    shard: npt.NDArray[np.int64]
+    start: npt.NDArray[np.int64]
+    length: npt.NDArray[np.int64]
+    rows: pa.Table
+
+
+def read_spans(path: Path, column: str = "audio") -> Spans:
+    """Return where the clips of a column are.
+
+    Raises:
+        DatasetError: A shard was replaced since, for instance by another preparation.
+    """
+    reader = pa.ipc.open_file(pa.py_buffer(_map(str(path))[0]))
+    rows = reader.read_all()
+    header = json.loads(reader.schema.metadata[_HEADER])
+    length = pc.fill_null(pc.struct_field(rows[column], "length"), 0).to_numpy()
+    which = header["audio"].index(column)
+    shard, start = np.empty_like(length), np.empty_like(length)
+    at = 0
+    for number, (of_group, starts) in enumerate(header["groups"]):
+        end = at + reader.get_batch(number).num_rows
+        shard[at:end] = of_group
+        start[at:end] = starts[which] + np.cumsum(length[at:end]) - length[at:end]
+        at = end
+    shards = [memoryview(_map_unchanged(PlacedShard(**one))) for one in header["shards"]]
+    return Spans(shards=shards, shard=shard, start=start, length=length, rows=rows)
+
+
+def audio_columns(schema: pa.Schema) -> list[str]:
+    """Return the columns that hold clips, by what the features in the metadata say."""
+    features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    return [name for name, feature in features.items() if feature.get("_type") == "Audio"]
+
+
+def _map(path: str) -> tuple[mmap.mmap, int]:
+    """Map a file, and return when it was last changed; the map outlives a later replacement of the file."""
+    with open(path, "rb") as file:  # noqa: PTH123  # the path may have bytes that are no UTF-8
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return mapped, os.fstat(file.fileno()).st_mtime_ns
+
+
+def _map_unchanged(shard: PlacedShard) -> mmap.mmap:
+    """Map a shard that is still the one that was looked at."""
+    try:
+        mapped, mtime_ns = _map(shard.path)
+    except (OSError, ValueError) as error:  # an empty file cannot be mapped
+        raise _replaced(shard, error) from error
+    if (len(mapped), mtime_ns) != (shard.n_bytes, shard.mtime_ns):
+        raise _replaced(shard, "another file")
+    return mapped
+
+
+def _check_hash(mapped: mmap.mmap, shard: PlacedShard) -> None:
+    actual = hashlib.sha256(mapped).hexdigest()
+    if actual != shard.sha256:
+        raise DatasetError(
+            "A shard was changed since it was written.",
+            where=shard.path,
+            expected=f"sha256 {shard.sha256}",
+            actual=f"sha256 {actual}",
+            remedy="Prepare the folder again with the same command and --overwrite.",
+        )
+
+
+def _replaced(shard: PlacedShard, actual: object) -> DatasetError:
+    return DatasetError(
+        "A shard is not the one that was loaded.",
+        where=shard.path,
+        expected="the same file",
+        actual=actual,
+        remedy="The folder was prepared anew or moved in the meantime: load it again.",
+    )
+
+
+def _chunk(parquet: pq.ParquetFile, group: int, name: str) -> pq.ColumnChunkMetaData:
+    """Return what Parquet says of the bytes of an audio column in a row group."""
+    row_group = parquet.metadata.row_group(group)
+    chunks = (row_group.column(number) for number in range(row_group.num_columns))
+    return next(one for one in chunks if one.path_in_schema == f"{name}.bytes")
+
+
+def _start(chunk: pq.ColumnChunkMetaData, column: pa.ChunkedArray, mapped: mmap.mmap, shard: PlacedShard) -> int:
+    """Return where the clips of a row group begin in the file.
+
+    They are the last bytes of the column's only page, if the encoding is the one that `prepare` chooses. That is
+    compared with what Parquet reads.
+    """
+    clips = _joined(column).field("bytes")
+    first, last = _bounds(clips)
+    end = int(chunk.data_page_offset + chunk.total_compressed_size)
+    begin = end - (last - first)
+    found = memoryview(mapped)[max(begin, 0) : end]
+    if last > first and found != memoryview(clips.buffers()[2]).cast("B")[first:last]:
+        raise DatasetError(
+            "A shard does not keep its clips in one piece.",
+            where=shard.path,
+            expected="Parquet as toyadmos prepare writes it",
+            actual=f"encodings {', '.join(chunk.encodings)}, compression {chunk.compression}",
+            remedy="Open it with plain datasets.load_dataset, or prepare the folder again.",
+        )
+    return begin
+
+
+def _joined(column: pa.ChunkedArray) -> pa.StructArray:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _bounds(clips: pa.BinaryArray) -> tuple[int, int]:
+    offsets = np.frombuffer(clips.buffers()[1], np.int32)[clips.offset : clips.offset + len(clips) + 1]
+    return int(offsets[0]), int(offsets[-1])
+
+
+def _without_clips(table: pa.Table, audio: Sequence[str]) -> pa.RecordBatch:
+    columns = {name: _joined(table[name]) for name in table.column_names}
+    for name in audio:
+        lengths = pc.binary_length(columns[name].field("bytes")).cast(pa.int64())
+        columns[name] = pa.StructArray.from_arrays(
+            [lengths, columns[name].field("path")], names=["length", "path"], mask=pc.is_null(columns[name])
+        )
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _clips(kept: pa.StructArray, shard: pa.Buffer, start: int) -> pa.StructArray:
+    """Put the clips of a row group together: offsets made of their lengths, bytes as they lie in the shard."""
+    lengths = kept.field("length")
+    offsets = np.zeros(len(kept) + 1, np.int32)
+    np.cumsum(pc.fill_null(lengths, 0).to_numpy(), out=offsets[1:])
+    validity = pc.is_valid(lengths).buffers()[1] if lengths.null_count else None
+    data = shard.slice(start, int(offsets[-1]))
+    clips = pa.Array.from_buffers(pa.binary(), len(kept), [validity, pa.py_buffer(offsets), data])
+    return pa.StructArray.from_arrays(
+        [clips, kept.field("path")], names=["bytes", "path"], mask=pc.is_null(kept) if kept.null_count else None
+    )

@@ -1,0 +1,69 @@
+"""A dataset that is read as it goes, shard by shard, from a folder or an address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+from datasets.iterable_dataset import ArrowExamplesIterable
+
+from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.load.audio import info_for
+from toyadmos_datasets.load.place import Place
+from toyadmos_datasets.values.dataset import Shard
+
+
+def stream_split(place: Place, split: str, shards: Sequence[Shard], *, decode: bool | str) -> datasets.IterableDataset:
+    """Return the rows of a split, to be read one after the other.
+
+    It has as many shards as the split has files, for workers and ranks to share; `state_dict` works.
+    """
+    rows = ArrowExamplesIterable(_tables, {"place": place, "shards": list(shards)})
+    with place.open(shards[0]) as file:
+        features = datasets.Features.from_arrow_schema(_schema(file, place, shards[0]))
+    info = datasets.DatasetInfo(features=features, config_name=shards[0].config)
+    return datasets.IterableDataset(rows, info=info_for(info, decode=decode), split=datasets.NamedSplit(split))
+
+
+def _tables(place: Place, shards: Sequence[Shard]) -> Iterator[tuple[str, pa.Table]]:
+    """Read the shards a row group at a time; every page is compared with its checksum."""
+    for number, shard in enumerate(shards):
+        with place.open(shard) as file:
+            _require_current(place, shard)
+            try:
+                parquet = pq.ParquetFile(file, page_checksum_verification=True)
+                for group in range(parquet.num_row_groups):
+                    yield f"{number}_{group}", parquet.read_row_group(group)
+            except (pa.ArrowException, OSError) as error:
+                raise _damaged(place, shard, error) from error
+
+
+def _require_current(place: Place, shard: Shard) -> None:
+    """Raise if the dataset was replaced since it was opened: what is open now may be of another one."""
+    if shard not in place.manifest().shards:
+        raise DatasetError(
+            "The dataset was replaced while it was read.",
+            where=place.where(shard),
+            expected=f"sha256 {shard.sha256}",
+            actual="a manifest that does not list it",
+            remedy="Load it again.",
+        )
+
+
+def _schema(file: object, place: Place, shard: Shard) -> pa.Schema:
+    try:
+        return pq.read_schema(file)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(place, shard, error) from error
+
+
+def _damaged(place: Place, shard: Shard, error: Exception) -> DatasetError:
+    return DatasetError(
+        "A shard is damaged.",
+        where=place.where(shard),
+        expected=f"Parquet with sha256 {shard.sha256}",
+        actual=type(error).__name__ if place.is_far else error,
+        remedy="Prepare or share the dataset again.",
+    )

@@ -1,0 +1,141 @@
+"""Straight into training: a prepared folder becomes a `torch.utils.data.DataLoader`."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from toyadmos_datasets.errors import MissingExtraError, OptionError
+from toyadmos_datasets.load.choices import check_split, chosen_splits
+from toyadmos_datasets.load.clips import FEATURES, Clips, Features
+from toyadmos_datasets.load.epochs import Epochs
+from toyadmos_datasets.load.kept import split_places
+from toyadmos_datasets.load.place import Place
+from toyadmos_datasets.load.places import read_spans
+from toyadmos_datasets.load.settled import open_settled
+from toyadmos_datasets.signal.logmel import LogMel
+from toyadmos_datasets.units import Hertz
+from toyadmos_datasets.values.dataset import Manifest
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.load.torch_batches import ResumableLoader
+
+
+def torch_loader(
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    split: str = "train",
+    *,
+    batch_size: int = 32,
+    features: Features = "waveform",
+    columns: Sequence[str] = ("label",),
+    shuffle: bool = True,
+    seed: int = 0,
+    drop_last: bool = False,
+    rank: int | None = None,
+    world_size: int | None = None,
+    log_mel: LogMel | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    **options: Any,  # noqa: ANN401  # DataLoader's
+) -> ResumableLoader:
+    """Return a DataLoader over a split of a prepared dataset.
+
+    Its workers map the shards where they are. Every epoch has an order of its own, which follows from the seed and the
+    number of the epoch; ranks share it. `state_dict` and `load_state_dict` go on in the middle of an epoch.
+
+    Args:
+        path: The prepared folder, or an address of one, which is copied into the cache of `datasets` first.
+        name: Config; None for the first.
+        split: One split.
+        batch_size: Clips a batch.
+        features: ``waveform`` or ``logmel``.
+        columns: Columns that go with the clips: tensors where they are numbers, else lists.
+        shuffle: Whether rows come in a new order every epoch.
+        seed: Seed of the orders.
+        drop_last: Whether to leave out a last batch that is not full.
+        rank: Which of `world_size` processes this is; by default what torch.distributed says, or the only one.
+        world_size: How many there are.
+        log_mel: Settings of the log-mel features; by default 128 bands, frames of 1024 and hop 512, in dB.
+        cache_dir: Where `datasets` keeps things; by default its own place.
+        storage_options: For fsspec.
+        options: Of `torch.utils.data.DataLoader`, such as ``num_workers`` and ``pin_memory``.
+
+    Returns:
+        Batches are dicts: ``waveform``, (batch, n_samples) or (batch, n_channels, n_samples), float32, full scale +-1,
+        and ``n_samples``; or ``logmel``, (batch, n_frames, n_mels) or (batch, n_channels, n_frames, n_mels), and
+        ``n_frames``; shorter clips are filled up with silence. Then ``row``, the number in the split, and the columns.
+
+    Raises:
+        DatasetError: There is no prepared dataset, or it is damaged.
+        OptionError: There is no such config, split, column or feature.
+        MissingExtraError: torch is not installed.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise MissingExtraError(
+            "A DataLoader needs torch, which is not installed.",
+            where="torch_loader",
+            expected="torch",
+            actual="not installed",
+            remedy="pip install torch. Without it: toyadmos_datasets.load_dataset",
+        )
+    from toyadmos_datasets.load.torch_batches import ResumableLoader, rank_and_size  # noqa: PLC0415  (needs torch)
+
+    _require_one_of("features", features, FEATURES)
+    places = _places(
+        Place(address=os.fspath(path), storage_options=dict(storage_options or {})), name, split, cache_dir
+    )
+    rows = read_spans(places).rows
+    for column in columns:
+        _require_one_of("columns", column, [one for one in rows.column_names if not pa.types.is_struct(rows[one].type)])
+    settings = log_mel or LogMel(rate_hz=_rate_hz(rows.schema))
+    here, all_of_them = rank_and_size()
+    epochs = Epochs(
+        key=places.parent.name,
+        n_rows=len(rows),
+        batch_size=batch_size,
+        is_shuffled=shuffle,
+        is_last_dropped=drop_last,
+        seed=seed,
+        rank=here if rank is None else rank,
+        world_size=all_of_them if world_size is None else world_size,
+    )
+    clips = Clips(places, len(rows), features, settings, tuple(columns))
+    return ResumableLoader(clips, epochs, **options)
+
+
+def _places(place: Place, name: str | None, split: str, cache_dir: str | os.PathLike[str] | None) -> Path:
+    """Find where the clips are."""
+    import datasets.config  # noqa: PLC0415  (takes a second)
+
+    cache = Path(cache_dir or datasets.config.HF_DATASETS_CACHE).expanduser().absolute()
+
+    def opening(manifest: Manifest) -> Path:
+        splits = chosen_splits(manifest, name)
+        check_split(split, splits)
+        _require_one_of("split", split, splits)
+        return split_places(place, split, splits[split], cache)
+
+    return opening(place.manifest()) if place.is_far else open_settled(place.folder, opening)
+
+
+def _rate_hz(schema: pa.Schema) -> Hertz:
+    features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    return int(features["audio"]["sampling_rate"])
+
+
+def _require_one_of(where: str, asked: str, choices: Sequence[str] | Mapping[str, Any]) -> None:
+    if asked not in choices:
+        raise OptionError(
+            "The dataset has no such thing.",
+            where=where,
+            expected=", ".join(choices),
+            actual=asked,
+            remedy="Choose one that it has.",
+        )

@@ -1,0 +1,212 @@
+"""The file that is shared: a recipe with all that it takes to render the same bytes, and to notice where they differ.
+
+One Parquet file. Its rows are those of the recipe, each with the hash of its samples; its header says what the
+recordings were, how they were rendered, with which versions, and what came out. It holds no audio.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.errors import DatasetError, OptionError
+from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.signal.pcm import DIGEST_BYTES
+from toyadmos_datasets.units import Bytes, Decibels
+from toyadmos_datasets.values.dataset import SkippedRecording
+from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
+
+FORMAT_VERSION = 1
+SUFFIX = ".toyrecipe"
+
+_DIGEST = pa.field("samples_digest", pa.binary(DIGEST_BYTES), nullable=False)
+_SCHEMA = RECIPE_SCHEMA.append(_DIGEST)
+_DELTA = {
+    "recording_ids.list.element": "DELTA_BYTE_ARRAY",
+    "event_id": "DELTA_BYTE_ARRAY",
+    "take": "DELTA_BINARY_PACKED",
+}
+"""Columns that repeat little but resemble their neighbours; the others but the hashes are kept as dictionaries."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+"""What a config or a split may be called: it becomes a part of a path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedShard:
+    """What became of one shard.
+
+    Attributes:
+        path: Relative to the dataset's folder, forward slashes.
+        config: Its config.
+        split: Its split.
+        n_rows: Examples in it.
+        n_bytes: Its size.
+        sha256: Hash of the file.
+        audio_sha256: Hash of the encoded audio in it.
+        columns_sha256: Hash of the values of its other columns.
+    """
+
+    path: str
+    config: str
+    split: str
+    n_rows: int
+    n_bytes: Bytes
+    sha256: str
+    audio_sha256: str
+    columns_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedRecipe:
+    """A recipe and what it gave where it was rendered.
+
+    Attributes:
+        toy: ``ToyTrain``.
+        recipe: The examples.
+        digests: Hash of the samples of each example, ``binary(16)``.
+        source: Identity of the source, whether it is simulated, and hashes of its recordings' checksums.
+        request: What the folder was prepared with, as JSON values.
+        versions: Versions of what the bytes depend on.
+        headroom_db: How much every example was attenuated.
+        shards: The shards, in order.
+        skipped: Recordings that could not be read there.
+    """
+
+    toy: str
+    recipe: Recipe
+    digests: pa.Array
+    source: dict[str, Any]
+    request: dict[str, Any]
+    versions: dict[str, str]
+    headroom_db: Decibels
+    shards: tuple[SharedShard, ...]
+    skipped: tuple[SkippedRecording, ...] = ()
+
+    def header(self) -> dict[str, Any]:
+        """Return everything but the rows, as JSON values."""
+        return {
+            "version": FORMAT_VERSION,
+            "toy": self.toy,
+            "recipe_sha256": self.recipe.sha256,
+            "parameters": self.recipe.parameters,
+            "notes": list(self.recipe.notes),
+            "source": self.source,
+            "request": self.request,
+            "versions": self.versions,
+            "headroom_db": self.headroom_db,
+            "shards": [asdict(shard) for shard in self.shards],
+            "skipped": [asdict(one) for one in self.skipped],
+        }
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all that is in the file; it does not depend on how Arrow lays it out."""
+        state = hashlib.sha256(canonical_json(self.header()).encode())
+        state.update(b"".join(self.digests.to_pylist()))
+        return state.hexdigest()
+
+
+def write_shared_recipe(shared: SharedRecipe, path: Path) -> None:
+    """Write the file, atomically."""
+    header = {"toyrecipe": canonical_json(shared.header()), "toyrecipe_sha256": shared.sha256}
+    rows = shared.recipe.examples.cast(RECIPE_SCHEMA).append_column(_DIGEST, shared.digests)
+    plain = {*_DELTA, _DIGEST.name}
+    leaves = {"noise_recording_ids": "noise_recording_ids.list.element", "recording_ids": "recording_ids.list.element"}
+    with write_file(path) as file:
+        pq.write_table(
+            rows.replace_schema_metadata(header),
+            file,
+            compression="zstd",
+            compression_level=19,
+            use_dictionary=[leaf for name in rows.column_names if (leaf := leaves.get(name, name)) not in plain],
+            column_encoding=_DELTA,
+            write_statistics=False,
+            row_group_size=max(len(rows), 1),
+        )
+
+
+def read_shared_recipe(path: Path) -> SharedRecipe:
+    """Read what `write_shared_recipe` wrote.
+
+    Raises:
+        DatasetError: The file is missing, something else, of a newer version, or was changed since it was written.
+    """
+    try:
+        with path.open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
+            table = pq.read_table(file)
+        metadata = table.schema.metadata or {}
+        if b"toyrecipe" not in metadata:
+            raise _unreadable(path, "a Parquet file of something else")
+        header = json.loads(metadata[b"toyrecipe"])
+        if header["version"] != FORMAT_VERSION:
+            raise _unreadable(path, f"version {header['version']}")
+        shared = _shared_of(header, table.cast(_SCHEMA))
+        promised, actual = metadata[b"toyrecipe_sha256"].decode(), shared.sha256
+    except DatasetError:
+        raise
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _unreadable(path, f"{type(error).__name__}: {error}") from error
+    if (promised, header["recipe_sha256"]) != (actual, shared.recipe.sha256):
+        raise _unreadable(path, f"content that hashes to {actual[:16]} and not to {promised[:16]}: it was changed")
+    _require_names(shared, path)
+    return shared
+
+
+def is_shared_recipe(path: Path) -> bool:
+    """Tell a shared recipe from a plain one, by what is in it."""
+    try:
+        with path.open("rb") as file:
+            return b"toyrecipe" in (pq.read_schema(file).metadata or {})
+    except (OSError, pa.ArrowException):
+        return path.name.endswith(SUFFIX)
+
+
+def _shared_of(header: dict[str, Any], table: pa.Table) -> SharedRecipe:
+    rows = table.select(RECIPE_SCHEMA.names)
+    recipe = Recipe(examples=rows, parameters=header["parameters"], notes=tuple(header["notes"]))
+    return SharedRecipe(
+        toy=header["toy"],
+        recipe=recipe,
+        digests=table[_DIGEST.name].combine_chunks(),
+        source=dict(header["source"]),
+        request=dict(header["request"]),
+        versions=dict(header["versions"]),
+        headroom_db=header["headroom_db"],
+        shards=tuple(SharedShard(**shard) for shard in header["shards"]),
+        skipped=tuple(SkippedRecording(**one) for one in header["skipped"]),
+    )
+
+
+def _require_names(shared: SharedRecipe, path: Path) -> None:
+    """Refuse what no export wrote: another toy, or names that would lead out of the folder."""
+    try:
+        toy = toy_named(shared.toy).name
+    except OptionError as error:
+        raise _unreadable(path, f"a toy called {shared.toy!a}") from error
+    examples = shared.recipe.examples
+    toys = {*examples["toy"].to_pylist(), shared.recipe.parameters.get("toy"), shared.toy}
+    if toys != {toy}:
+        raise _unreadable(path, f"rows of {', '.join(sorted(map(ascii, toys)))}")
+    for name in {*examples["config"].to_pylist(), *examples["split"].to_pylist()}:
+        if not _NAME.fullmatch(name):
+            raise _unreadable(path, f"a config or split called {name!a}")
+
+
+def _unreadable(path: Path, actual: str) -> DatasetError:
+    return DatasetError(
+        "This is not a shared recipe that this version can read.",
+        where=path,
+        expected=f"a {SUFFIX} file, version {FORMAT_VERSION}, unchanged",
+        actual=actual,
+        remedy="Get the file again from who made it; it is made with: toyadmos recipe export DIR -o FILE",
+    )
