@@ -10,9 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from toyadmos_datasets.baseline.clips import SplitOfConfig, open_split
-from toyadmos_datasets.baseline.frames import featured
+from toyadmos_datasets.baseline.frames import rows_of
 from toyadmos_datasets.baseline.level_section import level_section
-from toyadmos_datasets.baseline.presets import PAPER
 from toyadmos_datasets.baseline.report import LICENCE, SIMULATED
 from toyadmos_datasets.baseline.spectrogram import picture, place_of, player, shades_of, spectrum_of
 from toyadmos_datasets.corpus.damage import damage_of
@@ -46,7 +45,7 @@ def report_dataset(
     manifest = test.manifest
     is_simulated = bool(manifest.source.get("is_simulated", False))
     splits = [open_split(folder, test.config, name) for name in manifest.configs[test.config]]
-    tables = {split.split: featured(split, PAPER, progress).rows for split in splits}
+    tables = {split.split: rows_of(split, progress) for split in splits}
     joined = pa.concat_tables(tables.values())
     sections = [
         *([paragraph(SIMULATED, "note")] if is_simulated else []),

@@ -15,7 +15,8 @@ STYLE = """
 body { margin: 0 auto; padding: 1rem; max-width: 62rem; color: var(--ink); background: var(--paper);
   font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word }
 h1 { font-size: 1.6rem; line-height: 1.2; margin: .5rem 0 } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem }
-h3 { font-size: 1rem; margin: 1rem 0 .3rem } .clip h3 { margin-top: 0 } p { margin: .4rem 0; max-width: 44rem } .dim, small { color: var(--dim) }
+h3 { font-size: 1rem; margin: 1rem 0 .3rem } .clip h3 { margin-top: 0 }
+  p { margin: .4rem 0; max-width: 44rem } .dim, small { color: var(--dim) }
 .note { background: var(--warn-paper); color: var(--warn); padding: .5rem .8rem; border-radius: .4rem; max-width: none }
 .pair { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: 1rem;
   margin-top: .8rem }
