@@ -122,10 +122,14 @@ def test_noise_on_two_sides_is_a_leak_and_its_overlap_is_measured(prepared, rows
     )
 
 
-def test_noise_that_was_asked_to_be_shared_is_told_and_is_no_leak(tmp_path):
+@pytest.mark.parametrize(
+    "asked",
+    [{"protocols": ("basic",), "snrs_db": (0.0,), "is_noise_shared": True}, {"is_faithful": True, "channels": "mix"}],
+    ids=["shared-noise", "faithful"],
+)
+def test_noise_that_was_asked_to_be_shared_is_told_and_is_no_leak(tmp_path, asked):
     tree = write_tree(TinyCorpus(n_noise=1).files(), tmp_path / "tree")
-    asked = options(tree, tmp_path, protocols=("basic",), snrs_db=(0.0,), is_noise_shared=True)
-    report = audit_dataset(prepare(asked).out)
+    report = audit_dataset(prepare(options(tree, tmp_path, **asked)).out)
 
     assert not report.has_leak
     assert "A noise recording stands on two sides, as was asked for." in found_in(report, "problem")
@@ -153,6 +157,8 @@ def test_a_damaged_clip_called_normal_is_found(prepared, rows_by_split, tmp_path
     [
         ({"condition": "ab07"}, "A clip is not what the name of its recording says."),
         ({"event_id": "ToyTrain_case1_normal_IND_0099"}, "A clip is not what the name of its recording says."),
+        ({"first_carriage": "melted"}, "The state of a part is not the damage table's."),
+        ({"condition": "ab99"}, "The state of a part is not the damage table's."),
         ({"channel": 3}, "A clip is not of the microphone that it is said to be of."),
         ({"recording_ids": ["nonsense"]}, "The name of a recording is no name of the corpus."),
     ],
@@ -200,7 +206,41 @@ def test_loudness_that_gives_the_label_away_is_told_with_its_auc(prepared, tmp_p
     assert check.auc == 1.0
     assert check.anomalous_db - check.normal_db == pytest.approx(20 * np.log10(3), abs=1.5)
     (said,) = found_in(report, "note")["Loudness alone tells much of the label; a system has to beat that."]
-    assert "clean, test: AUC of level alone 1.000" in said
+    assert "clean, test: AUC of level alone 1.000, within a case and channel 1.000" in said
+
+
+def test_loudness_is_compared_within_a_case_and_channel_too(tmp_path):
+    random = np.random.default_rng(0)
+    for channel, gain in ((1, 1000), (2, 8000)):
+        for take, louder in ((1, 1.0), (2, 1.2)):
+            condition, digits = ("normal", "00") if louder == 1 else ("ab01", "01")
+            name = f"31{digits}0{channel}{take:04d}_ToyTrain_case1_{condition}_IND_ch{channel}_{take:04d}.wav"
+            write_wav(tmp_path / "mine/test" / name, random.normal(0, gain * louder, 8000).astype(np.int16))
+    (check,) = audit_dataset(tmp_path / "mine").levels
+
+    assert (check.auc, check.auc_within) == (0.75, 1.0)
+    assert check.separation == 1.0
+
+
+def test_stems_give_the_snr_of_every_clip_and_their_sum(tmp_path):
+    tree = write_tree(TinyCorpus(channels=(1, 2, 3, 4)).files(), tmp_path / "tree")
+    asked = options(tree, tmp_path, protocols=("basic",), snrs_db=(0.0,), channels="stack", has_stems=True)
+    whole = prepare(asked).out
+    report = audit_dataset(whole)
+    (snr,) = report.snrs
+
+    assert report.is_clean
+    assert snr.is_from_stems
+    assert (snr.n_groups, snr.n_clips) == (6, 6)
+    assert snr.largest_error_db < 0.01
+    assert max(filter(None, report.clips["stem_error"].to_pylist()), default=0) <= 1
+
+    def swap(rows):
+        stems = rows[1]["noise"]
+        return [rows[0] | {"noise": stems}, *rows[1:]]
+
+    spoilt = audit_dataset(rewritten(whole, tmp_path / "copy", in_split("snr_0db/train", swap)))
+    assert "row 0: up to " in found_in(spoilt, "problem")["Target and noise do not add up to the clip."][0]
 
 
 def test_silence_clipping_and_damage_are_found_and_stop_nothing(prepared, tmp_path):
@@ -268,12 +308,15 @@ def test_identical_audio_and_damaged_files_in_a_folder_are_found(dcase):
     samples, rate_hz = soundfile.read(dcase / "ToyCar/train/normal_id_01_00000000.wav", dtype="int16")
     write_wav(dcase / "ToyCar/test/anomaly_id_01_00000009.flac", samples, rate_hz)
     (dcase / "ToyCar/test/normal_id_01_00000008.wav").write_bytes(b"RIFF of nothing")
+    cut = dcase / "ToyCar/train/normal_id_01_00000002.wav"
+    cut.write_bytes(cut.read_bytes()[:-1000])
     report = audit_dataset(dcase, workers=2)
 
     (twice,) = found_in(report, "leak")["Identical audio stands on two sides."]
     assert "ToyCar/test/anomaly_id_01_00000009.flac (test) = ToyCar/train/normal_id_01_00000000.wav (train)" in twice
-    (damaged,) = found_in(report, "problem")["A clip cannot be decoded."]
+    damaged, short = found_in(report, "problem")["A clip cannot be decoded."]
     assert "ToyCar/test/normal_id_01_00000008.wav" in damaged
+    assert "ToyCar/train/normal_id_01_00000002.wav: 7044 bytes of the 8044 that its header says" in short
 
 
 def test_a_tree_of_the_corpus_sorted_into_splits_by_file_leaks_events(tmp_path):
@@ -321,7 +364,7 @@ def test_exactly_what_two_sides_share_is_a_leak(clips):
         for number, (split, event, noise, start) in enumerate(clips)
     ]
     findings = Findings()
-    check_splits(clips_table(rows), findings, is_noise_shared=False)
+    check_splits(clips_table(rows), findings)
     leaks = {one.what: one.places for one in findings.all()}
     pairs = [(a, b) for a, b in combinations(clips, 2) if a[0] != b[0]]
     same_noise = [(a, b) for a, b in pairs if a[2] == b[2]]

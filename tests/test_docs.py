@@ -58,7 +58,7 @@ def examples_in(text: str) -> list[list[str]]:
 
 
 def test_every_command_has_a_section_and_every_section_a_command():
-    assert sorted(re.findall(r"^## toyadmos (\w+(?: \w+)?)$", PAGE, re.MULTILINE)) == COMMANDS
+    assert sorted(re.findall(r"^## toyadmos ([\w-]+(?: \w+)?)$", PAGE, re.MULTILINE)) == COMMANDS
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "plan"])

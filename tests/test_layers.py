@@ -29,8 +29,9 @@ STAGES = (
     "share",
     "audit",
     "recipes",
+    "export",
 )
-COMPOSITIONS = ("sources", "download", "prepare", "preview", "verify", "upkeep", "rebuild")
+COMPOSITIONS = ("sources", "download", "prepare", "preview", "verify", "upkeep", "rebuild", "sharing")
 """Modules beside the stages that put them together; each may import those before it."""
 LAYER_THREE = ("builder", "baseline")
 CLI = "cli"

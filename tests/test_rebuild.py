@@ -86,6 +86,20 @@ def test_a_rebuilt_folder_exports_to_the_same_recipe(place, tmp_path):
     assert found.n_compared_samples == len(read_shared_recipe(place / "mine.toyrecipe").digests)
 
 
+def test_what_was_prepared_without_bad_recordings_is_rebuilt_with_the_same_card(tmp_path):
+    files = CORPUS.files()
+    files[only(files, "normal_IND_ch1_0002")] = b"RIFF and no more"
+    tree = write_tree(files, tmp_path / "tree")
+    prepare(options(tree, tmp_path, protocols=("basic",), skip_bad=True))
+    export_recipe(tmp_path / "out", tmp_path / "mine.toyrecipe")
+    report = rebuild(asked(tmp_path, tmp_path, cache=tmp_path / "other"))
+
+    assert report.is_same
+    assert "1 recording could not be read and was skipped" in (tmp_path / "again" / "README.md").read_text("utf-8")
+    assert content(tmp_path / "again") == content(tmp_path / "out")
+    assert report.prepared.manifest.skipped == read_manifest(tmp_path / "out").skipped
+
+
 def moved_by(place, tmp_path, **changed):
     return rebuild(asked(place, tmp_path, cache=tmp_path / "cache", **changed)).moved
 

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from toyadmos_datasets.prepare import PrepareOptions, PrepareReport
     from toyadmos_datasets.prepare import prepare as prepare_dataset
     from toyadmos_datasets.render import Encoding, RenderOptions
-    from toyadmos_datasets.verify import DatasetVerdict, SourceVerdict, verify_dataset, verify_source
+    from toyadmos_datasets.share import ShareOptions, fetch_recipe
+    from toyadmos_datasets.sharing import share_dataset
+    from toyadmos_datasets.verify import DatasetVerdict, SourceVerdict, verify_dataset, verify_shared, verify_source
 
     __version__: str
 
@@ -41,17 +43,21 @@ __all__ = [
     "PrepareReport",
     "RecordingName",
     "RenderOptions",
+    "ShareOptions",
     "SourceVerdict",
     "ToyAdmosError",
     "__version__",
     "audit_dataset",
     "damage_of",
+    "fetch_recipe",
     "format_name",
     "load_dataset",
     "parse_name",
     "prepare_dataset",
+    "share_dataset",
     "torch_loader",
     "verify_dataset",
+    "verify_shared",
     "verify_source",
 ]
 
@@ -66,15 +72,19 @@ _PLACES = {
     "PrepareReport": "prepare:PrepareReport",
     "RecordingName": "corpus.names:RecordingName",
     "RenderOptions": "render:RenderOptions",
+    "ShareOptions": "share:ShareOptions",
     "SourceVerdict": "verify:SourceVerdict",
     "audit_dataset": "audit:audit",
     "damage_of": "corpus.damage:damage_of",
+    "fetch_recipe": "share:fetch_recipe",
     "format_name": "corpus.names:format_name",
     "load_dataset": "builder:load_dataset",
     "parse_name": "corpus.names:parse_name",
     "prepare_dataset": "prepare:prepare",
     "torch_loader": "load.training:torch_loader",
     "verify_dataset": "verify:verify_dataset",
+    "share_dataset": "sharing:share_dataset",
+    "verify_shared": "verify:verify_shared",
     "verify_source": "verify:verify_source",
 }
 

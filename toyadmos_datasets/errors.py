@@ -12,7 +12,7 @@
     │   │   └── CorruptMemberError            a member whose size or CRC32 is wrong
     │   ├── IndexConflictError                one identifier stands for two recordings
     │   ├── FetchError (ConnectionError)      a server does not give what it should
-    │   └── LicenseError (PermissionError)    the corpus's licence has not been accepted
+    │   └── LicenseError (PermissionError)    the corpus's licence has not been accepted, or forbids it
     ├── WavError (ValueError)
     │   ├── TruncatedWavError                 fewer samples than the header promises
     │   └── UnsupportedWavError               a rate, width, channel count or codec that the corpus does not have
@@ -22,7 +22,8 @@
     ├── OutputError (OSError)
     │   ├── OutputConflictError               the folder holds something else
     │   ├── BusyError                         another process is writing there
-    │   └── DiskFullError                     no room, or no room to be expected
+    │   ├── DiskFullError                     no room, or no room to be expected
+    │   └── ShareError (ConnectionError)      a place on the web does not take or give what it should
     ├── DatasetError (ValueError)             a prepared folder or store that is not what its manifest says
     ├── MissingExtraError (ImportError)       an optional package is not installed
     └── WorkerError (RuntimeError)            a worker process died
@@ -117,7 +118,7 @@ class FetchError(SourceError, ConnectionError):
 
 
 class LicenseError(SourceError, PermissionError):
-    """The licence of the corpus has not been accepted."""
+    """The licence of the corpus has not been accepted, or forbids what was asked for."""
 
 
 class WavError(ToyAdmosError, ValueError):
@@ -158,6 +159,10 @@ class BusyError(OutputError):
 
 class DiskFullError(OutputError):
     """There is no room on the disk, or there would not be."""
+
+
+class ShareError(OutputError, ConnectionError):
+    """A place on the web cannot be reached, or does not take or give what it should."""
 
 
 class DatasetError(ToyAdmosError, ValueError):

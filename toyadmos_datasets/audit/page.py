@@ -105,7 +105,7 @@ def _bars(report: AuditReport) -> str:
 
 
 def _levels(report: AuditReport) -> Iterator[str]:
-    names = ["config", "split", "normal", "anomalous", "median, normal", "median, anomalous", "AUC of level alone"]
+    names = ["config", "split", "normal", "anomalous", "median, normal", "median, anomalous", "AUC of level", "within"]
     rows = [
         [
             one.config,
@@ -114,11 +114,16 @@ def _levels(report: AuditReport) -> Iterator[str]:
             str(one.n_anomalous),
             f"{one.normal_db:.1f} dB",
             f"{one.anomalous_db:.1f} dB",
-            f"{one.auc:.3f} ({one.separation:.3f} by its better direction)",
+            f"{one.auc:.3f}",
+            f"{one.auc_within:.3f}",
         ]
         for one in report.levels
     ]
     yield rows_table(names, rows)
+    yield paragraph(
+        "0.5 tells nothing, 0 and 1 all; below 0.5 damage is quieter. Within: among clips of one case and channel.",
+        "dim",
+    )
     yield f'<div class="pair">{"".join(_level_figure(report, one) for one in report.levels)}</div>'
 
 

@@ -66,6 +66,8 @@ class LevelCheck:
         normal_db: Median level of the normal clips, dB re full scale.
         anomalous_db: Median level of the anomalous ones.
         auc: AUC of the level as the score; below 0.5 damage is quieter.
+        auc_within: The same among clips of one case and channel, weighted by their pairs: cases and microphones that
+            are louder than others hide nothing in it.
     """
 
     config: str
@@ -75,11 +77,12 @@ class LevelCheck:
     normal_db: Decibels
     anomalous_db: Decibels
     auc: float
+    auc_within: float
 
     @property
     def separation(self) -> float:
-        """The AUC by its better direction, 0.5 to 1."""
-        return max(self.auc, 1 - self.auc)
+        """The greater of the two AUCs, each by its better direction, 0.5 to 1."""
+        return max(self.auc, 1 - self.auc, self.auc_within, 1 - self.auc_within)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

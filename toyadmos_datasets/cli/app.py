@@ -12,12 +12,14 @@ from toyadmos_datasets.cli import (
     compare,
     download,
     evaluate,
+    export,
     index,
     plan,
     prepare,
     protocols,
     recipe,
     report,
+    share,
     simulate,
     train,
     verify,
@@ -46,6 +48,9 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
+app.command("share")(share.share)
+app.command("export")(export.export)
+app.command("fetch-recipe")(share.fetch_recipe)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so

@@ -25,7 +25,9 @@ def audit(
         Path, typer.Argument(help="A prepared dataset, a recipe, or a folder of WAV files.", metavar="DIR|RECIPE")
     ],
     *,
-    report: Annotated[Path | None, typer.Option(help="Also write a page with pictures.", metavar="FILE")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write a page with pictures.", metavar="FILE", dir_okay=False)
+    ] = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -56,7 +58,14 @@ def _lines(found: AuditReport, page: Path | None) -> list[str]:
         lines.append(SIMULATED)
     lines += ["", *table_lines(["config", "split", "label", "case", "clips", "events", "length"], _counts(found))]
     if found.levels:
-        heading = ["config", "split", "normal clips", "anomalous clips", "AUC of level alone", "better direction"]
+        heading = [
+            "config",
+            "split",
+            "normal clips",
+            "anomalous clips",
+            "AUC of level alone",
+            "within case and channel",
+        ]
         lines += ["", *table_lines(heading, _levels(found))]
     if found.snrs:
         heading = ["config", "SNR asked for", "relative to", "from", "largest error", "single clips"]
@@ -88,7 +97,7 @@ def _levels(found: AuditReport) -> list[list[str]]:
             f"{one.normal_db:.1f} dB",
             f"{one.anomalous_db:.1f} dB",
             f"{one.auc:.3f}",
-            f"{one.separation:.3f}",
+            f"{one.auc_within:.3f}",
         ]
         for one in found.levels
     ]

@@ -27,9 +27,10 @@ _SHOWN_PROBLEMS = 20
 
 def verify(
     place: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(
-            help="A prepared dataset, or a folder with volumes or a tree; by default what was downloaded of --toy.",
+            help="A prepared dataset, the address of a shared one, or a folder with volumes or a tree; by default "
+            "what was downloaded of --toy.",
             metavar="DIR",
         ),
     ] = None,
@@ -48,17 +49,22 @@ def verify(
 
     Reads it once through. The exit status is 1 if anything is wrong.
     """
-    if place is None or write_manifest is not None:
-        return _verify_volumes(place, toy, write_manifest, as_json=as_json, options=(source, manifest, cache))
-    from toyadmos_datasets.verify import is_prepared, verify_dataset, verify_source
+    folder = None if place is None else Path(place)
+    if place is None or folder is None or write_manifest is not None:
+        return _verify_volumes(folder, toy, write_manifest, as_json=as_json, options=(source, manifest, cache))
+    from toyadmos_datasets.files.address import is_address
+    from toyadmos_datasets.verify import is_prepared, verify_dataset, verify_shared, verify_source
 
     progress, n_workers = progress_on_terminal(), workers or processors()
     verdict: DatasetVerdict | SourceVerdict
-    if is_prepared(place) and toy is None:
-        verdict = verify_dataset(place, progress, workers=n_workers)
+    if is_address(place):
+        verdict = verify_shared(place, progress, workers=n_workers)
+        lines = _dataset_lines(verdict)
+    elif is_prepared(folder) and toy is None:
+        verdict = verify_dataset(folder, progress, workers=n_workers)
         lines = _dataset_lines(verdict)
     else:
-        verdict = verify_source(str(place), _required_toy(toy, place), progress, workers=n_workers)
+        verdict = verify_source(str(place), _required_toy(toy, folder), progress, workers=n_workers)
         lines = _source_lines(verdict)
     if as_json:
         typer.echo(json.dumps(asdict(verdict) | {"is_good": verdict.is_good}, indent=2, default=str))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -49,7 +50,9 @@ class Pcm:
     def digest(self) -> bytes:
         """Hash of the samples, whatever file they were in; of width, channels and every value."""
         state = hashlib.blake2b(f"{self.bit_depth} {self.n_channels} ".encode(), digest_size=DIGEST_BYTES)
-        state.update(np.ascontiguousarray(self.samples.astype("<i2" if self.bit_depth == 16 else "<i4")).data)
+        state.update(
+            np.ascontiguousarray(self.samples.astype("<i2" if self.bit_depth == 16 else "<i4", copy=False)).data
+        )
         return state.digest()
 
     def measured(self) -> Levels:
@@ -60,7 +63,7 @@ class Pcm:
     def flags(self, levels: Levels) -> list[str]:
         """Name what is odd about the clip, as `health_flags` does."""
         narrow = self.samples if self.bit_depth == 16 else self.samples >> (self.bit_depth - 16)
-        return health_flags(levels, count_full_scale(narrow.astype(np.int16).reshape(-1)))
+        return health_flags(levels, count_full_scale(narrow.astype(np.int16, copy=False).reshape(-1)))
 
 
 def decode(file: BinaryIO, *, name: str) -> Pcm:
@@ -75,16 +78,28 @@ def decode(file: BinaryIO, *, name: str) -> Pcm:
     Raises:
         WavError: It is neither, is damaged, or is empty.
     """
+    _refuse_cut_wav(file, name)
     try:
         with soundfile.SoundFile(file) as sound:
+            n_promised = sound.frames
             depth = 16 if sound.subtype == "PCM_16" else _DEEPEST
             samples = _integers(sound, depth)
             rate_hz = int(sound.samplerate)
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise _unreadable(name, error) from error
-    if not len(samples):
-        raise _unreadable(name, "no samples")
+    if not len(samples) or len(samples) != n_promised:
+        raise _unreadable(name, f"{len(samples)} of {n_promised} samples")
     return Pcm(samples=samples, rate_hz=rate_hz, bit_depth=depth)
+
+
+def _refuse_cut_wav(file: BinaryIO, name: str) -> None:
+    """Refuse a WAV file that is shorter than its header says: libsndfile would take what there is without a word."""
+    start = file.read(8)
+    n_bytes = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    n_said = 8 + int.from_bytes(start[4:], "little")
+    if start[:4] == b"RIFF" and n_bytes < n_said:
+        raise _unreadable(name, f"{n_bytes} bytes of the {n_said} that its header says")
 
 
 def _integers(sound: soundfile.SoundFile, depth: int) -> npt.NDArray[np.int16] | npt.NDArray[np.int32]:

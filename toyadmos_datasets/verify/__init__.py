@@ -2,6 +2,7 @@
 
 from toyadmos_datasets.verify.dataset import DatasetVerdict, is_prepared, verify_dataset
 from toyadmos_datasets.verify.problem import Problem
+from toyadmos_datasets.verify.shared import verify_shared
 from toyadmos_datasets.verify.source import SourceVerdict, TakeCount, verify_source
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "TakeCount",
     "is_prepared",
     "verify_dataset",
+    "verify_shared",
     "verify_source",
 ]

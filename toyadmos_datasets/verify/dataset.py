@@ -29,7 +29,7 @@ class DatasetVerdict:
     """What reading a prepared folder showed.
 
     Attributes:
-        folder: Which.
+        folder: Which, or the address of a shared one.
         toy: ``ToyTrain``.
         n_shards: Shards that the manifest lists.
         n_rows: Examples in them.
@@ -37,7 +37,7 @@ class DatasetVerdict:
         problems: What is wrong, ordered by path; empty for a folder that is what its manifest says.
     """
 
-    folder: Path
+    folder: Path | str
     toy: str
     n_shards: int
     n_rows: int
@@ -73,7 +73,7 @@ def verify_dataset(folder: Path, progress: Progress | None = None, *, workers: i
     n_bytes = sum(shard.n_bytes for shard in manifest.shards)
     with (progress or Quiet()).stage(f"Verifying {folder.name}", n_bytes, "bytes") as on_progress:
         found = [one for one in run_tasks(check_shard, tasks, workers=workers, on_progress=on_progress) if one]
-    found += [*_check_recipe(folder, manifest), *_check_card(folder, manifest), *_find_unlisted(folder, manifest)]
+    found += [*check_recipe(folder, manifest), *check_card(folder, manifest), *_find_unlisted(folder, manifest)]
     return DatasetVerdict(
         folder=folder,
         toy=manifest.toy,
@@ -112,7 +112,8 @@ def check_shard(task: _ShardTask, watch: Watch) -> Problem | None:
     return None
 
 
-def _check_recipe(folder: Path, manifest: Manifest) -> Iterator[Problem]:
+def check_recipe(folder: Path, manifest: Manifest) -> Iterator[Problem]:
+    """Tell what is wrong with the recipe in a folder."""
     path = folder / RECIPE_NAME
     try:
         actual = read_recipe(path).sha256
@@ -124,7 +125,8 @@ def _check_recipe(folder: Path, manifest: Manifest) -> Iterator[Problem]:
         yield _problem("This is the recipe of another dataset.", path, expected, f"the recipe {actual}")
 
 
-def _check_card(folder: Path, manifest: Manifest) -> Iterator[Problem]:
+def check_card(folder: Path, manifest: Manifest) -> Iterator[Problem]:
+    """Tell what is wrong with the card in a folder."""
     path = folder / CARD_NAME
     expected = f"front matter with the configs {', '.join(manifest.configs)}"
     if not path.is_file():

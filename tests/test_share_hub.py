@@ -1,0 +1,258 @@
+"""Sharing to the Hub: privacy, one commit, faults, and a token that shows nowhere."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from hub_stand_in import TOKEN, Fault, Repository, hub_stand_in
+from huggingface_hub import constants
+from preparing import hashes, toyadmos, toyadmos_process
+
+from toyadmos_datasets.errors import LicenseError, OutputConflictError, ShareError
+from toyadmos_datasets.share import ShareOptions, destination, fetch_recipe
+from toyadmos_datasets.sharing import share_dataset
+from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.verify import verify_shared
+
+# How huggingface_hub calls its own client.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+
+ADDRESS = "hf://datasets/user/toy"
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    monkeypatch.setattr(destination, "WAITS_S", (0, 0, 0))
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with hub_stand_in() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        yield hub
+
+
+def shared(folder: Path, **changed):
+    return share_dataset(ShareOptions(folder=folder, destination=ADDRESS, **changed))
+
+
+def test_by_default_only_the_recipe_goes_to_a_new_private_repository(prepared, hub, tmp_path):
+    report = shared(prepared)
+    again = shared(prepared)
+    repository = hub.repositories["user/toy"]
+
+    assert not report.has_audio
+    assert repository.private
+    assert set(repository.files) - {".gitattributes"} == {"README.md", "dataset.toyrecipe"}
+    assert repository.n_commits == 2
+    assert again.was_done
+    assert fetch_recipe(ADDRESS, tmp_path / "r.toyrecipe").recipe.sha256 == read_manifest(prepared).recipe_sha256
+
+
+def test_audio_goes_to_a_private_repository_in_one_commit(prepared, hub):
+    report = shared(prepared, with_audio=True)
+    repository = hub.repositories["user/toy"]
+
+    assert report.has_audio
+    assert repository.private
+    assert set(repository.files) - {".gitattributes"} == set(hashes(prepared))
+    assert repository.n_commits == 2
+    assert verify_shared(ADDRESS).is_good
+
+
+def test_a_dry_run_makes_no_repository(prepared, hub):
+    report = shared(prepared, with_audio=True, is_dry_run=True)
+
+    assert len(report.sent) == len(hashes(prepared))
+    assert hub.repositories == {}
+
+
+def test_audio_goes_to_no_public_repository(prepared, hub):
+    hub.repositories["user/toy"] = Repository(private=False)
+    with pytest.raises(LicenseError, match=r"repository is public[\s\S]*private[\s\S]*--recipe-only"):
+        shared(prepared, with_audio=True)
+
+    assert hub.uploads() == []
+    assert shared(prepared).sent  # the recipe may
+
+
+def test_a_repository_that_becomes_public_while_audio_is_sent_gets_no_commit(prepared, hub, monkeypatch):
+    hub.repositories["user/toy"] = Repository()
+    original = destination.ask
+
+    def ask(attempt, **told):
+        if "commit" in told["what"]:
+            hub.repositories["user/toy"].private = False
+        return original(attempt, **told)
+
+    monkeypatch.setattr("toyadmos_datasets.share.hub.ask", ask)
+    with pytest.raises(LicenseError, match="public"):
+        shared(prepared, with_audio=True)
+
+    assert hub.repositories["user/toy"].n_commits == 1
+
+
+def test_a_repository_that_becomes_public_with_the_commit_is_told(prepared, hub):
+    hub.on_commit = lambda repository: setattr(repository, "private", False)
+    with pytest.raises(LicenseError, match=r"It was sent, and then: [\s\S]*Make it private in its settings"):
+        shared(prepared, with_audio=True)
+
+    with pytest.raises(LicenseError, match="Audio of the corpus is in a public repository"):
+        shared(prepared)
+
+
+def test_an_upload_that_was_cut_goes_on_with_missing_shards_only(prepared, hub):
+    hub.faults = [Fault(pattern="^PUT /lfs/", after=2, times=100, status=400)]
+    with pytest.raises(ShareError, match=r"could not be sent: data/[\s\S]*same command again"):
+        shared(prepared, with_audio=True)
+    assert hub.repositories["user/toy"].n_commits == 1
+
+    hub.faults, before = [], hub.uploads()[:2]
+    shared(prepared, with_audio=True)
+
+    shards = [shard.sha256 for shard in read_manifest(prepared).shards]
+    after = hub.uploads()[3:]
+    assert before == shards[:2]
+    assert after[:2] == shards[2:]
+    assert not set(before) & set(after)
+    assert verify_shared(ADDRESS).is_good
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(pattern="/commit/", status=409),
+        Fault(pattern="/commit/", status=412),
+        Fault(pattern="/commit/", status=500, times=2),
+        Fault(pattern="objects/batch", status=500),
+        Fault(pattern="GET /api/datasets/", status=503),
+        Fault(pattern="whoami", status=500),
+        Fault(pattern="/commit/", is_cut=True),
+    ],
+    ids=lambda fault: f"{fault.pattern} {'cut' if fault.is_cut else fault.status}",
+)
+def test_what_the_hub_refuses_in_passing_is_asked_again(prepared, hub, fault):
+    hub.faults = [Fault(**vars(fault))]
+    shared(prepared)
+
+    assert hub.faults[0].times == 0
+    assert verify_shared(ADDRESS).is_good
+
+
+def test_what_the_hub_refuses_to_the_end_is_an_error(prepared, hub):
+    hub.faults = [Fault(pattern="/commit/", status=500, times=100)]
+    with pytest.raises(ShareError, match=r"commit was not taken; the repository is as it was[\s\S]*500"):
+        shared(prepared)
+
+    assert hub.repositories["user/toy"].n_commits == 1
+
+
+def test_what_somebody_else_commits_meanwhile_is_not_overwritten(prepared, hub):
+    hub.repositories["user/toy"] = Repository()
+
+    def interfere(repository):
+        hub.on_commit = None
+        repository.files["data/clean/train-00000-of-00001.parquet"] = b"theirs"
+        repository.n_commits += 1
+
+    hub.on_commit = interfere
+    with pytest.raises(OutputConflictError, match="changed the repository meanwhile"):
+        shared(prepared)
+
+    assert "dataset.toyrecipe" not in hub.repositories["user/toy"].files
+
+
+def test_another_dataset_is_replaced_only_when_asked(prepared, hub):
+    shared(prepared, with_audio=True)
+    with pytest.raises(OutputConflictError, match=r"another dataset[\s\S]*--overwrite"):
+        shared(prepared)
+    report = shared(prepared, is_overwriting=True)
+
+    assert set(report.removed) == set(hashes(prepared)) - {"README.md"}
+    assert set(hub.repositories["user/toy"].files) - {".gitattributes"} == {
+        "README.md",
+        "dataset.toyrecipe",
+    }
+
+
+def test_what_others_left_there_is_not_touched(prepared, hub):
+    hub.repositories["user/toy"] = Repository(files={"README.md": b"# mine", "train.parquet": b"mine"})
+    with pytest.raises(OutputConflictError, match=r"not shared there[\s\S]*train.parquet"):
+        shared(prepared, is_overwriting=True)
+
+
+def test_a_tampered_copy_is_found(prepared, hub):
+    shared(prepared, with_audio=True)
+    path = read_manifest(prepared).shards[0].path
+    files = hub.repositories["user/toy"].files
+    files[path] = files[path][:-1] + b"x"
+    (problem,) = verify_shared(ADDRESS).problems
+
+    assert problem.path == f"{ADDRESS}/{path}"
+    assert "changed" in problem.what
+
+
+@pytest.mark.parametrize(
+    ("token", "role", "says"),
+    [
+        ("", "write", "There is no token for the Hub"),
+        ("hf_wrong", "write", "The Hub does not take the token"),
+        (TOKEN, "read", "The token may only read"),
+    ],
+)
+def test_a_token_that_will_not_do_is_an_error_before_anything_is_sent(prepared, hub, monkeypatch, token, role, says):
+    monkeypatch.setenv("HF_TOKEN", token)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", "/nowhere/token")
+    hub.role = role
+    with pytest.raises(ShareError, match=rf"{says}[\s\S]*HF_TOKEN"):
+        shared(prepared)
+
+    assert {one for one in hub.requests if "agent-harnesses" not in one} <= {"GET /api/whoami-v2"}
+
+
+@pytest.mark.parametrize(
+    ("canary", "is_argument"),
+    [("hf_wrongCanary0123456789", True), ("hf_odd\nCanary0123456789", False), ("hf_ödd_Canary0123456789", True)],
+)
+def test_a_wrong_token_shows_in_no_output_and_no_file(prepared, hub, tmp_path, canary, is_argument):
+    folder = Path(shutil.copytree(prepared, tmp_path / "copy"))
+    words = ["share", folder, ADDRESS, "--debug", "--json", *(["--token", canary] if is_argument else [])]
+    env = {
+        "HF_HOME": str(tmp_path / "hf"),
+        "HF_TOKEN": "" if is_argument else canary,
+        "HF_HUB_VERBOSITY": "debug",
+        "HF_HUB_DISABLE_XET": "1",
+    }
+    ran = toyadmos_process(*words, env=env)
+
+    assert ran.status in {1, 2}
+    assert "token" in ran.err
+    assert "Canary" not in ran.out + ran.err
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"Canary" in path.read_bytes()]
+
+
+def test_the_right_token_shows_in_no_output_and_no_file_whatever_happens(prepared, hub, tmp_path):
+    folder = Path(shutil.copytree(prepared, tmp_path / "copy"))
+    env = {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_VERBOSITY": "debug", "HF_HUB_DISABLE_XET": "1"}
+    good = toyadmos_process("share", folder, ADDRESS, "--debug", "--with-audio", env=env)
+    verified = toyadmos_process("verify", ADDRESS, "--debug", "--workers", 1, env=env)
+    hub.faults = [Fault(pattern="GET /api/datasets/", status=403, times=100)]
+    bad = toyadmos_process("share", folder, ADDRESS, "--debug", "--with-audio", env=env)
+
+    assert (good.status, verified.status, bad.status) == (0, 0, 1)
+    for ran in (good, verified, bad):
+        assert TOKEN not in ran.out + ran.err
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
+
+
+def test_the_command_shares_and_fetches(capsys, prepared, hub, tmp_path):
+    sent = toyadmos(capsys, "share", prepared, ADDRESS)
+    fetched = toyadmos(capsys, "fetch-recipe", ADDRESS, "-o", tmp_path / "r.toyrecipe")
+    folder = toyadmos(capsys, "fetch-recipe", ADDRESS, "-o", tmp_path)
+    nothing = toyadmos(capsys, "fetch-recipe", "hf://datasets/user/other", "-o", tmp_path / "s.parquet")
+
+    assert sent.out.startswith(f"Shared the recipe, without audio: {ADDRESS}\nSent 2 files")
+    assert fetched.out.startswith(f"Fetched: {tmp_path / 'r.toyrecipe'}, recipe ")
+    assert (folder.status, nothing.status) == (2, 1)
+    assert "toyadmos share again" in nothing.err
+    assert [path.name for path in tmp_path.iterdir()] == ["r.toyrecipe"]

@@ -1,0 +1,173 @@
+"""A folder in a bucket, or wherever else fsspec writes."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from toyadmos_datasets.errors import LicenseError
+from toyadmos_datasets.files.address import open_address, shown_address
+from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.share.destination import AGAIN, Sent, Standing, ask, is_audio
+from toyadmos_datasets.share.parcel import Outgoing, Parcel
+from toyadmos_datasets.units import Bytes
+
+RECORD_NAME = ".toyadmos-shared.json"
+"""What was sent, by path, with hashes: a bucket knows none. Written after every file but the last one."""
+
+_FINAL = (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError, ImportError, ValueError, TypeError)
+_ACCESS = "Check the address, and that the credentials of this machine may read and write there."
+
+Done = TypeVar("Done")
+
+
+class Bucket:
+    """A destination that keeps a record of what was sent, since sizes alone do not tell files apart.
+
+    Args:
+        address: Such as ``s3://bucket/folder``.
+        may_share_audio: The user's word that nobody reads it who must not.
+
+    Raises:
+        OptionError: The address cannot be meant.
+        MissingExtraError: A package is needed for it.
+    """
+
+    def __init__(self, address: str, *, may_share_audio: bool) -> None:
+        self.shown = shown_address(address.rstrip("/"))
+        self._may_share_audio = may_share_audio
+        self._system, self._root = open_address(address.rstrip("/"))
+
+    def admit(self, *, has_audio: bool) -> None:
+        """Raise unless there is no audio, or the user gave their word.
+
+        Raises:
+            LicenseError: The user did not.
+        """
+        if has_audio and not self._may_share_audio:
+            raise LicenseError(
+                "The corpus's licence forbids passing its audio on, and nobody said who can read this place.",
+                where=self.shown,
+                expected="--i-may-share-audio: only who may have the recordings can read it",
+                actual="not given",
+                remedy="Add it if that is so, or share only what the dataset can be made of again: --recipe-only",
+            )
+
+    def look(self, parcel: Parcel) -> Standing:
+        """Tell what of a parcel is there, by listing and by the record.
+
+        Raises:
+            ShareError: The place cannot be read.
+        """
+        sizes = self._ask("The place cannot be read.", self._sizes, remedy=_ACCESS)
+        record = self._record() if sizes.pop(RECORD_NAME, None) is not None else None
+        paths = {file.path for file in parcel.all_files}
+        if record is None:
+            return Standing(
+                relation="foreign" if sizes else "new", missing=parcel.all_files, example=min(sizes, default="")
+            )
+        strangers = sorted(path for path in sizes.keys() - record["sent"].keys() - paths if is_audio(path))
+        if strangers:
+            return Standing(relation="foreign", missing=parcel.all_files, example=strangers[0])
+        shared = record["last"], record["sharing"]
+        is_same = shared in {(None, None), (parcel.last.path, parcel.last.sha256)}
+        missing = [file for file in parcel.files if not _is_held(file, sizes, record)]
+        if missing or not is_same or sizes.get(parcel.last.path) != parcel.last.n_bytes:
+            missing.append(parcel.last)
+        known = {*record["sent"], *([record["last"]] if record["last"] else [])}
+        stale = sorted(path for path in known - paths if path in sizes)
+        return Standing(
+            relation="same" if is_same else "other",
+            missing=tuple(missing),
+            stale=tuple(stale),
+            example=f"{record['last']} with sha256 {record['sharing']}",
+        )
+
+    def send(self, parcel: Parcel, standing: Standing, sent: Sent) -> None:
+        """Send what is missing, one after the other; a reader finds no manifest before all is there.
+
+        Raises:
+            ShareError: The place does not take it; what has arrived is on record.
+        """
+        before = {"last": None, "sent": {}} if standing.relation == "new" else self._record()
+        missing = {file.path for file in standing.missing}
+        kept = {path: sha256 for path, sha256 in before["sent"].items() if path not in {*missing, *standing.stale}}
+        for path in {parcel.last.path, before["last"] or parcel.last.path}:
+            self._remove(path)
+        self._note(parcel, kept)
+        for path in standing.stale:
+            self._remove(path)
+        for file in standing.missing:
+            file.check()
+            self._put(file)
+            if file is not parcel.last:
+                kept[file.path] = file.sha256
+                self._note(parcel, kept)
+            sent(file)
+
+    def _put(self, file: Outgoing) -> None:
+        place = self._place(file.path)
+
+        def attempt() -> None:
+            self._system.makedirs(posixpath.dirname(place), exist_ok=True)
+            if isinstance(file.source, bytes):
+                self._system.pipe_file(place, file.source)
+            else:
+                self._system.put_file(str(file.source), place)
+            self._system.invalidate_cache()
+            n_bytes = self._system.size(place)
+            if n_bytes != file.n_bytes:
+                raise OSError(f"{n_bytes} of {file.n_bytes} bytes arrived")
+
+        self._ask(f"A file could not be sent: {file.path}", attempt)
+
+    def _note(self, parcel: Parcel, hashes: dict[str, str]) -> None:
+        record = {"sharing": parcel.last.sha256, "last": parcel.last.path, "sent": hashes}
+        content = canonical_json(record).encode()
+
+        def attempt() -> None:
+            self._system.makedirs(self._root, exist_ok=True)
+            self._system.pipe_file(self._place(RECORD_NAME), content)
+
+        self._ask("The record of what was sent could not be sent.", attempt, remedy=_ACCESS)
+
+    def _remove(self, path: str) -> None:
+        def attempt() -> None:
+            self._system.invalidate_cache()
+            if self._system.exists(self._place(path)):
+                self._system.rm_file(self._place(path))
+
+        self._ask(f"A file could not be removed: {path}", attempt)
+
+    def _sizes(self) -> dict[str, Bytes]:
+        self._system.invalidate_cache()
+        found = self._system.find(self._root, detail=True)
+        prefix = self._root.rstrip("/") + "/"
+        return {name.removeprefix(prefix): facts["size"] for name, facts in found.items() if name.startswith(prefix)}
+
+    def _record(self) -> dict[str, Any]:
+        """Read the record; one that is damaged says nothing, so that everything is sent again."""
+        content = self._ask("The place cannot be read.", lambda: self._system.cat_file(self._place(RECORD_NAME)))
+        nothing: dict[str, Any] = {"sharing": None, "last": None, "sent": {}}
+        try:
+            record = json.loads(content)
+        except ValueError:
+            return nothing
+        is_whole = isinstance(record, dict) and nothing.keys() <= record.keys() and isinstance(record["sent"], dict)
+        return record if is_whole else nothing
+
+    def _place(self, path: str) -> str:
+        return posixpath.join(self._root, path)
+
+    def _ask(self, what: str, attempt: Callable[[], Done], remedy: str = AGAIN) -> Done:
+        return ask(attempt, shown=self.shown, what=what, may_pass=_may_pass, remedy=remedy)
+
+
+def _is_held(file: Outgoing, sizes: dict[str, Bytes], record: dict[str, Any]) -> bool:
+    return sizes.get(file.path) == file.n_bytes and record["sent"].get(file.path) == file.sha256
+
+
+def _may_pass(error: Exception) -> bool:
+    return not isinstance(error, _FINAL) and "Credentials" not in type(error).__name__

@@ -1,0 +1,158 @@
+"""A recipe that somebody shared, compared with its hashes."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
+from toyadmos_datasets.files.address import is_address
+from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.share.destination import LAST_NAMES
+from toyadmos_datasets.share.parcel import SHARED_NAME
+from toyadmos_datasets.share.remote import Remote
+from toyadmos_datasets.values.dataset import MANIFEST_NAME, RECIPE_NAME, Manifest, manifest_of
+from toyadmos_datasets.values.recipe import Recipe, read_recipe
+from toyadmos_datasets.values.shared_recipe import SUFFIX, is_shared_recipe, read_shared_recipe
+
+_SHARE_AGAIN = "Ask who shared it to share it again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedRecipe:
+    """A recipe that was fetched.
+
+    Attributes:
+        path: The file.
+        recipe: What it says.
+        has_hashes: Whether it is a shared recipe, with the hashes of what comes of it, or a plain one.
+        was_there: Whether the file held it already.
+    """
+
+    path: Path
+    recipe: Recipe
+    has_hashes: bool
+    was_there: bool
+
+
+def fetch_recipe(address: str, out: Path, *, token: str | None = None) -> FetchedRecipe:
+    """Fetch the recipe of a shared dataset, or one that was shared alone.
+
+    Args:
+        address: Where it was shared to, or the file itself (``https://host/mine.toyrecipe``).
+        out: The file to write; one that holds something else is not touched.
+        token: For a private repository on the Hub.
+
+    Raises:
+        OptionError: The address or the file cannot be meant.
+        DatasetError: There is no recipe, or it is damaged, or not that of the dataset beside it.
+        OutputConflictError: The file holds something else.
+        ShareError: The place cannot be read.
+    """
+    if not is_address(address):
+        raise OptionError(
+            "This is no address.",
+            where=address,
+            expected="hf://datasets/user/name, s3://bucket/folder, https://host/mine.toyrecipe",
+            remedy="A recipe on this machine need not be fetched.",
+        )
+    if out.is_dir():
+        raise OptionError("The output is a folder.", where=out, expected="a file", remedy=f"-o {out / SHARED_NAME}")
+    remote = Remote(address=address, token=token)
+    content, recipe, has_hashes = _found(remote)
+    was_there = _is_held(out, content)
+    if not was_there:
+        with write_file(out) as file:
+            file.write(content)
+    return FetchedRecipe(path=out, recipe=recipe, has_hashes=has_hashes, was_there=was_there)
+
+
+def _found(remote: Remote) -> tuple[bytes, Recipe, bool]:
+    is_file = remote.address.endswith((".parquet", SUFFIX))
+    for path in [""] if is_file else [SHARED_NAME, RECIPE_NAME]:
+        content = remote.read(path)
+        if content is None:
+            continue
+        recipe, has_hashes = parse_recipe(content, remote.shown_path(path))
+        if path == RECIPE_NAME:
+            _require_recipe_of_dataset(recipe, remote)
+        return content, recipe, has_hashes
+    raise DatasetError(
+        "No recipe was shared here, or not to the end.",
+        where=remote.shown,
+        expected=SHARED_NAME if not is_file else "a file",
+        actual="none",
+        remedy="Check the address and your access to it, or ask who shared it to run toyadmos share again.",
+    )
+
+
+def parse_recipe(content: bytes, where: str) -> tuple[Recipe, bool]:
+    """Make a recipe of the bytes of its file, and tell whether it is a shared one, with hashes.
+
+    Raises:
+        DatasetError: It is neither, or was changed since it was written.
+    """
+    with tempfile.TemporaryDirectory(prefix="toyadmos-recipe-") as folder:
+        path = Path(folder) / SHARED_NAME
+        path.write_bytes(content)
+        try:
+            is_shared = is_shared_recipe(path)
+            return read_shared_recipe(path).recipe if is_shared else read_recipe(path), is_shared
+        except DatasetError as error:
+            raise DatasetError(
+                error.what, where=where, expected=error.expected, actual=error.actual, remedy=_SHARE_AGAIN
+            ) from error
+
+
+def parse_manifest(content: bytes, where: str) -> Manifest:
+    """Make a manifest of the bytes of its file.
+
+    Raises:
+        DatasetError: They are damaged.
+    """
+    try:
+        value = json.loads(content)
+    except ValueError as error:
+        raise DatasetError(
+            "The manifest is damaged.", where=where, expected="JSON", actual=error, remedy=_SHARE_AGAIN
+        ) from error
+    if not isinstance(value, dict):
+        raise DatasetError("The manifest is damaged.", where=where, expected="an object", remedy=_SHARE_AGAIN)
+    return manifest_of(value, where)
+
+
+def _require_recipe_of_dataset(recipe: Recipe, remote: Remote) -> None:
+    content = remote.read(MANIFEST_NAME)
+    if content is None:
+        raise DatasetError(
+            "Nothing was shared here to its end.",
+            where=remote.shown,
+            expected=" or ".join(LAST_NAMES),
+            actual="neither",
+            remedy="Ask who shared it to run toyadmos share again: it goes on where it was cut.",
+        )
+    promised = parse_manifest(content, remote.shown_path(MANIFEST_NAME)).recipe_sha256
+    if recipe.sha256 != promised:
+        raise DatasetError(
+            "The recipe is not that of the dataset beside it.",
+            where=remote.shown_path(RECIPE_NAME),
+            expected=f"the recipe {promised}",
+            actual=f"the recipe {recipe.sha256}",
+            remedy=_SHARE_AGAIN,
+        )
+
+
+def _is_held(out: Path, content: bytes) -> bool:
+    if not out.exists():
+        return False
+    if out.read_bytes() != content:
+        raise OutputConflictError(
+            "The file holds something else.",
+            where=out,
+            expected="nothing yet, or the same recipe",
+            actual=f"{out.stat().st_size} other bytes",
+            remedy="Choose another file with -o; nothing was touched.",
+        )
+    return True

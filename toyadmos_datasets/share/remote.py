@@ -1,0 +1,89 @@
+"""Reading what was shared, from wherever fsspec reads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from toyadmos_datasets.errors import ShareError, ToyAdmosError
+from toyadmos_datasets.files.address import open_address, shown_address
+from toyadmos_datasets.share.destination import HIDDEN
+from toyadmos_datasets.share.hub import checked_token
+from toyadmos_datasets.units import Bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """A folder at an address; it can be pickled, and opens its file system where it is used.
+
+    Attributes:
+        address: Such as ``s3://bucket/folder``.
+        token: For the Hub; shown nowhere.
+    """
+
+    address: str
+    token: str | None = field(default=None, repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The address without secrets."""
+        return shown_address(self.address.rstrip("/"))
+
+    def shown_path(self, path: str) -> str:
+        """Return where a file is, for people."""
+        return f"{self.shown}/{path}" if path else self.shown
+
+    @contextlib.contextmanager
+    def open(self, path: str) -> Iterator[IO[bytes]]:
+        """Open a file; FileNotFoundError if there is none, ShareError for any other failure while it is read."""
+        system, root = self._system()
+        with self._explaining(path), system.open(posixpath.join(root, path) if path else root, "rb") as file:
+            yield file
+
+    def read(self, path: str) -> bytes | None:
+        """Return a small file's bytes, or None if there is none."""
+        try:
+            with self.open(path) as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def sizes(self) -> dict[str, Bytes]:
+        """List the files in it."""
+        system, root = self._system()
+        prefix = root.rstrip("/") + "/"
+        with self._explaining(""):
+            system.invalidate_cache()
+            found = system.find(root, detail=True)
+        return {name.removeprefix(prefix): facts["size"] for name, facts in found.items() if name.startswith(prefix)}
+
+    def _system(self) -> tuple[Any, str]:
+        options: dict[str, Any] = {}
+        if self.address.startswith("hf://"):
+            options = {"token": checked_token(self.token), "endpoint": os.environ.get("HF_ENDPOINT") or None}
+        return open_address(self.address.rstrip("/"), **{name: one for name, one in options.items() if one})
+
+    @contextlib.contextmanager
+    def _explaining(self, path: str) -> Iterator[None]:
+        failure: Exception
+        try:
+            yield
+        except ToyAdmosError:
+            raise
+        except FileNotFoundError:
+            failure = FileNotFoundError(self.shown_path(path))
+        except Exception as error:  # noqa: BLE001  # what a file system raises is not known
+            text = f"{type(error).__name__}: {error}"
+            failure = ShareError(
+                "A shared file cannot be read.",
+                where=self.shown_path(path),
+                actual=text.replace(self.token, HIDDEN) if self.token else text,
+                remedy="Check the address, and that the credentials of this machine may read there.",
+            )
+        else:
+            return
+        raise failure
