@@ -122,10 +122,14 @@ def test_noise_on_two_sides_is_a_leak_and_its_overlap_is_measured(prepared, rows
     )
 
 
-def test_noise_that_was_asked_to_be_shared_is_told_and_is_no_leak(tmp_path):
+@pytest.mark.parametrize(
+    "asked",
+    [{"protocols": ("basic",), "snrs_db": (0.0,), "is_noise_shared": True}, {"is_faithful": True, "channels": "mix"}],
+    ids=["shared-noise", "faithful"],
+)
+def test_noise_that_was_asked_to_be_shared_is_told_and_is_no_leak(tmp_path, asked):
     tree = write_tree(TinyCorpus(n_noise=1).files(), tmp_path / "tree")
-    asked = options(tree, tmp_path, protocols=("basic",), snrs_db=(0.0,), is_noise_shared=True)
-    report = audit_dataset(prepare(asked).out)
+    report = audit_dataset(prepare(options(tree, tmp_path, **asked)).out)
 
     assert not report.has_leak
     assert "A noise recording stands on two sides, as was asked for." in found_in(report, "problem")
@@ -153,6 +157,8 @@ def test_a_damaged_clip_called_normal_is_found(prepared, rows_by_split, tmp_path
     [
         ({"condition": "ab07"}, "A clip is not what the name of its recording says."),
         ({"event_id": "ToyTrain_case1_normal_IND_0099"}, "A clip is not what the name of its recording says."),
+        ({"first_carriage": "melted"}, "The state of a part is not the damage table's."),
+        ({"condition": "ab99"}, "The state of a part is not the damage table's."),
         ({"channel": 3}, "A clip is not of the microphone that it is said to be of."),
         ({"recording_ids": ["nonsense"]}, "The name of a recording is no name of the corpus."),
     ],
@@ -327,6 +333,17 @@ def test_a_tree_of_the_corpus_sorted_into_splits_by_file_leaks_events(tmp_path):
     assert "ab01" in leaks["A damaged clip stands among the normal ones that are learnt from."][0]
 
 
+def test_clips_as_this_package_names_them_are_known_by_their_events(tmp_path):
+    random = np.random.default_rng(0)
+    for place in ("train/normal/ToyTrain_case1_normal_IND_0001_ch1", "test/normal/ToyTrain_case1_normal_IND_0001_mix"):
+        write_wav(tmp_path / f"mine/clean/{place}.wav", random.normal(0, 1000, 4000).astype(np.int16))
+    write_wav(tmp_path / "mine/clean/train/normal/ToyTrain_case1_ab01_IND_0001_ch1.wav", np.arange(4000) / 9000)
+    leaks = found_in(audit_dataset(tmp_path / "mine"), "leak")
+
+    assert "ToyTrain_case1_normal_IND_0001 in " in leaks["An event stands on two sides."][0]
+    assert "ab01" in leaks["A damaged clip stands among the normal ones that are learnt from."][0]
+
+
 def test_paths_that_tell_nothing_are_said_to(tmp_path):
     write_wav(tmp_path / "sounds/one.wav", np.arange(400) / 500, subtype="FLOAT")
     write_wav(tmp_path / "sounds/two.wav", np.arange(400, dtype=np.int32) << 10, subtype="PCM_24")
@@ -358,7 +375,7 @@ def test_exactly_what_two_sides_share_is_a_leak(clips):
         for number, (split, event, noise, start) in enumerate(clips)
     ]
     findings = Findings()
-    check_splits(clips_table(rows), findings, is_noise_shared=False)
+    check_splits(clips_table(rows), findings)
     leaks = {one.what: one.places for one in findings.all()}
     pairs = [(a, b) for a, b in combinations(clips, 2) if a[0] != b[0]]
     same_noise = [(a, b) for a, b in pairs if a[2] == b[2]]

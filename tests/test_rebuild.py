@@ -16,11 +16,14 @@ from rewriting import in_split, rewritten
 from tiny import TinyCorpus, only, wav_bytes, write_tree, write_volumes
 
 import toyadmos_datasets.render.shard as shard_module
+from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.audit import audit
+from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import DatasetError, OutputConflictError, PlanError
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.prepare import Work, carry_out, prepare
 from toyadmos_datasets.rebuild import RebuildOptions, rebuild
 from toyadmos_datasets.recipes import diff_recipes, export_recipe
+from toyadmos_datasets.render import OutputFolder, RenderOptions
 from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.signal import resample
 from toyadmos_datasets.values.dataset import read_manifest, write_manifest
@@ -84,6 +87,20 @@ def test_a_rebuilt_folder_exports_to_the_same_recipe(place, tmp_path):
 
     assert found.is_same
     assert found.n_compared_samples == len(read_shared_recipe(place / "mine.toyrecipe").digests)
+
+
+def test_what_was_prepared_without_bad_recordings_is_rebuilt_with_the_same_card(tmp_path):
+    files = CORPUS.files()
+    files[only(files, "normal_IND_ch1_0002")] = b"RIFF and no more"
+    tree = write_tree(files, tmp_path / "tree")
+    prepare(options(tree, tmp_path, protocols=("basic",), skip_bad=True))
+    export_recipe(tmp_path / "out", tmp_path / "mine.toyrecipe")
+    report = rebuild(asked(tmp_path, tmp_path, cache=tmp_path / "other"))
+
+    assert report.is_same
+    assert "1 recording could not be read and was skipped" in (tmp_path / "again" / "README.md").read_text("utf-8")
+    assert content(tmp_path / "again") == content(tmp_path / "out")
+    assert report.prepared.manifest.skipped == read_manifest(tmp_path / "out").skipped
 
 
 def moved_by(place, tmp_path, **changed):
@@ -193,6 +210,24 @@ def test_a_recipe_of_a_simulated_corpus_is_not_rendered_from_recordings(place, t
         rebuild(asked(place, tmp_path, file=tmp_path / "simulated.toyrecipe"))
     assert mixed.value.expected == "a simulated corpus, as the recipe was made from"
     assert mixed.value.actual == f"recordings at {place / 'tree' / 'ToyTrain'}"
+
+
+@pytest.mark.parametrize("config", ["../../outside", "/outside", ".hidden", ""])
+def test_no_recipe_writes_outside_of_its_folder(place, tmp_path, config):
+    recipe = read_shared_recipe(place / "mine.toyrecipe").recipe
+    rows = [row | {"config": config} for row in recipe.examples.to_pylist()]
+    leading_out = replace(recipe, examples=pa.Table.from_pylist(rows, schema=recipe.examples.schema))
+    work = Work(
+        source=open_source(str(place / "tree"), "ToyTrain"),
+        output=OutputFolder(path=tmp_path / "deep" / "out", request={}),
+        cache=place / "cache",
+        render=RenderOptions(),
+        examples=lambda _index: leading_out,
+    )
+
+    with pytest.raises(PlanError, match="cannot be a part of a path"):
+        carry_out(work, Quiet())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_of_something_else_is_left_alone(place, tmp_path):

@@ -63,7 +63,7 @@ def audit(place: str | os.PathLike[str], *, workers: int = 1, progress: Progress
     findings = Findings()
     clips = heard.clips
     counts = count_clips(clips, findings)
-    check_splits(clips, findings, is_noise_shared=bool(parameters.get("is_noise_shared")))
+    check_splits(clips, findings, sharing_noise=_sharing_noise(heard.recipe))
     check_names(clips, findings, must_parse=heard.kind != "folder")
     check_sounds(clips, findings)
     return AuditReport(
@@ -77,6 +77,15 @@ def audit(place: str | os.PathLike[str], *, workers: int = 1, progress: Progress
         counts=counts,
         clips=clips,
     )
+
+
+def _sharing_noise(recipe: Recipe | None) -> set[str]:
+    """Return the configs whose splits were asked to share their noise, for itself or to be as the paper was."""
+    if recipe is None:
+        return set()
+    if recipe.parameters.get("is_noise_shared"):
+        return set(recipe.configs)
+    return {"waspaa2019"} if recipe.parameters.get("is_faithful") else set()
 
 
 def _hear(path: Path, *, workers: int, progress: Progress) -> _Heard:

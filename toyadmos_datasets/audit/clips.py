@@ -49,6 +49,7 @@ CLIPS_SCHEMA = pa.schema(
         pa.field("peak", pa.float64()),
         pa.field("flags", pa.list_(pa.string())),
         pa.field("fault", pa.string()),
+        pa.field("damage_fault", pa.string()),
         pa.field("target_level_db", pa.float64()),
         pa.field("noise_level_db", pa.float64()),
         pa.field("stem_error", pa.int64()),
@@ -58,8 +59,9 @@ CLIPS_SCHEMA = pa.schema(
 
 place is where a person finds the clip. label is ``normal`` or ``anomalous``. digest is the hash of the decoded
 samples, level_db and peak what was measured of them, flags what is odd about them, fault why they could not be
-decoded. The last three are of datasets with stems: the levels are those that the SNR compares, stem_error is the
-largest difference between the sum of the stems and the clip, in steps of the clip's width.
+decoded, damage_fault what is said of the parts and is not in the damage table. The last three are of datasets with
+stems: the levels are those that the SNR compares, stem_error is the largest difference between the sum of the stems
+and the clip, in steps of the clip's width.
 """
 
 

@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from toyadmos_datasets.audit.clips import CLIPS_SCHEMA, FLOOR_DB, STEMS, clips_table, measured
+from toyadmos_datasets.corpus.damage import damage_of, has_condition
+from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.signal.energy import energies_of
@@ -26,6 +28,7 @@ from toyadmos_datasets.values.shards import row_groups
 class _ShardTask:
     folder: Path
     shard: Shard
+    toy: str
     is_active: bool
     weighting: str | None
 
@@ -51,7 +54,8 @@ def clips_of_dataset(
     check_shard_sizes(folder, manifest.shards)
     is_active, weighting = parameters.get("snr_reference") == "active", parameters.get("weighting")
     tasks = [
-        _ShardTask(folder=folder, shard=shard, is_active=is_active, weighting=weighting) for shard in manifest.shards
+        _ShardTask(folder=folder, shard=shard, toy=manifest.toy, is_active=is_active, weighting=weighting)
+        for shard in manifest.shards
     ]
     total = sum(shard.n_rows for shard in manifest.shards)
     with progress.stage(f"Listening to {folder.name}", total, "clips") as on_progress:
@@ -63,15 +67,30 @@ def measure_shard(task: _ShardTask, watch: Watch) -> tuple[str, pa.Table]:
     """Return a shard's path and its clips."""
     shard, rows, number = task.shard, [], 0
     known = [name for name in CLIPS_SCHEMA.names if name not in {"place", "config", "split"}]
+    wanted = {*known, "audio", *STEMS, *toy_named(task.toy).parts}
     for group in row_groups(task.folder / shard.path):
-        columns = group.select([name for name in (*known, "audio", *STEMS) if name in group.column_names])
-        for row in columns.to_pylist():
+        for row in group.select([name for name in group.column_names if name in wanted]).to_pylist():
             place = f"{shard.path}, row {number}"
             watch.advance(1, at=place)
-            fixed = {"place": place, "config": shard.config, "split": shard.split, "label": LABELS[row["label"]]}
+            fixed: dict[str, str | None] = {
+                "place": place,
+                "config": shard.config,
+                "split": shard.split,
+                "label": LABELS[row["label"]],
+                "damage_fault": _damage_fault(row, task.toy),
+            }
             rows.append({name: row.get(name) for name in known} | fixed | _measured(row, place, task))
             number += 1
     return shard.path, clips_table(rows)
+
+
+def _damage_fault(row: Mapping[str, Any], toy: str) -> str | None:
+    """Say which part has another state than the damage table gives it for the clip's condition."""
+    if not has_condition(toy, row["condition"]):
+        return f"there is no condition {row['condition']}"
+    states = damage_of(toy, row["condition"]).by_part
+    wrong = [f"{part} is {row[part]} and not {state}" for part, state in states.items() if row.get(part) != state]
+    return "; ".join(wrong) or None
 
 
 def _measured(row: dict[str, Any], place: str, task: _ShardTask) -> dict[str, Any]:

@@ -21,7 +21,8 @@ Names: TypeAlias = Mapping[str, RecordingName | None]
 _DCASE = re.compile(r"(normal|anomaly)_id_[0-9]{2}_[0-9]{8}")
 _LABELS = {"normal": "normal", "anomaly": "anomalous"}
 _SAME = ("toy", "case", "recording_type", "condition", "take", "event_id")
-_COLUMNS = ("place", "config", "split", "label", "channel", *_SAME, "recording_ids", "noise_recording_ids")
+_IDS = ("recording_ids", "noise_recording_ids")
+_COLUMNS = ("place", "config", "split", "label", "channel", "damage_fault", *_SAME, *_IDS)
 
 
 def check_names(clips: pa.Table, findings: Findings, *, must_parse: bool) -> None:
@@ -39,6 +40,8 @@ def check_names(clips: pa.Table, findings: Findings, *, must_parse: bool) -> Non
             continue
         for recording_id in row["recording_ids"] or []:
             _check_recording(row, recording_id, names, findings, must_parse=must_parse)
+        if row["damage_fault"]:
+            findings.add("problem", "The state of a part is not the damage table's.", _at(row, row["damage_fault"]))
         for what, said in (*_channel_faults(row, names), *_noise_faults(row, names, noises)):
             findings.add("problem", what, _at(row, said))
 

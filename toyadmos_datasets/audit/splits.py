@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,24 +15,27 @@ from toyadmos_datasets.audit.names import noise_names
 from toyadmos_datasets.audit.report import Severity
 
 
-def check_splits(clips: pa.Table, findings: Findings, *, is_noise_shared: bool) -> None:
+def check_splits(clips: pa.Table, findings: Findings, *, sharing_noise: Collection[str] = ()) -> None:
     """Find events, noise recordings and stretches of noise that two splits of one config have in common.
 
     Args:
         clips: Table with `CLIPS_SCHEMA`.
         findings: Where to put what is found.
-        is_noise_shared: Whether it was asked for that the splits share their noise: then that is a problem to
-            know of, and no leak.
+        sharing_noise: Configs whose splits were asked to share their noise: then that is a problem to know of, and
+            no leak.
     """
     for config, event_id, places in _on_two_sides(clips.filter(clips["event_id"].is_valid()), "event_id"):
         findings.add("leak", "An event stands on two sides.", f"{config}: {event_id} in {places}")
     noisy = _with_noise_events(clips)
-    severity: Severity = "problem" if is_noise_shared else "leak"
-    asked = ", as was asked for" if is_noise_shared else ""
-    for config, event_id, places in _on_two_sides(noisy, "noise_event"):
-        findings.add(severity, f"A noise recording stands on two sides{asked}.", f"{config}: {event_id} in {places}")
-    for said in _overlapping(noisy):
-        findings.add(severity, f"A stretch of noise stands on two sides{asked}.", said)
+    shared = [
+        ("A noise recording", config, f"{event_id} in {places}")
+        for config, event_id, places in _on_two_sides(noisy, "noise_event")
+    ]
+    shared += [("A stretch of noise", config, said) for config, said in _overlapping(noisy)]
+    for what, config, said in shared:
+        severity: Severity = "problem" if config in sharing_noise else "leak"
+        asked = ", as was asked for" if config in sharing_noise else ""
+        findings.add(severity, f"{what} stands on two sides{asked}.", f"{config}: {said}")
 
 
 def _on_two_sides(clips: pa.Table, column: str) -> Iterator[tuple[str, str, str]]:
@@ -55,8 +58,8 @@ def _with_noise_events(clips: pa.Table) -> pa.Table:
     return noisy.append_column("noise_event", pa.array(events, pa.string()))
 
 
-def _overlapping(noisy: pa.Table) -> Iterator[str]:
-    """Yield stretches of one noise event that overlap although they are of two splits of one config."""
+def _overlapping(noisy: pa.Table) -> Iterator[tuple[str, str]]:
+    """Yield config and place of stretches of one noise event that overlap although they are of two splits."""
     placed = noisy.filter(noisy["noise_start"].is_valid())
     by_noise: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     names = ["config", "noise_event", "split", "place", "noise_start", "n_samples"]
@@ -65,7 +68,7 @@ def _overlapping(noisy: pa.Table) -> Iterator[str]:
     for (config, event_id), rows in by_noise.items():
         if len({row["split"] for row in rows}) > 1:
             for said in _meeting(rows):
-                yield f"{config}: {event_id}, {said}"
+                yield config, f"{event_id}, {said}"
 
 
 def _meeting(rows: Sequence[dict[str, Any]]) -> Iterator[str]:

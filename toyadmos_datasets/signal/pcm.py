@@ -50,7 +50,9 @@ class Pcm:
     def digest(self) -> bytes:
         """Hash of the samples, whatever file they were in; of width, channels and every value."""
         state = hashlib.blake2b(f"{self.bit_depth} {self.n_channels} ".encode(), digest_size=DIGEST_BYTES)
-        state.update(np.ascontiguousarray(self.samples.astype("<i2" if self.bit_depth == 16 else "<i4")).data)
+        state.update(
+            np.ascontiguousarray(self.samples.astype("<i2" if self.bit_depth == 16 else "<i4", copy=False)).data
+        )
         return state.digest()
 
     def measured(self) -> Levels:
@@ -61,7 +63,7 @@ class Pcm:
     def flags(self, levels: Levels) -> list[str]:
         """Name what is odd about the clip, as `health_flags` does."""
         narrow = self.samples if self.bit_depth == 16 else self.samples >> (self.bit_depth - 16)
-        return health_flags(levels, count_full_scale(narrow.astype(np.int16).reshape(-1)))
+        return health_flags(levels, count_full_scale(narrow.astype(np.int16, copy=False).reshape(-1)))
 
 
 def decode(file: BinaryIO, *, name: str) -> Pcm:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from toyadmos_datasets.signal.pcm import DIGEST_BYTES
 from toyadmos_datasets.units import Bytes, Decibels
 from toyadmos_datasets.values.dataset import SkippedRecording
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
+from toyadmos_datasets.values.sides import unusable_side
 
 FORMAT_VERSION = 1
 SUFFIX = ".toyrecipe"
@@ -36,9 +36,6 @@ _DELTA = {
     "take": "DELTA_BINARY_PACKED",
 }
 """Columns that repeat little but resemble their neighbours; the others but the hashes are kept as dictionaries."""
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-"""What a config or a split may be called: it becomes a part of a path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,23 +108,29 @@ class SharedRecipe:
     @property
     def sha256(self) -> str:
         """Hash of all that is in the file; it does not depend on how Arrow lays it out."""
-        state = hashlib.sha256(canonical_json(self.header()).encode())
-        state.update(b"".join(self.digests.to_pylist()))
-        return state.hexdigest()
+        return _sha256_of(self.header(), self.digests)
+
+
+def _sha256_of(header: dict[str, Any], digests: pa.Array) -> str:
+    """Hash a header, which has the hash of the rows, and the digests."""
+    state = hashlib.sha256(canonical_json(header).encode())
+    state.update(b"".join(digests.to_pylist()))
+    return state.hexdigest()
 
 
 def write_shared_recipe(shared: SharedRecipe, path: Path) -> None:
     """Write the file, atomically."""
-    header = {"toyrecipe": canonical_json(shared.header()), "toyrecipe_sha256": shared.sha256}
+    header = shared.header()
+    metadata = {"toyrecipe": canonical_json(header), "toyrecipe_sha256": _sha256_of(header, shared.digests)}
     rows = shared.recipe.examples.cast(RECIPE_SCHEMA).append_column(_DIGEST, shared.digests)
     plain = {*_DELTA, _DIGEST.name}
     leaves = {"noise_recording_ids": "noise_recording_ids.list.element", "recording_ids": "recording_ids.list.element"}
     with write_file(path) as file:
         pq.write_table(
-            rows.replace_schema_metadata(header),
+            rows.replace_schema_metadata(metadata),
             file,
             compression="zstd",
-            compression_level=19,
+            compression_level=9,
             use_dictionary=[leaf for name in rows.column_names if (leaf := leaves.get(name, name)) not in plain],
             column_encoding=_DELTA,
             write_statistics=False,
@@ -151,12 +154,13 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         if header["version"] != FORMAT_VERSION:
             raise _unreadable(path, f"version {header['version']}")
         shared = _shared_of(header, table.cast(_SCHEMA))
-        promised, actual = metadata[b"toyrecipe_sha256"].decode(), shared.sha256
+        found = shared.header()
+        promised, actual = metadata[b"toyrecipe_sha256"].decode(), _sha256_of(found, shared.digests)
     except DatasetError:
         raise
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
-    if (promised, header["recipe_sha256"]) != (actual, shared.recipe.sha256):
+    if (promised, header["recipe_sha256"]) != (actual, found["recipe_sha256"]):
         raise _unreadable(path, f"content that hashes to {actual[:16]} and not to {promised[:16]}: it was changed")
     _require_names(shared, path)
     return shared
@@ -197,9 +201,9 @@ def _require_names(shared: SharedRecipe, path: Path) -> None:
     toys = {*examples["toy"].to_pylist(), shared.recipe.parameters.get("toy"), shared.toy}
     if toys != {toy}:
         raise _unreadable(path, f"rows of {', '.join(sorted(map(ascii, toys)))}")
-    for name in {*examples["config"].to_pylist(), *examples["split"].to_pylist()}:
-        if not _NAME.fullmatch(name):
-            raise _unreadable(path, f"a config or split called {name!a}")
+    unusable = unusable_side(examples)
+    if unusable is not None:
+        raise _unreadable(path, f"a config or split called {unusable!a}")
 
 
 def _unreadable(path: Path, actual: str) -> DatasetError:
