@@ -81,8 +81,8 @@ def test_listing_order_and_hash_seed_change_no_byte(place, tmp_path):
 
 
 def test_a_rebuilt_folder_exports_to_the_same_recipe(place, tmp_path):
-    rebuild(asked(place, tmp_path, source=str(place / "volumes"), cache=tmp_path / "cache"))
-    export_recipe(tmp_path / "again", tmp_path / "again.toyrecipe", workers=2)
+    rebuild(asked(place, tmp_path, source=str(place / "volumes")))
+    export_recipe(tmp_path / "again", tmp_path / "again.toyrecipe")
     found = diff_recipes(place / "mine.toyrecipe", tmp_path / "again.toyrecipe")
 
     assert found.is_same
@@ -104,7 +104,7 @@ def test_what_was_prepared_without_bad_recordings_is_rebuilt_with_the_same_card(
 
 
 def moved_by(place, tmp_path, **changed):
-    return rebuild(asked(place, tmp_path, cache=tmp_path / "cache", **changed)).moved
+    return rebuild(asked(place, tmp_path, **changed)).moved
 
 
 def test_recordings_that_differ_are_told_as_the_source(place, tmp_path):
