@@ -19,6 +19,7 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info
 MADE := $(VENV)/made-by-$(or $(VERSION),nothing)
 CORE := $(VENV)/installed-core
 DEV := $(VENV)/installed-dev
+OLDEST := $(VENV)/datasets-oldest
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types format build clean distclean
@@ -29,7 +30,7 @@ help:  ## Show the targets.
 demo: $(CORE)  ## Prepare a simulated ToyTrain into data/demo.
 	$(BIN)/toyadmos prepare --toy train --source simulate --out $(DEMO)
 
-test: lint types  ## Run lint, types and tests (PYTEST_ARGS="-k words" to choose).
+test: lint types $(OLDEST)  ## Run lint, types and tests (PYTEST_ARGS="-k words" to choose).
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
 
 lint: $(DEV)  ## Run the linter and check the formatting.
@@ -68,4 +69,12 @@ $(DEV): $(MADE) pyproject.toml constraints.txt
 	$(PIP_INSTALL) --editable '.[test,dev]'
 	$(PIP_INSTALL) --editable '.[train]' || \
 	  echo '######## torch cannot be had here: the tests of the baseline WILL BE SKIPPED ########' >&2
+	$(PIP_INSTALL) --editable '.[examples]' || \
+	  echo '######## Lightning or Keras cannot be had here: the tests of their examples WILL BE SKIPPED ########' >&2
 	@touch $(CORE) $@
+
+# The oldest datasets that is supported, alone in a folder: with the dependencies of the newest it takes seconds.
+$(OLDEST): $(DEV)
+	rm -rf $@
+	$(BIN)/python -m pip install --quiet --no-deps --target $@ 'datasets==4.0.0' || \
+	  echo '######## datasets 4.0.0 cannot be had here: the tests with it WILL BE SKIPPED ########' >&2

@@ -12,6 +12,7 @@ from toyadmos_datasets.cli import (
     compare,
     download,
     evaluate,
+    export,
     index,
     plan,
     prepare,
@@ -48,6 +49,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("share")(share.share)
+app.command("export")(export.export)
 app.command("fetch-recipe")(share.fetch_recipe)
 
 

@@ -25,7 +25,9 @@ def audit(
         Path, typer.Argument(help="A prepared dataset, a recipe, or a folder of WAV files.", metavar="DIR|RECIPE")
     ],
     *,
-    report: Annotated[Path | None, typer.Option(help="Also write a page with pictures.", metavar="FILE")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write a page with pictures.", metavar="FILE", dir_okay=False)
+    ] = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> int:

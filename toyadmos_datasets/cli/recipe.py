@@ -46,7 +46,9 @@ app = typer.Typer(
 def export(
     folder: Annotated[Path, typer.Argument(help="A prepared dataset.", metavar="DIR")],
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file, such as mine.toyrecipe.", metavar="FILE")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The file, such as mine.toyrecipe.", metavar="FILE", dir_okay=False)
+    ],
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -111,23 +111,29 @@ class SharedRecipe:
     @property
     def sha256(self) -> str:
         """Hash of all that is in the file; it does not depend on how Arrow lays it out."""
-        state = hashlib.sha256(canonical_json(self.header()).encode())
-        state.update(b"".join(self.digests.to_pylist()))
-        return state.hexdigest()
+        return _sha256_of(self.header(), self.digests)
+
+
+def _sha256_of(header: dict[str, Any], digests: pa.Array) -> str:
+    """Hash a header, which has the hash of the rows, and the digests."""
+    state = hashlib.sha256(canonical_json(header).encode())
+    state.update(b"".join(digests.to_pylist()))
+    return state.hexdigest()
 
 
 def write_shared_recipe(shared: SharedRecipe, path: Path) -> None:
     """Write the file, atomically."""
-    header = {"toyrecipe": canonical_json(shared.header()), "toyrecipe_sha256": shared.sha256}
+    header = shared.header()
+    metadata = {"toyrecipe": canonical_json(header), "toyrecipe_sha256": _sha256_of(header, shared.digests)}
     rows = shared.recipe.examples.cast(RECIPE_SCHEMA).append_column(_DIGEST, shared.digests)
     plain = {*_DELTA, _DIGEST.name}
     leaves = {"noise_recording_ids": "noise_recording_ids.list.element", "recording_ids": "recording_ids.list.element"}
     with write_file(path) as file:
         pq.write_table(
-            rows.replace_schema_metadata(header),
+            rows.replace_schema_metadata(metadata),
             file,
             compression="zstd",
-            compression_level=19,
+            compression_level=9,
             use_dictionary=[leaf for name in rows.column_names if (leaf := leaves.get(name, name)) not in plain],
             column_encoding=_DELTA,
             write_statistics=False,
@@ -151,12 +157,13 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         if header["version"] != FORMAT_VERSION:
             raise _unreadable(path, f"version {header['version']}")
         shared = _shared_of(header, table.cast(_SCHEMA))
-        promised, actual = metadata[b"toyrecipe_sha256"].decode(), shared.sha256
+        found = shared.header()
+        promised, actual = metadata[b"toyrecipe_sha256"].decode(), _sha256_of(found, shared.digests)
     except DatasetError:
         raise
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
-    if (promised, header["recipe_sha256"]) != (actual, shared.recipe.sha256):
+    if (promised, header["recipe_sha256"]) != (actual, found["recipe_sha256"]):
         raise _unreadable(path, f"content that hashes to {actual[:16]} and not to {promised[:16]}: it was changed")
     _require_names(shared, path)
     return shared

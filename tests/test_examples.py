@@ -1,0 +1,68 @@
+"""The examples in docs/ run as they stand."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
+
+NEEDED = {
+    "train_pytorch.py": ["torch", "sklearn"],
+    "train_lightning.py": ["torch", "sklearn", "lightning"],
+    "train_keras.py": ["torch", "sklearn", "keras"],
+    "train_sklearn.py": ["sklearn"],
+}
+
+# What Lightning, Keras and torch warn of among themselves is no matter of ours.
+pytestmark = [pytest.mark.usefixtures("datasets_cache"), pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a script in this process, so that what it imports is imported once; return what it prints."""
+
+    def as_main(script: str, *arguments: object) -> str:
+        monkeypatch.setenv("KERAS_BACKEND", "torch")
+        monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
+        runpy.run_path(str(EXAMPLES / script), run_name="__main__")
+        return capsys.readouterr().out
+
+    return as_main
+
+
+def require(script: str) -> None:
+    missing = [module for module in NEEDED[script] if importlib.util.find_spec(module) is None]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} not installed: pip install '.[examples]'")
+
+
+def auc_in(said: str) -> float:
+    return float(re.search(r"AUC (\d\.\d+)", said)[1])
+
+
+def test_every_example_has_a_test():
+    assert {path.name for path in EXAMPLES.glob("*.py")} == set(NEEDED)
+
+
+@pytest.mark.parametrize("script", ["train_lightning.py", "train_keras.py", "train_sklearn.py"])
+def test_an_example_trains_and_scores(prepared, run, script):
+    require(script)
+    said = run(script, prepared, *(["--epochs", 2] if "torch" in NEEDED[script] else []))
+
+    assert 0 <= auc_in(said) <= 1
+
+
+def test_the_pytorch_example_trains_and_goes_on_from_its_state(prepared, run, tmp_path):
+    require("train_pytorch.py")
+    arguments = [prepared, "--epochs", 1, "--state", tmp_path / "state"]
+    first = run("train_pytorch.py", *arguments)
+    again = run("train_pytorch.py", *arguments)
+
+    assert 0 <= auc_in(first) <= 1
+    assert again == first
