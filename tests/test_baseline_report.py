@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from collections import Counter
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from baselines import NO_TORCH
+from chromium import CHROMIUM, NO_CHROMIUM, PLAY_ALL, Tab, chromium
 from preparing import toyadmos
 
 pytest.importorskip("torch", reason=NO_TORCH)
@@ -24,7 +25,6 @@ from toyadmos_datasets.baseline.dataset_report import report_dataset
 from toyadmos_datasets.baseline.evaluate import read_scores
 from toyadmos_datasets.baseline.report import report_run
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PNG, PDF = b"\x89PNG", b"%PDF"
 
 
@@ -125,15 +125,41 @@ def test_a_datasets_page_has_spectrograms_of_each_condition_and_the_audits_level
     assert f"{check.normal_db:.1f} dB" in found.text
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="CHROMIUM IS MISSING: the pages are not opened in a browser")
-def test_chromium_opens_a_page_without_a_complaint(page, tmp_path):
-    command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]
-    command += [f"--user-data-dir={tmp_path / 'profile'}", "--disable-background-networking"]
-    command += ["--disable-component-update", "--no-first-run", "--virtual-time-budget=2000", "--dump-dom"]
-    done = subprocess.run([*command, page.as_uri()], check=False, capture_output=True, text=True, timeout=60)
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory) -> Iterator[Tab]:
+    if CHROMIUM is None:
+        pytest.skip(NO_CHROMIUM)
+    with chromium(tmp_path_factory.mktemp("chromium")) as found:
+        yield found
 
-    assert done.stdout.count("<svg") == len(Page(page).all("svg"))
-    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+
+def test_in_chromium_a_page_complains_of_nothing_asks_for_nothing_and_its_players_play(page, tab):
+    tab.open(page)
+    played = tab.run(PLAY_ALL)
+
+    assert tab.complaints == []
+    assert [url for url in tab.requests if not url.startswith("data:")] == [page.as_uri()]
+    assert len(played) == len(Page(page).all("audio")) > 0
+    assert all(length_s == pytest.approx(2.2, abs=0.01) and error is None for length_s, error in played)
+
+
+def test_a_page_fits_a_phone_and_is_dark_where_the_reader_is_and_prints(page, tab):
+    ink = "getComputedStyle(document.body).color"
+    tab.open(page, width=390)
+    width, light = tab.run("document.documentElement.scrollWidth"), tab.run(ink)
+    tab.open(page, width=390, is_dark=True)
+
+    assert width <= 390
+    assert tab.run(ink) != light
+    assert tab.printed().startswith(PDF)
+
+
+def test_a_page_that_complains_or_fetches_would_be_noticed(tmp_path, tab):
+    (tmp_path / "bad.html").write_text('<img src="missing.png"><script>console.error("no")</script>')
+    tab.open(tmp_path / "bad.html")
+
+    assert any("console" in one or "no" in one for one in tab.complaints)
+    assert (tmp_path / "missing.png").as_uri() in tab.requests
 
 
 def test_report_and_figures_by_the_command_line(trained, tmp_path, capsys):

@@ -17,10 +17,11 @@ from tiny import TinyCorpus
 
 from toyadmos_datasets.archive.remote import estimate as estimate_module
 from toyadmos_datasets.archive.remote import session as session_module
+from toyadmos_datasets.archive.remote.ends import BlockEnds
 from toyadmos_datasets.archive.remote.estimate import estimate
 from toyadmos_datasets.archive.remote.fetching import download, use_fetched
 from toyadmos_datasets.archive.remote.need import needs_of
-from toyadmos_datasets.archive.remote.present import present_in
+from toyadmos_datasets.archive.remote.present import Layout, present_in
 from toyadmos_datasets.archive.remote.session import running
 from toyadmos_datasets.archive.remote.source import open_remote
 from toyadmos_datasets.corpus.volumes import Volume
@@ -86,6 +87,43 @@ def test_the_header_is_fetched_once(options, server):
 
 
 @WAYS
+def test_what_was_fetched_and_found_right_is_used_without_a_request_or_a_write(options, published, server, is_whole):
+    options = dataclasses.replace(options, is_whole=is_whole)
+    fetched(options, CHANNEL_1, is_whole=is_whole)
+    n_before, before = len(server.seen), changes_in(options.folder)
+
+    again = fetched(options, CHANNEL_1, is_whole=is_whole)
+    download(open_remote(options), CHANNEL_1, progress=Quiet())
+
+    assert again == contents(published.local, CHANNEL_1)
+    assert estimate(open_remote(options), CHANNEL_1).n_missing == 0
+    assert len(server.seen) == n_before
+    assert changes_in(options.folder) == before
+
+
+@WAYS
+def test_what_has_changed_on_the_disk_is_fetched_again_when_it_is_used(options, published, is_whole):
+    options = dataclasses.replace(options, is_whole=is_whole)
+    fetched(options, CHANNEL_1, is_whole=is_whole)
+    source = open_remote(options)
+    block = next(iter(needs_of(source.table, CHANNEL_1, BlockEnds(options.folder)).values())).block
+    number, at, _ = next(Layout(source.volumes.sizes).split(block.offset + 3000, block.stop))
+    with source.volumes.paths[number].open("r+b") as file:
+        file.seek(at)
+        file.write(b"damage")
+
+    if is_whole:  # its md5 was right: whoever changed it is asked to look
+        with pytest.raises(CorruptMemberError, match="Compare the md5"):
+            fetched(options, CHANNEL_1, is_whole=is_whole)
+    else:
+        assert fetched(options, CHANNEL_1, is_whole=is_whole) == contents(published.local, CHANNEL_1)
+
+
+def changes_in(folder):
+    return {path.name: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+@WAYS
 def test_every_recording_comes_as_it_is(options, published, is_whole):
     assert fetched(options, is_whole=is_whole) == contents(published.local)
 
@@ -103,7 +141,7 @@ def test_only_the_blocks_with_wanted_recordings_are_fetched(options, published, 
     fetched(options, CHANNEL_1)
 
     source = open_remote(options)
-    needs = needs_of(source.table, CHANNEL_1)
+    needs = needs_of(source.table, CHANNEL_1, BlockEnds(options.folder))
     least = sum(need.expected[1] - need.expected[0] for need in needs.values())
     present = present_in(options.folder, options.manifest)
     untouched = [block for block in source.table.blocks if block.number not in needs]
@@ -306,7 +344,7 @@ def test_a_second_fetch_of_an_archive_may_fail_instead_of_waiting(options, is_wh
 def test_a_second_fetch_of_an_archive_waits_says_for_whom_and_fetches_what_is_still_missing(
     options, published, server, is_whole
 ):
-    fetched(options, CHANNEL_1, is_whole=is_whole)
+    open_remote(options)
     n_before, said = server.n_given, Said()
     with ThreadPoolExecutor() as pool:
         with folder_lock(options.folder):
@@ -363,7 +401,7 @@ def test_copies_that_are_not_kept_are_let_go_when_their_recordings_are_stored(op
 
     present = present_in(options.folder, options.manifest)
     assert got == contents(published.local, CHANNEL_1)
-    for need in needs_of(source.table, CHANNEL_1).values():
+    for need in needs_of(source.table, CHANNEL_1, BlockEnds(options.folder)).values():
         assert present.n_missing(need.block.offset, need.block.stop) == need.block.n_packed_bytes
     used = sum(path.stat().st_blocks * 512 for path in options.folder.iterdir() if path.is_file())
     assert used < published.manifest.n_bytes / 2

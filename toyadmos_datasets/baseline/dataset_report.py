@@ -10,11 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from toyadmos_datasets.baseline.clips import SplitOfConfig, open_split
-from toyadmos_datasets.baseline.frames import featured
+from toyadmos_datasets.baseline.frames import rows_of
 from toyadmos_datasets.baseline.level_section import level_section
-from toyadmos_datasets.baseline.presets import PAPER
 from toyadmos_datasets.baseline.report import LICENCE, SIMULATED
-from toyadmos_datasets.baseline.spectrogram import picture, player, shades_of, spectrum_of
+from toyadmos_datasets.baseline.spectrogram import picture, place_of, player, shades_of, spectrum_of
 from toyadmos_datasets.corpus.damage import damage_of
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.files.atomic import write_text
@@ -46,7 +45,7 @@ def report_dataset(
     manifest = test.manifest
     is_simulated = bool(manifest.source.get("is_simulated", False))
     splits = [open_split(folder, test.config, name) for name in manifest.configs[test.config]]
-    tables = {split.split: featured(split, PAPER, progress).rows for split in splits}
+    tables = {split.split: rows_of(split, progress) for split in splits}
     joined = pa.concat_tables(tables.values())
     sections = [
         *([paragraph(SIMULATED, "note")] if is_simulated else []),
@@ -119,14 +118,14 @@ def _grid(test: SplitOfConfig, *, has_audio: bool) -> str:
 def _condition(
     rows: list[dict[str, Any]], spectra: list[FloatArray], shades: tuple[float, float], *, has_audio: bool
 ) -> str:
-    parts = "; ".join(rows[0]["damaged_parts"]).replace("_", " ") or "no damage"
+    first = rows[0]
+    parts = "; ".join(f"{part}: {first[part]}" for part in first["damaged_parts"]).replace("_", " ") or "no damage"
     cells = []
     for number, (row, spectrum) in enumerate(zip(rows, spectra, strict=True)):
         shown = picture(spectrum, shades, f"Log-mel spectrogram of {row['event_id']}, 0 to 8 kHz")
         sound = player(row["audio"], f"Play {row['event_id']}") if has_audio and number == 0 else ""
-        name = f"case {row['case']}, channel {row['channel']}, take {row['take']}"
-        cells.append(f'<div class="clip"><p class="dim">{name}</p>{shown}{sound}</div>')
-    return f'<h3>{rows[0]["condition"]}: {parts}</h3><div class="grid-of">{"".join(cells)}</div>'
+        cells.append(f'<div class="clip"><p class="dim">{place_of(row)}</p>{shown}{sound}</div>')
+    return f'<h3>{first["condition"]}: {parts}</h3><div class="grid-of">{"".join(cells)}</div>'
 
 
 def _facts(split: SplitOfConfig) -> dict[str, str]:

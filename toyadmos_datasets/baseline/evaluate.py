@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.baseline.clips import SplitOfConfig, cases_of, open_split
-from toyadmos_datasets.baseline.frames import featured
-from toyadmos_datasets.baseline.presets import PAPER, Preset
+from toyadmos_datasets.baseline.frames import featured, rows_of
+from toyadmos_datasets.baseline.presets import Preset
 from toyadmos_datasets.baseline.run_folder import (
     FRAME_SCORES_NAME,
     METRICS_NAME,
@@ -88,7 +88,7 @@ def evaluate_scores(
         OptionError: The file lacks a column or a clip, or has one twice.
     """
     split = open_split(dataset, config, "test")
-    rows = featured(split, PAPER, progress).rows
+    rows = rows_of(split, progress)
     scores = _matched(_read_scores(scores_file), rows, scores_file)
     manifest = split.manifest
     run = Run(

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from toyadmos_datasets.baseline.clips import FloatArray, SplitOfConfig, decoded, level_db, mono_clips
 from toyadmos_datasets.baseline.features import log_mel
-from toyadmos_datasets.baseline.presets import Preset
+from toyadmos_datasets.baseline.presets import PAPER, Preset
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import require_room, sync_folder, writing
@@ -103,21 +103,35 @@ def featured(split: SplitOfConfig, preset: Preset, progress: Progress | None = N
         DatasetError: A clip is damaged or too short.
         DiskFullError: No room for the frames.
     """
-    folder = default_cache() / "features" / _key(split, preset)
-    if not folder.exists():
-        _compute(split, preset, folder, progress or Quiet())
-    values = np.load(folder / "frames.npy", mmap_mode="c")  # copy-on-write: torch wants writable memory
+    folder = _kept(split, preset, progress or Quiet())
     bounds = np.load(folder / "bounds.npy")
+    _require_long_enough(np.diff(bounds).tolist(), preset)
+    values = np.load(folder / "frames.npy", mmap_mode="c")  # copy-on-write: torch wants writable memory
     rows = pq.read_table(folder / "rows.parquet")
     return Featured(frames=Frames(values=values, bounds=bounds), rows=rows)
+
+
+def rows_of(split: SplitOfConfig, progress: Progress | None = None) -> pa.Table:
+    """Return what is known and measured of every clip of a split, however short they are.
+
+    Raises:
+        DatasetError: A clip is damaged.
+        DiskFullError: No room for the features that are kept with it.
+    """
+    return pq.read_table(_kept(split, PAPER, progress or Quiet()) / "rows.parquet")
+
+
+def _kept(split: SplitOfConfig, preset: Preset, progress: Progress) -> Path:
+    folder = default_cache() / "features" / _key(split, preset)
+    if not folder.exists():
+        _compute(split, preset, folder, progress)
+    return folder
 
 
 def _key(split: SplitOfConfig, preset: Preset) -> str:
     facts = {
         "version": FEATURES_VERSION,
         "settings": preset.log_mel.as_parameters(),
-        "offsets": list(preset.offsets),
-        "is_padded": preset.is_padded,
         "shards": [shard.sha256 for shard in split.shards],
     }
     return hashlib.sha256(canonical_json(facts).encode()).hexdigest()[:32]
@@ -130,7 +144,14 @@ def _compute(split: SplitOfConfig, preset: Preset, folder: Path, progress: Progr
         for row in split.rows():
             _append(row, preset, kept, spectra)
             done(len(kept))
-    _require_long_enough([len(one) for one in spectra], preset)
+    if not spectra:
+        raise DatasetError(
+            "There is nothing to train or score on.",
+            where=f"{split.config}, {split.split}",
+            expected="clips",
+            actual="an empty split",
+            remedy="Prepare the dataset with more events: leave --max-events out.",
+        )
     n_bytes = sum(one.nbytes for one in spectra)
     require_room(folder, n_bytes, purpose="features")
     # Not inferred: a split without damage or noise has nothing to infer a type from.

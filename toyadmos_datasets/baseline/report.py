@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ from toyadmos_datasets.baseline.evaluate import read_scores
 from toyadmos_datasets.baseline.intervals import event_weights
 from toyadmos_datasets.baseline.level_section import level_section
 from toyadmos_datasets.baseline.run_folder import FRAME_SCORES_NAME, METRICS_NAME, Run, read_run
-from toyadmos_datasets.baseline.spectrogram import picture, player, shades_of, spectrum_of
+from toyadmos_datasets.baseline.spectrogram import picture, place_of, player, shades_of, spectrum_of
 from toyadmos_datasets.baseline.summary import Summary, summarise
 from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.files.json import read_json
 from toyadmos_datasets.pages.charts import curve, histogram
-from toyadmos_datasets.pages.page import facts_table, figure, paragraph, rows_table, section, whole_page
+from toyadmos_datasets.pages.page import facts_table, figure, paragraph, section, whole_page
 from toyadmos_datasets.signal.metrics import roc
 
 Array = npt.NDArray[np.float64]
@@ -129,19 +130,25 @@ def _facts(found: Evaluated) -> dict[str, str]:
 
 def _figures(summary: Summary) -> str:
     rows = [
-        ["AUC", str(summary.auc), "how often an anomalous clip outscores a normal one"],
-        ["AUC as the published code computes it", str(summary.auc_as_published), "over a part of the FPR axis"],
-        ["pAUC, McClish", str(summary.pauc_mcclish), "FPR to 0.1, as DCASE reports it"],
-        ["pAUC, area", str(summary.pauc), "FPR to 0.1, at most 0.1"],
-        ["AUC of loudness alone", str(summary.auc_of_loudness), "what a system has to beat"],
-        ["F1 at FPR 10 %", f"{summary.f1:.3f}", ""],
-        ["overlooked at FPR 10 %", f"{summary.share_overlooked:.1%}", f"of {summary.n_anomalous} anomalous clips"],
+        ("AUC", str(summary.auc), "how often an anomalous clip outscores a normal one"),
+        ("AUC as the published code computes it", str(summary.auc_as_published), "over a part of the FPR axis"),
+        ("pAUC, McClish", str(summary.pauc_mcclish), "FPR to 0.1, as DCASE reports it"),
+        ("pAUC, area", str(summary.pauc), "FPR to 0.1, at most 0.1"),
+        ("AUC of loudness alone", str(summary.auc_of_loudness), "what a system has to beat"),
+        ("F1", f"{summary.f1:.3f}", "at FPR 10 %"),
+        ("Overlooked", f"{summary.share_overlooked:.1%}", f"of {summary.n_anomalous} anomalous clips, at FPR 10 %"),
     ]
     for what, joined in (("cases", summary.cases), ("source and target domain", summary.domains)):
         if joined is not None:
-            rows.append([f"AUC, harmonic mean of {what}", str(joined.auc), "as DCASE joins them"])
-            rows.append([f"pAUC, McClish, harmonic mean of {what}", f"{joined.pauc_mcclish:.3f}", ""])
-    return rows_table(["figure", "value [95 % interval over events]", ""], rows)
+            pauc = f"their pAUCs, McClish: {joined.pauc_mcclish:.3f}; DCASE joins domains so"
+            rows.append((f"AUC, harmonic mean of {what}", str(joined.auc), pauc))
+    body = "".join(
+        f"<tr><th scope=row>{escape(name)}<small>{escape(note)}</small></th><td class=number>{escape(value)}</td></tr>"
+        for name, value, note in rows
+    )
+    head = "<tr><th scope=col>figure</th><th scope=col class=number>value [95 %]</th></tr>"
+    said = paragraph("Intervals: 95 %, bootstrap over events.", "dim")
+    return f'<table class="figures"><thead>{head}</thead><tbody>{body}</tbody></table>{said}'
 
 
 def _charts(found: Evaluated) -> str:
@@ -207,7 +214,7 @@ def _worst(found: Evaluated, *, has_audio: bool) -> str:
         clips = []
         for number in chosen:
             row = rows[number]
-            name = f"{row['condition']}, case {row['case']}, channel {row['channel']}, take {row['take']}"
+            name = f"{row['condition']}, {place_of(row)}"
             state = "; ".join(found.scores["damage"][number].as_py()).replace("_", " ") or "normal"
             parts = [f"<h3>{name}</h3><p class=dim>{state}. Score {scores[number]:.4g}</p>"]
             parts.append(picture(spectra[number], shades, f"Log-mel spectrogram of {row['event_id']}, 0 to 8 kHz"))

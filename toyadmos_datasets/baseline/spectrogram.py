@@ -26,6 +26,13 @@ def spectrum_of(row: dict[str, Any]) -> FloatArray:
     return log_mel(decoded(row["audio"], PAPER.rate_hz), PAPER)
 
 
+def place_of(row: dict[str, Any]) -> str:
+    """Say which clip of its condition a row is, for people."""
+    heard = f"channel {row['channel']}" if row["channel"] else "microphones together"
+    draw = f", noise draw {row['draw']}" if row["draw"] else ""
+    return f"case {row['case']}, {heard}, take {row['take']}{draw}"
+
+
 def shades_of(spectra: Sequence[FloatArray]) -> tuple[float, float]:
     """Return what is darkest and what is brightest, one scale for all pictures of a page."""
     values = np.concatenate([one.ravel() for one in spectra])

@@ -24,12 +24,14 @@ class Axes:
         y: Ends of the vertical axis.
         x_name: What it shows, with its unit.
         y_name: The same, upright.
+        is_x_counted: Whether the horizontal axis counts something, so that whole numbers alone are marked.
     """
 
     x: tuple[float, float]
     y: tuple[float, float]
     x_name: str
     y_name: str
+    is_x_counted: bool = False
 
     def at_x(self, value: float) -> float:
         """Return where a value stands, from the left."""
@@ -58,6 +60,8 @@ def chart(axes: Axes, marks: Sequence[str], description: str, legend: Sequence[t
 def _frame(axes: Axes) -> Iterator[str]:
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     for value in ticks(*axes.x):
+        if axes.is_x_counted and value != int(value):
+            continue
         at = axes.at_x(value)
         yield f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{bottom}"/>'
         yield f'<text x="{at:.1f}" y="{bottom + 15}" text-anchor="middle">{value:g}</text>'
@@ -114,7 +118,7 @@ def histogram(groups: Sequence[tuple[str, str, Array]], x_name: str, *, line: fl
 
 def curve(y: Sequence[float], x_name: str, y_name: str) -> str:
     """Draw one value after the other, from 1."""
-    axes = Axes(x=(1, max(len(y), 2)), y=(0, max(y) * 1.05), x_name=x_name, y_name=y_name)
+    axes = Axes(x=(1, max(len(y), 2)), y=(0, max(y) * 1.05), x_name=x_name, y_name=y_name, is_x_counted=True)
     dots = "".join(
         f'<circle class="dot" cx="{axes.at_x(n):.1f}" cy="{axes.at_y(one):.1f}" r="2.5"/>'
         for n, one in enumerate(y, start=1)

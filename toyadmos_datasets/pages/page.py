@@ -15,9 +15,11 @@ STYLE = """
 body { margin: 0 auto; padding: 1rem; max-width: 62rem; color: var(--ink); background: var(--paper);
   font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word }
 h1 { font-size: 1.6rem; line-height: 1.2; margin: .5rem 0 } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem }
-h3 { font-size: 1rem; margin: 0 0 .3rem } p { margin: .4rem 0; max-width: 44rem } .dim, small { color: var(--dim) }
+h3 { font-size: 1rem; margin: 1rem 0 .3rem } .clip h3 { margin-top: 0 }
+  p { margin: .4rem 0; max-width: 44rem } .dim, small { color: var(--dim) }
 .note { background: var(--warn-paper); color: var(--warn); padding: .5rem .8rem; border-radius: .4rem; max-width: none }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem }
+.pair { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: 1rem;
+  margin-top: .8rem }
 .grid-of { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 14rem), 1fr)); gap: .8rem }
 figure, .clip { margin: 0; padding: .7rem; background: var(--panel); border-radius: .5rem; break-inside: avoid }
 figcaption { font-size: .85rem; color: var(--dim) }
@@ -33,6 +35,7 @@ table { border-collapse: collapse; font-size: .92rem } .wide { overflow-x: auto 
 th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--grid); vertical-align: middle }
 .facts th { white-space: nowrap } .facts td { overflow-wrap: anywhere }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
+.figures th { font-weight: 500 } .figures small { display: block; font-weight: 400 }
 .bars { width: 100% } .bars th { font-weight: 500 }
 td.bar { position: relative; width: 45%; min-width: 6rem; height: 1.6rem }
 .bar span { position: absolute; top: 50% } .half { left: 50%; height: 100%; transform: translateY(-50%);

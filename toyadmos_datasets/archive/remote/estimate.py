@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
+from toyadmos_datasets.archive.remote.ends import BlockEnds
 from toyadmos_datasets.archive.remote.need import joined, needs_of
 from toyadmos_datasets.archive.remote.present import Layout, present_in
 from toyadmos_datasets.archive.remote.schedule import PIECE_BYTES
@@ -59,23 +60,26 @@ def estimate(source: RemoteSource, wanted: Collection[str]) -> Estimate:
     options = source.options
     layout = Layout(source.volumes.sizes)
     present = present_in(options.folder, options.manifest)
-    needs = needs_of(source.table, wanted)
-    parts = joined([need.expected for need in needs.values()])
-    touched = sorted({number for part in parts for number, _, _ in layout.split(*part)})
+    needs = needs_of(source.table, wanted, BlockEnds(options.folder))
+    spans = [need.expected for need in needs.values()]
+    parts = joined([span for span in spans if present.n_missing(*span)])
+    touched = sorted({number for span in spans for number, _, _ in layout.split(*span)})
     numbers = tuple(range(len(source.volumes.sizes))) if options.is_whole else tuple(touched)
     wholes = [(layout.starts[number], layout.starts[number + 1]) for number in numbers]
     by_blocks = sum(present.n_missing(*part) for part in parts)
     by_volumes = sum(present.n_missing(*whole) for whole in wholes)
     way, why = _choose(
-        _Cost(_total(parts), by_blocks, _n_requests(parts)), _Cost(_total(wholes), by_volumes, _n_requests(wholes))
+        _Cost(_total(joined(spans)), by_blocks, _n_requests(parts)),
+        _Cost(_total(wholes), by_volumes, _n_requests(wholes)),
     )
     if options.is_whole:
         way, why = "volumes", "--whole"
     elif not options.is_keeping:
         way, why = "blocks", "nothing is kept, so whole volumes serve nobody"
-    spans = wholes if way == "volumes" else parts
     n_missing = by_volumes if way == "volumes" else by_blocks
-    n_all = _total(spans)
+    n_present = sum(
+        stop - start - present.n_missing(start, stop) for start, stop in (wholes if way == "volumes" else spans)
+    )
     largest = max((need.expected[1] - need.expected[0] for need in needs.values()), default=0)
     is_windowed = way == "blocks" and not options.is_keeping
     return Estimate(
@@ -86,10 +90,10 @@ def estimate(source: RemoteSource, wanted: Collection[str]) -> Estimate:
         n_blocks=len(needs),
         n_blocks_in_archive=len(source.table.blocks),
         n_missing=n_missing,
-        n_present=n_all - n_missing,
+        n_present=n_present,
         n_in_archive=source.volumes.n_bytes,
         n_on_disk=min(n_missing, WINDOW_BYTES + largest) if is_windowed else n_missing,
-        n_on_disk_at_end=n_all if options.is_keeping else 0,
+        n_on_disk_at_end=n_present + n_missing if options.is_keeping else 0,
     )
 
 

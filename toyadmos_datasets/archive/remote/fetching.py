@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
+from toyadmos_datasets.archive.remote.ends import BlockEnds
+from toyadmos_datasets.archive.remote.estimate import estimate
 from toyadmos_datasets.archive.remote.need import needs_of
-from toyadmos_datasets.archive.remote.present import present_in
+from toyadmos_datasets.archive.remote.present import journals_of, present_in
 from toyadmos_datasets.archive.remote.session import Session, running
 from toyadmos_datasets.archive.remote.source import RemoteSource
 from toyadmos_datasets.engine import Watch, run_tasks
@@ -58,7 +61,19 @@ def use_fetched(
     """
     if not isinstance(source, RemoteSource) or not wanted:
         return use(source)
-    return _trying_twice(source, wanted, lambda session: use(session.source), progress=progress, stored=stored)
+    if source.options.is_keeping and is_all_there(source, wanted):
+        with contextlib.suppress(CorruptMemberError):  # it has changed on the disk, and is fetched again
+            result = use(source)
+            if not _has_suspects(source, wanted):
+                return result
+
+    def use_session(session: Session) -> Result:
+        result = use(session.source)
+        if session.estimate.way == "volumes":
+            session.wait()  # what was used may end before the volumes do
+        return result
+
+    return _trying_twice(source, wanted, use_session, progress=progress, stored=stored)
 
 
 def download(source: RemoteSource, wanted: Collection[str], *, progress: Progress, workers: int = 1) -> None:
@@ -79,8 +94,20 @@ def download(source: RemoteSource, wanted: Collection[str], *, progress: Progres
         for _ in run_tasks(check_blocks, tasks, workers=workers):
             pass
 
-    if wanted:
+    if wanted and not is_all_there(source, wanted):
         _trying_twice(source, wanted, use, progress=progress)
+
+
+def is_all_there(source: RemoteSource, wanted: Collection[str]) -> bool:
+    """Tell whether recordings were fetched and found right before, so that nothing is asked for and nothing written."""
+    options = source.options
+    found = estimate(source, wanted)
+    if found.n_missing:
+        return False
+    if found.way == "volumes":
+        return all(journals_of(options.folder, options.manifest)[number].is_whole for number in found.volumes)
+    needs = needs_of(source.table, wanted, BlockEnds(options.folder))
+    return all(need.known_stop is not None for need in needs.values())
 
 
 def check_blocks(task: CheckBlocks, watch: Watch) -> None:
@@ -138,5 +165,6 @@ def _trying_twice(
 
 def _has_suspects(source: RemoteSource, wanted: Collection[str]) -> bool:
     present = present_in(source.options.folder, source.options.manifest)
-    blocks = [need.block for need in needs_of(source.table, wanted).values()]
+    numbers = {member.block for member in source.members() if member.path in wanted}
+    blocks = [block for block in source.table.blocks if block.number in numbers]
     return any(present.has_suspects(block.offset, block.stop) for block in blocks)

@@ -57,27 +57,14 @@ class Journal:
 
     def append(self, word: Word, start: Bytes, stop: Bytes) -> None:
         """Write one line, durably; bytes that it speaks of must be synced before."""
-        text = f"{word} {start} {stop}".encode()
-        is_new = not self.path.exists()
-        # Begins with a line break: should a torn line stand at the end, this one is still whole.
-        line = b"\n%s %08x\n" % (text, zlib.crc32(text))
-        with writing(self.path):
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-            try:
-                os.write(descriptor, line)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            if is_new:
-                sync_folder(self.path.parent)
+        append_line(self.path, f"{word} {start} {stop}")
         self.refresh()
 
     def _take(self, line: bytes) -> None:
-        text, _, crc32 = line.rpartition(b" ")
-        if not text or crc32 != b"%08x" % zlib.crc32(text):
-            return
-        word, start, stop = text.decode().split(" ")
-        self._apply(word, int(start), int(stop))
+        text = open_line(line)
+        if text is not None:
+            word, start, stop = text.split(" ")
+            self._apply(word, int(start), int(stop))
 
     def _apply(self, word: str, start: Bytes, stop: Bytes) -> None:
         if word == "have":
@@ -96,3 +83,26 @@ class Journal:
     def _forget_all(self) -> None:
         self.have, self.bad = Spans(), Spans()
         self.is_whole = False
+
+
+def append_line(path: Path, text: str) -> None:
+    """Add a line to a file that several processes add to, durably and with its own checksum."""
+    content = text.encode()
+    is_new = not path.exists()
+    # Begins with a line break: should a torn line stand at the end, this one is still whole.
+    line = b"\n%s %08x\n" % (content, zlib.crc32(content))
+    with writing(path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, line)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if is_new:
+            sync_folder(path.parent)
+
+
+def open_line(line: bytes) -> str | None:
+    """Return what a line says that `append_line` wrote; None for one that is torn, damaged or empty."""
+    text, _, crc32 = line.rpartition(b" ")
+    return text.decode() if text and crc32 == b"%08x" % zlib.crc32(text) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from toyadmos_datasets.archive.remote.ends import BlockEnds
 from toyadmos_datasets.archive.remote.spans import Span, merged
 from toyadmos_datasets.archive.table import ArchiveTable, PackedBlock
 from toyadmos_datasets.units import Bytes
@@ -33,20 +34,26 @@ class BlockNeed:
         block: The block.
         n_bytes: Decoded bytes up to the end of the last wanted recording.
         n_members: How many recordings are wanted.
+        known_stop: Where in the archive their bytes end, if that was found out before.
     """
 
     block: PackedBlock
     n_bytes: Bytes
     n_members: int
+    known_stop: Bytes | None = None
 
     @property
     def is_exact(self) -> bool:
         """Whether it is known beforehand where the last wanted recording ends in the packed block."""
-        return self.n_bytes == self.block.n_bytes or not any(coder.is_compressor for coder in self.block.coders)
+        if self.known_stop is not None or self.n_bytes == self.block.n_bytes:
+            return True
+        return not any(coder.is_compressor for coder in self.block.coders)
 
     @property
     def reckoned(self) -> Bytes:
         """Packed bytes that are needed, if the block is packed evenly."""
+        if self.known_stop is not None:
+            return self.known_stop - self.block.offset
         if self.is_exact:
             return self.block.n_packed_bytes if self.n_bytes == self.block.n_bytes else self.n_bytes
         return -(-self.block.n_packed_bytes * self.n_bytes // self.block.n_bytes)
@@ -74,14 +81,25 @@ class BlockNeed:
         return min(position + max(left, STEP_BYTES), self.block.stop)
 
 
-def needs_of(table: ArchiveTable, wanted: Collection[str]) -> dict[int, BlockNeed]:
-    """Return what is needed of each block that holds wanted recordings, by number."""
+def needs_of(table: ArchiveTable, wanted: Collection[str], ends: BlockEnds) -> dict[int, BlockNeed]:
+    """Return what is needed of each block that holds wanted recordings, by number.
+
+    Args:
+        table: What the archive holds.
+        wanted: Paths of recordings.
+        ends: What earlier readers have found out.
+    """
     names = frozenset(wanted)
     needs = {}
     for block in table.blocks:
-        ends = [offset + one.n_bytes for one, offset in table.members(block.number) if one.path in names]
-        if ends and block.n_packed_bytes:
-            needs[block.number] = BlockNeed(block=block, n_bytes=max(ends), n_members=len(ends))
+        stops = [offset + one.n_bytes for one, offset in table.members(block.number) if one.path in names]
+        if stops and block.n_packed_bytes:
+            needs[block.number] = BlockNeed(
+                block=block,
+                n_bytes=max(stops),
+                n_members=len(stops),
+                known_stop=ends.stop_of(block.number, max(stops)),
+            )
     return needs
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from toyadmos_datasets.archive.remote.block_bars import BlockBars
 from toyadmos_datasets.archive.remote.copy import VolumeCopy
+from toyadmos_datasets.archive.remote.ends import BlockEnds
 from toyadmos_datasets.archive.remote.estimate import WINDOW_BYTES, estimate
 from toyadmos_datasets.archive.remote.http import HttpClient
 from toyadmos_datasets.archive.remote.line import Line, close_line, open_line
@@ -53,7 +54,7 @@ class Session:
         self._wanted = frozenset(wanted)
         self._progress = progress
         self._stored = stored if not options.is_keeping else None
-        self._needs = needs_of(source.table, wanted)
+        self._needs = needs_of(source.table, wanted, BlockEnds(options.folder))
         self._bars = BlockBars(self._needs, progress)
         self._layout = Layout(source.volumes.sizes)
         self._copies = [VolumeCopy(options.folder, volume) for volume in options.manifest.volumes]
@@ -124,7 +125,8 @@ class Session:
     def _spans(self) -> list[Span]:
         if self.estimate.way == "volumes":
             return [(self._layout.starts[n], self._layout.starts[n + 1]) for n in self.estimate.volumes]
-        first = [need.first for need in self._needs.values()]
+        present = present_in(self.source.options.folder, self.source.options.manifest)
+        first = [need.first for need in self._needs.values() if present.n_missing(*need.first)]
         # What lies between blocks belongs to none whose end could let it go.
         return joined(first) if self._stored is None else sorted(first)
 

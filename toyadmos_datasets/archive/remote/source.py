@@ -11,6 +11,7 @@ from typing import Self
 
 from toyadmos_datasets.archive.block import read_block
 from toyadmos_datasets.archive.remote.copy import VolumeCopy, copied_volumes
+from toyadmos_datasets.archive.remote.ends import BlockEnds
 from toyadmos_datasets.archive.remote.http import HttpClient
 from toyadmos_datasets.archive.remote.line import Line
 from toyadmos_datasets.archive.remote.options import FetchOptions
@@ -188,6 +189,7 @@ class _Reader:
         self._block = source.table.blocks[block]
         self._on_bytes = on_bytes
         self._present = present_in(source.options.folder, source.options.manifest)
+        self._ends = BlockEnds(source.options.folder)
         self._n_decoded = 0
         self._stream: GrowingStream | None = None
 
@@ -204,7 +206,13 @@ class _Reader:
             ):
                 yield member, self._guarded(chunks)
         if self._stream is not None:
-            self._present.mark("good", self._block.offset, self._stream.tell())
+            self._note_good(self._stream.tell())
+
+    def _note_good(self, stop: Bytes) -> None:
+        """Write down what nobody knew: how far the bytes reach, and that suspicions were unfounded."""
+        self._ends.note(self._block.number, self._n_decoded, stop)
+        if self._present.has_suspects(self._block.offset, stop):
+            self._present.mark("good", self._block.offset, stop)
 
     def _open_stream(self, volumes: VolumeSet) -> GrowingStream:
         self._stream = GrowingStream(volumes, self._present, self._wait)
