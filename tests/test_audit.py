@@ -333,6 +333,17 @@ def test_a_tree_of_the_corpus_sorted_into_splits_by_file_leaks_events(tmp_path):
     assert "ab01" in leaks["A damaged clip stands among the normal ones that are learnt from."][0]
 
 
+def test_clips_as_this_package_names_them_are_known_by_their_events(tmp_path):
+    random = np.random.default_rng(0)
+    for place in ("train/normal/ToyTrain_case1_normal_IND_0001_ch1", "test/normal/ToyTrain_case1_normal_IND_0001_mix"):
+        write_wav(tmp_path / f"mine/clean/{place}.wav", random.normal(0, 1000, 4000).astype(np.int16))
+    write_wav(tmp_path / "mine/clean/train/normal/ToyTrain_case1_ab01_IND_0001_ch1.wav", np.arange(4000) / 9000)
+    leaks = found_in(audit_dataset(tmp_path / "mine"), "leak")
+
+    assert "ToyTrain_case1_normal_IND_0001 in " in leaks["An event stands on two sides."][0]
+    assert "ab01" in leaks["A damaged clip stands among the normal ones that are learnt from."][0]
+
+
 def test_paths_that_tell_nothing_are_said_to(tmp_path):
     write_wav(tmp_path / "sounds/one.wav", np.arange(400) / 500, subtype="FLOAT")
     write_wav(tmp_path / "sounds/two.wav", np.arange(400, dtype=np.int32) << 10, subtype="PCM_24")

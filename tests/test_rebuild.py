@@ -16,11 +16,14 @@ from rewriting import in_split, rewritten
 from tiny import TinyCorpus, only, wav_bytes, write_tree, write_volumes
 
 import toyadmos_datasets.render.shard as shard_module
+from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.audit import audit
+from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import DatasetError, OutputConflictError, PlanError
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.prepare import Work, carry_out, prepare
 from toyadmos_datasets.rebuild import RebuildOptions, rebuild
 from toyadmos_datasets.recipes import diff_recipes, export_recipe
+from toyadmos_datasets.render import OutputFolder, RenderOptions
 from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.signal import resample
 from toyadmos_datasets.values.dataset import read_manifest, write_manifest
@@ -78,8 +81,8 @@ def test_listing_order_and_hash_seed_change_no_byte(place, tmp_path):
 
 
 def test_a_rebuilt_folder_exports_to_the_same_recipe(place, tmp_path):
-    rebuild(asked(place, tmp_path, source=str(place / "volumes"), cache=tmp_path / "cache"))
-    export_recipe(tmp_path / "again", tmp_path / "again.toyrecipe", workers=2)
+    rebuild(asked(place, tmp_path, source=str(place / "volumes")))
+    export_recipe(tmp_path / "again", tmp_path / "again.toyrecipe")
     found = diff_recipes(place / "mine.toyrecipe", tmp_path / "again.toyrecipe")
 
     assert found.is_same
@@ -101,7 +104,7 @@ def test_what_was_prepared_without_bad_recordings_is_rebuilt_with_the_same_card(
 
 
 def moved_by(place, tmp_path, **changed):
-    return rebuild(asked(place, tmp_path, cache=tmp_path / "cache", **changed)).moved
+    return rebuild(asked(place, tmp_path, **changed)).moved
 
 
 def test_recordings_that_differ_are_told_as_the_source(place, tmp_path):
@@ -207,6 +210,24 @@ def test_a_recipe_of_a_simulated_corpus_is_not_rendered_from_recordings(place, t
         rebuild(asked(place, tmp_path, file=tmp_path / "simulated.toyrecipe"))
     assert mixed.value.expected == "a simulated corpus, as the recipe was made from"
     assert mixed.value.actual == f"recordings at {place / 'tree' / 'ToyTrain'}"
+
+
+@pytest.mark.parametrize("config", ["../../outside", "/outside", ".hidden", ""])
+def test_no_recipe_writes_outside_of_its_folder(place, tmp_path, config):
+    recipe = read_shared_recipe(place / "mine.toyrecipe").recipe
+    rows = [row | {"config": config} for row in recipe.examples.to_pylist()]
+    leading_out = replace(recipe, examples=pa.Table.from_pylist(rows, schema=recipe.examples.schema))
+    work = Work(
+        source=open_source(str(place / "tree"), "ToyTrain"),
+        output=OutputFolder(path=tmp_path / "deep" / "out", request={}),
+        cache=place / "cache",
+        render=RenderOptions(),
+        examples=lambda _index: leading_out,
+    )
+
+    with pytest.raises(PlanError, match="cannot be a part of a path"):
+        carry_out(work, Quiet())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_of_something_else_is_left_alone(place, tmp_path):

@@ -14,6 +14,7 @@ from toyadmos_datasets.activity import activity_of
 from toyadmos_datasets.archive.remote.fetching import use_fetched
 from toyadmos_datasets.archive.remote.opening import FetchChoices
 from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.index import build_index
 from toyadmos_datasets.plan import PlanOptions, plan, windowed_recordings
 from toyadmos_datasets.recordings import (
@@ -30,6 +31,7 @@ from toyadmos_datasets.sources import resolve_source
 from toyadmos_datasets.values.dataset import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recordings import read_catalogue
+from toyadmos_datasets.values.sides import unusable_side
 from toyadmos_datasets.values.source import Source
 
 
@@ -206,6 +208,7 @@ def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, Inges
 
     while True:
         recipe, bad = work.examples(index), []
+        _require_sides(recipe)
         if work.examples_heard is not None:
             continuous = windowed_recordings(recipe)
             bad = bad_among(continuous)
@@ -216,6 +219,19 @@ def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, Inges
             n_reused = pc.sum(pc.is_in(pa.array(recipe.recording_ids, pa.string()), value_set=before)).as_py() or 0
             return recipe, _sum_of(reports, n_reused)
         index = _without_events(index, bad)
+
+
+def _require_sides(recipe: Recipe) -> None:
+    """Raise where a config or a split could not be a part of a path; a recipe may come from anywhere."""
+    unusable = unusable_side(recipe.examples)
+    if unusable is not None:
+        raise PlanError(
+            "A config or a split has a name that cannot be a part of a path.",
+            where=ascii(unusable),
+            expected="letters, digits, _, . and -, beginning with a letter or a digit",
+            actual="another character, or another beginning",
+            remedy="Give it another name.",
+        )
 
 
 def _activity(recording_ids: list[str], store: Store, work: Work, progress: Progress) -> pa.Table:

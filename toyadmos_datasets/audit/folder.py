@@ -7,17 +7,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 
 from toyadmos_datasets.audit.clips import CLIPS_SCHEMA, clips_table, measured
 from toyadmos_datasets.corpus.names import RecordingName, parse_name
 from toyadmos_datasets.corpus.noise_names import NOISE_FOLDER
-from toyadmos_datasets.corpus.toys import TOYS
+from toyadmos_datasets.corpus.toys import CHANNELS, TOYS, RecordingType
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
-from toyadmos_datasets.errors import NameGrammarError
+from toyadmos_datasets.errors import NameGrammarError, OptionError
 
 SUFFIXES = (".wav", ".flac")
 WHOLE = "all"
@@ -33,6 +33,9 @@ LABELS_OF_FOLDERS = {
 }
 _LABELS_OF_NAMES = {"normal": "normal", "anomaly": "anomalous", "anomalous": "anomalous", "abnormal": "anomalous"}
 _DCASE = re.compile(r"(normal|anomaly)_id_([0-9]{2})_([0-9]{8})")
+_EVENT = re.compile(r"(Toy[A-Za-z]+)_case([0-9])_(normal|ab[0-9]{2})_(IND|CNT)_([0-9]{4})_(?:ch([1-4])|[a-z]+)(?:_.*)?")
+"""How this package names a clip: its event, then its microphone, ``mix`` or ``stack``."""
+
 _TOY = re.compile("|".join(toy.name for toy in TOYS))
 
 
@@ -111,11 +114,13 @@ def facts_of(path: str, *, root: str) -> dict[str, Any]:
     dcase = _DCASE.fullmatch(stem)
     if dcase:
         return facts | {"case": int(dcase[2])}
-    name = _parsed(f"{stem}.wav", folders, toy)
+    name = _parsed(f"{stem}.wav", folders, toy) or _event_of(stem)
     if name is None:
         return facts
-    same = ("case", "channel", "recording_type", "condition", "take", "event_id")
-    return facts | {one: getattr(name, one) for one in same} | {"label": facts["label"] or name.sound}
+    same = ("case", "recording_type", "condition", "take", "event_id")
+    named = {one: getattr(name, one) for one in same} | {"label": facts["label"] or name.sound}
+    channel = name.channel if f"ch{name.channel}" in stem else 0
+    return facts | named | {"channel": channel, "recording_ids": [name.recording_id]}
 
 
 def _label_of(folders: Sequence[str], stem: str) -> str | None:
@@ -131,4 +136,23 @@ def _parsed(file_name: str, folders: Sequence[str], toy: str | None) -> Recordin
     try:
         return parse_name(file_name, folder=f"{toy}/{NOISE_FOLDER}" if is_noise else None)
     except NameGrammarError:
+        return None
+
+
+def _event_of(stem: str) -> RecordingName | None:
+    """Read a name that this package gave a clip; of several microphones it stands for the first."""
+    match = _EVENT.fullmatch(stem)
+    if match is None:
+        return None
+    toy, case, condition, recording_type, take, channel = match.groups()
+    try:
+        return RecordingName(
+            toy=toy,
+            case=int(case),
+            condition=condition,
+            recording_type=cast("RecordingType", recording_type),
+            channel=int(channel or CHANNELS[0]),
+            take=int(take),
+        )
+    except OptionError:
         return None

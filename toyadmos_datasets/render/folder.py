@@ -31,6 +31,7 @@ from toyadmos_datasets.values.dataset import (
     write_manifest,
 )
 from toyadmos_datasets.values.recipe import Recipe, write_recipe
+from toyadmos_datasets.values.sides import SIDE
 
 State: TypeAlias = Literal["new", "cut", "done", "replace"]
 
@@ -38,7 +39,7 @@ _PARTIAL = ".partial"
 _JOB = "job.json"
 _DATA = "data"
 _OURS = {CARD_NAME, MANIFEST_NAME, RECIPE_NAME, _DATA, _PARTIAL}
-_SHARD = re.compile(r"[^/]+/[a-z]+-\d{5}-of-\d{5}\.parquet")
+_SHARD = re.compile(rf"{SIDE}/{SIDE}-\d{{5}}-of-\d{{5}}\.parquet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from toyadmos_datasets.signal.pcm import DIGEST_BYTES
 from toyadmos_datasets.units import Bytes, Decibels
 from toyadmos_datasets.values.dataset import SkippedRecording
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
+from toyadmos_datasets.values.sides import unusable_side
 
 FORMAT_VERSION = 1
 SUFFIX = ".toyrecipe"
@@ -36,9 +36,6 @@ _DELTA = {
     "take": "DELTA_BINARY_PACKED",
 }
 """Columns that repeat little but resemble their neighbours; the others but the hashes are kept as dictionaries."""
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-"""What a config or a split may be called: it becomes a part of a path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,9 +201,9 @@ def _require_names(shared: SharedRecipe, path: Path) -> None:
     toys = {*examples["toy"].to_pylist(), shared.recipe.parameters.get("toy"), shared.toy}
     if toys != {toy}:
         raise _unreadable(path, f"rows of {', '.join(sorted(map(ascii, toys)))}")
-    for name in {*examples["config"].to_pylist(), *examples["split"].to_pylist()}:
-        if not _NAME.fullmatch(name):
-            raise _unreadable(path, f"a config or split called {name!a}")
+    unusable = unusable_side(examples)
+    if unusable is not None:
+        raise _unreadable(path, f"a config or split called {unusable!a}")
 
 
 def _unreadable(path: Path, actual: str) -> DatasetError:
