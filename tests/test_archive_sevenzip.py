@@ -89,7 +89,7 @@ def test_every_chain_of_coders_reads_back(tree, tmp_path, options, method):
     assert any(block.method.startswith(method) for block in open_source(folder, "ToyTrain").blocks())
 
 
-@pytest.mark.parametrize("solid", ["off", "on", "200k", "2f"])
+@pytest.mark.parametrize("solid", ["off", "on", "16m", "200k", "2f"])
 @pytest.mark.parametrize("packed_header", ["on", "off"])
 def test_any_solid_block_size_reads_back(tree, tmp_path, solid, packed_header):
     folder = pack(tree, tmp_path, f"-ms={solid}", f"-mhc={packed_header}", "-mx=1")

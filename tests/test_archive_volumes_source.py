@@ -11,7 +11,7 @@ import crafted
 import py7zr
 import pytest
 from crafted import CraftedFile, CraftedFolder, clip
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toyadmos_datasets.archive import open_source
@@ -176,6 +176,7 @@ def small_archive() -> bytes:
 CONTENT = small_archive()
 
 
+@settings(max_examples=200)
 @given(position=st.integers(0, len(CONTENT) - 1), flip=st.integers(1, 255), n_volumes=st.integers(0, 3))
 def test_a_flipped_byte_anywhere_never_yields_wrong_bytes(tmp_path_factory, position, flip, n_volumes):
     content = bytearray(CONTENT)

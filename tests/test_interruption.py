@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import itertools
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -21,7 +18,6 @@ import pytest
 from preparing import COMMAND, hashes, options
 from tiny import TinyCorpus, write_tree, write_volumes
 
-from toyadmos_datasets.errors import DiskFullError
 from toyadmos_datasets.prepare import prepare
 
 CORPUS = TinyCorpus(channels=(1,), n_normal=4, n_noise=3)
@@ -322,87 +318,3 @@ def test_two_preparations_of_one_folder_at_once_do_not_meet(tmp_path, volumes, u
     assert "  remedy:   Wait until it is done or stop it, then run the same command again.\n" in err
     assert first.returncode == 0
     assert hashes(tmp_path / "out") == undisturbed
-
-
-class Disk:
-    """A file system of a few pages."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        self._mount("size=4k")
-
-    def resize(self, n_kib: int) -> None:
-        self._mount(f"remount,size={n_kib}k")
-
-    def remove(self) -> None:
-        subprocess.run([shutil.which("umount") or "umount", str(self.folder)], check=True)
-
-    def _mount(self, how: str) -> None:
-        command = [shutil.which("mount") or "mount", "-t", "tmpfs", "-o", how, "tmpfs", str(self.folder)]
-        if not shutil.which("mount") or subprocess.run(command, check=False, capture_output=True).returncode:
-            pytest.skip("this user may not mount a tmpfs")
-
-
-@pytest.fixture
-def disk(tmp_path) -> Iterator[Disk]:
-    small = Disk(tmp_path / "disk")
-    yield small
-    small.remove()
-
-
-@pytest.fixture
-def hasty(monkeypatch) -> None:
-    """Take away the look at the free room that comes before the work, as if somebody filled the disk after it."""
-    for module in ("toyadmos_datasets.recordings", "toyadmos_datasets.render.render"):
-        monkeypatch.setattr(importlib.import_module(module), "require_room", lambda *_, **__: None)
-
-
-@pytest.mark.usefixtures("hasty")
-@pytest.mark.parametrize("which", ["out", "cache"])
-def test_a_disk_that_fills_up_at_any_byte_loses_nothing_and_takes_the_rest_after_room_is_made(
-    tmp_path, volumes, undisturbed, disk, which
-):
-    request = options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), **{which: disk.folder / which})
-    for n_kib in range(8, 80, 12):
-        disk.resize(n_kib)
-        with pytest.raises(DiskFullError) as caught:
-            prepare(request)
-
-        assert "nothing that was complete before is lost" in caught.value.what
-        assert caught.value.where.startswith(str(disk.folder))
-        assert caught.value.expected.startswith("room for up to ")
-        assert caught.value.actual.endswith(" free")
-        assert "Make room, then run the same command again" in caught.value.remedy
-        assert hashes(request.out) == {}
-
-    disk.resize(2000)
-    prepare(request)
-
-    assert hashes(request.out) == undisturbed
-    assert list(disk.folder.rglob(".*.tmp")) == []
-
-
-@pytest.mark.usefixtures("hasty")
-def test_a_disk_that_fills_up_under_workers_is_the_same_error(tmp_path, volumes, disk):
-    disk.resize(40)
-    request = options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), workers=2, out=disk.folder / "out")
-    with pytest.raises(DiskFullError, match="Make room"):
-        prepare(request)
-
-
-@pytest.mark.parametrize("which", ["out", "cache"])
-def test_a_disk_that_is_too_small_is_noticed_before_it_is_filled(tmp_path, volumes, undisturbed, disk, which):
-    disk.resize(12)
-    request = options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), **{which: disk.folder / which})
-    with pytest.raises(DiskFullError) as caught:
-        prepare(request)
-    disk.resize(2000)
-    prepare(request)
-
-    purpose = {"out": "the dataset", "cache": "the recording store"}[which]
-    assert caught.value.what == f"There is not enough room for {purpose}."
-    assert caught.value.expected.endswith(" kB free")
-    assert caught.value.actual.endswith(" free")
-    assert "another disk with --out or --cache" in caught.value.remedy
-    assert hashes(request.out) == undisturbed

@@ -16,6 +16,7 @@ from toyadmos_datasets.archive.remote.copy import VolumeCopy
 from toyadmos_datasets.archive.remote.journal import Journal
 from toyadmos_datasets.archive.remote.manifest import published_manifest, read_manifest, write_manifest
 from toyadmos_datasets.archive.remote.spans import Spans
+from toyadmos_datasets.archive.remote.upkeep import folder_bytes
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.errors import DiskFullError, OptionError, SourceNotFoundError
 
@@ -166,6 +167,16 @@ def test_what_is_forgotten_gives_its_room_back(tmp_path):
     assert list(copy.have) == [(4096 * 60, len(CONTENT))]
     assert copy.path.stat().st_blocks * 512 < len(CONTENT) / 2
     assert copy.path.read_bytes()[4096 * 60 :] == CONTENT[4096 * 60 :]
+
+
+def test_the_room_of_a_folder_is_what_its_files_take_without_their_holes(tmp_path):
+    copy = written(tmp_path, 0, len(CONTENT))
+    full = folder_bytes(tmp_path)
+
+    copy.forget(0, len(CONTENT))
+
+    assert full >= len(CONTENT)
+    assert folder_bytes(tmp_path) < len(CONTENT) / 10
 
 
 def test_a_table_of_volumes_survives_the_disk(tmp_path):

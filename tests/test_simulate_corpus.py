@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
-import signal
-import subprocess
-import sys
 import time
 import wave
 import zlib
@@ -22,10 +18,7 @@ from toyadmos_datasets.archive.names import MARKER_NAME as MARKER_OF_THE_READER
 from toyadmos_datasets.corpus.damage import conditions_of
 from toyadmos_datasets.corpus.names import parse_member
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
-from toyadmos_datasets.errors import BusyError, DiskFullError, OptionError, OutputConflictError
-from toyadmos_datasets.files import atomic
-from toyadmos_datasets.files.lock import folder_lock
-from toyadmos_datasets.simulate import SIZES, CorpusSize, packing, simulate, sizes
+from toyadmos_datasets.simulate import SIZES, CorpusSize, simulate, sizes
 from toyadmos_datasets.simulate.events import list_blocks, list_events
 from toyadmos_datasets.simulate.sizes import chosen_conditions
 from toyadmos_datasets.simulate.tree import MARKER_NAME
@@ -207,13 +200,6 @@ def test_blocks_hold_all_events_in_order_and_keep_folders_apart():
     assert all(sum(event.n_bytes for event in block.events) <= 20_000_000 for block in blocks)
 
 
-def test_workers_change_no_byte_of_tree_and_volumes(tmp_path, micro):
-    simulate("car", tmp_path / "one", size=micro)
-    simulate("car", tmp_path / "two", size=micro, workers=2)
-
-    assert contents(tmp_path / "one") == contents(tmp_path / "two")
-
-
 def test_another_seed_gives_other_recordings_under_the_same_names(tmp_path, micro):
     one = simulate("conveyor", tmp_path / "one", size=micro, seed=1, volumes=False)
     two = simulate("conveyor", tmp_path / "two", size=micro, seed=2, volumes=False)
@@ -233,177 +219,6 @@ def test_the_tree_alone_and_the_volumes_alone_are_the_same_as_in_both(tmp_path, 
     assert sorted(path.name for path in (tmp_path / "volumes").iterdir()) == ["simulated.json", "volumes"]
     assert contents(tree.tree) == contents(tmp_path / "both" / "tree")
     assert contents(volumes.volumes) == contents(tmp_path / "both" / "volumes")
-
-
-def test_progress_grows_to_the_whole_which_counts_writing_and_packing(tmp_path, micro):
-    calls = []
-
-    corpus = simulate("train", tmp_path / "out", size=micro, report=lambda done, total: calls.append((done, total)))
-
-    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
-    assert calls[-1] == (2 * corpus.n_bytes, 2 * corpus.n_bytes)
-
-
-def test_the_same_command_again_touches_nothing(tmp_path, micro):
-    first = simulate("train", tmp_path / "out", size=micro)
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    calls = []
-
-    again = simulate("ToyTrain", tmp_path / "out", size=micro, report=lambda *call: calls.append(call))
-    tree_only = simulate("train", tmp_path / "out", size=micro, volumes=False)
-
-    assert again == first
-    assert tree_only.tree == first.tree
-    assert calls == []
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
-
-
-def test_an_empty_folder_is_used(tmp_path, micro):
-    (tmp_path / "out").mkdir()
-
-    simulate("train", tmp_path / "out", size=micro, volumes=False)
-
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert (tmp_path / "out" / "simulated.json").is_file()
-
-
-def spoil(out, how):
-    if how == "record":
-        (out / "simulated.json").write_text("{")
-    elif how == "volumes":
-        (out / "volumes" / "ToyTrain.7z.001").unlink()
-    elif how == "foreign":
-        (out / "simulated.json").unlink()
-
-
-@pytest.mark.parametrize(
-    ("options", "how", "actual"),
-    [
-        ({"seed": 1}, None, "seed 0"),
-        ({"size": "tiny"}, None, "size micro"),
-        ({"toy": "car"}, None, "ToyTrain"),
-        ({}, "record", "damaged simulated.json"),
-        ({}, "volumes", "ToyTrain.7z.001 is missing"),
-        ({}, "foreign", "something that toyadmos simulate did not make"),
-    ],
-)
-def test_another_corpus_in_the_folder_is_left_alone_and_said_so(tmp_path, micro, options, how, actual):
-    out = tmp_path / "out"
-    simulate("train", out, size=micro)
-    spoil(out, how)
-    before = contents(out)
-
-    with pytest.raises(OutputConflictError) as caught:
-        simulate(**{"toy": "train", "out": out, "size": micro, **options})
-
-    assert actual in caught.value.actual
-    assert f"Choose another folder with --out, or delete {out}" in caught.value.remedy
-    assert contents(out) == before
-
-
-def test_a_tree_without_volumes_does_not_do_for_who_wants_volumes(tmp_path, micro):
-    simulate("train", tmp_path / "out", size=micro, volumes=False)
-
-    with pytest.raises(OutputConflictError, match="expected: ToyTrain, size micro, seed 0, model 1, tree and volumes"):
-        simulate("train", tmp_path / "out", size=micro)
-
-
-def test_a_full_disk_midway_leaves_nothing_and_the_next_run_succeeds(tmp_path, micro, monkeypatch):
-    packed = []
-
-    def failing(archive, root, members, *, filters):
-        packed.append(members)
-        if len(packed) == 3:
-            raise DiskFullError("The disk is full.") from OSError(errno.ENOSPC, "No space left on device")
-        whole(archive, root, members, filters=filters)
-
-    whole = packing.append_block
-    monkeypatch.setattr(packing, "append_block", failing)
-    with pytest.raises(DiskFullError):
-        simulate("train", tmp_path / "out", size=micro)
-    left = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]
-    there = (tmp_path / "out").exists()
-    monkeypatch.setattr(packing, "append_block", whole)
-
-    simulate("train", tmp_path / "out", size=micro)
-
-    assert left == []
-    assert not there
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-SIMULATE = """
-import sys
-from pathlib import Path
-from toyadmos_datasets.simulate import simulate
-simulate("train", Path("out"), size=sys.argv[1], workers=int(sys.argv[2]))
-"""
-
-
-@pytest.mark.parametrize(
-    ("size", "workers", "wait_for"),
-    [("small", "1", "*.wav"), ("small", "2", "*.wav"), ("tiny", "1", ".ToyTrain.7z.whole")],
-    ids=["writing", "writing by two", "packing"],
-)
-def test_a_signal_stops_it_within_seconds_and_leaves_nothing(tmp_path, size, workers, wait_for):
-    command = [sys.executable, "-c", SIMULATE, size, workers]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
-        wait_until(lambda: any(tmp_path.rglob(wait_for)), process)
-
-        process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=20)
-
-    assert said.rstrip().endswith("KeyboardInterrupt")
-    assert not (tmp_path / "out").exists()
-    assert not list(tmp_path.rglob("*.wav"))
-
-
-def wait_until(happened, process):
-    while not happened():
-        assert process.poll() is None
-        time.sleep(0.05)
-
-
-def test_what_a_killed_run_left_is_replaced(tmp_path, micro):
-    leftover = tmp_path / ".out.simulating" / "corpus" / "tree" / "ToyTrain" / "case1"
-    leftover.mkdir(parents=True)
-    (leftover / "half.wav").write_bytes(b"RIFF")
-
-    simulate("train", tmp_path / "out", size=micro)
-
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert not list(tmp_path.rglob("half.wav"))
-
-
-def test_two_processes_never_make_one_folder_at_once(tmp_path, micro):
-    with folder_lock(tmp_path / ".out.simulating"), pytest.raises(BusyError, match="Wait until it is done or stop it"):
-        simulate("train", tmp_path / "out", size=micro)
-
-
-def test_room_is_looked_for_before_anything_is_written(tmp_path, micro, monkeypatch):
-    monkeypatch.setattr(atomic, "free_bytes", lambda _path: 1000)
-
-    with pytest.raises(DiskFullError, match="not enough room for a simulated ToyTrain of size micro"):
-        simulate("train", tmp_path / "out", size=micro)
-
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"toy": "plane"}, "There is no such toy"),
-        ({"size": "huge"}, "tiny, small, medium"),
-        ({"seed": -1}, "--seed 0"),
-        ({"workers": 0}, "--workers 1"),
-        ({"tree": False, "volumes": False}, "Ask for at least one"),
-    ],
-)
-def test_options_that_cannot_be_meant_are_refused_and_nothing_is_made(tmp_path, options, message):
-    with pytest.raises(OptionError, match=message):
-        simulate(**{"toy": "train", "out": tmp_path / "out", "size": "tiny", **options})
-
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_indivisible_block_is_still_written(tmp_path, monkeypatch, micro):

@@ -142,7 +142,9 @@ def preview(options: PrepareOptions) -> Preview:
 
 def _recipe(index: pa.Table, store: Store, options: PrepareOptions) -> Recipe:
     """Plan; where windows depend on activity, with what the store tells of it if it has all of the recordings."""
-    recipe = plan(index, options.plan)
+    recipe = options.examples()(index)
+    if not options.is_cut_by_activity:
+        return recipe
     windowed, catalogue = windowed_recordings(recipe), read_catalogue(store.folder)
     n_there = pc.sum(pc.is_in(catalogue["recording_id"], value_set=pa.array(windowed, pa.string()))).as_py() or 0
     if not windowed or n_there < len(windowed):
@@ -178,7 +180,7 @@ def _rows_by_split(counts: tuple[SplitCount, ...]) -> dict[tuple[str, str], int]
 
 
 def _audio_bytes(recipe: Recipe, index: pa.Table, options: PrepareOptions) -> Bytes:
-    """Estimate the size of the clips from their windows, or the sizes of the first recording of every example."""
+    """Estimate the size of clips and features from windows, or the sizes of the first recording of every example."""
     examples, encoding = recipe.examples, options.render.encoding
     first = pc.list_element(examples["recording_ids"], 0)
     places = pc.index_in(first, value_set=index["recording_id"].combine_chunks())
@@ -186,4 +188,7 @@ def _audio_bytes(recipe: Recipe, index: pa.Table, options: PrepareOptions) -> By
     n_samples = pc.coalesce(examples["target_length"], whole).to_numpy()
     values = values_a_sample(examples, is_stacked=is_stacked(recipe.parameters), has_stems=options.render.has_stems)
     pcm = np.dot(values, n_samples) * encoding.rate_hz / CORPUS_RATE_HZ * encoding.bit_depth / 8
-    return int(pcm * (FLAC_SHARE if encoding.container == "flac" else 1.0))
+    features, log_mel = 0.0, options.render.log_mel
+    if log_mel is not None:
+        features = n_samples.sum() * encoding.rate_hz / CORPUS_RATE_HZ / log_mel.n_hop * log_mel.n_mels * 4
+    return int(pcm * (FLAC_SHARE if encoding.container == "flac" else 1.0) + features)

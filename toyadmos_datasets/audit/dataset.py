@@ -51,16 +51,16 @@ def clips_of_dataset(
     Raises:
         DatasetError: A shard is missing, has another size than the manifest says, or cannot be read.
     """
-    check_shard_sizes(folder, manifest.shards)
+    check_shard_sizes(folder, manifest.audio_shards)
     is_active, weighting = parameters.get("snr_reference") == "active", parameters.get("weighting")
     tasks = [
         _ShardTask(folder=folder, shard=shard, toy=manifest.toy, is_active=is_active, weighting=weighting)
-        for shard in manifest.shards
+        for shard in manifest.audio_shards
     ]
-    total = sum(shard.n_rows for shard in manifest.shards)
+    total = sum(shard.n_rows for shard in manifest.audio_shards)
     with progress.stage(f"Listening to {folder.name}", total, "clips") as on_progress:
         found = dict(run_tasks(measure_shard, tasks, workers=workers, on_progress=on_progress))
-    return pa.concat_tables([CLIPS_SCHEMA.empty_table(), *(found[shard.path] for shard in manifest.shards)])
+    return pa.concat_tables([CLIPS_SCHEMA.empty_table(), *(found[shard.path] for shard in manifest.audio_shards)])
 
 
 def measure_shard(task: _ShardTask, watch: Watch) -> tuple[str, pa.Table]:

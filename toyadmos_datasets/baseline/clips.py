@@ -69,8 +69,8 @@ def open_split(folder: Path, config: str | None, split: str) -> SplitOfConfig:
         OptionError: It has no such config or split.
     """
     manifest = read_manifest(folder)
-    chosen = config if config is not None else next(iter(manifest.configs), "")
-    _require_one_of(chosen, manifest.configs, "--config")
+    chosen = config if config is not None else next(iter(manifest.audio_configs), "")
+    _require_one_of(chosen, manifest.audio_configs, "--config")
     _require_one_of(split, manifest.configs[chosen], f"split of {chosen}")
     return SplitOfConfig(folder=folder.absolute(), manifest=manifest, config=chosen, split=split)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toyadmos_datasets.errors import OptionError
+
 if TYPE_CHECKING:
     from toyadmos_datasets.render import RenderOptions
+    from toyadmos_datasets.signal.logmel import LogMel
 
 WorkersOption = Annotated[
     int | None, typer.Option(min=1, help="Processes; by default as many as there are processors.", metavar="N")
@@ -31,6 +34,16 @@ def render_choices(
     stems: Annotated[
         bool, typer.Option("--stems", help="Keep target and noise, as mixed, in columns beside the audio.")
     ] = False,
+    features: Annotated[
+        str | None, typer.Option(help="logmel: also a config of log-mel features of each config.", metavar="KIND")
+    ] = None,
+    logmel_scale: Annotated[str | None, typer.Option(help="dB (default) or ln.", metavar="SCALE")] = None,
+    n_fft: Annotated[int | None, typer.Option(help="Samples in a frame, 1024.", metavar="N")] = None,
+    hop: Annotated[int | None, typer.Option(help="Samples from frame to frame, 512.", metavar="N")] = None,
+    n_mels: Annotated[int | None, typer.Option(help="Bands, 128.", metavar="N")] = None,
+    fmin: Annotated[float | None, typer.Option(help="Where the bands begin, 0.", metavar="HZ")] = None,
+    fmax: Annotated[float | None, typer.Option(help="Where they end, half the rate.", metavar="HZ")] = None,
+    power: Annotated[int | None, typer.Option(help="Exponent of the magnitude, 2 or 1.", metavar="N")] = None,
     workers: WorkersOption = None,
 ) -> RenderOptions:
     """Check what was typed and gather it.
@@ -40,13 +53,37 @@ def render_choices(
     """
     from toyadmos_datasets.render import Encoding, RenderOptions
 
+    settings = {
+        "scale": logmel_scale,
+        "n_fft": n_fft,
+        "n_hop": hop,
+        "n_mels": n_mels,
+        "fmin_hz": fmin,
+        "fmax_hz": fmax,
+        "power": power,
+    }
     return RenderOptions(
+        log_mel=_log_mel(features, rate, {name: value for name, value in settings.items() if value is not None}),
         encoding=Encoding(container=encoding, bit_depth=bit_depth, rate_hz=rate),
         headroom_db=headroom_db,
         on_clip=on_clip,
         has_stems=stems,
         workers=workers or processors(),
     )
+
+
+def _log_mel(features: str | None, rate_hz: int, settings: dict[str, Any]) -> LogMel | None:
+    from toyadmos_datasets.signal.logmel import LogMel
+
+    if features not in {None, "logmel"} or (features is None and settings):
+        raise OptionError(
+            "There are no such features." if features else "Settings of features are given, and no features.",
+            where="--features",
+            expected="logmel",
+            actual=features or "not given",
+            remedy="--features logmel",
+        )
+    return None if features is None else LogMel(rate_hz=rate_hz, **settings)
 
 
 def processors() -> int:

@@ -75,6 +75,8 @@ def _attempt(function: Callable[[Task, Watch], Result], task: Task, watch: Watch
         return True, function(task, watch)
     except Stopped:
         return False, None
+    finally:
+        watch.report()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

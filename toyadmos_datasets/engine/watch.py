@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _STOP = "stop"
+
+_REPORT_S = 0.1
+"""Between two reports of one task that tell of nothing but a larger amount, so that small pieces cost little."""
 
 _RECORD_BYTES = 512
 """A task's report is one record that is written over in place: truncating a file makes some systems write it out."""
@@ -35,22 +39,33 @@ class Watch:
     parent_pid: int | None = None
     _done: int = field(default=0, init=False)
     _at: str = field(default="", init=False)
+    _next_report_s: float = field(default=0.0, init=False)
 
     def advance(self, amount: int = 0, at: str | None = None) -> None:
         """Report `amount` more units done, and what is being worked on.
+
+        A new place is reported at once, so that a crash can name it; amounts are gathered for a moment.
 
         Raises:
             Stopped: The driver asked to stop, or was killed.
         """
         self._done += amount
+        is_elsewhere = at is not None and at != self._at
         self._at = self._at if at is None else at
-        if self.folder is None:
+        if self.folder is None or not (is_elsewhere or time.monotonic() >= self._next_report_s):
             return
         was_orphaned = self.parent_pid is not None and os.getppid() != self.parent_pid
-        if was_orphaned or (self.folder / _STOP).exists():
+        if was_orphaned or os.path.exists(os.path.join(self.folder, _STOP)):  # noqa: PTH110, PTH118  # ten times as fast
             raise Stopped
+        self.report()
+
+    def report(self) -> None:
+        """Tell the driver what was done so far."""
+        if self.folder is None:
+            return
         with contextlib.suppress(OSError):  # a full disk for temporary files stops no work
             _write(self.folder / f"{self.name}.at", f"{self._done}\n{self._at}")
+        self._next_report_s = time.monotonic() + _REPORT_S
 
 
 def ask_to_stop(folder: Path) -> None:

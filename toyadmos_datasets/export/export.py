@@ -115,12 +115,12 @@ def export_dataset(options: ExportOptions, progress: Progress | None = None) -> 
 
 
 def _config(manifest: Manifest, asked: str | None) -> str:
-    config = next(iter(manifest.configs)) if asked is None else asked
-    if config not in manifest.configs:
+    config = next(iter(manifest.audio_configs)) if asked is None else asked
+    if config not in manifest.audio_configs:
         raise OptionError(
-            "The dataset has no such config.",
+            "The dataset has no such config of clips.",
             where="--config",
-            expected=", ".join(manifest.configs),
+            expected=", ".join(manifest.audio_configs),
             actual=config,
             remedy="Choose one that it has.",
         )

@@ -52,12 +52,12 @@ def fingerprint_shards(folder: Path, manifest: Manifest, progress: Progress, *, 
     Raises:
         DatasetError: A shard is not what the manifest says, or a clip cannot be decoded.
     """
-    check_shard_sizes(folder, manifest.shards)
-    tasks = [_Task(folder=folder, shard=shard) for shard in manifest.shards]
-    total = sum(shard.n_rows for shard in manifest.shards)
+    check_shard_sizes(folder, manifest.audio_shards)
+    tasks = [_Task(folder=folder, shard=shard) for shard in manifest.audio_shards]
+    total = sum(shard.n_rows for shard in manifest.audio_shards)
     with progress.stage(f"Hashing {folder.name}", total, "clips") as on_progress:
         found = {one.shard.path: one for one in run_tasks(hash_shard, tasks, workers=workers, on_progress=on_progress)}
-    return [found[shard.path] for shard in manifest.shards]
+    return [found[shard.path] for shard in manifest.audio_shards]
 
 
 def hash_shard(task: _Task, watch: Watch) -> ShardPrint:

@@ -59,7 +59,7 @@ class Moved:
 def differing_shards(shared: SharedRecipe, manifest: Manifest) -> list[str]:
     """Return the paths of shards whose hashes are not those of the shared recipe."""
     then = {shard.path: shard.sha256 for shard in shared.shards}
-    now = {shard.path: shard.sha256 for shard in manifest.shards}
+    now = {shard.path: shard.sha256 for shard in manifest.audio_shards}
     return [path for path in dict.fromkeys([*then, *now]) if then.get(path) != now.get(path)]
 
 

@@ -13,9 +13,10 @@ from toyadmos_datasets.corpus.paper import CITATION, LICENSE_URL, PAPER_URL, REC
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.render.card_text import columns_text, licence_text, loading_text, mixing_text
 from toyadmos_datasets.render.encoding import Encoding
+from toyadmos_datasets.render.features import features_text
 from toyadmos_datasets.render.options import RenderOptions
 from toyadmos_datasets.units import format_duration
-from toyadmos_datasets.values.dataset import Manifest, Shard, features_of
+from toyadmos_datasets.values.dataset import Manifest, Shard, features_of, logmel_features_of
 from toyadmos_datasets.values.recipe import Recipe
 
 SIMULATED_LICENSE_URL = "https://www.apache.org/licenses/LICENSE-2.0"
@@ -43,6 +44,7 @@ def card_of(manifest: Manifest, recipe: Recipe, examples: pa.Table, options: Ren
         mixing_text(manifest, recipe, examples),
         loading_text(manifest, recipe),
         columns_text(manifest, recipe, options),
+        *([features_text(options, recipe.configs)] if options.log_mel else []),
         licence_text(manifest),
         f"## Citation\n\n```bibtex\n{CITATION}```\n",
     ]
@@ -72,7 +74,7 @@ def _front_matter(manifest: Manifest, options: RenderOptions) -> dict[str, Any]:
             for number, (config, splits) in enumerate(manifest.configs.items())
         ],
         "dataset_info": [
-            _dataset_info(config, splits, _yaml_features(manifest.toy, options))
+            _dataset_info(config, splits, _yaml_features(_features(manifest, config, options)))
             for config, splits in manifest.configs.items()
         ],
     }
@@ -96,14 +98,19 @@ def _dataset_info(config: str, splits: dict[str, list[Shard]], features: list[di
     }
 
 
-def _yaml_features(toy: str, options: RenderOptions) -> list[dict[str, Any]]:
+def _features(manifest: Manifest, config: str, options: RenderOptions) -> dict[str, Any]:
+    if options.log_mel is not None and manifest.has_features(config):
+        return logmel_features_of(manifest.toy, options.log_mel.n_mels)
+    return features_of(manifest.toy, options.encoding.rate_hz, has_stems=options.has_stems)
+
+
+def _yaml_features(features: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the features as cards spell them.
 
     Source:
         datasets 4 and 5: `Features._to_yaml_list`.
     """
     spelled = []
-    features = features_of(toy, options.encoding.rate_hz, has_stems=options.has_stems)
     for name, feature in features.items():
         entry: dict[str, Any] = {"name": name}
         if feature["_type"] == "Audio":
@@ -111,11 +118,17 @@ def _yaml_features(toy: str, options: RenderOptions) -> list[dict[str, Any]]:
         elif feature["_type"] == "ClassLabel":
             entry["dtype"] = {"class_label": {"names": {str(i): label for i, label in enumerate(feature["names"])}}}
         elif feature["_type"] == "List":
-            entry["list"] = feature["feature"]["dtype"]
+            entry["list"] = _yaml_list(feature["feature"])
         else:
             entry["dtype"] = feature["dtype"]
         spelled.append(entry)
     return spelled
+
+
+def _yaml_list(inner: dict[str, Any]) -> Any:  # noqa: ANN401  # a name, or a mapping
+    if inner["_type"] == "List":
+        return {"list": _yaml_list(inner["feature"]), "length": inner["length"]}
+    return inner["dtype"]
 
 
 def _simulated_warning() -> str:

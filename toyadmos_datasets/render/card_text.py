@@ -141,6 +141,6 @@ def licence_text(manifest: Manifest) -> str:
     limits = "\n".join(f"- {limit}" for limit in LICENSE_LIMITS)
     return (
         f"## Licence\n\nThe audio is under the [{LICENSE_NAME}]({LICENSE_URL}), which prevails over this summary:\n\n"
-        f"{limits}\n\n**Do not publish this folder.** Share `recipe.parquet` instead: with the official archives "
-        "it gives the same bytes.\n"
+        f"{limits}\n\n**Do not publish this folder.** Share its recipe (`toyadmos recipe export`): with the official "
+        "archives it gives the same bytes.\n"
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.render.encoding import Encoding
+from toyadmos_datasets.signal.logmel import LogMel
 from toyadmos_datasets.units import Decibels
 
 CLIP_POLICIES = ("error", "count")
@@ -22,6 +23,7 @@ class RenderOptions:
         headroom_db: Attenuation of the whole dataset; None to find the smallest whole number that suffices.
         on_clip: ``error``, or ``count`` the examples that exceed full scale all the same.
         has_stems: Keep the parts of each mixture, target and noise, beside it.
+        log_mel: Also make a config of log-mel features of each config; None for none.
         workers: Number of processes.
     """
 
@@ -29,6 +31,7 @@ class RenderOptions:
     headroom_db: Decibels | None = None
     on_clip: str = "error"
     has_stems: bool = False
+    log_mel: LogMel | None = None
     workers: int = 1
 
     def __post_init__(self) -> None:
@@ -58,7 +61,7 @@ class RenderOptions:
             "headroom_db": self.headroom_db,
             "on_clip": self.on_clip,
             "stems": self.has_stems,
-        }
+        } | ({} if self.log_mel is None else {"features": self.log_mel.as_parameters()})
 
     @classmethod
     def of_request(cls, request: Mapping[str, Any], *, workers: int = 1) -> RenderOptions:
@@ -70,5 +73,6 @@ class RenderOptions:
             headroom_db=request["headroom_db"],
             on_clip=request["on_clip"],
             has_stems=request["stems"],
+            log_mel=LogMel(**request["features"]) if "features" in request else None,
             workers=workers,
         )

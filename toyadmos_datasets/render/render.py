@@ -19,13 +19,14 @@ from toyadmos_datasets.engine import LazyTasks, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.render.card import card_of
+from toyadmos_datasets.render.features import feature_shards, require_features_possible
 from toyadmos_datasets.render.folder import OutputFolder
 from toyadmos_datasets.render.options import RenderOptions
 from toyadmos_datasets.render.resolve import Resolved, resolve
 from toyadmos_datasets.render.rules import is_stacked, rules_of, values_a_sample
 from toyadmos_datasets.render.shard import ROWS_A_SHARD, ShardTask, render_shard
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.dataset import Manifest, Shard, SkippedRecording, shard_path
+from toyadmos_datasets.values.dataset import FEATURES_SUFFIX, Manifest, Shard, SkippedRecording, shard_path
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recordings import crc32s_sha256, needed_to_read
 from toyadmos_datasets.values.source import Source
@@ -74,6 +75,7 @@ def render(
         ClippingError: An example exceeds full scale although the headroom was given, and that is an error.
         DiskFullError: There is no room; what is finished is kept for the next run.
     """
+    require_features_possible(recipe.parameters, options)
     catalogue = _needed_by(recipe, catalogue)
     resolved = _resolved(recipe, catalogue, options, progress)
     job = {"recipe_sha256": recipe.sha256, "headroom_db": resolved.headroom_db, "versions": versions()}
@@ -85,7 +87,10 @@ def render(
     tasks = _tasks(planned, resolved, catalogue=catalogue, output=output, recipe=recipe, options=options)
     with progress.stage("Rendering", len(rows), "clips") as on_progress, needing_room(n_pcm_bytes):
         rendered = run_tasks(render_shard, tasks, workers=options.workers, on_progress=on_progress)
-        shards = [*finished.values(), *rendered]
+        shards = _in_order([*(one for one in finished.values() if one.config in recipe.configs), *rendered], recipe)
+    shards += feature_shards(
+        shards, finished, toy=recipe.parameters["toy"], output=output, options=options, progress=progress
+    )
     manifest = Manifest(
         toy=recipe.parameters["toy"],
         request=output.request,
@@ -220,7 +225,7 @@ def _needed(catalogue: pa.Table, examples: pa.Table) -> pa.Table:
 
 
 def _in_order(shards: list[Shard], recipe: Recipe) -> list[Shard]:
-    configs = recipe.configs
+    configs = [*recipe.configs, *(f"{config}{FEATURES_SUFFIX}" for config in recipe.configs)]
     splits: list[Any] = pc.unique(recipe.examples["split"]).to_pylist()
     return sorted(shards, key=lambda shard: (configs.index(shard.config), splits.index(shard.split), shard.path))
 

@@ -115,8 +115,12 @@ def quantise(signal: npt.NDArray[np.float64], bit_depth: int) -> tuple[npt.NDArr
         The integers, and how many of them were past full scale.
     """
     full_scale = 1 << (bit_depth - 1)
-    rounded = np.rint(signal * full_scale)
-    limited = np.clip(rounded, -full_scale, full_scale - 1)
+    rounded = signal * full_scale
+    np.rint(rounded, out=rounded)
+    lowest, highest = float(-full_scale), float(full_scale - 1)
+    if rounded.min(initial=0) >= lowest and rounded.max(initial=0) <= highest:  # nearly always, and then it is one pass
+        return rounded.astype(np.int32), 0
+    limited = np.clip(rounded, lowest, highest)
     return limited.astype(np.int32), int(np.count_nonzero(rounded != limited))
 
 

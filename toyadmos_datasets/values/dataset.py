@@ -24,6 +24,10 @@ LABELS = ("normal", "anomalous")
 STEMS = ("target", "noise")
 """The columns of a mixture's parts, where they are kept."""
 
+FEATURES_SUFFIX = "_logmel"
+"""What the name of a config has that holds the log-mel features of another config's clips."""
+FEATURES_COLUMN = "logmel"
+
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("toy", "string"),
     ("case", "int8"),
@@ -85,7 +89,18 @@ def features_of(toy: str, rate_hz: Hertz, *, has_stems: bool = False) -> dict[st
     features: dict[str, Any] = {
         name: {"sampling_rate": rate_hz, "_type": "Audio"} for name in audio_columns(has_stems=has_stems)
     }
-    features["label"] = {"names": list(LABELS), "_type": "ClassLabel"}
+    return features | _known_features(toy)
+
+
+def logmel_features_of(toy: str, n_mels: int) -> dict[str, Any]:
+    """Return the features of a config of log-mel features, as `features_of` does."""
+    frame = {"feature": {"dtype": "float32", "_type": "Value"}, "length": n_mels, "_type": "List"}
+    return {FEATURES_COLUMN: {"feature": frame, "_type": "List"}} | _known_features(toy)
+
+
+def _known_features(toy: str) -> dict[str, Any]:
+    """Return the features of what is known of a clip."""
+    features: dict[str, Any] = {"label": {"names": list(LABELS), "_type": "ClassLabel"}}
     for name, kind in columns_of(toy).items():
         if kind == "list<string>":
             features[name] = {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"}
@@ -98,10 +113,19 @@ def dataset_schema(toy: str, rate_hz: Hertz, *, has_stems: bool = False) -> pa.S
     """Return the Arrow schema of the shards; its metadata has the features for `datasets`."""
     audio = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     fields = [pa.field(name, audio) for name in audio_columns(has_stems=has_stems)]
-    fields.append(pa.field("label", pa.int64()))
-    fields += [pa.field(name, _ARROW_TYPES[kind]) for name, kind in columns_of(toy).items()]
-    features = json.dumps({"info": {"features": features_of(toy, rate_hz, has_stems=has_stems)}})
-    return pa.schema(fields, metadata={"huggingface": features})
+    return _schema(fields, toy, features_of(toy, rate_hz, has_stems=has_stems))
+
+
+def logmel_schema(toy: str, n_mels: int) -> pa.Schema:
+    """Return the Arrow schema of the shards of log-mel features: a list of frames, each of `n_mels` values."""
+    frames = pa.field(FEATURES_COLUMN, pa.list_(pa.list_(pa.float32(), n_mels)))
+    return _schema([frames], toy, logmel_features_of(toy, n_mels))
+
+
+def _schema(fields: list[pa.Field], toy: str, features: dict[str, Any]) -> pa.Schema:
+    known = [pa.field(name, _ARROW_TYPES[kind]) for name, kind in columns_of(toy).items()]
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    return pa.schema([*fields, pa.field("label", pa.int64()), *known], metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +192,20 @@ class Manifest:
         for shard in self.shards:
             by_config.setdefault(shard.config, {}).setdefault(shard.split, []).append(shard)
         return by_config
+
+    def has_features(self, config: str) -> bool:
+        """Whether a config holds log-mel features in place of clips."""
+        return "features" in self.request and config.endswith(FEATURES_SUFFIX)
+
+    @property
+    def audio_configs(self) -> dict[str, dict[str, list[Shard]]]:
+        """The configs that hold clips."""
+        return {name: splits for name, splits in self.configs.items() if not self.has_features(name)}
+
+    @property
+    def audio_shards(self) -> tuple[Shard, ...]:
+        """The shards that hold clips, in order."""
+        return tuple(shard for shard in self.shards if not self.has_features(shard.config))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -27,7 +27,7 @@ from toyadmos_datasets.units import Bytes, Seconds, format_bytes
 
 _POLL_S: Seconds = 0.03
 _LOOK_S: Seconds = 1.0
-_END_S: Seconds = 3.0
+_END_S: Seconds = 2.0
 
 
 class Session:

@@ -87,7 +87,7 @@ def folder_bytes(folder: Path) -> Bytes:
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):
             facts = path.lstat()
-            total += getattr(facts, "st_blocks", 0) * 512 or facts.st_size
+            total += facts.st_blocks * 512 if hasattr(facts, "st_blocks") else facts.st_size
     return total
 
 

@@ -1,0 +1,115 @@
+"""A disk that fills up, at any byte: the error says so, and the next run takes the rest."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from preparing import hashes, options
+from tiny import TinyCorpus, write_volumes
+
+from toyadmos_datasets.errors import DiskFullError
+from toyadmos_datasets.prepare import prepare
+
+CORPUS = TinyCorpus(channels=(1,), n_normal=4, n_noise=3)
+
+
+@pytest.fixture(scope="module")
+def volumes(tmp_path_factory) -> Path:
+    return write_volumes(CORPUS.files(), tmp_path_factory.mktemp("volumes"), n_blocks=4)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, volumes) -> dict[str, str]:
+    """What a run that nobody disturbs gives."""
+    place = tmp_path_factory.mktemp("undisturbed")
+    prepare(options(volumes, place, protocols=("basic",), snrs_db=(6.0,)))
+    return hashes(place / "out")
+
+
+class Disk:
+    """A file system of a few pages."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self._mount("size=4k")
+
+    def resize(self, n_kib: int) -> None:
+        self._mount(f"remount,size={n_kib}k")
+
+    def remove(self) -> None:
+        subprocess.run([shutil.which("umount") or "umount", str(self.folder)], check=True)
+
+    def _mount(self, how: str) -> None:
+        command = [shutil.which("mount") or "mount", "-t", "tmpfs", "-o", how, "tmpfs", str(self.folder)]
+        if not shutil.which("mount") or subprocess.run(command, check=False, capture_output=True).returncode:
+            pytest.skip("this user may not mount a tmpfs")
+
+
+@pytest.fixture
+def disk(tmp_path) -> Iterator[Disk]:
+    small = Disk(tmp_path / "disk")
+    yield small
+    small.remove()
+
+
+@pytest.fixture
+def hasty(monkeypatch) -> None:
+    """Take away the look at the free room that comes before the work, as if somebody filled the disk after it."""
+    for module in ("toyadmos_datasets.recordings", "toyadmos_datasets.render.render"):
+        monkeypatch.setattr(importlib.import_module(module), "require_room", lambda *_, **__: None)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("which", ["out", "cache"])
+def test_a_disk_that_fills_up_at_any_byte_loses_nothing_and_takes_the_rest_after_room_is_made(
+    tmp_path, volumes, undisturbed, disk, which
+):
+    request = options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), **{which: disk.folder / which})
+    for n_kib in range(8, 80, 12):
+        disk.resize(n_kib)
+        with pytest.raises(DiskFullError) as caught:
+            prepare(request)
+
+        assert "nothing that was complete before is lost" in caught.value.what
+        assert caught.value.where.startswith(str(disk.folder))
+        assert caught.value.expected.startswith("room for up to ")
+        assert caught.value.actual.endswith(" free")
+        assert "Make room, then run the same command again" in caught.value.remedy
+        assert hashes(request.out) == {}
+
+    disk.resize(2000)
+    prepare(request)
+
+    assert hashes(request.out) == undisturbed
+    assert list(disk.folder.rglob(".*.tmp")) == []
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_disk_that_fills_up_under_workers_is_the_same_error(tmp_path, volumes, disk):
+    disk.resize(40)
+    request = options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), workers=2, out=disk.folder / "out")
+    with pytest.raises(DiskFullError, match="Make room"):
+        prepare(request)
+
+
+@pytest.mark.parametrize("which", ["out", "cache"])
+def test_a_disk_that_is_too_small_is_noticed_before_it_is_filled(tmp_path, volumes, undisturbed, disk, which):
+    disk.resize(12)
+    request = options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), **{which: disk.folder / which})
+    with pytest.raises(DiskFullError) as caught:
+        prepare(request)
+    disk.resize(2000)
+    prepare(request)
+
+    purpose = {"out": "the dataset", "cache": "the recording store"}[which]
+    assert caught.value.what == f"There is not enough room for {purpose}."
+    assert caught.value.expected.endswith(" kB free")
+    assert caught.value.actual.endswith(" free")
+    assert "another disk with --out or --cache" in caught.value.remedy
+    assert hashes(request.out) == undisturbed
