@@ -3,10 +3,11 @@
 Method: clips of noise, in memory at 16 kHz, go through three jobs, each in a fresh process, in turn, several
 rounds. `kept` trains an epoch from features that were computed before (that once is timed apart); `naive` trains the
 same model with the same optimiser, and for each clip computes librosa's features anew and stacks frames by copying;
-`products` does the forward and backward pass of as many inputs on one fixed batch, and nothing else. One thread.
+`products` does the forward and backward pass of as many inputs on one fixed batch, and nothing else. One thread,
+unless --threads says otherwise.
 
-    python benchmarks/baseline_epoch.py                1000 clips of 11 s: minutes a job
-    python benchmarks/baseline_epoch.py --clips 60     the same ratios, sooner
+    python benchmarks/baseline_epoch.py                                     1000 clips of 11 s: three minutes a job
+    python benchmarks/baseline_epoch.py --clips 100 --rounds 3 --threads 2  the same ratios in five minutes
 """
 
 from __future__ import annotations
@@ -52,26 +53,31 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=11.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--smoke", action="store_true", help="one round of three short clips")
     parser.add_argument("--job", choices=sorted(JOBS), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     n_clips, seconds = (3, 1.0) if chosen.smoke else (chosen.clips, chosen.seconds)
     if chosen.job:
-        torch.set_num_threads(1)
+        torch.set_num_threads(chosen.threads)
         measured = JOBS[chosen.job](n_clips, seconds)
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e3 if sys.platform == "linux" else 1e6)
         print(json.dumps(asdict(measured) | {"peak_mb": peak_mb}))
         return
-    print_heading(f"An epoch of the paper's autoencoder, {n_clips} clips of {seconds:g} s, torch {torch.__version__}")
-    report(n_clips, seconds, 1 if chosen.smoke else chosen.rounds)
+    print_heading(
+        f"An epoch of the paper's autoencoder, {n_clips} clips of {seconds:g} s, {chosen.threads} threads, "
+        f"torch {torch.__version__}"
+    )
+    report(n_clips, seconds, 1 if chosen.smoke else chosen.rounds, chosen.threads)
 
 
-def report(n_clips: int, seconds: float, n_rounds: int) -> None:
+def report(n_clips: int, seconds: float, n_rounds: int, n_threads: int) -> None:
     """Run every job once a round, and print times and ratios within the rounds."""
     found: dict[str, list[Measured]] = {name: [] for name in JOBS}
     for _ in range(n_rounds):
         for name, some in found.items():
             command = [sys.executable, __file__, "--job", name, "--clips", str(n_clips), "--seconds", str(seconds)]
+            command += ["--threads", str(n_threads)]
             said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
             some.append(Measured(**json.loads(said.splitlines()[-1])))
     for name, some in found.items():
@@ -83,8 +89,10 @@ def report(n_clips: int, seconds: float, n_rounds: int) -> None:
     print(f"features, once, CPU s: {spread(one.features_cpu_s for one in kept)}")
     print(f"evaluation, clips a CPU second: {spread(n_clips / one.evaluation_cpu_s for one in kept)}")
     for over, of in (("naive", "kept"), ("products", "kept")):
-        ratios = [a.epoch_cpu_s / b.epoch_cpu_s for a, b in zip(found[over], found[of], strict=True)]
-        print(f"{over} / {of}, CPU: {spread(ratios)}")
+        pairs = list(zip(found[over], found[of], strict=True))
+        ratios = [a.epoch_cpu_s / b.epoch_cpu_s for a, b in pairs]
+        walls = [a.epoch_wall_s / b.epoch_wall_s for a, b in pairs]
+        print(f"{over} / {of}: CPU {spread(ratios)}, wall {spread(walls)}")
 
 
 def spread(values: Iterator[float] | list[float] | Any) -> str:  # noqa: ANN401

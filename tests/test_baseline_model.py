@@ -33,6 +33,7 @@ def clips(n, *, seed=0, tone=0.0):
 def test_the_papers_layers_have_the_papers_shapes():
     model = Autoencoder.of(PAPER)
 
+    assert shapes(model) == shapes(Autoencoder.of(CODE))
     encoder = [(512, 1344), *[(512, 512)] * 4, (128, 512)]
     assert shapes(model) == [*encoder, *[shape[::-1] for shape in reversed(encoder)]]
     weights = 2 * (1344 * 512 + 4 * 512 * 512 + 512 * 128)
@@ -49,6 +50,10 @@ def test_the_challenges_layers_have_the_challenges_shapes():
     encoder = [(128, 640), *[(128, 128)] * 3, (8, 128)]
     assert shapes(model) == [*encoder, *[shape[::-1] for shape in reversed(encoder)]]
     assert sum(isinstance(one, torch.nn.BatchNorm1d) for one in model.modules()) == 9
+    weights = 2 * (640 * 128 + 3 * 128 * 128 + 128 * 8)
+    biases = 4 * 128 + 8 + 4 * 128 + 640
+    scales_and_shifts = 2 * (4 * 128 + 8 + 4 * 128)
+    assert sum(one.numel() for one in model.parameters()) == weights + biases + scales_and_shifts == 267_928
 
 
 def test_the_start_is_glorot_normal_and_follows_from_the_seed():

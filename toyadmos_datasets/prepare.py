@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +16,9 @@ from toyadmos_datasets.archive.remote.fetching import use_fetched
 from toyadmos_datasets.archive.remote.opening import FetchChoices
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import PlanError
+from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import PlanOptions, plan, windowed_recordings
+from toyadmos_datasets.plan import OWN, PlanOptions, own_recipe, plan, require_own, windowed_recordings
 from toyadmos_datasets.recordings import (
     BadRecording,
     IngestReport,
@@ -29,6 +31,7 @@ from toyadmos_datasets.recordings import (
 from toyadmos_datasets.render import OutputFolder, RenderOptions, ShardTask, render, shard_tasks
 from toyadmos_datasets.sources import resolve_source
 from toyadmos_datasets.values.dataset import Manifest, SkippedRecording, read_manifest
+from toyadmos_datasets.values.example_table import read_examples
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recordings import read_catalogue
 from toyadmos_datasets.values.sides import unusable_side
@@ -41,6 +44,7 @@ class PrepareOptions:
 
     Attributes:
         plan: Which examples.
+        recipe: A table of the user's own that says which examples, in the place of a protocol.
         render: How they are rendered.
         source: ``record``, the address of a mirror, a path, or ``simulate[:size]``.
         out: Folder of the dataset.
@@ -58,6 +62,11 @@ class PrepareOptions:
     skip_bad: bool = False
     is_overwriting: bool = False
     fetch: FetchChoices = field(default_factory=FetchChoices)
+    recipe: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.recipe is not None:
+            require_own(self.plan, self.recipe)
 
     def request(self, source: Source) -> dict[str, Any]:
         """Return what the dataset's rows follow from, as JSON values."""
@@ -68,7 +77,23 @@ class PrepareOptions:
                 "source": source.identity,
                 "skip_bad": self.skip_bad,
             }
+            | ({} if self.recipe is None else {"protocols": [OWN], "recipe": sha256_of(self.recipe)})
         )
+
+    def examples(self) -> Callable[[pa.Table], Recipe]:
+        """Return what says which examples there are, given the index of the source.
+
+        Raises:
+            DatasetError: The user's own recipe cannot be read.
+        """
+        if self.recipe is None:
+            return functools.partial(plan, options=self.plan)
+        return functools.partial(own_recipe, read_examples(self.recipe), options=self.plan, path=self.recipe)
+
+    @property
+    def is_cut_by_activity(self) -> bool:
+        """Whether which examples there are depends on where machines run."""
+        return self.recipe is None and self.plan.is_cut_by_activity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,14 +206,15 @@ def prepared_tasks(options: PrepareOptions, source: Source, progress: Progress |
 
 
 def _work(options: PrepareOptions, source: Source) -> Work:
+    examples = options.examples()  # a recipe that cannot be read is refused before anything is made
     return Work(
         source=source,
         output=OutputFolder(path=options.out, request=options.request(source)),
         cache=options.cache,
         render=options.render,
-        examples=lambda index: plan(index, options.plan),
+        examples=examples,
         examples_heard=(lambda index, activity: plan(index, options.plan, activity=activity))
-        if options.plan.is_cut_by_activity
+        if options.is_cut_by_activity
         else None,
         skip_bad=options.skip_bad,
         is_overwriting=options.is_overwriting,

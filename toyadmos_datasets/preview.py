@@ -142,7 +142,9 @@ def preview(options: PrepareOptions) -> Preview:
 
 def _recipe(index: pa.Table, store: Store, options: PrepareOptions) -> Recipe:
     """Plan; where windows depend on activity, with what the store tells of it if it has all of the recordings."""
-    recipe = plan(index, options.plan)
+    recipe = options.examples()(index)
+    if not options.is_cut_by_activity:
+        return recipe
     windowed, catalogue = windowed_recordings(recipe), read_catalogue(store.folder)
     n_there = pc.sum(pc.is_in(catalogue["recording_id"], value_set=pa.array(windowed, pa.string()))).as_py() or 0
     if not windowed or n_there < len(windowed):

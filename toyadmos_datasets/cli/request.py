@@ -36,6 +36,15 @@ def _place_choices(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the dataset; by default data/TOY.", metavar="DIR", file_okay=False)
     ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(
+            help="A table of your own (Parquet or CSV) in the place of a protocol.",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     cache: CacheOption = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out and list recordings that cannot be read.")
@@ -55,6 +64,7 @@ def _place_choices(
         )
     return {
         "source": source,
+        "recipe": recipe,
         "out": out,
         "cache": cache or default_cache(),
         "skip_bad": skip_bad,

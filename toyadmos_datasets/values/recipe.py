@@ -19,6 +19,9 @@ from toyadmos_datasets.values.digest import column_digest
 
 SCHEMA_VERSION = 1
 
+HEADER_KEY = b"toyadmos_recipe"
+"""Where in the metadata of a file's schema the parameters of a recipe are."""
+
 RECIPE_SCHEMA = pa.schema(
     [
         pa.field("config", pa.string(), nullable=False),
@@ -101,7 +104,7 @@ def write_recipe(recipe: Recipe, path: Path) -> None:
     """Write a recipe as one Parquet file, atomically."""
     header = {"version": SCHEMA_VERSION, "parameters": recipe.parameters, "notes": list(recipe.notes)}
     table = recipe.examples.cast(RECIPE_SCHEMA).replace_schema_metadata(
-        {"toyadmos_recipe": canonical_json(header), "toyadmos_recipe_sha256": recipe.sha256}
+        {HEADER_KEY: canonical_json(header), "toyadmos_recipe_sha256": recipe.sha256}
     )
     with write_file(path) as file:
         pq.write_table(table, file, compression="zstd")
@@ -116,7 +119,7 @@ def read_recipe(path: Path) -> Recipe:
     try:
         with path.open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
             table = pq.read_table(file)
-        header = json.loads(table.schema.metadata[b"toyadmos_recipe"])
+        header = json.loads(table.schema.metadata[HEADER_KEY])
         if header["version"] != SCHEMA_VERSION:
             raise _unreadable(path, f"version {header['version']}")
         recipe = Recipe(

@@ -1,0 +1,349 @@
+"""A recipe of the user's own: completed from the index, and refused where a rule is broken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from planning import SEEDS, event_of, index_of, planned, rows
+from preparing import hashes, options, toyadmos
+from tiny import TinyCorpus, write_tree
+
+from toyadmos_datasets.errors import DatasetError, OptionError, PlanError
+from toyadmos_datasets.plan import PlanOptions, own_recipe
+from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.values.example_table import read_examples
+from toyadmos_datasets.values.recipe import Recipe, write_recipe
+
+CORPUS = TinyCorpus(cases=(1, 2), n_normal=3, n_noise=3)
+INDEX = index_of(CORPUS.names(), n_bytes=44 + 12_000 * 2)
+TRAIN = PlanOptions(toy="ToyTrain")
+
+
+def recording(what: str, channel: int = 1, take: int = 1, case: int = 1) -> str:
+    """Name a recording by its condition: ``normal``, ``ab01`` or ``noise``."""
+    kind = "CNT" if what == "noise" else "IND"
+    end = f"_ToyTrain_case{case}_{what}_{kind}_ch{channel}_{take:04d}"
+    return next(one for one in INDEX["recording_id"].to_pylist() if one.endswith(end))
+
+
+def noisy(**changes: object) -> dict[str, object]:
+    """A row of a table that becomes a recipe."""
+    return {
+        "config": "mine",
+        "split": "train",
+        "recording_ids": [recording("normal")],
+        "noise_recording_ids": [recording("noise")],
+        "noise_position": 0.25,
+        "snr_db": 6.0,
+    } | changes
+
+
+def parquet(path: Path, *some: dict[str, object]) -> Path:
+    pq.write_table(pa.Table.from_pylist(list(some)), path)
+    return path
+
+
+def own(path: Path, *some: dict[str, object], choices: PlanOptions = TRAIN) -> Recipe:
+    return own_recipe(read_examples(parquet(path, *some)), INDEX, choices, path)
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "mine.parquet"
+
+
+# --- what is taken
+
+
+def test_what_follows_from_the_recordings_is_filled_in(path):
+    (row,) = rows(
+        own(path, noisy(recording_ids=[recording("ab01", channel=3)], noise_recording_ids=[recording("noise", 3)]))
+    )
+
+    assert row == {
+        "config": "mine",
+        "split": "train",
+        "label": "anomalous",
+        "toy": "ToyTrain",
+        "case": 1,
+        "channel": 3,
+        "recording_type": "IND",
+        "condition": "ab01",
+        "take": 1,
+        "event_id": "ToyTrain_case1_ab01_IND_0001",
+        "draw": 0,
+        "recording_ids": [recording("ab01", 3)],
+        "target_start": None,
+        "target_length": None,
+        "noise_recording_ids": [recording("noise", 3)],
+        "noise_position": 0.25,
+        "target_gain_db": None,
+        "noise_gain_db": None,
+        "snr_db": 6.0,
+    }
+
+
+def test_a_clean_row_needs_no_more_than_config_split_and_recordings(path):
+    (row,) = rows(
+        own(path, {"config": "clean", "split": "test", "recording_ids": [recording("normal", c) for c in (2, 4)]})
+    )
+
+    assert (row["channel"], row["target_gain_db"], row["noise_recording_ids"], row["snr_db"]) == (0, 0.0, [], None)
+
+
+def test_rows_are_put_in_the_order_of_recipes_and_repeated_draws_are_counted(path):
+    test = noisy(split="test", recording_ids=[recording("ab01")], noise_recording_ids=[recording("noise", take=2)])
+    later, first = noisy(recording_ids=[recording("normal", take=2)]), noisy(noise_position=0.5)
+
+    found = rows(own(path, later, test, first, noisy(noise_position=0.75)))
+
+    assert [(row["split"], row["take"], row["draw"], row["noise_position"]) for row in found] == [
+        ("train", 1, 0, 0.5),
+        ("train", 1, 1, 0.75),
+        ("train", 2, 0, 0.25),
+        ("test", 1, 0, 0.25),
+    ]
+
+
+def test_csv_says_the_same_as_parquet(tmp_path):
+    some = [
+        noisy(
+            recording_ids=[recording("normal", c) for c in (1, 2)],
+            noise_recording_ids=[recording("noise", c) for c in (1, 2)],
+        )
+    ]
+    some.append(
+        {
+            **noisy(split="test", recording_ids=[recording("ab01")]),
+            "noise_recording_ids": [],
+            "noise_position": None,
+            "snr_db": None,
+        }
+    )
+    words = [
+        {name: " ".join(value) if isinstance(value, list) else value for name, value in row.items()} for row in some
+    ]
+    pa_csv.write_csv(pa.Table.from_pylist(words), tmp_path / "mine.csv")
+
+    from_csv = own_recipe(read_examples(tmp_path / "mine.csv"), INDEX, TRAIN, tmp_path / "mine.csv")
+
+    assert from_csv.sha256 == own(tmp_path / "mine.parquet", *some).sha256
+
+
+@settings(max_examples=15)
+@given(st.sampled_from(["1", "mix", "all"]), st.integers(1, 2), SEEDS)
+def test_a_table_of_a_planned_recipe_gives_its_rows_again_in_any_order(tmp_path_factory, channels, n_draws, seed):
+    plain = planned(INDEX, "basic", snrs_db=(6.0,), channels=channels, n_draws=n_draws, seed=seed)
+    place = tmp_path_factory.getbasetemp() / "table.parquet"
+    some = ["config", "split", "recording_ids", "noise_recording_ids", "noise_position", "snr_db", "draw"]
+    shuffled = plain.examples.select(some).sort_by([("noise_position", "descending"), ("config", "ascending")])
+    pq.write_table(shuffled, place)
+
+    found = own_recipe(read_examples(place), INDEX, TRAIN, place)
+
+    def key(row: dict) -> str:
+        return json.dumps(row, sort_keys=True)
+
+    assert sorted(rows(found), key=key) == sorted(rows(plain), key=key)
+
+
+def test_a_recipe_that_was_written_comes_back_as_it_is(path):
+    written = planned(INDEX, "basic", snrs_db=(6.0,))
+    write_recipe(written, path)
+
+    found = own_recipe(read_examples(path), INDEX, TRAIN, path)
+
+    assert (found.sha256, found.notes) == (written.sha256, written.notes)
+    with pytest.raises(OptionError, match="The recipe was written with its own toy and options"):
+        own_recipe(read_examples(path), INDEX, PlanOptions(toy="ToyTrain", snr_reference="clip"), path)
+
+
+def test_shared_noise_and_levels_may_be_said_beside_and_are_kept(path):
+    shared = PlanOptions(toy="ToyTrain", is_noise_shared=True, channels="stack", snr_reference="active")
+    both = noisy(), noisy(split="test", recording_ids=[recording("ab01")])
+
+    parameters = own(path, *both, choices=shared).parameters
+
+    assert {name: parameters[name] for name in ("is_noise_shared", "channels", "snr_reference", "protocols")} == {
+        "is_noise_shared": True,
+        "channels": "stack",
+        "snr_reference": "active",
+        "protocols": ["own"],
+    }
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [
+        ("The source has no such recording", {"recording_ids": ["3100010099_ToyTrain_case1_normal_IND_ch1_0099"]}),
+        ("The source has no such recording", {"noise_recording_ids": ["nothing"]}),
+        ("An example has no recording", {"recording_ids": []}),
+        (
+            "The recordings of one row are of several events",
+            {"recording_ids": [recording("normal"), recording("ab01", 2)]},
+        ),
+        ("The recordings of one row name a microphone twice", {"recording_ids": [recording("normal")] * 2}),
+        ("A noise recording stands where a machine's belongs", {"recording_ids": [recording("noise")]}),
+        ("What is mixed in is no noise recording", {"noise_recording_ids": [recording("normal", take=2)]}),
+        ("Noise is of another microphone", {"noise_recording_ids": [recording("noise", 2)]}),
+        ("Noise has another number of microphones", {"noise_recording_ids": [recording("noise", c) for c in (1, 2)]}),
+        ("Noise is of another case", {"noise_recording_ids": [recording("noise", case=2)]}),
+        ("noise_position is out of bounds", {"noise_position": 1.0}),
+        ("noise_position is out of bounds", {"noise_position": None}),
+        ("It is not said how loud the noise is", {"snr_db": None}),
+        ("It is not said how loud the noise is", {"target_gain_db": 0.0, "noise_gain_db": 0.0}),
+        ("It is not said how loud the noise is", {"snr_db": None, "target_gain_db": 0.0}),
+        ("snr_db is out of bounds", {"snr_db": float("nan")}),
+        ("snr_db is out of bounds", {"snr_db": -101.0}),
+        ("Noise is spoken of in a row without noise", {"noise_recording_ids": []}),
+        ("A window has a start or a length alone", {"target_start": 0}),
+        ("A window is not within its recording", {"target_start": 6_001, "target_length": 6_000}),
+        ("A window is not within its recording", {"target_start": -1, "target_length": 6_000}),
+        ("A window is not within its recording", {"target_start": 0, "target_length": 0}),
+        ("This cannot be the name of a config", {"config": "../mine"}),
+        ("This cannot be the name of a split", {"split": "all"}),
+        ("This cannot be the name of a split", {"split": ""}),
+        ("The column 'label' contradicts the recordings", {"label": "anomalous"}),
+        ("The column 'case' contradicts the recordings", {"case": 2}),
+        ("The column 'channel' contradicts the recordings", {"channel": 0}),
+        ("The column 'event_id' contradicts the recordings", {"event_id": "ToyTrain_case1_normal_IND_0002"}),
+        ("The column 'toy' contradicts the recordings", {"toy": "ToyCar"}),
+    ],
+)
+def test_a_row_that_breaks_a_rule_is_refused_and_named(path, what, changes):
+    fine = noisy(recording_ids=[recording("normal", take=3)], draw=0)
+    given = dict.fromkeys(set(changes) - set(fine))
+    known = {
+        "label": "normal",
+        "case": 1,
+        "channel": 1,
+        "event_id": "ToyTrain_case1_normal_IND_0003",
+        "toy": "ToyTrain",
+    }
+    fine |= {name: known.get(name) for name in given}
+
+    with pytest.raises(PlanError, match=what) as caught:
+        own(path, fine, noisy(draw=0, **changes))
+
+    assert caught.value.where == f"{path}, row 2 of 2"
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("what", "changes", "remedy"),
+    [
+        (
+            "One event is in several splits: ToyTrain_case1_normal_IND_0001",
+            {"noise_recording_ids": [recording("noise", take=2)]},
+            "Leave it in one",
+        ),
+        (
+            "One noise recording is in several splits: ToyTrain_case1_noise_CNT_0001",
+            {"recording_ids": [recording("ab01")]},
+            "--shared-noise",
+        ),
+    ],
+)
+def test_what_is_on_two_sides_is_refused(path, what, changes, remedy):
+    with pytest.raises(PlanError, match=what) as caught:
+        own(path, noisy(), noisy(split="test", **changes))
+
+    assert caught.value.actual == "train, test"
+    assert remedy in caught.value.remedy
+
+
+def test_two_microphones_of_one_event_are_one_event(path):
+    other = noisy(
+        split="test", recording_ids=[recording("normal", 2)], noise_recording_ids=[recording("noise", 2, take=2)]
+    )
+
+    with pytest.raises(PlanError, match="One event is in several splits"):
+        own(path, noisy(), other)
+
+
+def test_other_configs_may_divide_otherwise(path):
+    assert len(rows(own(path, noisy(), noisy(config="other", split="test")))) == 2
+
+
+def test_an_example_that_stands_twice_is_refused(path):
+    with pytest.raises(PlanError, match="An example stands twice"):
+        own(path, noisy(draw=0), noisy(draw=0, noise_position=0.5))
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ({"config": ["a"], "split": ["train"]}, "no column 'recording_ids'"),
+        ({"config": ["a"], "split": ["train"], "recording_ids": [["x"]], "gain": [1]}, "a column 'gain'"),
+        ({"config": ["a"], "split": ["train"], "recording_ids": [["x"]], "case": ["one"]}, "int8 in the column 'case'"),
+        ({"config": ["a"], "split": ["train"], "recording_ids": [["x"]], "case": [300]}, "int8 in the column 'case'"),
+        ({"config": ["a"], "split": [None], "recording_ids": [["x"]]}, "a value in every row of the column 'split'"),
+    ],
+)
+def test_a_table_with_other_columns_or_types_is_refused(path, table, told):
+    pq.write_table(pa.table(table), path)
+
+    with pytest.raises(DatasetError, match="This table cannot become a recipe") as caught:
+        read_examples(path)
+
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and no more", b"\xff\xfe\x00"])
+def test_a_file_that_is_no_table_is_refused(path, content):
+    path.write_bytes(content)
+
+    with pytest.raises(DatasetError, match="This table cannot become a recipe"):
+        read_examples(path)
+
+
+def test_a_recipe_without_rows_is_refused(path):
+    pq.write_table(pa.table({"config": ["a"], "split": ["b"], "recording_ids": [["x"]]}).slice(0, 0), path)
+
+    with pytest.raises(PlanError, match="The recipe has no examples"):
+        own_recipe(read_examples(path), INDEX, TRAIN, path)
+
+
+# --- on the command line
+
+
+def test_a_recipe_of_ones_own_is_rendered_like_any_other(tmp_path, capsys):
+    tree = write_tree(CORPUS.files(), tmp_path / "tree")
+    plain = options(tree, tmp_path / "plain", protocols=("basic",), snrs_db=(6.0,), max_events=1)
+    prepare(plain)
+    table = pq.read_table(plain.out / "recipe.parquet").replace_schema_metadata(None).drop_columns(["label", "draw"])
+    pq.write_table(table, tmp_path / "mine.parquet")
+    arguments = ["--toy", "train", "--source", tree, "--cache", tmp_path / "plain" / "cache", "--out", tmp_path / "out"]
+    arguments += ["--recipe", tmp_path / "mine.parquet"]
+
+    told = toyadmos(capsys, "plan", *arguments)
+    ran, again = toyadmos(capsys, "prepare", *arguments), toyadmos(capsys, "prepare", *arguments)
+
+    assert (told.status, ran.status, again.status) == (0, 0, 0), ran.err
+    assert "Nothing to do" in again.out
+    shards = {name: digest for name, digest in hashes(tmp_path / "out").items() if name.startswith("data/")}
+    assert shards == {name: digest for name, digest in hashes(plain.out).items() if name.startswith("data/")}
+    assert "The recipe is the user's own (mine.parquet)" in (tmp_path / "out" / "README.md").read_text()
+    assert event_of(table["recording_ids"][0].as_py()[0]) in table["event_id"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    "more", [["--protocol", "basic"], ["--max-events", "2"], ["--channels", "mix"], ["--seed", "1"]]
+)
+def test_options_that_choose_examples_beside_it_are_refused(tmp_path, capsys, more):
+    place = parquet(tmp_path / "mine.parquet", noisy())
+
+    ran = toyadmos(capsys, "prepare", "--toy", "train", "--source", tmp_path, "--recipe", place, *more)
+
+    assert ran.status == 2
+    assert "A recipe of your own says itself which examples there are" in ran.err
