@@ -37,6 +37,7 @@ def test_every_script_has_a_test():
         "baseline_epoch.py",
         "fetch.py",
         "jobs.py",
+        "loading.py",
         "memory.py",
         "planning.py",
         "startup.py",
@@ -92,3 +93,13 @@ def test_fetch_tells_bytes_overlap_and_kills(corpus, tmp_path):
 
     for part in ("of the least possible", "both at once over the longer alone", "fetched again"):
         assert any(part in line for line in lines)
+
+
+def test_loading_tells_clips_a_second_and_sizes(corpus, tmp_path):
+    pytest.importorskip("torch", reason=NO_TORCH)
+    lines = runs("loading.py", "--source", str(corpus), "--work", str(tmp_path))
+
+    jobs = [line for line in lines if line.startswith(("torch_loader", "map-style", "streaming", "hand-written"))]
+    assert len(jobs) == 7
+    assert any(line.startswith("  cache of datasets after load_dataset") for line in lines)
+    assert not any(line.startswith("NOTE") for line in lines)

@@ -107,7 +107,7 @@ def test_a_package_that_an_address_needs_is_named(monkeypatch):
     with pytest.raises(MissingExtraError, match="s3://") as caught:
         load_dataset("s3://bucket/dataset")
 
-    assert caught.value.remedy == "pip install s3fs"
+    assert caught.value.remedy == "pip install 'toyadmos-datasets[s3]'"
 
 
 def test_secrets_are_not_shown(monkeypatch):

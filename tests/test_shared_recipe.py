@@ -20,6 +20,7 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.index import build_index
 from toyadmos_datasets.plan import PlanOptions, plan
 from toyadmos_datasets.values.dataset import SkippedRecording
+from toyadmos_datasets.values.example_table import read_examples
 from toyadmos_datasets.values.recipe import write_recipe
 from toyadmos_datasets.values.shared_recipe import (
     SharedRecipe,
@@ -83,6 +84,7 @@ def test_what_is_written_is_read(shared, file):
     assert again.digests == shared.digests
     assert again.sha256 == shared.sha256
     assert is_shared_recipe(file)
+    assert read_examples(file).sha256 == shared.recipe.sha256
 
 
 def members_of(toy):

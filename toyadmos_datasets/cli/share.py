@@ -112,8 +112,9 @@ def fetch_recipe(
         return
     what = f"recipe {recipe.sha256[:16]}, {len(recipe.examples)} examples of {', '.join(recipe.configs)}"
     typer.echo(f"{'Already there' if fetched.was_there else 'Fetched'}: {fetched.path}, {what}")
-    rebuild = f"toyadmos recipe rebuild {fetched.path}" if fetched.has_hashes else None
-    typer.echo(f"Make the dataset with: {rebuild or f'toyadmos prepare --recipe {fetched.path}'} --out DIR")
+    toy = recipe.parameters["toy"]
+    command = "recipe rebuild" if fetched.has_hashes else f"prepare --toy {toy} --recipe"
+    typer.echo(f"Make the dataset with: toyadmos {command} {fetched.path} --out DIR")
 
 
 def _lines(report: ShareReport) -> list[str]:

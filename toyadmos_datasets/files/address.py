@@ -25,12 +25,11 @@ def shown_address(address: str) -> str:
     return re.sub(r"(?<=://)[^/@]*@", "", address.partition("?")[0])
 
 
-def open_address(address: str, **storage_options: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """Return the file system of an address and the path in it; nothing is asked of any server yet.
+def require_no_secrets(address: str) -> None:
+    """Raise if a user or a password stands in an address: what is shared is passed on.
 
     Raises:
-        OptionError: There is no such kind of address, or a password stands in it.
-        MissingExtraError: A package is needed for this kind.
+        OptionError: It does; it is not shown.
     """
     kind = address.partition("://")[0].lower()
     if "@" in urlsplit(address).netloc:
@@ -40,6 +39,16 @@ def open_address(address: str, **storage_options: str) -> tuple[fsspec.AbstractF
             expected=f"{kind}://place/folder",
             remedy="Give it as the environment or the configuration of this kind of storage has it.",
         )
+
+
+def open_address(address: str, **storage_options: object) -> tuple[fsspec.AbstractFileSystem, str]:
+    """Return the file system of an address and the path in it; nothing is asked of any server yet.
+
+    Raises:
+        OptionError: There is no such kind of address.
+        MissingExtraError: A package is needed for this kind.
+    """
+    kind = address.partition("://")[0].lower()
     try:
         system, path = fsspec.core.url_to_fs(address, **storage_options)
     except ImportError as error:

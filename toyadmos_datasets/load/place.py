@@ -6,21 +6,17 @@ import contextlib
 import json
 import os
 import posixpath
-import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-import fsspec
-
-from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
+from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.address import is_address, open_address, shown_address
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.values.dataset import MANIFEST_NAME, Manifest, Shard, manifest_of, read_manifest
-
-_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +44,7 @@ class Place:
     @property
     def shown(self) -> str:
         """The address without a password."""
-        return re.sub(r"(?<=://)[^/@]*@", "", self.address)
+        return shown_address(self.address)
 
     def manifest(self) -> Manifest:
         """Read the manifest.
@@ -136,28 +132,5 @@ class Place:
     def _file(self, name: str) -> IO[bytes]:
         if not self.is_far:
             return (self.folder / name).open("rb")
-        try:
-            system, root = fsspec.core.url_to_fs(self.address, **self.storage_options)
-        except ImportError as error:
-            kind = self.address.partition("://")[0]
-            raise MissingExtraError(
-                f"Addresses of the kind {kind}:// need a package that is not installed.",
-                where=self.shown,
-                expected=_PACKAGES.get(kind, f"a package for {kind}"),
-                actual="not installed",
-                remedy=f"pip install {_PACKAGES.get(kind, 'what fsspec names for it')}",
-            ) from error
-        except ValueError as error:
-            raise OptionError(
-                "There is no such kind of address.",
-                where=self.shown,
-                expected="s3://, gs://, hf://, memory:// or another that fsspec knows",
-                actual=self.address.partition("://")[0],
-                remedy="Check the address, or give a folder.",
-            ) from error
+        system, root = open_address(self.address, **self.storage_options)
         return system.open(posixpath.join(root, name), "rb")  # type: ignore[no-any-return]
-
-
-def is_address(path: str | os.PathLike[str]) -> bool:
-    """Whether a text is an address rather than a path."""
-    return isinstance(path, str) and re.match(r"[a-z][a-z0-9+.-]*://", path) is not None

@@ -84,7 +84,8 @@ def own_recipe(examples: Recipe | pa.Table, index: pa.Table, options: PlanOption
         parameters = examples.parameters
     checker = _Checker(table=table.combine_chunks(), events=events_of(index), path=path)
     whole = checker.completed(options.toy)
-    checker.require_sides_apart(whole, is_noise_shared=bool(parameters.get("is_noise_shared")))
+    is_noise_shared = any(parameters.get(name) for name in ("is_noise_shared", "is_faithful"))
+    checker.require_sides_apart(whole, is_noise_shared=is_noise_shared)
     if isinstance(examples, Recipe):
         return examples
     note = f"The recipe is the user's own ({path.name}); no protocol has made it."

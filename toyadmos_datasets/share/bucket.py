@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from toyadmos_datasets.errors import LicenseError
-from toyadmos_datasets.files.address import open_address, shown_address
+from toyadmos_datasets.files.address import open_address, require_no_secrets, shown_address
 from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.share.destination import AGAIN, Sent, Standing, ask, is_audio
 from toyadmos_datasets.share.parcel import Outgoing, Parcel
@@ -36,6 +36,7 @@ class Bucket:
     """
 
     def __init__(self, address: str, *, may_share_audio: bool) -> None:
+        require_no_secrets(address)
         self.shown = shown_address(address.rstrip("/"))
         self._may_share_audio = may_share_audio
         self._system, self._root = open_address(address.rstrip("/"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from toyadmos_datasets.errors import ShareError, ToyAdmosError
-from toyadmos_datasets.files.address import open_address, shown_address
+from toyadmos_datasets.files.address import open_address, require_no_secrets, shown_address
 from toyadmos_datasets.share.destination import HIDDEN
 from toyadmos_datasets.share.hub import checked_token
 from toyadmos_datasets.units import Bytes
@@ -62,6 +62,7 @@ class Remote:
         return {name.removeprefix(prefix): facts["size"] for name, facts in found.items() if name.startswith(prefix)}
 
     def _system(self) -> tuple[Any, str]:
+        require_no_secrets(self.address)
         options: dict[str, Any] = {}
         if self.address.startswith("hf://"):
             options = {"token": checked_token(self.token), "endpoint": os.environ.get("HF_ENDPOINT") or None}

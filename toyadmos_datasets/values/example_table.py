@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.values.recipe import HEADER_KEY, RECIPE_SCHEMA, Recipe, read_recipe
+from toyadmos_datasets.values.shared_recipe import is_shared_recipe, read_shared_recipe
 
 REQUIRED = ("config", "split", "recording_ids")
 """Columns that nothing else tells."""
@@ -38,6 +39,8 @@ def read_examples(path: Path) -> Recipe | pa.Table:
             table = pq.read_table(file) if is_parquet else _read_csv(file)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, "a table in Parquet or CSV", f"{type(error).__name__}: {error}") from error
+    if is_shared_recipe(path):
+        return read_shared_recipe(path).recipe
     if HEADER_KEY in (table.schema.metadata or {}):
         return read_recipe(path)
     known = ", ".join(RECIPE_SCHEMA.names)

@@ -165,6 +165,7 @@ def _trying_twice(
 
 def _has_suspects(source: RemoteSource, wanted: Collection[str]) -> bool:
     present = present_in(source.options.folder, source.options.manifest)
-    numbers = {member.block for member in source.members() if member.path in wanted}
+    names = frozenset(wanted)
+    numbers = {member.block for member in source.members() if member.path in names}
     blocks = [block for block in source.table.blocks if block.number in numbers]
     return any(present.has_suspects(block.offset, block.stop) for block in blocks)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toyadmos_datasets.errors import FetchError
+from toyadmos_datasets.files.atomic import writing
 from toyadmos_datasets.files.leftovers import is_abandoned, temporary_path
 from toyadmos_datasets.units import Bytes
 
@@ -27,8 +28,9 @@ class Line:
 
     def ask(self, block: int, position: Bytes, n_decoded: Bytes) -> None:
         """Ask for more of a block: all bytes before `position` were used and gave `n_decoded`."""
-        with contextlib.suppress(FileNotFoundError):  # it is over; `require_open` says so
-            (self.folder / f"need-{block}").write_text(f"{position} {n_decoded} .", encoding="ascii")
+        path = self.folder / f"need-{block}"
+        with writing(path), contextlib.suppress(FileNotFoundError):  # it is over; `require_open` says so
+            path.write_text(f"{position} {n_decoded} .", encoding="ascii")
 
     def thank(self, block: int) -> None:
         """Ask no more: what was asked for is there."""
@@ -69,7 +71,8 @@ def open_line(folder: Path) -> Line:
         if is_abandoned(left):
             shutil.rmtree(left, ignore_errors=True)
     line = Line(folder=temporary_path(folder).with_suffix(_SUFFIX))
-    line.folder.mkdir()
+    with writing(line.folder):
+        line.folder.mkdir()
     return line
 
 
