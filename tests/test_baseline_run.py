@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import pickle
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,6 +93,19 @@ def test_a_killed_training_goes_on_to_the_same_weights(trained, simulated_train,
     mine, theirs = load_file(out / "model.safetensors"), load_file(trained / "model.safetensors")
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
     assert report.losses == json.loads((trained / "history.json").read_text())["losses"]
+
+
+def test_a_pickled_model_in_a_run_is_refused_and_never_executed(trained, tmp_path):
+    class Hostile:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "executed",))
+
+    shutil.copytree(trained, tmp_path / "run")
+    (tmp_path / "run" / "model.safetensors").write_bytes(pickle.dumps(Hostile()))
+
+    with pytest.raises(DatasetError, match=r"weights of the run are damaged[\s\S]*run toyadmos train again"):
+        load_detector(tmp_path / "run", device="cpu")
+    assert not (tmp_path / "executed").exists()
 
 
 def test_an_interrupted_training_leaves_a_run_that_can_be_scored(simulated_train, tmp_path, monkeypatch):
