@@ -20,6 +20,7 @@ MADE := $(VENV)/made-by-$(or $(VERSION),nothing)
 CORE := $(VENV)/installed-core
 DEV := $(VENV)/installed-dev
 OLDEST := $(VENV)/datasets-oldest
+S3 := $(VENV)/s3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types format build clean distclean
@@ -30,7 +31,8 @@ help:  ## Show the targets.
 demo: $(CORE)  ## Prepare a simulated ToyTrain into data/demo.
 	$(BIN)/toyadmos prepare --toy train --source simulate --out $(DEMO)
 
-test: lint types $(OLDEST)  ## Run lint, types and tests (PYTEST_ARGS="-k words" to choose).
+test: lint types $(OLDEST) $(S3)  ## Run lint, types and tests (PYTEST_ARGS="-k words" to choose).
+	PYTHONPATH=$(S3) $(BIN)/python -m pytest -k "s3 or bucket_that" tests/test_share_bucket.py
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
 
 lint: $(DEV)  ## Run the linter and check the formatting.
@@ -78,3 +80,9 @@ $(OLDEST): $(DEV)
 	rm -rf $@
 	$(BIN)/python -m pip install --quiet --no-deps --target $@ 'datasets==4.0.0' || \
 	  echo '######## datasets 4.0.0 cannot be had here: the tests with it WILL BE SKIPPED ########' >&2
+
+# An S3 client and server in a folder of their own: botocore wants older packages than the rest is pinned to.
+$(S3): $(DEV)
+	rm -rf $@
+	$(BIN)/python -m pip install --quiet --no-compile --target $@ s3fs 'moto[s3]' flask flask-cors || \
+	  { rm -rf $@; mkdir $@; echo '######## S3 cannot be had here: its tests WILL BE SKIPPED ########' >&2; }

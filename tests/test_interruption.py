@@ -308,9 +308,11 @@ def test_what_was_read_before_an_interrupt_is_not_read_again(tmp_path, volumes, 
 def test_two_preparations_of_one_folder_at_once_do_not_meet(tmp_path, volumes, undisturbed, slow):
     first = start(volumes, tmp_path, "--workers", "1", env=slow)
     wait_for(tmp_path, MOMENTS["reading"])
+    first.send_signal(signal.SIGSTOP)  # it holds the folder for as long as the second takes
     second = start(volumes, tmp_path, "--workers", "1")
-    out, err = second.communicate(timeout=30)
-    first.communicate(timeout=30)
+    out, err = second.communicate(timeout=120)
+    first.send_signal(signal.SIGCONT)
+    first.communicate(timeout=120)
 
     assert (second.returncode, out) == (1, "")
     assert err.startswith("error: Another process is writing to this folder.\n")

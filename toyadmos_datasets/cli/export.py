@@ -24,7 +24,7 @@ def export(
     config: Annotated[str | None, typer.Option(help="Which config; by default the first.", metavar="NAME")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a config of a dataset as the files and names that others' tools expect.
+    """Write a config as the files that other tools expect.
 
     Labels and all columns stand in labels.csv beside them. The corpus's licence holds for the copy as well.
     """

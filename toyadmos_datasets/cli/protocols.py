@@ -35,7 +35,7 @@ def protocols(
     cache: CacheOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the protocols: name, task, splits, and their counts on a source."""
+    """List the protocols, and their counts on a source."""
     from toyadmos_datasets.index import build_index
     from toyadmos_datasets.plan.listing import list_protocols
     from toyadmos_datasets.sources import resolve_source

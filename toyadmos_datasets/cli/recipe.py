@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _SHOWN = 10
 
 app = typer.Typer(
-    help="Share a dataset as a small file without audio, and render it again to the same bytes.",
+    help="Share a dataset as a small file without audio.",
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

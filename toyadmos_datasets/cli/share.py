@@ -52,7 +52,7 @@ def share(
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send a prepared dataset, or only its recipe, to a bucket or to the Hub.
+    """Send a dataset, or only its recipe, to a bucket or the Hub.
 
     What is there already is not sent again; the manifest comes last. The corpus's licence forbids passing the
     audio on: nothing of it goes to a public place.
@@ -94,7 +94,7 @@ def fetch_recipe(
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch a recipe that somebody shared, and compare it with its hashes."""
+    """Fetch a shared recipe, and compare it with its hashes."""
     from toyadmos_datasets.share import fetch_recipe as run
 
     fetched = run(address, out, token=token)

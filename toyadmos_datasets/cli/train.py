@@ -35,7 +35,7 @@ def train(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Train the reference autoencoder on the normal clips of a config.
+    """Train the reference autoencoder on normal clips.
 
     A run that was interrupted goes on where it stopped, to the same weights.
     """
