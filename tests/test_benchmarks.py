@@ -84,7 +84,7 @@ def test_baseline_epoch_tells_the_ratio_to_the_naive_loop():
     pytest.importorskip("torch", reason=NO_TORCH)
     lines = runs("baseline_epoch.py")
 
-    assert any(line.startswith("naive / kept, CPU: ") for line in lines)
+    assert any(line.startswith("naive / kept: CPU ") for line in lines)
     assert any(line.startswith("evaluation, clips a CPU second: ") for line in lines)
 
 
