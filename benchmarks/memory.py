@@ -44,13 +44,16 @@ def main() -> None:
             places[larger_tree(bench)] = larger
             places[SOLID] = one_block(larger, folder / "solid", bench.toy)
             peaks: dict[tuple[str, int], Peaks] = {}
+            n_recordings: dict[str, int] = {}
             for what, place in places.items():
-                print_corpus(open_source(place, bench.toy))
+                source = open_source(place, bench.toy)
+                n_recordings[what] = len(source.members())
+                print_corpus(source)
                 for workers in (1, 2):
                     found = [prepare(bench, place, workers) for _ in range(bench.n_rounds)]
                     peaks[what, workers] = max(found, key=lambda one: one.whole.pss)
     print_table(peaks)
-    print_verdict(peaks, larger_tree(bench))
+    print_verdict(peaks, larger_tree(bench), n_recordings)
 
 
 def one_block(tree: Path, folder: Path, toy: str) -> Path:
@@ -90,12 +93,14 @@ def larger_tree(bench: Bench) -> str:
     return f"{bench.times} x tree"
 
 
-def print_verdict(peaks: dict[tuple[str, int], Peaks], larger: str) -> None:
+def print_verdict(peaks: dict[tuple[str, int], Peaks], larger: str, n_recordings: dict[str, int]) -> None:
     """Print how the peaks relate."""
+    n_more = n_recordings[larger] - n_recordings["tree"]
     for workers in (1, 2):
         small, large = peaks["tree", workers].whole, peaks[larger, workers].whole
         print(f"{larger} / tree, {workers} worker(s): PSS {large.pss / small.pss:.2f}, ", end="")
-        print(f"anonymous {large.anonymous / small.anonymous:.2f}  [aim: about 1]")
+        print(f"anonymous {large.anonymous / small.anonymous:.2f}  [aim: about 1]; ", end="")
+        print(f"{(large.anonymous - small.anonymous) / n_more / 1e3:.1f} anonymous kB more a recording")
     one_worker = peaks[SOLID, 1].driver
     print(f"one solid block, the process that decodes: PSS {megabytes(one_worker.pss)} MB, anonymous ", end="")
     print(f"{megabytes(one_worker.anonymous)} MB  [aim: below {WORKER_LIMIT_MB}]")

@@ -40,5 +40,24 @@ def test_help_and_wrong_options_load_nothing_heavy(arguments):
     assert heavy_modules_after(code) == []
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_preparing_leaves_pandas_alone(workers, tmp_path):
+    code = f"""
+        import contextlib, sys
+        from toyadmos_datasets.cli import main
+        places = ["--out", {str(tmp_path / "out")!r}, "--cache", {str(tmp_path / "cache")!r}]
+        sys.argv = ["toyadmos", "prepare", "--toy", "train", "--source", "simulate:tiny", "--workers", "{workers}"]
+        sys.argv += places
+        with contextlib.suppress(SystemExit):
+            main()
+    """
+
+    loaded = heavy_modules_after(code)
+
+    assert "pyarrow" in loaded
+    assert "pandas" not in loaded
+    assert (tmp_path / "out" / "manifest.json").exists()
+
+
 def test_a_heavy_import_would_be_noticed():
     assert heavy_modules_after("import soundfile") == ["soundfile"]

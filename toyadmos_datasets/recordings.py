@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.engine import Stopped, Watch, run_tasks
+from toyadmos_datasets.engine.memory import release_freed_memory
 from toyadmos_datasets.errors import CorruptMemberError, OptionError, SourceError, ToyAdmosError, WavError
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.files.json import canonical_json, write_json
@@ -178,6 +179,7 @@ def bytes_to_decode(source: Source, index: pa.Table) -> Bytes:
 
 def ingest_blocks(task: Ingest, watch: Watch) -> list[BadRecording]:
     """Ingest some blocks into segments of the store; what was complete is kept whatever happens."""
+    release_freed_memory()  # of the planning, or of the task before
     ids = dict(task.wanted)
     bad: list[BadRecording] = []
     writer = SegmentWriter(task.folder)

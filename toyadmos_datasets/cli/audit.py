@@ -36,7 +36,9 @@ def audit(
     Decodes every clip. The exit status is 1 if anything leaks.
     """
     from toyadmos_datasets.audit import audit as run
+    from toyadmos_datasets.engine.memory import keep_pandas_out
 
+    keep_pandas_out()
     found = run(place, workers=workers or processors(), progress=progress_on_terminal())
     if report is not None:
         from toyadmos_datasets.audit.page import page_of

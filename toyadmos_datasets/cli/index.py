@@ -39,10 +39,12 @@ def index(
     as_json: JsonOption = False,
 ) -> None:
     """List the recordings in a source, without decoding any."""
+    from toyadmos_datasets.engine.memory import keep_pandas_out
     from toyadmos_datasets.index import build_index
     from toyadmos_datasets.sources import resolve_source
     from toyadmos_datasets.values.index import write_index
 
+    keep_pandas_out()
     name, choices = toy_named(toy).name, fetch_choices(manifest=manifest, accept_license=accept_license)
     opened = resolve_source(
         source, name, cache or default_cache(), workers=processors(), progress=progress_on_terminal(), fetch=choices

@@ -103,9 +103,11 @@ def rebuild(
 
     The exit status is 1 if a byte of a shard differs; then it is said which stage moved.
     """
+    from toyadmos_datasets.engine.memory import keep_pandas_out
     from toyadmos_datasets.rebuild import RebuildOptions
     from toyadmos_datasets.rebuild import rebuild as run
 
+    keep_pandas_out()
     options = RebuildOptions(
         file=file,
         source=source,

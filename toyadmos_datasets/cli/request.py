@@ -104,7 +104,11 @@ def taking_request(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(**typed: Any) -> None:  # noqa: ANN401  # typer passes each option by its own type
-        command(_read_request(typed), **typed)
+        from toyadmos_datasets.engine.memory import keep_pandas_out
+
+        request = _read_request(typed)
+        keep_pandas_out()
+        command(request, **typed)
 
     del run.__wrapped__  # typer would look through to the command
     run.__signature__ = inspect.Signature([*shared, *own])  # type: ignore[attr-defined]

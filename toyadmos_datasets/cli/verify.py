@@ -52,9 +52,11 @@ def verify(
     folder = None if place is None else Path(place)
     if place is None or folder is None or write_manifest is not None:
         return _verify_volumes(folder, toy, write_manifest, as_json=as_json, options=(source, manifest, cache))
+    from toyadmos_datasets.engine.memory import keep_pandas_out
     from toyadmos_datasets.files.address import is_address
     from toyadmos_datasets.verify import is_prepared, verify_dataset, verify_shared, verify_source
 
+    keep_pandas_out()
     progress, n_workers = progress_on_terminal(), workers or processors()
     verdict: DatasetVerdict | SourceVerdict
     if is_address(place):

@@ -19,6 +19,7 @@ import joblib
 from joblib.externals import loky
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
+from toyadmos_datasets.engine.memory import keep_pandas_out
 from toyadmos_datasets.engine.watch import Stopped, Watch, amount_done, ask_to_stop, is_asked_to_stop, working_on
 from toyadmos_datasets.errors import WorkerError
 
@@ -98,6 +99,7 @@ def _attempt_in_worker(
     function: Callable[[Task, Watch], Result], task: Task, watch: Watch, driver_pid: int
 ) -> _Outcome:
     watch.parent_pid = driver_pid
+    keep_pandas_out()
     try:
         finished, result = _attempt(function, task, watch)
         return _Outcome(name=watch.name, finished=finished, result=result)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from toyadmos_datasets.corpus.damage import damage_of
 from toyadmos_datasets.engine import Watch
+from toyadmos_datasets.engine.memory import release_freed_memory
 from toyadmos_datasets.errors import ClippingError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checksum import sha256_of
@@ -152,7 +153,11 @@ def rendered_groups(task: ShardTask, watch: Watch) -> Iterator[tuple[pa.Table, i
             row, n = _row(example, task, reader)
             n_clipped += n > 0
             rows.append(row)
-        yield pa.Table.from_pylist(rows, schema=schema), n_clipped
+        group = pa.Table.from_pylist(rows, schema=schema)
+        rows.clear()  # the table has copies of the clips
+        yield group, n_clipped
+        del group
+        release_freed_memory()
 
 
 def _write_rows(task: ShardTask, watch: Watch, file: BinaryIO) -> int:

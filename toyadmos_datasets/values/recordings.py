@@ -50,7 +50,7 @@ CATALOGUE_SCHEMA = ROWS_SCHEMA.append(pa.field("segment", pa.string(), nullable=
 
 _SAMPLES_SCHEMA = pa.schema([pa.field("samples", pa.list_(pa.int16()), nullable=False)])
 _ROWS_SUFFIX = ".rows.arrow"
-_RELEASE_AFTER_BYTES: Bytes = 24_000_000
+_RELEASE_AFTER_BYTES: Bytes = 8_000_000
 
 
 class SegmentWriter:
