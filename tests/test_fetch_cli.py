@@ -153,6 +153,15 @@ def test_a_manifest_is_written_from_good_volumes(capsys, tmp_path, published):
     assert len((tmp_path / "m.csv").read_text().splitlines()) == 4
 
 
+def test_a_manifest_that_is_written_is_told_as_json_on_request(capsys, tmp_path, published):
+    table = tmp_path / "m.csv"
+    ran = toyadmos(capsys, "verify", published.folder, "--toy", "train", "--write-manifest", table, "--json")
+    told = json.loads(ran.out)
+
+    assert told["path"] == str(table)
+    assert [one["name"] for one in told["volumes"]] == [f"ToyTrain.7z.00{n}" for n in (1, 2, 3)]
+
+
 def test_the_cache_is_listed_and_cleaned_by_toy(capsys, tmp_path, fetch):
     toyadmos(capsys, "download", *CHANNEL_1, *fetch)
     place = ["--cache", tmp_path / "cache"]

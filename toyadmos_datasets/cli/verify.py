@@ -91,7 +91,10 @@ def _verify_volumes(
     if write_manifest is not None and place is not None:
         volumes = describe_volumes(place, name)
         write(write_manifest, volumes)
-        typer.echo(f"{len(volumes)} volumes of {name} are listed in {write_manifest}")
+        if as_json:
+            typer.echo(json.dumps({"path": str(write_manifest), "volumes": [asdict(one) for one in volumes]}, indent=2))
+        else:
+            typer.echo(f"{len(volumes)} volumes of {name} are listed in {write_manifest}")
         return 0
     source, manifest, cache = options
     verdict = verify_copies(
