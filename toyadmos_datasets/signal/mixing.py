@@ -104,10 +104,10 @@ def mixture_levels(target: Stem, noise: Stem, rate_hz: Hertz, weighting: str | N
     of_target, of_noise = (energies_of(stem.total, rate_hz, weighting) for stem in (target, noise))
     by_frame = of_target.by_frame if weighting is None else frame_energies(target.total, rate_hz)
     active = active_frames(by_frame)
-    active_energies = (one.by_frame[active].sum().item() for one in (of_target, of_noise))
+    target_energy, noise_energy = (one.by_frame[active].sum().item() for one in (of_target, of_noise))
     return MixtureLevels(
         snr_db=_ratio_db(of_target.whole, of_noise.whole, target, noise),
-        snr_active_db=_ratio_db(*active_energies, target, noise),
+        snr_active_db=_ratio_db(target_energy, noise_energy, target, noise),
         noise_db=of_noise.level_db(noise.full_scale) + noise.gain_db,
         noise_active_db=of_noise.level_over_db(active, noise.full_scale) + noise.gain_db,
     )
