@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from loopback import Fault, serving
-from remote import contents, publish
+from remote import contents
 
 from toyadmos_datasets.archive.remote import estimate as estimate_module
 from toyadmos_datasets.archive.remote import transfer as transfer_module
@@ -50,11 +50,6 @@ SLOW_TO_SET_UP = settings(
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    return publish(tmp_path_factory.mktemp("published"))
 
 
 class Recordings(dict):

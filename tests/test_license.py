@@ -8,7 +8,6 @@ import hashlib
 import pytest
 from loopback import Fault, serving
 from preparing import toyadmos
-from remote import publish
 
 from toyadmos_datasets.archive.remote.license import require_license
 from toyadmos_datasets.archive.remote.manifest import Manifest, published_manifest, write_manifest
@@ -17,11 +16,6 @@ from toyadmos_datasets.errors import LicenseError, VolumeError
 
 TEXT = b"%PDF what is allowed and what is not" * 100
 FILE = Volume(name="LICENSE.pdf", n_bytes=len(TEXT), md5=hashlib.md5(TEXT, usedforsecurity=False).hexdigest())
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    return publish(tmp_path_factory.mktemp("published"))
 
 
 @pytest.fixture

@@ -191,6 +191,7 @@ class _Reader:
         self._present = present_in(source.options.folder, source.options.manifest)
         self._ends = BlockEnds(source.options.folder)
         self._n_decoded = 0
+        self._is_suspect = False
         self._stream: GrowingStream | None = None
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[Member, Iterator[bytes]]]:
@@ -205,14 +206,14 @@ class _Reader:
                 open_stream=self._open_stream,
             ):
                 yield member, self._guarded(chunks)
-        if self._stream is not None:
+        if self._stream is not None and not self._is_suspect:
             self._note_good(self._stream.tell())
 
     def _note_good(self, stop: Bytes) -> None:
-        """Write down what nobody knew: how far the bytes reach, and that suspicions were unfounded."""
+        """Write down what nobody knew: how far the bytes reach, and that what was suspected has come anew."""
         self._ends.note(self._block.number, self._n_decoded, stop)
-        if self._present.has_suspects(self._block.offset, stop):
-            self._present.mark("good", self._block.offset, stop)
+        if self._present.has_suspects(self._block.offset, self._block.stop):
+            self._present.mark("good", self._block.offset, self._block.stop)
 
     def _open_stream(self, volumes: VolumeSet) -> GrowingStream:
         self._stream = GrowingStream(volumes, self._present, self._wait)
@@ -224,12 +225,17 @@ class _Reader:
 
     @contextlib.contextmanager
     def _suspecting(self) -> Iterator[None]:
-        """Have a block fetched again in which a recording was wrong, unless its volumes are known to be right."""
+        """Have what was read of a block fetched again where a recording was wrong, unless its volumes are right.
+
+        What comes after it is not given up: who goes on with the next recording still finds it.
+        """
         try:
             yield
         except CorruptMemberError:
-            if not self._present.is_settled(self._block.offset, self._block.stop):
-                self._present.mark("bad", self._block.offset, self._block.stop)
+            self._is_suspect = True
+            stop = self._block.stop if self._stream is None else self._stream.tell()
+            if not self._present.is_settled(self._block.offset, stop):
+                self._present.mark("bad", self._block.offset, stop)
             raise
 
     def _count(self, n_bytes: int) -> None:
