@@ -74,6 +74,7 @@ def _fetch_license(options: FetchOptions, file: Volume, progress: Progress) -> P
         return copy.path
     with having_turn(folder, options, progress), contextlib.closing(open_client(options)) as client:
         transfer = open_transfer(options, client)
+        copy.journal.refresh()  # whoever had the turn before may have brought it
         for _ in range(2):
             try:
                 transfer.fetch(copy, copy.have.reach(0), file.n_bytes)

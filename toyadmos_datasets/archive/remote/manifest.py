@@ -17,6 +17,8 @@ from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.units import Bytes
 
 _COLUMNS = ["name", "bytes", "md5"]
+_MOST_DIGITS = 18
+"""Of a size; no file system holds a file of more bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,10 @@ def read_manifest(path: Path, toy: str) -> Manifest:
     """
     with reading(path):
         text = path.read_text(encoding="utf-8", errors="replace")
-    rows = list(csv.reader(io.StringIO(text)))
+    try:
+        rows = list(csv.reader(io.StringIO(text)))
+    except csv.Error as error:
+        raise _no_table(path, "a line for each volume", str(error)) from error
     if not rows or rows[0] != _COLUMNS:
         raise _no_table(path, "its first line", ",".join(rows[0]) if rows else "an empty file")
     listed = {volume.name: volume for volume in (_volume(path, row) for row in rows[1:] if row)}
@@ -132,7 +137,8 @@ def _volume(path: Path, row: list[str]) -> Volume:
     name, n_bytes, md5 = row if len(row) == len(_COLUMNS) else ("", "", "")
     is_name = name == Path(name).name and name not in {"", ".", ".."} and "\\" not in name
     is_md5 = len(md5) == 32 and all(letter in "0123456789abcdef" for letter in md5)
-    if not (is_name and is_md5 and n_bytes.isascii() and n_bytes.isdigit()):
+    is_size = n_bytes.isascii() and n_bytes.isdigit() and len(n_bytes) <= _MOST_DIGITS
+    if not (is_name and is_md5 and is_size):
         raise _no_table(path, "name, size in bytes and md5 in every line", ascii(",".join(row)))
     return Volume(name=name, n_bytes=int(n_bytes), md5=md5)
 
