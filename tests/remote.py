@@ -13,11 +13,11 @@ from tiny import PACKED, Filters, TinyCorpus, write_volumes
 
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.remote.fetching import use_fetched
+from toyadmos_datasets.archive.remote.header import open_remote
 from toyadmos_datasets.archive.remote.http import origin_named
 from toyadmos_datasets.archive.remote.manifest import Manifest, describe_volumes
 from toyadmos_datasets.archive.remote.options import FetchOptions
 from toyadmos_datasets.archive.remote.patience import Patience
-from toyadmos_datasets.archive.remote.source import open_remote
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.values.source import Source
 
@@ -54,10 +54,14 @@ class Published:
         return open_source(self.folder, TOY)
 
     def options(self, server: Loopback, folder: Path, **changed: object) -> FetchOptions:
-        origin = origin_named(server.url)
-        assert origin is not None
         return FetchOptions(
-            **{"origin": origin, "manifest": self.manifest, "folder": folder, "patience": IMPATIENT, **changed}
+            **{
+                "origin": origin_named(server.url),
+                "manifest": self.manifest,
+                "folder": folder,
+                "patience": IMPATIENT,
+                **changed,
+            }
         )
 
 

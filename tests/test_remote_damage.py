@@ -11,9 +11,9 @@ from tiny import STORED, TinyCorpus
 
 from toyadmos_datasets.archive.remote.ends import BlockEnds
 from toyadmos_datasets.archive.remote.fetching import download, use_fetched
+from toyadmos_datasets.archive.remote.header import open_remote
 from toyadmos_datasets.archive.remote.need import needs_of
 from toyadmos_datasets.archive.remote.present import Layout, present_in
-from toyadmos_datasets.archive.remote.source import open_remote
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import CorruptMemberError, VolumeError
 

@@ -8,7 +8,7 @@ import pytest
 from loopback import Fault
 from remote import CHANNEL_1, WAYS, Said, contents, fetched
 
-from toyadmos_datasets.archive.remote.source import open_remote
+from toyadmos_datasets.archive.remote.header import open_remote
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.errors import FetchError
 

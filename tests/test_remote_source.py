@@ -12,9 +12,9 @@ from remote import CHANNEL_1, TOY, WAYS, contents, fetched, publish
 from toyadmos_datasets.archive.remote.ends import BlockEnds
 from toyadmos_datasets.archive.remote.estimate import estimate
 from toyadmos_datasets.archive.remote.fetching import download, use_fetched
+from toyadmos_datasets.archive.remote.header import open_remote
 from toyadmos_datasets.archive.remote.need import needs_of
 from toyadmos_datasets.archive.remote.present import present_in
-from toyadmos_datasets.archive.remote.source import open_remote
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import SourceError
 

@@ -6,6 +6,7 @@ import pytest
 from loopback import Fault, serving
 from transferring import ALWAYS, BOTH, CONTENT, NAME, fetch, fetching_from
 
+from toyadmos_datasets.archive.remote import options as options_module
 from toyadmos_datasets.archive.remote import transfer as transfer_module
 from toyadmos_datasets.archive.remote.transfer import NoRangesError
 from toyadmos_datasets.errors import FetchError
@@ -237,4 +238,4 @@ def test_checkpoints_bound_what_a_crash_can_lose(fetching, monkeypatch, is_range
 
 
 def test_all_connections_together_lose_at_most_64_mib():
-    assert transfer_module.MAX_CONNECTIONS * transfer_module.CHECKPOINT_BYTES <= 64 << 20
+    assert options_module.MAX_CONNECTIONS * transfer_module.CHECKPOINT_BYTES <= 64 << 20

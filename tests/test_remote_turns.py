@@ -14,8 +14,8 @@ from remote import CHANNEL_1, WAYS, Said, contents, fetched
 
 from toyadmos_datasets.archive.remote import session as session_module
 from toyadmos_datasets.archive.remote.fetching import use_fetched
+from toyadmos_datasets.archive.remote.header import open_remote
 from toyadmos_datasets.archive.remote.session import running
-from toyadmos_datasets.archive.remote.source import open_remote
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import BusyError
 from toyadmos_datasets.files.lock import folder_lock

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import httpx2 as httpx
 
+from toyadmos_datasets.archive.remote.address import RECORD
 from toyadmos_datasets.archive.remote.patience import Patience
 from toyadmos_datasets.corpus.paper import RECORD_URL
 from toyadmos_datasets.errors import FetchError, OptionError
 
 CONTACT_URL = "https://pypi.org/project/toyadmos-datasets/"
-RECORD = "record"
 MAX_REDIRECTS = 5
 _PROXY_VARIABLES = {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"}
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -47,8 +47,8 @@ class Origin:
         return str(httpx.URL(self.base).copy_with(username=None, password=None, query=None))
 
 
-def origin_named(source: str) -> Origin | None:
-    """Return the origin that a user names: ``record``, or an address; None for a path.
+def origin_named(source: str) -> Origin:
+    """Return the origin that a user names: ``record``, or an address; `is_on_web` tells these from paths.
 
     Raises:
         OptionError: An address that is not https, or that cannot be one.
@@ -58,8 +58,6 @@ def origin_named(source: str) -> Origin | None:
     """
     if source == RECORD:
         return Origin(base=f"{RECORD_URL}/files/", suffix="?download=1")
-    if "://" not in source:
-        return None
     try:
         url = httpx.URL(source)
     except httpx.InvalidURL as error:

@@ -18,9 +18,7 @@ from toyadmos_datasets.errors import FetchError
 from toyadmos_datasets.units import Bytes, Seconds, format_bytes
 
 CHECKPOINT_BYTES: Bytes = 8 << 20
-"""Bytes a connection may have written that a crash loses. At most 64 MiB are to be fetched twice after one, so
-there is room for eight connections."""
-MAX_CONNECTIONS = 8
+"""Bytes a connection may have written that a crash loses; see `options.MAX_CONNECTIONS`."""
 PROGRESS_BYTES: Bytes = 1 << 16
 """So much between two failures is progress: the count begins anew."""
 _NAP_S: Seconds = 0.5
