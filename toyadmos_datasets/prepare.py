@@ -228,6 +228,7 @@ def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, Inges
     reports: list[IngestReport] = []
 
     def bad_among(recording_ids: list[str]) -> list[str]:
+        """Ingest recordings, note the report, and return which of them could not be read."""
         wanted = index.filter(_is_among(index, recording_ids))
         reports.append(_fetch_and_ingest(work, wanted, store, progress))
         return [one.recording_id for one in reports[-1].bad]

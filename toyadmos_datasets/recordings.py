@@ -245,12 +245,14 @@ class _Counter:
         self.n_full_scale = 0
 
     def through(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Pass bytes on, and take their CRC32 where nobody else compares it."""
         for chunk in chunks:
             if not self._crc32_is_known:
                 self.crc32 = zlib.crc32(chunk, self.crc32)
             yield chunk
 
     def looking(self, chunks: Iterator[npt.NDArray[np.int16]]) -> Iterator[npt.NDArray[np.int16]]:
+        """Pass samples on, and count those at full scale."""
         for chunk in chunks:
             self.n_full_scale += count_full_scale(chunk)
             yield chunk

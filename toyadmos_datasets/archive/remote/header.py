@@ -76,6 +76,7 @@ class _HeaderFetch:
         self._open.close()
 
     def open_stream(self, volumes: VolumeSet) -> VolumeStream:
+        """Open the volumes as a stream that fetches what is read of it."""
         return GrowingStream(volumes, self._present, self._bring)
 
     def forget(self) -> bool:

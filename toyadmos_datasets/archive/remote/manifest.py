@@ -11,8 +11,8 @@ from pathlib import Path
 
 from toyadmos_datasets.archive.reading import reading
 from toyadmos_datasets.archive.volume_set import find_volumes, volume_name
-from toyadmos_datasets.corpus.volumes import LICENSE_FILE, Volume, published_files, published_volumes
-from toyadmos_datasets.errors import OptionError, SourceNotFoundError, VolumeError
+from toyadmos_datasets.corpus.volumes import LICENSE_FILE, Volume, published_license, published_volumes
+from toyadmos_datasets.errors import OptionError, SourceNotFoundError
 from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.units import Bytes
 
@@ -49,8 +49,7 @@ class Manifest:
 
 def published_manifest(toy: str) -> Manifest:
     """Return the volumes of the record, from the table that is part of this package."""
-    license_file = next((one for one in published_files() if one.name == LICENSE_FILE), None)
-    return Manifest(toy=toy, volumes=published_volumes(toy), license_file=license_file)
+    return Manifest(toy=toy, volumes=published_volumes(toy), license_file=published_license())
 
 
 def read_manifest(path: Path, toy: str) -> Manifest:
@@ -111,22 +110,6 @@ def describe_volumes(folder: Path, toy: str) -> tuple[Volume, ...]:
     )
 
 
-def require_published(folder: Path, volume: Volume) -> None:
-    """Raise unless a volume in a folder is byte for byte the one of the manifest.
-
-    Raises:
-        VolumeError: It is missing, or has another size or MD5.
-    """
-    path = folder / volume.name
-    if not path.is_file():
-        raise _unlike(path, f"{volume.n_bytes} bytes", "no such file")
-    if path.stat().st_size != volume.n_bytes:
-        raise _unlike(path, f"{volume.n_bytes} bytes", f"{path.stat().st_size} bytes")
-    actual = md5_of(path)
-    if actual != volume.md5:
-        raise _unlike(path, f"md5 {volume.md5}", f"md5 {actual}")
-
-
 def md5_of(path: Path) -> str:
     """Hash a file's bytes with MD5, as the record lists them."""
     with reading(path), path.open("rb") as file:
@@ -150,14 +133,4 @@ def _no_table(path: Path, expected: str, actual: str) -> OptionError:
         expected=f"{','.join(_COLUMNS)}: {expected}",
         actual=actual[:200],
         remedy=f"toyadmos verify FOLDER --toy TOY --write-manifest {path} makes one from good volumes.",
-    )
-
-
-def _unlike(path: Path, expected: str, actual: str) -> VolumeError:
-    return VolumeError(
-        "A volume is not the published one.",
-        where=path,
-        expected=expected,
-        actual=actual,
-        remedy=f"Delete {path} if it is there and fetch it again: toyadmos download",
     )

@@ -74,6 +74,7 @@ class _Reader:
         self._stream: GrowingStream | None = None
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[Member, Iterator[bytes]]]:
+        """Stream recordings as `read_block` does, and write down what reading them showed."""
         source = self._source
         with self._suspecting():
             for member, chunks in read_block(
@@ -131,7 +132,7 @@ class _Reader:
                 "The bytes of a block are not on the disk, and nothing is fetching them.",
                 where=self._source.options.folder,
                 expected=f"byte {start} of the archive",
-                remedy="Fetch them first: toyadmos download, or archive.fetching in Python.",
+                remedy="Fetch them first: toyadmos download, or archive.remote.fetching.use_fetched in Python.",
             )
         waited_s = 0.0
         while not self._has_come(start):
