@@ -223,6 +223,14 @@ def _ingest_member(
         raise
     samples = np.concatenate(resampled)
     del resampled
+    if not len(samples):
+        raise WavError(
+            "This recording is too short: nothing is left of it at the rate asked for.",
+            where=member.path,
+            expected=f"at least one sample at {rate_hz} Hz",
+            actual=f"{wav.n_samples} samples at {CORPUS_RATE_HZ} Hz",
+            remedy="Move it out of the source, or leave it out: --skip-bad",
+        )
     levels = measure(samples, rate_hz)
     writer.add(
         samples,
