@@ -7,18 +7,12 @@ import json
 import pytest
 from loopback import Fault, serving
 from preparing import toyadmos, toyadmos_process
-from remote import publish
 
 from toyadmos_datasets.archive.remote import estimate as estimate_module
 from toyadmos_datasets.archive.remote.manifest import write_manifest
 from toyadmos_datasets.files.checksum import sha256_of
 
 CHANNEL_1 = ["--toy", "train", "--channels", "1", "--workers", "1"]
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    return publish(tmp_path_factory.mktemp("published"))
 
 
 @pytest.fixture
