@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from preparing import toyadmos
-from tiny import TinyCorpus, only, write_tree, write_volumes
+from tiny import STORED, TinyCorpus, only, write_tree, write_volumes
 
 from toyadmos_datasets.cli.app import app
 from toyadmos_datasets.files.lock import folder_lock
@@ -214,6 +214,26 @@ def test_verify_tells_good_from_bad_by_its_exit_status(capsys, tree, tmp_path):
     assert (good.status, good.out.splitlines()[-1]) == (0, "Everything is as it should be.")
     assert bad.status == 1
     assert str(shard.relative_to(tmp_path)) in bad.out
+
+
+def test_verify_of_a_source_counts_takes_and_names_what_is_corrupt(capsys, tmp_path, files):
+    source = write_volumes(files, tmp_path / "volumes", n_volumes=1, filters=STORED)
+    good = toyadmos(capsys, "verify", source, "--toy", "train", "--workers", "1")
+    bad = only(files, "ab01_IND_ch1_0001")
+    volume = source / "ToyTrain.7z.001"
+    content = bytearray(volume.read_bytes())
+    content[content.index(files[bad]) + 1000] ^= 1
+    volume.write_bytes(content)
+    spoilt = toyadmos(capsys, "verify", source, "--toy", "train", "--workers", "1")
+    rows = [line.split() for line in good.out.splitlines()]
+
+    assert good.status == 0
+    assert ["1", "normal", "IND", "4", "1350"] in rows
+    assert "No volume has the published size, and no md5 was compared.\n" in good.out
+    assert good.out.endswith("Everything is as it should be.\n")
+    assert spoilt.status == 1
+    assert "\n1 problem:\n" in spoilt.out
+    assert bad in spoilt.out
 
 
 # JSON
