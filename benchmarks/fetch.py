@@ -36,9 +36,9 @@ from served import Served, served
 from toyadmos_datasets.archive import coders, open_source
 from toyadmos_datasets.archive.packed_bytes import PackedBytes
 from toyadmos_datasets.archive.remote.fetching import download, use_fetched
+from toyadmos_datasets.archive.remote.header import open_remote
 from toyadmos_datasets.archive.remote.options import FetchOptions
 from toyadmos_datasets.archive.remote.present import journals_of
-from toyadmos_datasets.archive.remote.source import open_remote
 from toyadmos_datasets.archive.volumes_source import VolumesSource
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.index import build_index, select

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _lzma
+import contextlib
 import ctypes
 import datetime as dt
 import importlib.metadata
@@ -46,13 +47,13 @@ def _sevenzip_version() -> str:
 
 
 def _liblzma() -> str:
-    """Ask the library that the standard library's `lzma` runs on; some Pythons have it built in and hidden."""
-    try:
-        version = ctypes.CDLL(_lzma.__file__).lzma_version_string
-    except (AttributeError, OSError):
-        return "of unknown version"
-    version.restype = ctypes.c_char_p
-    return str(version().decode())
+    """Ask the library that the standard library's `lzma` runs on: a preloaded one first, as the linker does."""
+    for place in (None, _lzma.__file__):
+        with contextlib.suppress(AttributeError, OSError, TypeError):
+            version = ctypes.CDLL(place).lzma_version_string
+            version.restype = ctypes.c_char_p
+            return str(version().decode())
+    return "of unknown version"  # built into Python, and hidden
 
 
 def _cpu() -> str:

@@ -8,6 +8,7 @@ second the kernel's figures for every process of the tree are added up; the tabl
 
     python benchmarks/memory.py                          on a simulated corpus
     python benchmarks/memory.py --source DIR --toy train on a corpus of your own
+    python benchmarks/memory.py --only sizes --times 36  only the trees; as many files as the true one
 
 Linux only.
 """
@@ -25,6 +26,7 @@ from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.simulate.volumes import PACKED, append_block
 from toyadmos_datasets.units import Bytes
 
+PARTS = ("sizes", "solid")
 SOLID = "one solid block"
 WORKER_LIMIT_MB = 300
 
@@ -34,15 +36,18 @@ COMMAND = "from toyadmos_datasets.cli import main; main()"
 
 
 def main() -> None:
-    with bench_from_arguments(__doc__ or "", n_rounds=1, times=4) as bench:
+    with bench_from_arguments(__doc__ or "", n_rounds=1, times=4, parts=PARTS) as bench:
         print_heading("Peak memory of prepare at two corpus sizes and with one solid block")
         if not Path("/proc/self/smaps_rollup").exists():
             raise SystemExit("This system does not tell what a process tree holds (no /proc/PID/smaps_rollup).")
         with bench.fresh() as folder:
-            places = {"tree": bench.corpus("tree")}
-            larger = repeated(places["tree"], folder / "larger", bench.toy, times=bench.times)
-            places[larger_tree(bench)] = larger
-            places[SOLID] = one_block(larger, folder / "solid", bench.toy)
+            tree = bench.corpus("tree")
+            larger = repeated(tree, folder / "larger", bench.toy, times=bench.times)
+            places: dict[str, Path] = {}
+            if "sizes" in bench.parts:
+                places |= {"tree": tree, larger_tree(bench): larger}
+            if "solid" in bench.parts:
+                places[SOLID] = one_block(larger, folder / "solid", bench.toy)
             peaks: dict[tuple[str, int], Peaks] = {}
             n_recordings: dict[str, int] = {}
             for what, place in places.items():
@@ -53,7 +58,12 @@ def main() -> None:
                     found = [prepare(bench, place, workers) for _ in range(bench.n_rounds)]
                     peaks[what, workers] = max(found, key=lambda one: one.whole.pss)
     print_table(peaks)
-    print_verdict(peaks, larger_tree(bench), n_recordings)
+    if "sizes" in bench.parts:
+        print_growth(peaks, larger_tree(bench), n_recordings)
+    if "solid" in bench.parts:
+        decoding = peaks[SOLID, 1].driver
+        print(f"one solid block, the process that decodes: PSS {megabytes(decoding.pss)} MB, anonymous ", end="")
+        print(f"{megabytes(decoding.anonymous)} MB  [aim: below {WORKER_LIMIT_MB}]")
 
 
 def one_block(tree: Path, folder: Path, toy: str) -> Path:
@@ -93,17 +103,14 @@ def larger_tree(bench: Bench) -> str:
     return f"{bench.times} x tree"
 
 
-def print_verdict(peaks: dict[tuple[str, int], Peaks], larger: str, n_recordings: dict[str, int]) -> None:
-    """Print how the peaks relate."""
+def print_growth(peaks: dict[tuple[str, int], Peaks], larger: str, n_recordings: dict[str, int]) -> None:
+    """Print how the peaks of two sizes relate."""
     n_more = n_recordings[larger] - n_recordings["tree"]
     for workers in (1, 2):
         small, large = peaks["tree", workers].whole, peaks[larger, workers].whole
         print(f"{larger} / tree, {workers} worker(s): PSS {large.pss / small.pss:.2f}, ", end="")
         print(f"anonymous {large.anonymous / small.anonymous:.2f}  [aim: about 1]; ", end="")
         print(f"{(large.anonymous - small.anonymous) / n_more / 1e3:.1f} anonymous kB more a recording")
-    one_worker = peaks[SOLID, 1].driver
-    print(f"one solid block, the process that decodes: PSS {megabytes(one_worker.pss)} MB, anonymous ", end="")
-    print(f"{megabytes(one_worker.anonymous)} MB  [aim: below {WORKER_LIMIT_MB}]")
 
 
 def columns(*sizes: Bytes) -> str:

@@ -12,11 +12,14 @@ from hypothesis import settings
 from loopback import Loopback, serving
 from micro import MICRO
 from preparing import hashes, options
+from remote import Published, publish
 from rewriting import Row, rewritten
 from small import SMALL
 from tiny import TinyCorpus, write_tree, write_volumes
 from transferring import CONTENT, NAME, Fetching, fetching_from
 
+from toyadmos_datasets.archive.remote import estimate as estimate_module
+from toyadmos_datasets.archive.remote.options import FetchOptions
 from toyadmos_datasets.files.cache import CACHE_VARIABLE
 from toyadmos_datasets.prepare import prepare
 from toyadmos_datasets.simulate import simulate, sizes
@@ -114,6 +117,28 @@ def rows_by_split(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> d
 
     rewritten(prepared, tmp_path_factory.mktemp("look") / "copy", look)
     return seen
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """A tiny corpus as volumes that a server can give; no test changes it."""
+    return publish(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture
+def volume_server(published: Published) -> Iterator[Loopback]:
+    """A server that has the volumes of `published`."""
+    with serving(published.files) as server:
+        yield server
+
+
+@pytest.fixture
+def fetch_options(
+    published: Published, volume_server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> FetchOptions:
+    """Fetch from `volume_server`, by bytes alone: the corpus is smaller than a request is worth."""
+    monkeypatch.setattr(estimate_module, "REQUEST_BYTES", 0)
+    return published.options(volume_server, tmp_path / "archives" / "tiny")
 
 
 @pytest.fixture(scope="module")

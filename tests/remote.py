@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from loopback import Loopback
-from tiny import TinyCorpus, write_volumes
+from tiny import PACKED, Filters, TinyCorpus, write_volumes
 
 from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archive.remote.fetching import use_fetched
+from toyadmos_datasets.archive.remote.header import open_remote
 from toyadmos_datasets.archive.remote.http import origin_named
 from toyadmos_datasets.archive.remote.manifest import Manifest, describe_volumes
 from toyadmos_datasets.archive.remote.options import FetchOptions
 from toyadmos_datasets.archive.remote.patience import Patience
+from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.values.source import Source
 
 TOY = "ToyTrain"
 IMPATIENT = Patience(first_wait_s=0.01, longest_wait_s=0.02, longest_asked_s=0.02, silence_s=0.5, connect_s=1)
+CHANNEL_1 = {one for one in TinyCorpus().members() if "_ch1_" in one and "normal" in one}
+"""Some of the corpus's recordings, in some of its blocks."""
+WAYS = pytest.mark.parametrize("is_whole", [False, True], ids=["blocks", "volumes"])
+
+
+class Said(Quiet):
+    """Keeps what was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +54,28 @@ class Published:
         return open_source(self.folder, TOY)
 
     def options(self, server: Loopback, folder: Path, **changed: object) -> FetchOptions:
-        origin = origin_named(server.url)
-        assert origin is not None
         return FetchOptions(
-            **{"origin": origin, "manifest": self.manifest, "folder": folder, "patience": IMPATIENT, **changed}
+            **{
+                "origin": origin_named(server.url),
+                "manifest": self.manifest,
+                "folder": folder,
+                "patience": IMPATIENT,
+                **changed,
+            }
         )
 
 
-def publish(folder: Path, *, n_blocks: int = 4, n_volumes: int = 3, corpus: TinyCorpus | None = None) -> Published:
+def publish(
+    folder: Path,
+    *,
+    n_blocks: int = 4,
+    n_volumes: int = 3,
+    corpus: TinyCorpus | None = None,
+    filters: Filters = PACKED,
+) -> Published:
     """Write a corpus as volumes."""
-    write_volumes((corpus or TinyCorpus()).files(), folder, n_blocks=n_blocks, n_volumes=n_volumes)
+    files = (corpus or TinyCorpus()).files()
+    write_volumes(files, folder, n_blocks=n_blocks, n_volumes=n_volumes, filters=filters)
     manifest = Manifest(toy=TOY, volumes=describe_volumes(folder, TOY))
     return Published(folder=folder, manifest=manifest)
 
@@ -57,3 +88,16 @@ def contents(source: Source, wanted: set[str] | None = None) -> dict[str, bytes]
         for block in source.blocks()
         for member, chunks in source.read(block.number, names)
     }
+
+
+def fetched(
+    options: FetchOptions,
+    wanted: Collection[str] | None = None,
+    *,
+    progress: Progress | None = None,
+    is_whole: bool = False,
+) -> dict[str, bytes]:
+    """Fetch recordings and read them on the way."""
+    source = open_remote(dataclasses.replace(options, is_whole=is_whole))
+    names = {member.path for member in source.members()} if wanted is None else set(wanted)
+    return use_fetched(source, names, lambda readable: contents(readable, names), progress=progress or Quiet())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import zlib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,12 @@ from typing import Any
 import pytest
 from preparing import toyadmos
 from small import SMALL, basic
-from tiny import only, write_tree
+from tiny import only, write_tree, write_volumes
 
 from toyadmos_datasets.cli.app import app
 from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.values.index import read_index
 
 COMMANDS = sorted(str(command.name) for command in app.registered_commands)
 pytestmark = pytest.mark.usefixtures("without_surroundings")
@@ -124,6 +127,14 @@ def test_plan_tells_the_way_from_the_source_to_the_folder(capsys, small_tree):
     assert told["write"].endswith("in 4 shards to data/train")
 
 
+def test_plan_reckons_with_a_corpus_that_is_still_to_be_simulated_and_makes_nothing(capsys, tmp_path):
+    ran = toyadmos(capsys, "plan", "--toy", "train", "--source", "simulate", "--out", "data/demo")
+
+    assert (ran.status, ran.err) == (0, "")
+    assert re.search(r"^simulate +[\d.]+ MB first: the corpus is not there yet$", ran.out, re.MULTILINE)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_plan_says_when_there_is_nothing_to_do(capsys, small_tree):
     toyadmos(capsys, "prepare", *basic(small_tree))
     ran = toyadmos(capsys, "plan", *basic(small_tree))
@@ -150,12 +161,26 @@ def test_index_lists_a_simulated_corpus_too(capsys, simulated, tmp_path):
     assert len(json.loads(ran.out)) == sum(1 for _ in simulated.rglob("*.wav"))
 
 
-def test_index_writes_a_table_on_request(capsys, small_tree, tmp_path, small_files):
+def test_index_of_volumes_tells_size_checksum_and_block_of_every_recording(capsys, tmp_path, small_files):
+    source = write_volumes(small_files, tmp_path / "volumes", n_blocks=3)
+    ran = toyadmos(capsys, "index", source, "--toy", "train")
+    heading, *rows = (line.split() for line in ran.out.splitlines())
+
+    assert heading == ["recording_id", "sound", "channel", "n_bytes", "crc32", "block"]
+    assert {row[0]: (int(row[3]), int(row[4], 16)) for row in rows} == {
+        Path(member).stem: (len(content), zlib.crc32(content)) for member, content in small_files.items()
+    }
+    assert {row[5] for row in rows} == {"0", "1", "2"}
+    assert ran.err.startswith(f"{len(small_files)} recordings in 3 blocks (volumes), ")
+
+
+def test_index_writes_the_table_that_json_prints_on_request(capsys, small_tree, tmp_path):
     ran = toyadmos(capsys, "index", small_tree, "--toy", "train", "--out", "index.parquet")
+    printed = toyadmos(capsys, "index", small_tree, "--toy", "train", "--json")
 
     assert (ran.status, ran.out) == (0, "")
     assert ran.err.endswith("Written to index.parquet.\n")
-    assert (tmp_path / "index.parquet").exists()
+    assert read_index(tmp_path / "index.parquet").to_pylist() == json.loads(printed.out)
 
 
 def test_verify_tells_good_from_bad_by_its_exit_status(capsys, small_tree, tmp_path):

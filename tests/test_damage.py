@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from toyadmos_datasets.corpus.damage import NORMAL_STATE, all_parts, conditions_of, damage_of
+from toyadmos_datasets.corpus.damage import NORMAL_STATE, conditions_of, damage_of
 from toyadmos_datasets.corpus.tables import read_rows
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import OptionError
@@ -113,10 +113,3 @@ def test_damage_can_be_sent_to_a_worker():
     damage = damage_of("conveyor", "ab95")
 
     assert pickle.loads(pickle.dumps(damage)) == damage
-
-
-def test_parts_that_toys_share_are_listed_once():
-    parts = all_parts()
-
-    assert parts.count("voltage") == 1
-    assert set(parts) == {part for toy in TOYS for part in toy.parts}

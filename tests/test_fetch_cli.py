@@ -7,18 +7,12 @@ import json
 import pytest
 from loopback import Fault, serving
 from preparing import toyadmos, toyadmos_process
-from remote import publish
 
 from toyadmos_datasets.archive.remote import estimate as estimate_module
 from toyadmos_datasets.archive.remote.manifest import write_manifest
 from toyadmos_datasets.files.checksum import sha256_of
 
 CHANNEL_1 = ["--toy", "train", "--channels", "1", "--workers", "1"]
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    return publish(tmp_path_factory.mktemp("published"))
 
 
 @pytest.fixture
@@ -153,12 +147,13 @@ def test_a_manifest_is_written_from_good_volumes(capsys, tmp_path, published):
     assert len((tmp_path / "m.csv").read_text().splitlines()) == 4
 
 
-def test_a_manifest_that_is_written_is_told_as_json(capsys, tmp_path, published):
-    options = ["--toy", "train", "--write-manifest", tmp_path / "m.csv", "--json"]
-    told = json.loads(toyadmos(capsys, "verify", published.folder, *options).out)
+def test_a_manifest_that_is_written_is_told_as_json_on_request(capsys, tmp_path, published):
+    table = tmp_path / "m.csv"
+    ran = toyadmos(capsys, "verify", published.folder, "--toy", "train", "--write-manifest", table, "--json")
+    told = json.loads(ran.out)
 
-    assert (told["written"], told["toy"]) == (str(tmp_path / "m.csv"), "ToyTrain")
-    assert [one["name"] for one in told["volumes"]] == [one.name for one in published.manifest.volumes]
+    assert told["path"] == str(table)
+    assert [one["name"] for one in told["volumes"]] == [f"ToyTrain.7z.00{n}" for n in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("place", [[], ["s3://bucket/folder"]])

@@ -16,14 +16,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from loopback import Fault, serving
-from remote import contents, publish
+from remote import contents
 
 from toyadmos_datasets.archive.remote import estimate as estimate_module
+from toyadmos_datasets.archive.remote import options as options_module
 from toyadmos_datasets.archive.remote import transfer as transfer_module
 from toyadmos_datasets.archive.remote.fetching import download, use_fetched
+from toyadmos_datasets.archive.remote.header import open_remote
 from toyadmos_datasets.archive.remote.options import FetchOptions
 from toyadmos_datasets.archive.remote.present import present_in
-from toyadmos_datasets.archive.remote.source import open_remote
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import ToyAdmosError
 
@@ -50,11 +51,6 @@ SLOW_TO_SET_UP = settings(
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    return publish(tmp_path_factory.mktemp("published"))
 
 
 class Recordings(dict):
@@ -125,7 +121,7 @@ FETCHER = textwrap.dedent(
     from toyadmos_datasets.archive.remote.http import origin_named
     from toyadmos_datasets.archive.remote.manifest import Manifest, describe_volumes
     from toyadmos_datasets.archive.remote.options import FetchOptions
-    from toyadmos_datasets.archive.remote.source import open_remote
+    from toyadmos_datasets.archive.remote.header import open_remote
     from toyadmos_datasets.engine.progress import Quiet
 
     url, volumes, folder, checkpoint, piece, is_whole = sys.argv[1:]
@@ -205,7 +201,7 @@ def test_a_fetch_that_is_killed_again_and_again_ends_in_the_right_bytes(tmp_path
 
 def test_the_promise_holds_for_any_number_of_connections(published):
     with serving({}) as server, pytest.raises(ToyAdmosError):
-        published.options(server, Path("x"), parallel=transfer_module.MAX_CONNECTIONS + 1)
+        published.options(server, Path("x"), parallel=options_module.MAX_CONNECTIONS + 1)
 
-    assert transfer_module.MAX_CONNECTIONS * transfer_module.CHECKPOINT_BYTES <= 64 << 20
+    assert options_module.MAX_CONNECTIONS * transfer_module.CHECKPOINT_BYTES <= 64 << 20
     assert FetchOptions.__dataclass_fields__["parallel"].default == N_CONNECTIONS

@@ -61,7 +61,7 @@ def finish_copies(folder: OutputFolder) -> tuple[Manifest, Recipe, str]:
 
 def fail_while_holding(folder: OutputFolder, *finished: str) -> None:
     with folder.held():
-        folder.begin(JOB, keep=True)
+        folder.begin(JOB)
         for path in finished:
             finish(folder, path, b"PAR1")
         raise ZeroDivisionError
@@ -162,13 +162,13 @@ def test_a_manifest_that_is_damaged_can_be_replaced(whole):
 
 
 def test_a_cut_run_is_found_by_the_same_request(folder):
-    folder.begin(JOB, keep=True)
+    folder.begin(JOB)
 
     assert folder.state(is_overwriting=False) == "cut"
 
 
 def test_a_cut_run_with_other_options_is_a_conflict_and_stays(folder):
-    folder.begin(JOB, keep=True)
+    folder.begin(JOB)
     finish(folder, SHARD, b"PAR1")
     before = listing(folder.path)
     with pytest.raises(OutputConflictError, match="run with other options that was cut") as caught:
@@ -180,7 +180,7 @@ def test_a_cut_run_with_other_options_is_a_conflict_and_stays(folder):
 
 
 def test_a_cut_run_whose_job_cannot_be_read_is_an_error_that_says_how_to_go_on(folder):
-    folder.begin(JOB, keep=True)
+    folder.begin(JOB)
     (folder.partial / "job.json").write_text("{")
     with pytest.raises(DatasetError, match="--overwrite"):
         folder.state(is_overwriting=False)
@@ -189,16 +189,16 @@ def test_a_cut_run_whose_job_cannot_be_read_is_an_error_that_says_how_to_go_on(f
 
 
 def test_finished_shards_are_kept_for_the_same_job(folder):
-    folder.begin(JOB, keep=True)
+    folder.begin(JOB)
     shard = finish(folder, SHARD, b"PAR1")
 
-    assert folder.begin(JOB, keep=True) == {SHARD: shard}
+    assert folder.begin(JOB) == {SHARD: shard}
 
 
 def test_finished_shards_are_dropped_when_anything_changed_that_their_bytes_follow_from(folder):
-    folder.begin(JOB, keep=True)
+    folder.begin(JOB)
     finish(folder, SHARD, b"PAR1")
-    kept = folder.begin(JOB | {"versions": {"soxr": "2"}}, keep=True)
+    kept = folder.begin(JOB | {"versions": {"soxr": "2"}})
 
     assert kept == {}
     assert not (folder.partial / SHARD).exists()
@@ -206,26 +206,26 @@ def test_finished_shards_are_dropped_when_anything_changed_that_their_bytes_foll
 
 @pytest.mark.parametrize("harm", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PAR")])
 def test_a_noted_shard_that_is_not_there_or_not_whole_is_not_kept(folder, harm):
-    folder.begin(JOB, keep=True)
+    folder.begin(JOB)
     finish(folder, SHARD, b"PAR1")
     harm(folder.partial / SHARD)
 
-    assert folder.begin(JOB, keep=True) == {}
+    assert folder.begin(JOB) == {}
 
 
 def test_what_was_being_written_when_a_run_was_killed_is_removed(folder):
-    folder.begin(JOB, keep=True)
+    folder.begin(JOB)
     finish(folder, SHARD, b"PAR1")
     half = temporary_path((folder.partial / SHARD).parent)
     half.write_bytes(b"PA")
-    folder.begin(JOB, keep=True)
+    folder.begin(JOB)
 
     assert not half.exists()
 
 
 def test_a_commit_puts_the_shards_in_place_and_leaves_no_trace_of_the_work(whole):
     before = hashes(whole.path)
-    whole.begin(JOB, keep=True)
+    whole.begin(JOB)
     facts = finish_copies(whole)
     temporary_path(whole.partial / "data" / "clean").write_bytes(b"left by a worker that outlived its driver")
     whole.commit(*facts)
@@ -235,13 +235,13 @@ def test_a_commit_puts_the_shards_in_place_and_leaves_no_trace_of_the_work(whole
 
 
 def test_a_commit_that_was_cut_after_moving_the_shards_is_taken_back(whole):
-    whole.begin(JOB, keep=True)
+    whole.begin(JOB)
     manifest, _, _ = finish_copies(whole)
     for name in ("manifest.json", "README.md"):
         (whole.path / name).unlink()
     (whole.path / "data").replace(whole.partial / "replaced")
     (whole.partial / "data").replace(whole.path / "data")
-    kept = whole.begin(JOB, keep=True)
+    kept = whole.begin(JOB)
 
     assert list(kept) == sorted(shard.path for shard in manifest.shards)
     assert not (whole.path / "data").exists()
@@ -249,8 +249,8 @@ def test_a_commit_that_was_cut_after_moving_the_shards_is_taken_back(whole):
 
 def test_a_replacement_that_was_cut_before_its_first_shard_leaves_the_whole_dataset_alone(whole):
     before = hashes(whole.path)
-    whole.begin(JOB, keep=True)
-    whole.begin(JOB, keep=True)
+    whole.begin(JOB)
+    whole.begin(JOB)
 
     assert hashes(whole.path) == before
 
@@ -275,7 +275,7 @@ def test_finished_shards_stay_after_a_failure(folder):
     with pytest.raises(ZeroDivisionError):
         fail_while_holding(folder, SHARD)
 
-    assert list(folder.begin(JOB, keep=True)) == [SHARD]
+    assert list(folder.begin(JOB)) == [SHARD]
 
 
 def test_a_failure_while_another_holds_the_folder_leaves_it_to_them(folder):

@@ -10,6 +10,7 @@ import textwrap
 import pytest
 
 HEAVY = ["torch", "librosa", "datasets", "pyarrow", "scipy", "numba", "pandas", "soundfile", "soxr", "joblib", "py7zr"]
+HEAVY += ["httpx2", "fsspec"]
 
 
 def heavy_modules_after(code: str) -> list[str]:
@@ -41,7 +42,7 @@ def test_help_and_wrong_options_load_nothing_heavy(arguments):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_preparing_leaves_pandas_alone(workers, tmp_path):
+def test_preparing_from_the_disk_leaves_pandas_and_the_web_alone(workers, tmp_path):
     code = f"""
         import contextlib, sys
         from toyadmos_datasets.cli import main
@@ -55,8 +56,28 @@ def test_preparing_leaves_pandas_alone(workers, tmp_path):
     loaded = heavy_modules_after(code)
 
     assert "pyarrow" in loaded
-    assert "pandas" not in loaded
+    assert not {"pandas", "httpx2"} & set(loaded)
     assert (tmp_path / "out" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("module", ["prepare", "preview", "rebuild", "upkeep", "download"])
+def test_what_speaks_with_the_web_is_loaded_only_for_a_source_that_is_there(module, tmp_path):
+    loading = f"import toyadmos_datasets.{module}, toyadmos_datasets.archive.remote.opening as opening\n"
+    opened = "opening.open_origin({source!r}, 'ToyTrain', None, opening.FetchChoices())"
+
+    assert "httpx2" not in heavy_modules_after(loading + opened.format(source="/some/path"))
+
+
+def test_a_source_on_the_web_loads_what_speaks_with_it():
+    code = """
+        import contextlib
+        import toyadmos_datasets.archive.remote.opening as opening
+        from toyadmos_datasets.errors import OptionError
+        with contextlib.suppress(OptionError):
+            opening.open_origin("ftp://example.org", "ToyTrain", None, opening.FetchChoices())
+    """
+
+    assert "httpx2" in heavy_modules_after(code)
 
 
 def test_a_heavy_import_would_be_noticed():

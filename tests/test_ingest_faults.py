@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import tiny
@@ -17,7 +18,7 @@ from ingesting import CORPUS, N_RECORDINGS, RATE_HZ, Counting, contents, index_o
 
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.engine import Watch
-from toyadmos_datasets.errors import CorruptMemberError, DiskFullError, TruncatedWavError, WorkerError
+from toyadmos_datasets.errors import CorruptMemberError, DiskFullError, TruncatedWavError, WavError, WorkerError
 from toyadmos_datasets.recordings import (
     Ingest,
     bytes_to_store,
@@ -71,6 +72,18 @@ def test_a_bad_recording_is_an_error_that_names_it_and_the_good_ones_before_it_a
     assert caught.value.where == bad
     assert "Fetch or extract this file again" in caught.value.remedy
     assert 0 < len(contents(store)) < N_RECORDINGS
+
+
+def test_a_recording_of_which_resampling_leaves_nothing_is_an_error_that_names_it(tmp_path, make):
+    files = CORPUS.files()
+    short = tiny.only(files, "normal_IND_ch2_0002")
+    source = make(tmp_path, files | {short: tiny.wav_bytes(np.array([1000], np.int16))})
+
+    with pytest.raises(WavError, match="too short") as caught:
+        ingest(source, index_of(source), store_for(tmp_path, source, RATE_HZ))
+
+    assert caught.value.where == short
+    assert "--skip-bad" in caught.value.remedy
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from loopback import Fault, serving
 from preparing import toyadmos
-from remote import publish
 
+from toyadmos_datasets.archive.remote.copy import VolumeCopy
 from toyadmos_datasets.archive.remote.license import require_license
 from toyadmos_datasets.archive.remote.manifest import Manifest, published_manifest, write_manifest
 from toyadmos_datasets.corpus.volumes import Volume
+from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import LicenseError, VolumeError
+from toyadmos_datasets.files.lock import folder_lock
 
 TEXT = b"%PDF what is allowed and what is not" * 100
 FILE = Volume(name="LICENSE.pdf", n_bytes=len(TEXT), md5=hashlib.md5(TEXT, usedforsecurity=False).hexdigest())
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    return publish(tmp_path_factory.mktemp("published"))
 
 
 @pytest.fixture
@@ -128,6 +127,25 @@ def test_a_licence_that_comes_damaged_once_is_fetched_again(options, server):
     server.faults = [Fault(kind="flip", after=10, name=FILE.name)]
 
     require_license(options, is_accepted=True, ask=None)
+
+
+def test_who_waited_for_the_licence_takes_what_the_other_has_brought(options, server):
+    folder = options.folder.parent / f"license-{FILE.md5[:12]}"
+
+    class Bringing(Quiet):
+        def say(self, text):  # it waits: meanwhile the other, which has the folder, is done
+            copy = VolumeCopy(folder, FILE)
+            with copy.writer(0) as writer:
+                writer.write(TEXT)
+            copy.settle()
+            others.close()
+
+    with contextlib.ExitStack() as others:
+        others.enter_context(folder_lock(folder))
+        with ThreadPoolExecutor() as pool:
+            pool.submit(require_license, options, is_accepted=True, ask=None, progress=Bringing()).result()
+
+    assert not server.seen
 
 
 def test_the_record_has_a_licence():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
 import datasets
@@ -93,6 +94,14 @@ def test_neither_workers_nor_a_cut_change_a_byte(source, featured, tmp_path, mon
     prepare(asked(source, tmp_path, workers=2))
 
     assert hashes(tmp_path / "out") == hashes(featured)
+
+
+def test_the_folder_may_have_a_name_of_any_bytes(source, featured, tmp_path):
+    place = tmp_path / os.fsdecode(b"byte \xff")
+
+    prepare(asked(source, tmp_path, out=place))
+
+    assert hashes(place) == hashes(featured)
 
 
 def test_the_clips_are_those_that_come_without_features(source, featured, tmp_path):

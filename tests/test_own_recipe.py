@@ -299,7 +299,7 @@ def test_a_table_with_other_columns_or_types_is_refused(path, table, told):
     assert told in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"PAR1 and no more", b"\xff\xfe\x00"])
+@pytest.mark.parametrize("content", [b"", b"PAR1 and no more", b"\xff\xfe\x00", b"config,split,caf\xe9\na,b,c\n"])
 def test_a_file_that_is_no_table_is_refused(path, content):
     path.write_bytes(content)
 

@@ -201,6 +201,16 @@ def test_rows_of_another_kind_of_file_are_left_out(tmp_path):
     assert len(read_catalogue(tmp_path)) == 0
 
 
+@pytest.mark.parametrize("n_file_bytes", ["many", "5"])
+def test_rows_that_a_program_of_another_kind_wrote_are_left_out(tmp_path, n_file_bytes):
+    (tmp_path / "x.arrow").write_bytes(b"12345")
+    schema = pa.schema([("a", pa.int64())], metadata={"n_file_bytes": n_file_bytes})
+    with pa.OSFile(str(tmp_path / "x.rows.arrow"), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+        writer.write_table(pa.table({"a": [1]}, schema=schema))
+
+    assert len(read_catalogue(tmp_path)) == 0
+
+
 def test_a_flipped_byte_among_the_samples_is_an_error_that_says_what_to_remove(tmp_path):
     store(tmp_path, {"a": ramp(1000), "b": ramp(1000, start=5000)})
     path = samples_file(tmp_path)

@@ -6,6 +6,7 @@ import pytest
 from loopback import Fault, serving
 from transferring import ALWAYS, BOTH, CONTENT, NAME, fetch
 
+from toyadmos_datasets.archive.remote.address import is_on_web
 from toyadmos_datasets.archive.remote.http import HttpClient, origin_named
 from toyadmos_datasets.archive.remote.patience import Patience
 from toyadmos_datasets.errors import FetchError, OptionError
@@ -115,4 +116,13 @@ def test_the_record_has_the_address_that_knows_ranges():
     origin = origin_named("record")
 
     assert origin.url_of(NAME) == f"https://zenodo.org/records/3351307/files/{NAME}?download=1"
-    assert origin_named("/some/path") is None
+
+
+@pytest.mark.parametrize("source", ["/some/path", "ToyTrain", "simulate:tiny", "C:\\data", "record.7z", "./record"])
+def test_a_path_is_no_place_on_the_web(source):
+    assert not is_on_web(source)
+
+
+@pytest.mark.parametrize("source", ["record", "https://example.org/x/", "http://example.org/", "ftp://example.org"])
+def test_an_address_is_one_whether_it_can_be_used_or_not(source):
+    assert is_on_web(source)

@@ -6,6 +6,7 @@ import pytest
 from loopback import Fault
 from transferring import ALWAYS, BOTH, CONTENT, NAME, fetch
 
+from toyadmos_datasets.archive.remote import options as options_module
 from toyadmos_datasets.archive.remote import transfer as transfer_module
 from toyadmos_datasets.archive.remote.transfer import NoRangesError
 from toyadmos_datasets.errors import FetchError
@@ -119,6 +120,23 @@ def test_a_file_that_changes_midway_is_fetched_anew(fetching, server, is_ranged)
 
 
 @BOTH
+def test_what_had_come_of_a_file_when_another_connection_saw_it_change_is_dropped(fetching, server, is_ranged):
+    copy, transfer, _ = fetching
+    server.files[NAME] = bytes(len(CONTENT))
+
+    def another_sees_it_change(name, at, n_bytes):
+        if at > 300_000 and server.etag == '"one"':
+            server.etag, server.files[NAME] = '"two"', CONTENT
+            transfer._begin_volume_anew(copy, '"two"')
+
+    transfer.on_bytes = another_sees_it_change
+
+    fetch(fetching, is_ranged=is_ranged)
+
+    assert [one.span for one in server.seen] == [(1000, 600_000)] * 2 if is_ranged else [None] * 2
+
+
+@BOTH
 def test_a_file_that_keeps_changing_is_an_error(fetching, server, is_ranged):
     numbers = iter(range(1000))
 
@@ -208,4 +226,4 @@ def test_checkpoints_bound_what_a_crash_can_lose(fetching, monkeypatch, is_range
 
 
 def test_all_connections_together_lose_at_most_64_mib():
-    assert transfer_module.MAX_CONNECTIONS * transfer_module.CHECKPOINT_BYTES <= 64 << 20
+    assert options_module.MAX_CONNECTIONS * transfer_module.CHECKPOINT_BYTES <= 64 << 20

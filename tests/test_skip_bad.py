@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from loopback import Fault, serving
 from preparing import options
+from remote import publish
 from tiny import TinyCorpus, only, write_tree, write_volumes
 
+from toyadmos_datasets.archive.remote import estimate
+from toyadmos_datasets.archive.remote.manifest import write_manifest
+from toyadmos_datasets.archive.remote.opening import FetchChoices
 from toyadmos_datasets.errors import TruncatedWavError
 from toyadmos_datasets.prepare import PrepareReport, prepare
 
@@ -40,6 +45,31 @@ def test_what_the_rounds_of_reading_have_ingested_is_added_up(tmp_path, source):
     report = prepare(options(source, tmp_path, protocols=("basic",), channels="2", skip_bad=True))
 
     assert (report.ingested.n_ingested, report.ingested.n_reused, len(report.ingested.bad)) == (6, 0, 1)
+
+
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_what_came_damaged_and_was_mended_is_neither_skipped_nor_forgotten(tmp_path, skip_bad, monkeypatch):
+    monkeypatch.setattr(estimate, "REQUEST_BYTES", 0)  # blocks, not whole volumes, whose md5 would notice it first
+    published, table = publish(tmp_path / "published", n_volumes=1), tmp_path / "volumes.csv"
+    write_manifest(table, published.manifest.volumes)
+    with serving(published.files) as server:
+        of_the_header = Fault(kind="flip", after=published.manifest.n_bytes, times=2)
+        server.faults = [of_the_header, Fault(kind="flip", after=150_000)]
+
+        report = prepare(
+            options(
+                server.url,
+                tmp_path,
+                protocols=("basic",),
+                channels="all",
+                skip_bad=skip_bad,
+                fetch=FetchChoices(manifest=table),
+            )
+        )
+
+    assert report.manifest.skipped == ()
+    n_recordings = len({one for one in TinyCorpus().members() if "noise" not in one})
+    assert (report.ingested.n_ingested, report.ingested.n_reused) == (n_recordings, 0)
 
 
 def test_a_bad_recording_of_a_mix_is_an_error_that_names_it_by_default(tmp_path, source):

@@ -204,6 +204,7 @@ def test_a_truncated_recipe_is_a_problem(copy):
         ("---\n- x\n---\n", "TypeError"),
         ("---\n{\n---\n", "ParserError"),
         ("---\nconfigs:\n- config_name: clean\n---\n", "the configs clean"),
+        ("---\nconfigs:\n- config_name: 6\n---\n", "the configs 6"),
     ],
 )
 def test_a_card_without_the_configs_is_a_problem(copy, text, actual):

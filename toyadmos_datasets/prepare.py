@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +228,7 @@ def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, Inges
     reports: list[IngestReport] = []
 
     def bad_among(recording_ids: list[str]) -> list[str]:
+        """Ingest recordings, note the report, and return which of them could not be read."""
         wanted = index.filter(_is_among(index, recording_ids))
         reports.append(_fetch_and_ingest(work, wanted, store, progress))
         return [one.recording_id for one in reports[-1].bad]
@@ -276,9 +277,11 @@ def _fetch_and_ingest(work: Work, wanted: pa.Table, store: Store, progress: Prog
     missing = missing_recordings(wanted, store)
 
     def stored() -> set[str]:
+        """Return the members that need their bytes no more."""
         return set(wanted["member"].to_pylist()) - set(missing_recordings(wanted, store)["member"].to_pylist())
 
     def use(readable: Source) -> IngestReport:
+        """Ingest what is still missing: all of it, or what came damaged when the rest was ingested."""
         total = bytes_to_decode(source, missing_recordings(wanted, store))
         with progress.stage(f"Reading {source.toy}", total, "bytes") as on_progress:
             return ingest(
@@ -290,7 +293,8 @@ def _fetch_and_ingest(work: Work, wanted: pa.Table, store: Store, progress: Prog
                 on_progress=on_progress,
             )
 
-    return use_fetched(source, missing["member"].to_pylist(), use, progress=progress, stored=stored)
+    report = use_fetched(source, missing["member"].to_pylist(), use, progress=progress, stored=stored)
+    return replace(report, n_ingested=len(missing) - len(report.bad))  # in however many goes
 
 
 def _sum_of(reports: Sequence[IngestReport], n_reused: int) -> IngestReport:

@@ -223,6 +223,14 @@ def _ingest_member(
         raise
     samples = np.concatenate(resampled)
     del resampled
+    if not len(samples):
+        raise WavError(
+            "This recording is too short: nothing is left of it at the rate asked for.",
+            where=member.path,
+            expected=f"at least one sample at {rate_hz} Hz",
+            actual=f"{wav.n_samples} samples at {CORPUS_RATE_HZ} Hz",
+            remedy="Move it out of the source, or leave it out: --skip-bad",
+        )
     levels = measure(samples, rate_hz)
     writer.add(
         samples,
@@ -245,12 +253,14 @@ class _Counter:
         self.n_full_scale = 0
 
     def through(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Pass bytes on, and take their CRC32 where nobody else compares it."""
         for chunk in chunks:
             if not self._crc32_is_known:
                 self.crc32 = zlib.crc32(chunk, self.crc32)
             yield chunk
 
     def looking(self, chunks: Iterator[npt.NDArray[np.int16]]) -> Iterator[npt.NDArray[np.int16]]:
+        """Pass samples on, and count those at full scale."""
         for chunk in chunks:
             self.n_full_scale += count_full_scale(chunk)
             yield chunk

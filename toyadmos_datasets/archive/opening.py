@@ -28,10 +28,12 @@ def open_source(location: str | Path, toy: str) -> Source:
         ArchiveError: The archive is damaged, or holds what cannot be read or used.
         IndexConflictError: Two names in it are one.
     """
-    place = Path(location).expanduser().absolute()
-    if place.is_dir():
+    place = Path(os.path.expanduser(location)).absolute()  # noqa: PTH111  # Path's own raises for a ~name of nobody
+    with reading(place):
+        is_folder, is_file = place.is_dir(), place.is_file()
+    if is_folder:
         return _open_folder(place, toy)
-    volumes = _named_volumes(place, toy) if place.is_file() else None
+    volumes = _named_volumes(place, toy) if is_file else None
     if volumes is None:
         raise _not_found(place, toy)
     return open_volumes(volumes, toy)

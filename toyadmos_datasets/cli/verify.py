@@ -93,8 +93,7 @@ def _list_volumes(place: str | None, toy: str | None, table: Path, *, as_json: b
     volumes = describe_volumes(Path(place), name)
     write_manifest(table, volumes)
     if as_json:
-        listed = [asdict(one) for one in volumes]
-        typer.echo(json.dumps({"written": str(table), "toy": name, "volumes": listed}, indent=2))
+        typer.echo(json.dumps({"path": str(table), "volumes": [asdict(one) for one in volumes]}, indent=2))
     else:
         typer.echo(f"{len(volumes)} volumes of {name} are listed in {table}")
     return 0

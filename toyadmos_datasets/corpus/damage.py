@@ -7,7 +7,7 @@ from functools import cache
 from typing import Literal, TypeAlias
 
 from toyadmos_datasets.corpus.tables import read_rows
-from toyadmos_datasets.corpus.toys import TOYS, Toy, toy_named
+from toyadmos_datasets.corpus.toys import Toy, toy_named
 from toyadmos_datasets.errors import OptionError
 
 DamageSource: TypeAlias = Literal["published", "repaired"]
@@ -99,8 +99,3 @@ def _table(toy: str) -> dict[str, Damage]:
 def _read_states(file: str, toy: Toy) -> dict[str, States]:
     _, rows = read_rows(file)
     return {condition: tuple(zip(toy.parts, states, strict=True)) for condition, *states in rows}
-
-
-def all_parts() -> tuple[str, ...]:
-    """List every part that any toy has, each once, ordered by toy."""
-    return tuple(dict.fromkeys(part for toy in TOYS for part in toy.parts))

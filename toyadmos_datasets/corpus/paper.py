@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from toyadmos_datasets.corpus.toys import toy_named
-from toyadmos_datasets.units import Decibels, Hertz
+from toyadmos_datasets.units import Decibels
 
 RECORD_ID = 3351307
 RECORD_URL = f"https://zenodo.org/records/{RECORD_ID}"
-RECORD_DOI = f"10.5281/zenodo.{RECORD_ID}"
 PAPER_URL = "https://arxiv.org/abs/1908.03299"
-AUTHORS_URL = "https://github.com/YumaKoizumi/ToyADMOS-dataset"
 
 LICENSE_NAME = "NTT software license agreement for evaluation"
 LICENSE_URL = f"{RECORD_URL}/files/LICENSE.pdf"
@@ -38,13 +36,6 @@ CITATION = """\
 """
 
 ChannelChoice: TypeAlias = Literal["1", "mix"]
-
-EXPERIMENT_RATE_HZ: Hertz = 16_000
-"""Rate of the paper's experiment.
-
-Source:
-    Koizumi et al. 2019, section 4.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The published archives: their volumes, checksums, addresses, and how many files are in them."""
+"""The published archives: their volumes, checksums, and how many files are in them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import cast
 
-from toyadmos_datasets.corpus.paper import RECORD_URL
 from toyadmos_datasets.corpus.tables import read_rows
 from toyadmos_datasets.corpus.toys import RecordingType, Sound, toy_named
 from toyadmos_datasets.units import Bytes
@@ -27,15 +26,6 @@ class Volume:
     name: str
     n_bytes: Bytes
     md5: str
-
-    @property
-    def url(self) -> str:
-        """Where it can be fetched; this address honours Range requests, the one of the API does not.
-
-        Source:
-            zenodo/zenodo issues 1599 and 2593.
-        """
-        return f"{RECORD_URL}/files/{self.name}?download=1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,6 +186,7 @@ def _stopping_on_signals(folder: Path) -> Iterator[None]:
         return
 
     def stop(_number: int, _frame: FrameType | None) -> None:
+        """Ask once, then raise."""
         if is_asked_to_stop(folder):
             raise KeyboardInterrupt
         ask_to_stop(folder)
@@ -207,6 +208,7 @@ def _polling(folder: Path, on_progress: Callable[[int], None] | None) -> Iterato
     ended = threading.Event()
 
     def poll() -> None:
+        """Tell what was done so far, until the block ends."""
         most = 0  # a task's file that is just being written counts for nothing at that moment
         while not ended.wait(_POLL_S):
             most = max(most, amount_done(folder))

@@ -138,7 +138,8 @@ def features_text(options: RenderOptions, configs: Sequence[str]) -> str:
 
 
 def _size_of(task: _Task) -> Bytes:
-    lengths = pq.read_table(task.folder / task.clips.path, columns=["n_samples"])["n_samples"].to_pylist()
+    with (task.folder / task.clips.path).open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
+        lengths = pq.read_table(file, columns=["n_samples"])["n_samples"].to_pylist()
     return sum(task.settings.n_frames(n) for n in lengths) * task.settings.n_mels * _BYTES_A_VALUE
 
 

@@ -113,16 +113,15 @@ class OutputFolder:
         """Remove what a run left that was cut after the manifest was written."""
         shutil.rmtree(self.partial, ignore_errors=True)
 
-    def begin(self, job: dict[str, Any], *, keep: bool) -> dict[str, Shard]:
+    def begin(self, job: dict[str, Any]) -> dict[str, Shard]:
         """Make the folder ready and return the finished shards of a cut run of the same job, by path.
 
         Args:
             job: What the shards' bytes follow from, beside the request.
-            keep: Whether to look for finished shards at all.
         """
         with writing(self.path):
             whole = {"request": self.request, "job": job}
-            if keep and self._is_same(whole):
+            if self._is_same(whole):
                 self._take_back()
                 self._remove_unfinished()
                 return self._finished()

@@ -79,7 +79,7 @@ def render(
     catalogue = _needed_by(recipe, catalogue)
     resolved = _resolved(recipe, catalogue, options, progress)
     job = {"recipe_sha256": recipe.sha256, "headroom_db": resolved.headroom_db, "versions": versions()}
-    finished = output.begin(job, keep=True)
+    finished = output.begin(job)
     planned = [shard for shard in _planned_shards(resolved.examples, recipe) if shard.path not in finished]
     rows = np.concatenate([shard.rows for shard in planned] or [np.empty(0, dtype=np.int64)])
     n_pcm_bytes = _pcm_bytes(resolved.examples.take(pa.array(rows)), recipe, options)
@@ -198,6 +198,7 @@ def _tasks(
     """Return the tasks of some shards; each brings its own rows and recordings only."""
 
     def task(number: int) -> ShardTask:
+        """Make the task of one shard, when its turn comes."""
         shard = shards[number]
         examples = resolved.examples.take(pa.array(shard.rows)).combine_chunks()
         return ShardTask(

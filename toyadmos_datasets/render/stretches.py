@@ -156,6 +156,7 @@ def measure_stretches(
     unknown = np.flatnonzero(~_are_whole_recordings(distinct, catalogue) | bool(rules.weighting))
 
     def measuring(number: int) -> _Measuring:
+        """Make one task, when its turn comes."""
         places = unknown[number * STRETCHES_A_TASK : (number + 1) * STRETCHES_A_TASK]
         return _measuring(distinct, places, catalogue, rules)
 
@@ -198,6 +199,7 @@ def _measuring(stretches: Stretches, places: Numbers, catalogue: pa.Table, rules
     needed = np.unique(numbers[numbers != NO_RECORDING])
 
     def among_needed(rows: Numbers) -> Numbers:
+        """Turn rows of the catalogue into rows of what of it is needed."""
         return np.where(rows == NO_RECORDING, NO_RECORDING, np.searchsorted(needed, rows))
 
     return _Measuring(

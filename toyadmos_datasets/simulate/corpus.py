@@ -143,6 +143,7 @@ def _write(
     n_bytes = sum(event.n_bytes for event in events)
 
     def telling(n_before: Bytes) -> Callable[[int], None] | None:
+        """Return what adds up the bytes of both steps; None where nobody listens."""
         return report and (lambda done: report(n_before + done, n_bytes * (1 + wanted.volumes)))
 
     tasks = [TreeTask(event=event, seed=wanted.seed, root=root) for event in events]

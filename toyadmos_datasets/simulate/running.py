@@ -14,8 +14,6 @@ from toyadmos_datasets.simulate.motion import Motion, Samples
 from toyadmos_datasets.simulate.timbre import Resonance, add_at, shape, strike, tone, waveform, white
 from toyadmos_datasets.units import Hertz
 
-PLACES: tuple[Place, ...] = ("front", "back")
-
 HIGHEST_HARMONIC_HZ: Hertz = 14_000
 """Harmonics of the motor end here, far enough from half the rate that a faster take does not fold back."""
 

@@ -37,8 +37,8 @@ def read_examples(path: Path) -> Recipe | pa.Table:
             is_parquet = file.read(4) == b"PAR1"
             file.seek(0)
             table = pq.read_table(file) if is_parquet else _read_csv(file)
-    except (OSError, pa.ArrowException) as error:
-        raise _unreadable(path, "a table in Parquet or CSV", f"{type(error).__name__}: {error}") from error
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise _unreadable(path, "a table in Parquet or CSV (UTF-8)", f"{type(error).__name__}: {error}") from error
     if is_shared_recipe(path):
         return read_shared_recipe(path).recipe
     if HEADER_KEY in (table.schema.metadata or {}):

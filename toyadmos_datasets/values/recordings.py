@@ -166,7 +166,7 @@ def _read_rows(path: Path, samples: Path) -> pa.Table | None:
             rows = pa.ipc.open_file(file).read_all()
         promised = int((rows.schema.metadata or {})[b"n_file_bytes"])
         return rows.cast(ROWS_SCHEMA) if samples.stat().st_size == promised else None
-    except (OSError, pa.ArrowInvalid, KeyError):
+    except (OSError, pa.ArrowException, KeyError, ValueError):
         return None
 
 

@@ -138,7 +138,8 @@ def check_card(folder: Path, manifest: Manifest) -> Iterator[Problem]:
         yield _problem("The card is damaged.", path, expected, f"{type(error).__name__}: {error}")
         return
     if configs != list(manifest.configs):
-        yield _problem("This is the card of another dataset.", path, expected, f"the configs {', '.join(configs)}")
+        found = ", ".join(map(str, configs))
+        yield _problem("This is the card of another dataset.", path, expected, f"the configs {found}")
 
 
 def _front_matter(path: Path) -> dict[str, Any]:

@@ -21,6 +21,12 @@ class _Open:
     close: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     show: Callable[[int], None] | None = None
     done: Bytes = 0
+    is_over: bool = False
+
+    def end(self) -> None:
+        """Close its stage; nothing is shown there any more."""
+        self.is_over = True
+        self.close.close()
 
 
 class BlockBars:
@@ -44,6 +50,8 @@ class BlockBars:
             return
         with self._lock:
             block = self._blocks[place]
+            if block.is_over:  # more came than was reckoned, as where whole volumes are fetched
+                return
             size = block.need.expected[1] - block.need.expected[0]
             if block.show is None:
                 name = f"  block {place + 1} of {len(self._blocks)}"
@@ -51,10 +59,10 @@ class BlockBars:
             block.done += n_bytes
             block.show(min(block.done, size))
             if block.done >= size:
-                block.close.close()
+                block.end()
 
     def end(self) -> None:
         """Close what is still open."""
         with self._lock:
             for block in self._blocks:
-                block.close.close()
+                block.end()

@@ -15,9 +15,11 @@ from typing import Self
 
 from toyadmos_datasets.archive.remote.journal import Journal
 from toyadmos_datasets.archive.remote.manifest import Manifest, md5_of
+from toyadmos_datasets.archive.remote.options import FetchOptions
 from toyadmos_datasets.archive.remote.spans import Spans
 from toyadmos_datasets.archive.volume_set import VolumeSet
 from toyadmos_datasets.corpus.volumes import Volume
+from toyadmos_datasets.errors import VolumeError
 from toyadmos_datasets.files.atomic import sync_folder, writing
 from toyadmos_datasets.units import Bytes
 
@@ -188,6 +190,17 @@ def copied_volumes(folder: Path, manifest: Manifest) -> VolumeSet:
     return VolumeSet(
         paths=tuple((folder / volume.name).absolute() for volume in manifest.volumes),
         sizes=tuple(volume.n_bytes for volume in manifest.volumes),
+    )
+
+
+def wrong_volume(copy: VolumeCopy, options: FetchOptions) -> VolumeError:
+    """The error for a volume that came whole, twice, and is another one than was published."""
+    return VolumeError(
+        "A volume has the right size and the wrong md5, twice.",
+        where=options.origin.url_of(copy.volume.name).partition("?")[0],
+        expected=f"md5 {copy.volume.md5}",
+        actual=f"another; the last one is kept as {copy.aside}",
+        remedy="Try another --source, or --source record; delete the file that is kept when you have looked at it.",
     )
 
 

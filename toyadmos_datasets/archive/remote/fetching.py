@@ -6,19 +6,21 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from toyadmos_datasets.archive.remote.ends import BlockEnds
 from toyadmos_datasets.archive.remote.estimate import estimate
 from toyadmos_datasets.archive.remote.need import needs_of
 from toyadmos_datasets.archive.remote.present import journals_of, present_in
-from toyadmos_datasets.archive.remote.session import Session, running
 from toyadmos_datasets.archive.remote.source import RemoteSource
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import CorruptMemberError
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.source import Source
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.archive.remote.session import Session
 
 Result = TypeVar("Result")
 
@@ -68,6 +70,7 @@ def use_fetched(
                 return result
 
     def use_session(session: Session) -> Result:
+        """Use what comes, and wait for what is still to come."""
         result = use(session.source)
         if session.estimate.way == "volumes":
             session.wait()  # what was used may end before the volumes do
@@ -87,6 +90,7 @@ def download(source: RemoteSource, wanted: Collection[str], *, progress: Progres
     """
 
     def use(session: Session) -> None:
+        """Wait for whole volumes, which are checked as they come; read blocks, which checks them."""
         if session.estimate.way == "volumes":
             session.wait()
             return
@@ -149,6 +153,8 @@ def _trying_twice(
     progress: Progress,
     stored: Callable[[], Collection[str]] | None = None,
 ) -> Result:
+    from toyadmos_datasets.archive.remote.session import running  # noqa: PLC0415  # loads httpx2, which most never need
+
     for is_last in (False, True):
         try:
             with running(source, wanted, progress, stored) as session:

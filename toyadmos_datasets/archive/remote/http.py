@@ -14,13 +14,14 @@ from pathlib import Path
 
 import httpx2 as httpx
 
+from toyadmos_datasets.archive.remote.address import RECORD
 from toyadmos_datasets.archive.remote.patience import Patience
 from toyadmos_datasets.corpus.paper import RECORD_URL
 from toyadmos_datasets.errors import FetchError, OptionError
 
 CONTACT_URL = "https://pypi.org/project/toyadmos-datasets/"
-RECORD = "record"
 MAX_REDIRECTS = 5
+_PROXY_VARIABLES = {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"}
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
@@ -46,8 +47,8 @@ class Origin:
         return str(httpx.URL(self.base).copy_with(username=None, password=None, query=None))
 
 
-def origin_named(source: str) -> Origin | None:
-    """Return the origin that a user names: ``record``, or an address; None for a path.
+def origin_named(source: str) -> Origin:
+    """Return the origin that a user names: ``record``, or an address; `is_on_web` tells these from paths.
 
     Raises:
         OptionError: An address that is not https, or that cannot be one.
@@ -57,8 +58,6 @@ def origin_named(source: str) -> Origin | None:
     """
     if source == RECORD:
         return Origin(base=f"{RECORD_URL}/files/", suffix="?download=1")
-    if "://" not in source:
-        return None
     try:
         url = httpx.URL(source)
     except httpx.InvalidURL as error:
@@ -78,16 +77,24 @@ class HttpClient:
         patience: Time limits.
         has_netrc: Whether ``~/.netrc`` is read for the origin's host.
         n_connections: How many at once.
+
+    Raises:
+        OptionError: What the environment says of proxies or certificates, or ``~/.netrc``, cannot be used.
     """
 
     def __init__(self, patience: Patience, *, has_netrc: bool = False, n_connections: int = 2) -> None:
         self._auth = _read_netrc() if has_netrc else None
-        self._client = httpx.Client(
-            headers={"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"},
-            timeout=httpx.Timeout(patience.silence_s, connect=patience.connect_s, pool=None),
-            limits=httpx.Limits(max_connections=n_connections + 1, max_keepalive_connections=n_connections),
-            mounts={f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")},  # never through a proxy
-        )
+        try:
+            self._client = httpx.Client(
+                headers={"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"},
+                timeout=httpx.Timeout(patience.silence_s, connect=patience.connect_s, pool=None),
+                limits=httpx.Limits(max_connections=n_connections + 1, max_keepalive_connections=n_connections),
+                mounts={f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")},  # never through a proxy
+            )
+        except OSError as error:
+            raise _unusable_certificates(error) from error
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            raise _unusable_proxy(error) from error
 
     def close(self) -> None:
         """End all connections."""
@@ -159,6 +166,27 @@ def _read_netrc() -> httpx.NetRCAuth:
             actual=type(error).__name__,
             remedy="Write it (chmod 600), or leave --netrc out.",
         ) from error
+
+
+def _unusable_certificates(error: OSError) -> OptionError:
+    return OptionError(
+        "The certificates that the environment names cannot be read.",
+        where=f"SSL_CERT_FILE={os.environ.get('SSL_CERT_FILE', '')}",
+        expected="a file of certificates (PEM)",
+        actual=error.strerror or error,
+        remedy="Correct the path, or unset it for the usual certificates.",
+    )
+
+
+def _unusable_proxy(error: Exception) -> OptionError:
+    names = [name for name in os.environ if name.upper() in _PROXY_VARIABLES]
+    return OptionError(
+        "The proxy that the environment names cannot be used.",
+        where=", ".join(names) or "the system's settings",  # not what they say: a password may be in it
+        expected="http://host:port (http://name:password@host:port if it asks for one)",
+        actual=error,
+        remedy="Give it in this form or unset it; for socks5://host:port: pip install socksio",
+    )
 
 
 def _next(url: httpx.URL, location: str) -> httpx.URL:

@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 import platformdirs
 
-from toyadmos_datasets.archive.remote.copy import VolumeCopy
+from toyadmos_datasets.archive.remote.connecting import open_client, open_transfer
+from toyadmos_datasets.archive.remote.copy import VolumeCopy, wrong_volume
 from toyadmos_datasets.archive.remote.options import FetchOptions
-from toyadmos_datasets.archive.remote.source import open_client, open_transfer, wrong_volume
 from toyadmos_datasets.archive.remote.transfer import NoRangesError
 from toyadmos_datasets.archive.remote.turn import having_turn
 from toyadmos_datasets.corpus.paper import LICENSE_LIMITS, LICENSE_NAME, LICENSE_URL
@@ -74,6 +74,7 @@ def _fetch_license(options: FetchOptions, file: Volume, progress: Progress) -> P
         return copy.path
     with having_turn(folder, options, progress), contextlib.closing(open_client(options)) as client:
         transfer = open_transfer(options, client)
+        copy.journal.refresh()  # whoever had the turn before may have brought it
         for _ in range(2):
             try:
                 transfer.fetch(copy, copy.have.reach(0), file.n_bytes)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from toyadmos_datasets.archive.remote.address import is_on_web
 from toyadmos_datasets.archive.remote.copy import copies_folder
-from toyadmos_datasets.archive.remote.http import origin_named
-from toyadmos_datasets.archive.remote.license import Ask, require_license
 from toyadmos_datasets.archive.remote.manifest import Manifest, published_manifest, read_manifest
 from toyadmos_datasets.archive.remote.options import FetchOptions
-from toyadmos_datasets.archive.remote.source import RemoteSource, open_remote
+from toyadmos_datasets.archive.remote.source import RemoteSource
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.units import Bytes
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.archive.remote.license import Ask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +66,15 @@ def open_origin(
         FetchError: The server does not give the archive's header.
         ArchiveError: The archive is damaged, or holds what cannot be read or used.
     """
-    origin = origin_named(source)
-    if origin is None:
+    if not is_on_web(source):
         return None
+    from toyadmos_datasets.archive.remote.header import open_remote  # noqa: PLC0415  # these load httpx2
+    from toyadmos_datasets.archive.remote.http import origin_named  # noqa: PLC0415
+    from toyadmos_datasets.archive.remote.license import require_license  # noqa: PLC0415
+
     manifest = manifest_for(toy, choices)
     options = FetchOptions(
-        origin=origin,
+        origin=origin_named(source),
         manifest=manifest,
         folder=copies_folder(cache, manifest),
         parallel=choices.parallel,

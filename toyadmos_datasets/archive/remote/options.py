@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from toyadmos_datasets.archive.remote.http import Origin
 from toyadmos_datasets.archive.remote.manifest import Manifest
 from toyadmos_datasets.archive.remote.patience import Clock, Patience
-from toyadmos_datasets.archive.remote.transfer import MAX_CONNECTIONS
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.units import Bytes
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.archive.remote.http import Origin
+
+MAX_CONNECTIONS = 8
+"""So that a crash loses at most 64 MiB, with what each may have written since its last checkpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

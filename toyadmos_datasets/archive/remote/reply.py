@@ -47,7 +47,8 @@ class SetbackError(Exception):
 
     Args:
         what: What happened, for the error if none does.
-        kind: SetbackErrors of one kind but ``passing`` are allowed once.
+        kind: Setbacks of one kind are allowed once, but for ``passing`` ones, and for ``outdated``: another
+            connection has noticed that the file is another one now.
         wait_s: How long the server asks to wait; None if it does not say.
         etag: For the kind ``changed``, what marks the file now.
     """

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Collection, Iterator
 
 from toyadmos_datasets.archive.remote.block_bars import BlockBars
-from toyadmos_datasets.archive.remote.copy import VolumeCopy
+from toyadmos_datasets.archive.remote.connecting import open_client, open_transfer
+from toyadmos_datasets.archive.remote.copy import VolumeCopy, wrong_volume
 from toyadmos_datasets.archive.remote.ends import BlockEnds
 from toyadmos_datasets.archive.remote.estimate import WINDOW_BYTES, estimate
 from toyadmos_datasets.archive.remote.http import HttpClient
@@ -16,7 +17,7 @@ from toyadmos_datasets.archive.remote.line import Line, close_line, open_line
 from toyadmos_datasets.archive.remote.need import BlockNeed, joined, needs_of
 from toyadmos_datasets.archive.remote.present import Layout, present_in
 from toyadmos_datasets.archive.remote.schedule import Piece, Schedule
-from toyadmos_datasets.archive.remote.source import RemoteSource, open_client, open_transfer, wrong_volume
+from toyadmos_datasets.archive.remote.source import RemoteSource
 from toyadmos_datasets.archive.remote.spans import Span, Spans
 from toyadmos_datasets.archive.remote.transfer import FetchStopped, NoRangesError
 from toyadmos_datasets.archive.remote.turn import having_turn

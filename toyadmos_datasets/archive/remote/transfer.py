@@ -18,9 +18,7 @@ from toyadmos_datasets.errors import FetchError
 from toyadmos_datasets.units import Bytes, Seconds, format_bytes
 
 CHECKPOINT_BYTES: Bytes = 8 << 20
-"""Bytes a connection may have written that a crash loses. At most 64 MiB are to be fetched twice after one, so
-there is room for eight connections."""
-MAX_CONNECTIONS = 8
+"""Bytes a connection may have written that a crash loses; see `options.MAX_CONNECTIONS`."""
 PROGRESS_BYTES: Bytes = 1 << 16
 """So much between two failures is progress: the count begins anew."""
 _NAP_S: Seconds = 0.5
@@ -89,8 +87,9 @@ class Transfer:
                     seen[setback.kind] += 1
                     failures = failures + 1 if not is_ranged or writer.position - before < PROGRESS_BYTES else 1
                     self._give_up_or_wait(asked, setback, seen, failures)
+                    if setback.kind in {"changed", "outdated"}:
+                        writer.rewind(start)  # the file that these bytes are of is no more
                     if setback.kind == "changed":
-                        writer.rewind(start)
                         self._begin_volume_anew(copy, setback.etag)
 
     def _attempt(self, asked: Asked, writer: CopyWriter) -> None:
@@ -120,7 +119,7 @@ class Transfer:
         for chunk in body_of(response, asked):
             self._require_going_on()
             if self._marks.get(asked.volume.name) != mark:
-                raise SetbackError("the file on the server changed meanwhile", kind="passing")
+                raise SetbackError("the file on the server changed meanwhile", kind="outdated")
             self.on_bytes(asked.volume.name, writer.position, len(chunk))
             writer.write(chunk)
             if writer.n_unsafe >= CHECKPOINT_BYTES:
@@ -155,7 +154,7 @@ class Transfer:
         self._require_going_on()
         with self._lock:
             self.n_setbacks += 1
-        is_repeated = setback.kind != "passing" and seen[setback.kind] > 1
+        is_repeated = setback.kind not in {"passing", "outdated"} and seen[setback.kind] > 1
         if is_repeated and setback.kind == "no ranges":
             raise NoRangesError
         if is_repeated or failures >= self.patience.attempts:

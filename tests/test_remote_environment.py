@@ -1,0 +1,55 @@
+"""What the environment says of proxies and certificates: an error before any request, where it cannot be meant."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from toyadmos_datasets.archive.remote.http import HttpClient
+from toyadmos_datasets.archive.remote.patience import Patience
+from toyadmos_datasets.errors import OptionError
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch):
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy"])
+@pytest.mark.parametrize("value", ["foo://user:canary@host", "http://user:canary@host:port"])
+def test_a_proxy_that_cannot_be_one_is_an_error_that_names_the_variable_and_no_password(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(OptionError, match="proxy that the environment names") as caught:
+        HttpClient(Patience())
+
+    assert caught.value.where == name
+    assert "http://host:port" in caught.value.expected
+    assert "canary" not in str(caught.value)
+
+
+def test_a_socks_proxy_is_an_error_that_says_what_to_install(monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    monkeypatch.setitem(sys.modules, "socksio", None)
+
+    with pytest.raises(OptionError, match="proxy that the environment names") as caught:
+        HttpClient(Patience())
+
+    assert "pip install socksio" in caught.value.remedy
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_of_certificates_that_is_none_is_an_error_that_names_it(monkeypatch, tmp_path, content):
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+
+    with pytest.raises(OptionError, match="certificates that the environment names") as caught:
+        HttpClient(Patience())
+
+    assert caught.value.where == f"SSL_CERT_FILE={path}"
+    assert "unset it" in caught.value.remedy

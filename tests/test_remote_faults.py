@@ -1,0 +1,114 @@
+"""A server that misbehaves: what passes is mended, what does not is an error, and what was there stays."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from loopback import Fault
+from remote import CHANNEL_1, WAYS, Said, contents, fetched
+
+from toyadmos_datasets.archive.remote.header import open_remote
+from toyadmos_datasets.corpus.volumes import Volume
+from toyadmos_datasets.errors import FetchError
+
+ALWAYS = 10**6
+
+
+@WAYS
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="cut", after=5000),
+        Fault(kind="stall", after=5000),
+        Fault(kind="short"),
+        Fault(kind="whole"),
+        Fault(kind="wrong range"),
+        Fault(kind="wrong total"),
+        Fault(kind="refuse range"),
+        Fault(kind="chunked"),
+        Fault(kind="no length"),
+        Fault(kind="wrong length"),
+        Fault(kind="status", status=429, headers={"Retry-After": "0"}),
+        Fault(kind="status", status=503, headers={"Retry-After": "never"}),
+        Fault(kind="status", status=500),
+    ],
+    ids=lambda fault: f"{fault.kind} {fault.status}",
+)
+def test_what_passes_is_mended(fetch_options, published, volume_server, is_whole, fault):
+    open_remote(fetch_options)
+    volume_server.faults = [dataclasses.replace(fault, times=1)]
+
+    got = fetched(fetch_options, CHANNEL_1, is_whole=is_whole)
+
+    assert got == contents(published.local, CHANNEL_1)
+    assert not volume_server.faults[0].times
+
+
+@WAYS
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (Fault(kind="html"), "web page"),
+        (Fault(kind="gzip"), "packed bytes"),
+        (Fault(kind="long"), "more than the file has"),
+        (Fault(kind="status", status=404), "no such file"),
+        (Fault(kind="status", status=410), "no such file"),
+        (Fault(kind="status", status=403), "refuses"),
+        (Fault(kind="redirect", location="http://example.org/x"), "redirects to where"),
+        (Fault(kind="redirect", location="/ToyTrain.7z.001"), "in a circle"),
+        (Fault(kind="wrong range"), "another part"),
+        (Fault(kind="status", status=503), "8 times in a row"),
+        (Fault(kind="cut"), "8 times in a row"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{value.kind} {value.status}",
+)
+def test_what_does_not_pass_is_an_error_and_what_was_there_stays(
+    fetch_options, published, volume_server, is_whole, fault, message
+):
+    open_remote(fetch_options)
+    volume_server.faults = [dataclasses.replace(fault, times=ALWAYS)]
+
+    with pytest.raises(FetchError, match=message) as caught:
+        fetched(fetch_options, CHANNEL_1, is_whole=is_whole)
+
+    assert caught.value.remedy
+    volume_server.faults = []
+    assert fetched(fetch_options, CHANNEL_1, is_whole=is_whole) == contents(published.local, CHANNEL_1)
+
+
+@WAYS
+def test_a_server_without_ranges_gives_whole_volumes_and_it_is_said(fetch_options, published, volume_server, is_whole):
+    volume_server.faults = [Fault(kind="whole", times=ALWAYS)]
+    said = Said()
+
+    got = fetched(fetch_options, CHANNEL_1, is_whole=is_whole, progress=said)
+
+    assert got == contents(published.local, CHANNEL_1)
+    assert any("no ranges: whole volumes" in line for line in said.lines)
+
+
+@WAYS
+def test_a_file_that_changes_midway_is_fetched_anew(fetch_options, published, volume_server, is_whole):
+    open_remote(fetch_options)
+    volume_server.faults = [Fault(kind="cut", after=2000)]
+    changed = []
+
+    def change(name):
+        if not changed and volume_server.n_given:
+            changed.append(name)
+            volume_server.etag = '"two"'
+        return original(name)
+
+    original, volume_server.fault_for = volume_server.fault_for, change
+
+    assert fetched(fetch_options, CHANNEL_1, is_whole=is_whole) == contents(published.local, CHANNEL_1)
+
+
+def test_a_manifest_of_another_size_is_noticed(fetch_options, published):
+    first, *others = published.manifest.volumes
+    longer = Volume(name=first.name, n_bytes=first.n_bytes + 10, md5=first.md5)
+    manifest = dataclasses.replace(fetch_options.manifest, volumes=(longer, *others))
+
+    with pytest.raises(FetchError, match="another part"):
+        open_remote(dataclasses.replace(fetch_options, manifest=manifest))

@@ -1,0 +1,118 @@
+"""An archive's header read by its ranges: the first that is fetched of a source on the web."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Self
+
+from toyadmos_datasets.archive.remote.connecting import open_client, open_transfer
+from toyadmos_datasets.archive.remote.copy import VolumeCopy, copied_volumes, wrong_volume
+from toyadmos_datasets.archive.remote.options import FetchOptions
+from toyadmos_datasets.archive.remote.present import Layout, present_in
+from toyadmos_datasets.archive.remote.source import RemoteSource
+from toyadmos_datasets.archive.remote.stream import GrowingStream
+from toyadmos_datasets.archive.remote.transfer import NoRangesError, Transfer
+from toyadmos_datasets.archive.remote.turn import having_turn
+from toyadmos_datasets.archive.volume_set import VolumeSet
+from toyadmos_datasets.archive.volume_stream import VolumeStream
+from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.errors import ArchiveError, SourceNotFoundError, VolumeError
+from toyadmos_datasets.units import Bytes
+
+
+def open_remote(options: FetchOptions, progress: Progress | None = None) -> RemoteSource:
+    """Read an archive's header by its ranges, and nothing else; what was read once is not fetched again.
+
+    A header that is damaged is fetched once more, unless the volumes it stands in were found to be right.
+
+    Args:
+        options: Which archive, from where, to where.
+        progress: Told about waiting for another process.
+
+    Raises:
+        FetchError: The server does not give it.
+        SourceNotFoundError: There is no recording in the archive.
+        ArchiveError: The archive is damaged, or holds what cannot be read or used.
+        BusyError: Another process is fetching the same archive, and that is not waited for.
+    """
+    manifest = options.manifest
+    volumes = copied_volumes(options.folder, manifest)
+    with _HeaderFetch(options, progress or Quiet()) as fetch:
+        try:
+            from toyadmos_datasets.archive.header import read_header  # noqa: PLC0415  # py7zr is slow to import
+
+            table, identity = read_header(volumes, manifest.toy, fetch.open_stream)
+        except (ArchiveError, VolumeError):
+            if not fetch.forget():
+                raise
+            table, identity = read_header(volumes, manifest.toy, fetch.open_stream)
+    if not table.paths:
+        raise SourceNotFoundError(
+            f"The archive holds no recordings of {manifest.toy}.",
+            where=options.origin.shown,
+            expected=f"{manifest.toy}/.../<name>.wav",
+            actual=f"no .wav file in {len(table.blocks)} blocks",
+            remedy="Give the address of the volumes as they were published.",
+        )
+    return RemoteSource(toy=manifest.toy, volumes=volumes, table=table, identity=identity, options=options)
+
+
+class _HeaderFetch:
+    """Fetches the ranges that reading the header touches; asks nobody if all are there."""
+
+    def __init__(self, options: FetchOptions, progress: Progress) -> None:
+        self._options = options
+        self._progress = progress
+        self._layout = Layout([volume.n_bytes for volume in options.manifest.volumes])
+        self._present = present_in(options.folder, options.manifest)
+        self._open = contextlib.ExitStack()
+        self._transfer: Transfer | None = None
+        self._touched: list[tuple[Bytes, Bytes]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def open_stream(self, volumes: VolumeSet) -> VolumeStream:
+        """Open the volumes as a stream that fetches what is read of it."""
+        return GrowingStream(volumes, self._present, self._bring)
+
+    def forget(self) -> bool:
+        """Drop what was read; tell whether fetching it again can help."""
+        if self._transfer is None:
+            self._touched = [(0, 32), *self._header_parts()]
+        if all(self._present.is_settled(*span) for span in self._touched):
+            return False
+        for span in self._touched:
+            self._present.mark("gone", *span)
+        return True
+
+    def _header_parts(self) -> list[tuple[Bytes, Bytes]]:
+        """What is there of the last volume: where the header is, it was read from there."""
+        start, stop = self._layout.starts[-2:]
+        gaps = self._present.gaps(start, stop)
+        last_gap = gaps[-1][1] if gaps else start
+        return [(last_gap, stop)] if last_gap < stop else []
+
+    def _bring(self, start: Bytes, stop: Bytes) -> None:
+        transfer = self._transfer or self._connect()
+        for number, a, b in self._layout.split(start, stop):
+            copy = VolumeCopy(self._options.folder, self._options.manifest.volumes[number])
+            for gap in copy.have.gaps(a, b):
+                try:
+                    transfer.fetch(copy, *gap)
+                except NoRangesError:
+                    transfer.fetch(copy, 0, copy.volume.n_bytes, is_ranged=False)
+                    if not copy.settle():
+                        raise wrong_volume(copy, self._options) from None
+                    break
+            self._present.refresh(self._layout.starts[number])
+        self._touched.append((start, stop))
+
+    def _connect(self) -> Transfer:
+        self._open.enter_context(having_turn(self._options.folder, self._options, self._progress))
+        client = self._open.enter_context(contextlib.closing(open_client(self._options)))
+        self._transfer = open_transfer(self._options, client)
+        return self._transfer
