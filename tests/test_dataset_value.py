@@ -26,31 +26,32 @@ from toyadmos_datasets.values.dataset import (
     write_manifest,
 )
 
-PROMISED = [
-    "toy",
-    "case",
-    "channel",
-    "recording_type",
-    "condition",
-    "damage_source",
-    "damaged_parts",
-    "take",
-    "event_id",
-    "draw",
-    "recording_ids",
-    "target_start",
-    "noise_recording_ids",
-    "noise_start",
-    "n_samples",
-    "target_gain_db",
-    "noise_gain_db",
-    "headroom_db",
-    "snr_db",
-    "reference_level_db",
-    "snr_achieved_db",
-    "snr_active_db",
-    "peak",
-]
+PROMISED = {
+    "toy": "string",
+    "case": "int8",
+    "channel": "int8",
+    "recording_type": "string",
+    "condition": "string",
+    "damage_source": "string",
+    "damaged_parts": "list<string>",
+    "take": "int32",
+    "event_id": "string",
+    "draw": "int32",
+    "recording_ids": "list<string>",
+    "target_start": "int64",
+    "noise_recording_ids": "list<string>",
+    "noise_start": "int64",
+    "n_samples": "int64",
+    "target_gain_db": "float64",
+    "noise_gain_db": "float64",
+    "headroom_db": "float64",
+    "snr_db": "float64",
+    "reference_level_db": "float64",
+    "snr_achieved_db": "float64",
+    "snr_active_db": "float64",
+    "peak": "float64",
+}
+"""Columns beside clips, `label` and parts, in their order, with their types."""
 
 
 def shard(number: int = 0, **changes: object) -> Shard:
@@ -81,11 +82,12 @@ def manifest() -> Manifest:
 
 @pytest.mark.parametrize("toy", TOYS, ids=lambda toy: toy.name)
 def test_every_promised_column_is_there_and_every_part_between_damaged_parts_and_take(toy):
-    columns = list(columns_of(toy.name))
+    columns = columns_of(toy.name)
 
-    start = columns.index("damaged_parts") + 1
-    assert tuple(columns[start : start + len(toy.parts)]) == toy.parts
-    assert [column for column in columns if column not in toy.parts] == PROMISED
+    start = list(columns).index("damaged_parts") + 1
+    assert tuple(columns)[start : start + len(toy.parts)] == toy.parts
+    assert {columns[part] for part in toy.parts} == {"string"}
+    assert [(name, kind) for name, kind in columns.items() if name not in toy.parts] == list(PROMISED.items())
 
 
 @pytest.mark.parametrize("toy", TOYS, ids=lambda toy: toy.name)

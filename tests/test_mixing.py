@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from toyadmos_datasets.signal.mixing import Stem, headroom_for, mix, quantise, snrs, stem_of, sum_of
+from toyadmos_datasets.signal.mixing import Stem, headroom_for, mix, mixture_levels, quantise, stem_of, sum_of
 
 RATE_HZ = 1000
 FRAME_N = 32
@@ -47,9 +47,10 @@ def test_the_reported_snr_is_that_of_the_parts_as_mixed(target, noise, target_db
     mixed = [as_mixed(target, target_db), as_mixed(noise, noise_db)]
     assume(all(energy(part) > 0 for part in mixed))
 
-    reported, _ = snrs(stem(target, target_db), stem(noise, noise_db), RATE_HZ)
+    reported = mixture_levels(stem(target, target_db), stem(noise, noise_db), RATE_HZ)
 
-    assert reported == pytest.approx(10 * math.log10(energy(mixed[0]) / energy(mixed[1])), abs=1e-6)
+    assert reported.snr_db == pytest.approx(10 * math.log10(energy(mixed[0]) / energy(mixed[1])), abs=1e-6)
+    assert reported.noise_db == pytest.approx(10 * math.log10(energy(mixed[1]) / len(mixed[1])), abs=1e-6)
 
 
 @given(recordings, recordings, gains_db, gains_db)
@@ -61,18 +62,26 @@ def test_the_active_snr_is_that_over_the_frames_in_which_the_target_runs(target,
     assume(not near.any())  # whether such a frame counts is a matter of rounding here
     assume(all(one[active].sum() > 0 for one in by_frame))
 
-    _, reported = snrs(stem(target, target_db), stem(noise, noise_db), RATE_HZ)
+    reported = mixture_levels(stem(target, target_db), stem(noise, noise_db), RATE_HZ)
 
     ratio = by_frame[0][active].sum() / by_frame[1][active].sum()
-    assert reported == pytest.approx(10 * math.log10(ratio) + target_db - noise_db, abs=1e-6)
+    assert reported.snr_active_db == pytest.approx(10 * math.log10(ratio) + target_db - noise_db, abs=1e-6)
+    level_db = 10 * math.log10(by_frame[1][active].mean() / FRAME_N) + noise_db
+    assert reported.noise_active_db == pytest.approx(level_db, abs=1e-6)
 
 
 def test_the_ratio_to_silence_is_infinite_and_of_silence_to_silence_is_no_number():
     silence, sound = stem([np.zeros(64, dtype=np.int16)]), stem([np.ones(64, dtype=np.int16)])
 
-    assert snrs(sound, silence, RATE_HZ) == (math.inf, math.inf)
-    assert snrs(silence, sound, RATE_HZ)[0] == -math.inf
-    assert all(math.isnan(ratio_db) for ratio_db in snrs(silence, silence, RATE_HZ))
+    over_silence, of_silence, of_both = (
+        mixture_levels(*stems, RATE_HZ) for stems in ((sound, silence), (silence, sound), (silence, silence))
+    )
+
+    assert (over_silence.snr_db, over_silence.snr_active_db) == (math.inf, math.inf)
+    assert (over_silence.noise_db, over_silence.noise_active_db) == (-math.inf, -math.inf)
+    assert of_silence.snr_db == -math.inf
+    assert math.isnan(of_both.snr_db)
+    assert math.isnan(of_both.snr_active_db)
 
 
 def test_a_stack_keeps_its_channels_and_its_ratio_is_that_of_the_energies_of_all():
@@ -85,7 +94,8 @@ def test_a_stack_keeps_its_channels_and_its_ratio_is_that_of_the_energies_of_all
     expected = (np.array(target) + np.array(noise) * 10 ** (-7 / 20)) / 32768
     np.testing.assert_allclose(mixture, expected, atol=1e-12)
     energies = [energy(np.array(part, dtype=np.float64)) for part in (target, noise)]
-    assert snrs(*stacks, RATE_HZ)[0] == pytest.approx(10 * math.log10(energies[0] / energies[1]) + 7, abs=1e-9)
+    ratio_db = 10 * math.log10(energies[0] / energies[1]) + 7
+    assert mixture_levels(*stacks, RATE_HZ).snr_db == pytest.approx(ratio_db, abs=1e-9)
 
 
 @pytest.mark.parametrize("value", [-32768, 32767])

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from pathlib import Path
 
 import datasets
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 from datasets.data_files import EmptyDatasetError
 from preparing import hashes, listing, options
 from tiny import TinyCorpus, only, write_tree, write_volumes
 
+from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.errors import (
     BusyError,
     CorruptMemberError,
@@ -25,6 +32,7 @@ from toyadmos_datasets.errors import (
     NameGrammarError,
     OutputConflictError,
     PlanError,
+    SourceError,
     SourceNotFoundError,
     TruncatedWavError,
 )
@@ -32,6 +40,7 @@ from toyadmos_datasets.files.leftovers import temporary_path
 from toyadmos_datasets.files.lock import HOLDER_NAME, LOCK_NAME, folder_lock
 from toyadmos_datasets.prepare import prepare
 from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.values.recipe import read_recipe
 from toyadmos_datasets.values.recordings import read_catalogue
 
 render_stage = importlib.import_module("toyadmos_datasets.render.render")  # its name is the function's in the package
@@ -129,6 +138,36 @@ def test_the_manifest_lists_every_file_with_the_hash_it_has(done):
 
     assert listed == {path: sha256 for path, sha256 in found.items() if path.startswith("data/")}
     assert sorted(found.keys() - listed.keys()) == ["README.md", "manifest.json", "recipe.parquet"]
+
+
+def test_the_manifest_tells_rows_recipe_source_and_versions(done, tree):
+    manifest = read_manifest(done / "out")
+    recipe = read_recipe(done / "out" / "recipe.parquet")
+    source = open_source(tree, "ToyTrain")
+    rows = Counter((row["config"], row["split"]) for row in recipe.examples.to_pylist())
+
+    assert {(shard.config, shard.split): shard.n_rows for shard in manifest.shards} == rows
+    assert manifest.recipe_sha256 == recipe.sha256
+    told = {name: manifest.source[name] for name in ("kind", "identity", "is_simulated")}
+    assert told == {"kind": "tree", "identity": source.identity, "is_simulated": False}
+    assert manifest.versions["pyarrow"] == pa.__version__
+    assert manifest.versions["toyadmos-datasets"] == importlib.metadata.version("toyadmos-datasets")
+
+
+def test_at_the_rate_of_the_corpus_clean_clips_are_its_very_samples(tmp_path, tree):
+    prepare(options(tree, tmp_path, protocols=("basic",), channels="2", rate_hz=48_000))
+    rows = [
+        row
+        for shard in read_manifest(tmp_path / "out").shards
+        for row in pq.read_table(tmp_path / "out" / shard.path).to_pylist()
+    ]
+
+    names = {name.recording_id: name for name in CORPUS.names()}
+    assert len(rows) == len({name.event_id for name in names.values() if name.sound != "noise"})
+    for row in rows:
+        samples, rate_hz = soundfile.read(io.BytesIO(row["audio"]["bytes"]), dtype="int16")
+        assert rate_hz == 48_000
+        np.testing.assert_array_equal(samples, CORPUS.sound(names[row["recording_ids"][0]]))
 
 
 def test_the_same_again_finds_nothing_to_do_and_touches_nothing(done, tree):
@@ -251,6 +290,28 @@ def test_a_flipped_bit_in_a_volume_is_an_error_and_no_dataset_appears(tmp_path, 
         prepare(options(source, tmp_path, **BOTH))
 
     assert not (tmp_path / "out").exists()
+
+
+SPOILT_VOLUMES = {
+    "the first is missing": lambda first, last: first.unlink(),
+    "the last is missing": lambda first, last: last.unlink(),
+    "the first is truncated": lambda first, last: os.truncate(first, first.stat().st_size - 1),
+    "the last is truncated": lambda first, last: os.truncate(last, last.stat().st_size - 1),
+    "the last has something behind its end": lambda first, last: last.write_bytes(last.read_bytes() + b"\0"),
+    "the last is there twice": lambda first, last: shutil.copy(last, last.with_suffix(".0002")),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT_VOLUMES.values(), ids=SPOILT_VOLUMES)
+def test_volumes_that_are_not_the_whole_archive_are_an_error_before_anything_is_made(tmp_path, volumes, spoil):
+    source = shutil.copytree(volumes, tmp_path / "source")
+    spoil(source / "ToyTrain.7z.001", source / "ToyTrain.7z.002")
+    with pytest.raises(SourceError) as caught:
+        prepare(options(source, tmp_path, **BOTH))
+
+    assert "ToyTrain.7z.00" in str(caught.value)
+    assert caught.value.remedy
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
 def test_a_name_that_is_not_in_the_grammar_is_an_error_before_anything_is_made(tmp_path, files):

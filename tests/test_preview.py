@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from preparing import listing, options
 from tiny import TinyCorpus, write_tree, write_volumes
 
 from toyadmos_datasets import preview as preview_module
-from toyadmos_datasets.errors import BusyError, OutputConflictError, PlanError, SourceNotFoundError
+from toyadmos_datasets.errors import BusyError, OutputConflictError, PlanError
 from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.plan.listing import SplitCount
 from toyadmos_datasets.prepare import PrepareOptions, prepare
@@ -152,11 +154,14 @@ def test_a_folder_that_is_being_written_can_be_looked_at(tmp_path, sources):
     assert told.state == "new"
 
 
-def test_a_simulated_corpus_that_is_not_there_yet_is_not_made_but_told_how_to(tmp_path):
-    with pytest.raises(SourceNotFoundError) as caught:
-        preview(options(Path("simulate:tiny"), tmp_path))
+def test_a_simulated_corpus_that_is_not_there_yet_is_planned_as_it_will_be_and_not_made(tmp_path, simulated):
+    request = options(Path("simulate:tiny"), tmp_path, protocols=("basic",), snrs_db=(6.0,))
+    told = preview(request)
+    untouched = list(tmp_path.iterdir())
+    shutil.copytree(simulated, tmp_path / "cache" / "simulated" / "ToyTrain-tiny")
+    made = preview(request)
 
-    folder = tmp_path / "cache" / "simulated" / "ToyTrain-tiny"
-    assert caught.value.remedy is not None
-    assert f"toyadmos simulate --toy train --size tiny --out {folder}" in caught.value.remedy
-    assert list(tmp_path.iterdir()) == []
+    assert untouched == []
+    assert told.n_simulated_bytes == sum(path.stat().st_size for path in simulated.rglob("*.wav"))
+    assert told.expected_s > made.expected_s
+    assert replace(told, n_simulated_bytes=0, expected_s=made.expected_s) == made

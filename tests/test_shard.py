@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import random
 import signal
@@ -26,7 +27,7 @@ from tiny import TinyCorpus, write_tree, write_volumes
 
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Quiet
-from toyadmos_datasets.errors import ClippingError, OptionError, WorkerError
+from toyadmos_datasets.errors import ClippingError, DatasetError, OptionError, WorkerError
 from toyadmos_datasets.files.json import read_json
 from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.render.resolve import RESOLVED_SCHEMA, resolve
@@ -212,6 +213,7 @@ def test_the_audio_that_comes_out_has_the_snr_that_its_columns_tell(
         *resolved.examples.to_pylist(),
         headroom_db=resolved.headroom_db,
         encoding=Encoding(bit_depth=24),
+        rules=MixingRules(rate_hz=RATE_HZ, snr_reference=reference),
     )
 
     # What is left when the target is taken out of the audio is the noise that was mixed in.
@@ -233,6 +235,27 @@ def _active_ratio(target: np.ndarray, noise: np.ndarray) -> tuple[float]:
     powers = [np.mean(frame**2, axis=1) for frame in frames]
     active = powers[0] >= powers[0].max() / 1000
     return (float(powers[0][active].mean() / powers[1][active].mean()),)
+
+
+@pytest.mark.parametrize("reference", ["corpus", "clip", "active"])
+def test_noise_that_has_changed_since_it_was_measured_is_an_error_that_tells_what_the_snr_would_be(tmp_path, reference):
+    sounds = {"t": random_sound(1, 4096, 4000), "n": random_sound(2, 9000, 4000)}
+    asked = row("t", "n", snr_db=6.0, noise_position=0.5)
+    recipe = Recipe(
+        examples=pa.Table.from_pylist([asked], schema=RECIPE_SCHEMA), parameters={"snr_reference": reference}
+    )
+    measured = resolve(recipe, store(tmp_path / "then", sounds), rate_hz=RATE_HZ, progress=Quiet())
+    changed = store(tmp_path / "now", sounds | {"n": np.rint(sounds["n"] / 2)})
+    rules = MixingRules(rate_hz=RATE_HZ, snr_reference=reference)
+
+    with pytest.raises(DatasetError, match="has not the SNR that was asked for") as caught:
+        rendered(tmp_path, changed, *measured.examples.to_pylist(), headroom_db=measured.headroom_db, rules=rules)
+
+    assert caught.value.where == "event of t, noise n"
+    assert caught.value.expected == "6 dB, to 0.01 dB"
+    assert float(caught.value.actual.removesuffix(" dB")) == pytest.approx(6 + 20 * math.log10(2), abs=0.02)
+    assert "toyadmos cache --toy train --kind recordings --clean" in caught.value.remedy
+    assert not (tmp_path / "note.json").exists()
 
 
 # --- clipping

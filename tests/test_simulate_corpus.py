@@ -12,38 +12,20 @@ from collections import Counter
 
 import py7zr
 import pytest
+from micro import MICRO
 
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.names import MARKER_NAME as MARKER_OF_THE_READER
+from toyadmos_datasets.archive.tree_source import tree_of
 from toyadmos_datasets.corpus.damage import conditions_of
 from toyadmos_datasets.corpus.names import parse_member
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
-from toyadmos_datasets.simulate import SIZES, CorpusSize, simulate, sizes
+from toyadmos_datasets.recordings import store_for
+from toyadmos_datasets.simulate import SIZES, CorpusSize, planned_tree, simulate, sizes
 from toyadmos_datasets.simulate.events import list_blocks, list_events
 from toyadmos_datasets.simulate.sizes import chosen_conditions
 from toyadmos_datasets.simulate.tree import MARKER_NAME
 from toyadmos_datasets.simulate.volumes import STORED
-
-MICRO = CorpusSize(
-    name="micro",
-    cases=1,
-    normal_takes=2,
-    patterns="a part",
-    anomalous_takes=1,
-    clip_s=0.5,
-    continuous_takes=1,
-    noise_takes=1,
-    continuous_s=0.7,
-    block_bytes=500_000,
-    volume_bytes=1_000_000,
-)
-
-
-@pytest.fixture
-def micro(monkeypatch):
-    """A size of which a corpus takes a fraction of a second."""
-    monkeypatch.setattr(sizes, "SIZES", {**SIZES, "micro": MICRO})
-    return "micro"
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +189,23 @@ def test_another_seed_gives_other_recordings_under_the_same_names(tmp_path, micr
     first, second = contents(one.tree), contents(two.tree)
     assert first.keys() == second.keys()
     assert not set(first.values()) & set(second.values())
+
+
+def test_corpora_of_two_seeds_are_two_sources_though_their_files_have_one_time_and_one_size(tmp_path, micro):
+    trees = [simulate("train", tmp_path / str(seed), size=micro, seed=seed, volumes=False).tree for seed in (1, 2)]
+    one, two = (open_source(tree, "ToyTrain") for tree in trees)
+
+    assert (one.paths, one.sizes) == (two.paths, two.sizes)
+    assert store_for(tmp_path, one, 16_000) != store_for(tmp_path, two, 16_000)
+
+
+def test_the_tree_of_a_corpus_is_known_before_it_is_made(tiny):
+    corpus, _, _ = tiny
+
+    planned = planned_tree("train", "tiny")
+
+    source = tree_of(corpus.tree / "ToyTrain", "ToyTrain", planned.recordings, marker=planned.marker)
+    assert source == open_source(corpus.tree, "ToyTrain")
 
 
 def test_the_tree_alone_and_the_volumes_alone_are_the_same_as_in_both(tmp_path, micro):

@@ -12,9 +12,9 @@ from toyadmos_datasets.activity import activity_of
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.remote.estimate import Estimate, estimate
 from toyadmos_datasets.archive.remote.source import RemoteSource
-from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ, toy_named
+from toyadmos_datasets.archive.tree_source import tree_of
+from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.engine.progress import Quiet
-from toyadmos_datasets.errors import SourceNotFoundError
 from toyadmos_datasets.index import build_index
 from toyadmos_datasets.plan import plan, windowed_recordings
 from toyadmos_datasets.plan.listing import SplitCount, count_examples
@@ -23,6 +23,7 @@ from toyadmos_datasets.recordings import Store, bytes_to_decode, bytes_to_store,
 from toyadmos_datasets.render import OutputFolder
 from toyadmos_datasets.render.rules import is_stacked, values_a_sample
 from toyadmos_datasets.render.shard import ROWS_A_SHARD
+from toyadmos_datasets.simulate import planned_tree
 from toyadmos_datasets.sources import resolve_source, simulated_folder, simulated_size
 from toyadmos_datasets.units import Bytes, Seconds
 from toyadmos_datasets.values.recipe import Recipe
@@ -34,6 +35,9 @@ ARCHIVE_BYTES_A_S = 28e6
 
 TREE_BYTES_A_S = 250e6
 """The same from a tree, where nothing is decoded."""
+
+SIMULATED_BYTES_A_S = 28e6
+"""WAV bytes that are synthesised in a second by one core of the same machine."""
 
 CLIPS_A_S = 180.0
 """Clips of 11 s that are mixed, encoded and written in a second by one core of the same machine."""
@@ -74,6 +78,7 @@ class Preview:
         expected_s: About how long it takes.
         workers: With so many processes.
         fetch: What is fetched first; None for a source on the disk.
+        n_simulated_bytes: What is synthesised first; 0 where the recordings are there.
         notes: What a reader of the dataset must know.
     """
 
@@ -95,16 +100,16 @@ class Preview:
     expected_s: Seconds
     workers: int
     fetch: Estimate | None
+    n_simulated_bytes: Bytes
     notes: tuple[str, ...]
 
 
 def preview(options: PrepareOptions) -> Preview:
     """Tell what `prepare` would read, decode and write, and about how long it would take.
 
-    Raises:
-        SourceNotFoundError: The source is a simulated corpus that is not there yet; making it is not a look.
+    A simulated corpus that is not there yet is planned as it will be; it is not made.
     """
-    source = _existing_source(options)
+    source, n_simulated_bytes = _source(options)
     index = build_index(source.members())
     store = store_for(options.cache, source, options.render.encoding.rate_hz)
     recipe = _recipe(index, store, options)
@@ -117,6 +122,7 @@ def preview(options: PrepareOptions) -> Preview:
     decoded = bytes_to_decode(source, missing)
     n_clips = len(recipe.examples)
     busy_s = decoded / (TREE_BYTES_A_S if source.kind == "tree" else ARCHIVE_BYTES_A_S) + n_clips / CLIPS_A_S
+    busy_s += n_simulated_bytes / SIMULATED_BYTES_A_S
     return Preview(
         location=source.location,
         kind=source.kind,
@@ -136,6 +142,7 @@ def preview(options: PrepareOptions) -> Preview:
         expected_s=0.0 if state == "done" else START_S + busy_s / options.render.workers,
         workers=options.render.workers,
         fetch=estimate(source, missing["member"].to_pylist()) if isinstance(source, RemoteSource) else None,
+        n_simulated_bytes=n_simulated_bytes,
         notes=recipe.notes,
     )
 
@@ -154,22 +161,17 @@ def _recipe(index: pa.Table, store: Store, options: PrepareOptions) -> Recipe:
     return plan(index, options.plan, activity=activity)
 
 
-def _existing_source(options: PrepareOptions) -> Source:
-    size = simulated_size(options.source)
+def _source(options: PrepareOptions) -> tuple[Source, Bytes]:
+    """Return the source as `prepare` would find or make it, and how much is to be synthesised for it."""
+    toy, size = options.plan.toy, simulated_size(options.source)
     if size is None:
-        return resolve_source(options.source, options.plan.toy, options.cache, progress=Quiet(), fetch=options.fetch)
-    toy = toy_named(options.plan.toy)
-    folder = simulated_folder(options.cache, toy.name, size) / "tree"
-    if not folder.exists():
-        raise SourceNotFoundError(
-            "The simulated corpus is not made yet, and a plan makes nothing.",
-            where=folder,
-            expected="its tree",
-            actual="no such folder",
-            remedy="toyadmos prepare makes it; or: "
-            f"toyadmos simulate --toy {toy.short} --size {size} --out {folder.parent}",
-        )
-    return open_source(folder, options.plan.toy)
+        return resolve_source(options.source, toy, options.cache, progress=Quiet(), fetch=options.fetch), 0
+    tree = (simulated_folder(options.cache, toy, size) / "tree").absolute()
+    if tree.exists():
+        return open_source(tree, toy), 0
+    planned = planned_tree(toy, size)
+    source = tree_of(tree / toy, toy, planned.recordings, marker=planned.marker)
+    return source, sum(source.sizes)
 
 
 def _rows_by_split(counts: tuple[SplitCount, ...]) -> dict[tuple[str, str], int]:

@@ -13,7 +13,7 @@ from toyadmos_datasets.files.atomic import writing
 from toyadmos_datasets.files.looking import looking
 from toyadmos_datasets.units import Bytes
 
-KINDS = ("archives", "recordings", "simulated")
+KINDS = ("archives", "recordings", "simulated", "features")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,8 @@ class CacheEntry:
     """One folder of the cache.
 
     Attributes:
-        kind: ``archives`` (copies of volumes), ``recordings`` (ingested) or ``simulated``.
+        kind: ``archives`` (copies of volumes), ``recordings`` (ingested), ``simulated``, or ``features`` (of clips
+            that were trained on or scored).
         toy: ``ToyTrain``.
         path: The folder.
         n_bytes: The room it takes.

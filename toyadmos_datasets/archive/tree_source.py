@@ -22,6 +22,9 @@ from toyadmos_datasets.errors import CorruptMemberError, SourceError, SourceNotF
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.source import Block, Member
 
+_MARKER_BYTES: Bytes = 1 << 16
+"""Many times what the marker has."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeSource:
@@ -32,7 +35,7 @@ class TreeSource:
         root: The toy's folder, absolute.
         paths: The recordings, sorted; each begins with the toy, whatever the folder is called.
         sizes: Their sizes, bytes.
-        identity: Hash over paths, sizes and times of change.
+        identity: Hash over paths, sizes and times of change, and over the marker, which has the seed.
         is_simulated: Whether the marker of this package's simulation stands in the folder.
     """
 
@@ -121,15 +124,34 @@ def open_tree(root: Path, toy: str) -> TreeSource:
             remedy="Give the folder into which the archives were unpacked.",
         )
     _require_known_kinds(paths, root)
+    return tree_of(root, toy, recordings, marker=_marker_in(root) if f"{toy}/{MARKER_NAME}" in paths else None)
+
+
+def tree_of(root: Path, toy: str, recordings: Sequence[tuple[str, Bytes, int]], *, marker: bytes | None) -> TreeSource:
+    """Return the source that a toy's folder is, or will be once these files are there.
+
+    The files of a simulated corpus have one time of change, whatever the seed: only the marker tells its corpora apart.
+
+    Args:
+        root: The toy's folder, absolute.
+        toy: ``ToyTrain``.
+        recordings: Path below the toy, size and time of change in nanoseconds, sorted by path.
+        marker: What the marker of this package's simulation says; None where there is none.
+    """
     lines = "".join(f"{path}\0{n_bytes}\0{time_ns}\n" for path, n_bytes, time_ns in recordings)
     return TreeSource(
         toy=toy,
         root=root,
         paths=tuple(path for path, _, _ in recordings),
         sizes=tuple(n_bytes for _, n_bytes, _ in recordings),
-        identity=hashlib.sha256(lines.encode()).hexdigest(),
-        is_simulated=f"{toy}/{MARKER_NAME}" in paths,
+        identity=hashlib.sha256(lines.encode() + (marker or b"")).hexdigest(),
+        is_simulated=marker is not None,
     )
+
+
+def _marker_in(root: Path) -> bytes:
+    with reading(root / MARKER_NAME), (root / MARKER_NAME).open("rb") as file:
+        return file.read(_MARKER_BYTES)
 
 
 def _walk(root: Path, toy: str) -> Iterator[tuple[str, Bytes, int]]:

@@ -36,6 +36,7 @@ def _lines(found: Preview) -> list[str]:
         *table_lines(["config", "split", "label", "events", "clips"], rows),
         "",
         f"source      {found.location} ({found.kind})",
+        *_simulated(found),
         f"recordings  {found.n_recordings} needed, {found.n_in_cache} of them in the cache",
         f"read        {format_bytes(found.n_packed_bytes)} in {found.n_blocks} blocks of {found.n_blocks_in_source}",
         *(fetch_lines(found.fetch) if found.fetch is not None else []),
@@ -45,6 +46,11 @@ def _lines(found: Preview) -> list[str]:
         f"time        about {format_duration(found.expected_s)} on {found.workers} workers, by one machine's speed",
         *(f"note        {note}" for note in found.notes),
     ]
+
+
+def _simulated(found: Preview) -> list[str]:
+    n_bytes = found.n_simulated_bytes
+    return [f"simulate    {format_bytes(n_bytes)} first: the corpus is not there yet"] if n_bytes else []
 
 
 def _written(found: Preview) -> str:

@@ -14,15 +14,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.corpus.damage import damage_of
+from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch
 from toyadmos_datasets.engine.memory import release_freed_memory
-from toyadmos_datasets.errors import ClippingError
+from toyadmos_datasets.errors import ClippingError, DatasetError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.files.json import write_json
 from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.render.rules import MixingRules
-from toyadmos_datasets.signal.mixing import Stem, mix, quantise, snrs
+from toyadmos_datasets.signal.mixing import MixtureLevels, Stem, mix, mixture_levels, quantise
 from toyadmos_datasets.units import Bytes, Decibels
 from toyadmos_datasets.values.dataset import LABELS, STEMS, Shard, audio_columns, columns_of, dataset_schema
 from toyadmos_datasets.values.recordings import RecordingReader
@@ -37,6 +38,9 @@ _ONE_PAGE_BYTES: Bytes = 1 << 30
 """More than a row group has: its clips are one page."""
 
 SNR_DECIMALS = 4
+
+SNR_TOLERANCE_DB: Decibels = 0.01
+"""How far a mixture's SNR may be from the one that was asked for: far more than rounding makes."""
 
 _SAME = (
     "toy",
@@ -119,6 +123,7 @@ def render_shard(task: ShardTask, watch: Watch) -> Shard:
 
     Raises:
         ClippingError: An example exceeds full scale and that is an error.
+        DatasetError: The recordings are not those that were measured.
     """
     path = task.folder / task.path
     n_clipped = 0
@@ -229,7 +234,9 @@ def _mix(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> _
     achieved_db = active_db = math.nan
     if len(stems) > 1:
         target, noise = stems
-        achieved_db, active_db = snrs(target, noise, task.rules.rate_hz, task.rules.weighting)
+        levels = mixture_levels(target, noise, task.rules.rate_hz, task.rules.weighting)
+        _require_snr(example, levels, task.rules)
+        achieved_db, active_db = levels.snr_db, levels.snr_active_db
     return _Example(
         samples=samples,
         n_clipped=n_clipped,
@@ -237,6 +244,27 @@ def _mix(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> _
         snr_achieved_db=_finite(achieved_db),
         snr_active_db=_finite(active_db),
     )
+
+
+def _require_snr(example: dict[str, Any], levels: MixtureLevels, rules: MixingRules) -> None:
+    """Raise unless the noise is mixed at the SNR that was asked for, whatever was found out when its gain was made.
+
+    Raises:
+        DatasetError: It is not: the noise is not the one that was measured.
+    """
+    if example["snr_db"] is None:
+        return
+    noise_db = levels.noise_active_db if rules.snr_reference == "active" else levels.noise_db
+    snr_db = example["reference_level_db"] - noise_db
+    if not abs(snr_db - example["snr_db"]) <= SNR_TOLERANCE_DB:
+        raise DatasetError(
+            "An example has not the SNR that was asked for: its noise has changed since it was measured.",
+            where=f"{example['event_id']}, noise {', '.join(example['noise_recording_ids'])}",
+            expected=f"{example['snr_db']:g} dB, to {SNR_TOLERANCE_DB:g} dB",
+            actual=f"{snr_db:.2f} dB",
+            remedy="Let the recordings be ingested anew, then run the same command again: "
+            f"toyadmos cache --toy {toy_named(example['toy']).short} --kind recordings --clean",
+        )
 
 
 def _stems(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> list[Stem]:

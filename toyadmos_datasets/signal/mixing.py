@@ -71,11 +71,28 @@ def _as_mixed(stem: Stem, headroom_db: Decibels) -> npt.NDArray[np.float64]:
     return np.multiply(stem.total, db_to_gain(stem.gain_db - headroom_db) / stem.full_scale, dtype=np.float64)
 
 
-def snrs(target: Stem, noise: Stem, rate_hz: Hertz, weighting: str | None = None) -> tuple[Decibels, Decibels]:
-    """Return the ratio of the stems' energies as mixed, over the whole clip and over the target's active frames.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixtureLevels:
+    """How loud the parts of a mixture are, weighted or not, before headroom; infinite or NaN where one is silent.
+
+    Attributes:
+        snr_db: Ratio of the stems' energies over the whole clip.
+        snr_active_db: The same over the frames in which the target is active.
+        noise_db: Level of the noise over the whole clip, dB re full scale.
+        noise_active_db: The same over those frames.
+    """
+
+    snr_db: Decibels
+    snr_active_db: Decibels
+    noise_db: Decibels
+    noise_active_db: Decibels
+
+
+def mixture_levels(target: Stem, noise: Stem, rate_hz: Hertz, weighting: str | None = None) -> MixtureLevels:
+    """Measure the stems as mixed, over the whole clip and over the target's active frames.
 
     With T and N the sums of squares of the integer stems, k and m their numbers of recordings and g, h
-    their gains, it is 10 log10((T g^2 / k^2) / (N h^2 / m^2)). Which frames are active does not depend on
+    their gains, the ratio is 10 log10((T g^2 / k^2) / (N h^2 / m^2)). Which frames are active does not depend on
     the weighting.
 
     Args:
@@ -83,18 +100,17 @@ def snrs(target: Stem, noise: Stem, rate_hz: Hertz, weighting: str | None = None
         noise: The noise, of the same shape.
         rate_hz: Their rate.
         weighting: ``A``, or None to take all frequencies alike.
-
-    Returns:
-        Ratios in dB; infinite or NaN where a stem has no energy.
     """
     of_target, of_noise = (energies_of(stem.total, rate_hz, weighting) for stem in (target, noise))
     by_frame = of_target.by_frame if weighting is None else frame_energies(target.total, rate_hz)
     active = active_frames(by_frame)
-    whole_db = _ratio_db(of_target.whole, of_noise.whole, target, noise)
-    active_db = _ratio_db(
-        of_target.by_frame[active].sum().item(), of_noise.by_frame[active].sum().item(), target, noise
+    target_energy, noise_energy = (one.by_frame[active].sum().item() for one in (of_target, of_noise))
+    return MixtureLevels(
+        snr_db=_ratio_db(of_target.whole, of_noise.whole, target, noise),
+        snr_active_db=_ratio_db(target_energy, noise_energy, target, noise),
+        noise_db=of_noise.level_db(noise.full_scale) + noise.gain_db,
+        noise_active_db=of_noise.level_over_db(active, noise.full_scale) + noise.gain_db,
     )
-    return whole_db, active_db
 
 
 def _ratio_db(target_energy: float, noise_energy: float, target: Stem, noise: Stem) -> Decibels:

@@ -1,6 +1,7 @@
 """A small corpus of synthesised sound with the real layout, names, damage, channels and volumes.
 
-`simulate` is what the other layers call. Behind it, from the plan to the bytes:
+`simulate` is what the other layers call, and `planned_tree` tells what it would write. Behind them, from the plan to
+the bytes:
 
     sizes, events        which takes there are
     machines, effects,   what the toys are and what damage does to them
@@ -16,5 +17,6 @@
 
 from toyadmos_datasets.simulate.corpus import Report, SimulatedCorpus, simulate
 from toyadmos_datasets.simulate.sizes import SIZES, CorpusSize
+from toyadmos_datasets.simulate.tree import PlannedTree, planned_tree
 
-__all__ = ["SIZES", "CorpusSize", "Report", "SimulatedCorpus", "simulate"]
+__all__ = ["SIZES", "CorpusSize", "PlannedTree", "Report", "SimulatedCorpus", "planned_tree", "simulate"]

@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch
 from toyadmos_datasets.files.atomic import writing
-from toyadmos_datasets.simulate.events import WAV_HEADER_BYTES, Event
+from toyadmos_datasets.simulate.events import WAV_HEADER_BYTES, Event, list_events
 from toyadmos_datasets.simulate.motion import RATE_HZ
-from toyadmos_datasets.simulate.synthesis import synthesise
+from toyadmos_datasets.simulate.sizes import size_named
+from toyadmos_datasets.simulate.synthesis import MODEL_VERSION, synthesise
+from toyadmos_datasets.units import Bytes
 
 MARKER_NAME = "SIMULATED.txt"
 """Stands beside the cases of a synthesised toy, in the tree and in the archive; sources are known by it."""
@@ -46,18 +49,51 @@ def write_event(task: TreeTask, watch: Watch) -> None:
     watch.advance(task.event.n_bytes, at=task.event.name.event_id)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTree:
+    """What the tree of a corpus will be, known before any of it is synthesised.
+
+    Attributes:
+        recordings: Path, size and time of change in nanoseconds of each, sorted by path.
+        marker: What the marker beside them will say.
+    """
+
+    recordings: tuple[tuple[str, Bytes, int], ...]
+    marker: bytes
+
+
+def planned_tree(toy: str, size: str, *, seed: int = 0) -> PlannedTree:
+    """Tell which files `simulate` writes into the tree of a corpus.
+
+    Raises:
+        OptionError: There is no such toy or size.
+    """
+    name = toy_named(toy).name
+    recordings = [
+        (recording.member, event.n_bytes // len(event.names), FILE_TIME_S * 1_000_000_000)
+        for event in list_events(name, size_named(size))
+        for recording in event.names
+    ]
+    marker = marker_text(toy=name, size=size, seed=seed, model=MODEL_VERSION)
+    return PlannedTree(recordings=tuple(sorted(recordings)), marker=marker.encode())
+
+
 def write_marker(root: Path, *, toy: str, size: str, seed: int, model: int) -> str:
     """Write the text that says what these recordings are; return its path below `root`."""
     member = f"{toy}/{MARKER_NAME}"
-    text = (
+    write_plainly(root / member, marker_text(toy=toy, size=size, seed=seed, model=model).encode())
+    return member
+
+
+def marker_text(*, toy: str, size: str, seed: int, model: int) -> str:
+    """Say what these recordings are, and all that they follow from."""
+    return (
         "SIMULATED RECORDINGS - NOT ToyADMOS\n\n"
         f"Every recording in this folder was synthesised by toyadmos-datasets. Nothing of it was recorded, no\n"
         f"{toy} was running, and results on it say nothing about results on ToyADMOS. Layout, names, damage\n"
         "patterns and channels are those of the ToyADMOS corpus, so that programs can be tried without it.\n\n"
         f"toy: {toy}\nsize: {size}\nseed: {seed}\nmodel: {model}\n"
     )
-    write_plainly(root / member, text.encode())
-    return member
 
 
 def write_plainly(path: Path, content: bytes) -> None:
