@@ -10,16 +10,19 @@ import pytest
 from baselines import NO_TORCH, SYSTEM
 from hypothesis import settings
 from loopback import Loopback, serving
+from micro import MICRO
+from preparing import hashes, options
 from remote import Published, publish
-from tiny import TinyCorpus, write_tree
+from rewriting import Row, rewritten
+from small import SMALL
+from tiny import TinyCorpus, write_tree, write_volumes
+from transferring import CONTENT, NAME, Fetching, fetching_from
 
 from toyadmos_datasets.archive.remote import estimate as estimate_module
 from toyadmos_datasets.archive.remote.options import FetchOptions
 from toyadmos_datasets.files.cache import CACHE_VARIABLE
-from toyadmos_datasets.plan import PlanOptions
-from toyadmos_datasets.prepare import PrepareOptions, prepare
-from toyadmos_datasets.render import RenderOptions
-from toyadmos_datasets.simulate import simulate
+from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.simulate import simulate, sizes
 
 # A wall-clock limit an example would fail tests that sync files on a busy disk. Examples derive from the test's
 # own name, so that a run in CI can be had again; `--hypothesis-profile=search` looks for new ones.
@@ -40,19 +43,80 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.fixture
+def micro(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a size that only tests have."""
+    monkeypatch.setattr(sizes, "SIZES", {**sizes.SIZES, MICRO.name: MICRO})
+    return MICRO.name
+
+
+@pytest.fixture(scope="session")
+def small_files() -> dict[str, bytes]:
+    """The small corpus: member to its bytes."""
+    return SMALL.files()
+
+
+@pytest.fixture(scope="session")
+def small_tree(tmp_path_factory: pytest.TempPathFactory, small_files: dict[str, bytes]) -> Path:
+    """The small corpus as a tree."""
+    return write_tree(small_files, tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def small_volumes(tmp_path_factory: pytest.TempPathFactory, small_files: dict[str, bytes]) -> Path:
+    """The small corpus as volumes."""
+    return write_volumes(small_files, tmp_path_factory.mktemp("volumes"), n_blocks=4)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, small_volumes: Path) -> dict[str, str]:
+    """What a run over `small_volumes` that nobody disturbs gives, by path and hash."""
+    place = tmp_path_factory.mktemp("undisturbed")
+    prepare(options(small_volumes, place, protocols=("basic",), snrs_db=(6.0,)))
+    return hashes(place / "out")
+
+
+@pytest.fixture
+def without_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Run in an empty folder, with a cache in it, as if nothing were set."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.delenv("TOYADMOS_SOURCE", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    """A server on this machine that has the volume of `transferring`."""
+    with serving({NAME: CONTENT}) as running:
+        yield running
+
+
+@pytest.fixture
+def fetching(server: Loopback, tmp_path: Path) -> Iterator[Fetching]:
+    """What brings that volume into its copy."""
+    with fetching_from(server, tmp_path) as parts:
+        yield parts
+
+
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small dataset with the configs clean and snr_6db, from `source` beside it; tests that change it take a copy."""
     place = tmp_path_factory.mktemp("prepared")
     tree = write_tree(TinyCorpus(n_normal=8, n_noise=4).files(), place / "source")
-    options = PrepareOptions(
-        plan=PlanOptions(toy="ToyTrain", protocols=("basic",), snrs_db=(6.0,)),
-        render=RenderOptions(),
-        source=str(tree),
-        out=place / "dataset",
-        cache=place / "cache",
-    )
-    return prepare(options).out
+    return prepare(options(tree, place, protocols=("basic",), snrs_db=(6.0,), out=place / "dataset")).out
+
+
+@pytest.fixture(scope="session")
+def rows_by_split(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Row]]:
+    """The rows of the prepared dataset, by ``config/split``."""
+    seen: dict[str, list[Row]] = {}
+
+    def look(here: str, rows: list[Row]) -> list[Row]:
+        seen[here] = rows
+        return rows
+
+    rewritten(prepared, tmp_path_factory.mktemp("look") / "copy", look)
+    return seen
 
 
 @pytest.fixture(scope="session")
@@ -102,14 +166,8 @@ def baseline_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def simulated_train(baseline_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny simulated ToyTrain, clean."""
     place = tmp_path_factory.mktemp("simulated")
-    options = PrepareOptions(
-        plan=PlanOptions(toy="ToyTrain", protocols=("basic",), channels="1"),
-        render=RenderOptions(),
-        source="simulate:tiny",
-        out=place / "dataset",
-        cache=place / "cache",
-    )
-    return prepare(options).out
+    asked = options(Path("simulate:tiny"), place, protocols=("basic",), channels="1", out=place / "dataset")
+    return prepare(asked).out
 
 
 @pytest.fixture(scope="session")

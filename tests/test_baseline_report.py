@@ -7,6 +7,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,15 +16,18 @@ import pyarrow.parquet as pq
 import pytest
 from baselines import NO_TORCH
 from chromium import CHROMIUM, NO_CHROMIUM, PLAY_ALL, Tab, chromium
-from preparing import toyadmos
+from preparing import options, toyadmos
 
 pytest.importorskip("torch", reason=NO_TORCH)
 
 from toyadmos_datasets.audit import audit
 from toyadmos_datasets.baseline.compare import compare
 from toyadmos_datasets.baseline.dataset_report import report_dataset
-from toyadmos_datasets.baseline.evaluate import read_scores
+from toyadmos_datasets.baseline.evaluate import evaluate, read_scores
 from toyadmos_datasets.baseline.report import report_run
+from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.values.dataset import read_manifest, write_manifest
 
 PNG, PDF = b"\x89PNG", b"%PDF"
 
@@ -110,6 +114,36 @@ def test_the_worst_clips_of_a_runs_page_are_the_worst(run_page, trained):
 
     assert lowest["event_id"] in alternatives[0]
     assert len(Page(run_page).all("audio")) == 8
+
+
+def test_frame_scores_stand_under_their_frames_whatever_the_datasets_rate(trained, tmp_path):
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    other = prepare(options("simulate:tiny", tmp_path, protocols=("basic",), channels="1", rate_hz=8000)).out
+    evaluate(run, dataset=other, device="cpu")
+    report_run(run, tmp_path / "run.html")
+    traces = re.findall(
+        r'<svg class="trace".*?<polyline class="line" points="(.*?)"', (tmp_path / "run.html").read_text()
+    )
+    first, last = ([float(points.split()[at].partition(",")[0]) for points in traces] for at in (0, -1))
+    duration_s = read_scores(run)["duration_s"][0].as_py()
+
+    # The first input stands around the eleventh frame of 512 samples, and the last ends as far from the clip's end.
+    assert first == pytest.approx([1000 * (10 * 256 + 256) / 16_000 / duration_s] * 8, abs=0.1)
+    assert last == pytest.approx([1000 - one for one in first], abs=1000 * 256 / 16_000 / duration_s)
+
+
+def test_a_dataset_that_was_prepared_anew_is_not_taken_for_the_one_that_was_scored(trained, simulated_train, tmp_path):
+    run, copy = (Path(shutil.copytree(one, tmp_path / one.name)) for one in (trained, simulated_train))
+    metrics = json.loads((run / "metrics.json").read_text())
+    metrics["evaluated"]["dataset"] = str(copy)
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    write_manifest(copy, replace(read_manifest(copy), recipe_sha256="0" * 64))
+
+    with pytest.raises(DatasetError, match="not the one that was scored") as caught:
+        report_run(run, tmp_path / "run.html")
+
+    assert f"toyadmos evaluate {run}" in caught.value.remedy
+    assert not (tmp_path / "run.html").exists()
 
 
 def test_a_datasets_page_has_spectrograms_of_each_condition_and_the_audits_level_check(dataset_page, simulated_train):

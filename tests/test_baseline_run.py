@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from baselines import NO_TORCH, SETTINGS, SYSTEM
-from preparing import COMMAND, toyadmos
+from preparing import COMMAND, hashes, toyadmos
 
 torch = pytest.importorskip("torch", reason=NO_TORCH)
 
@@ -162,6 +162,26 @@ def test_scores_from_elsewhere_get_the_same_tables(trained, simulated_train, tmp
     }
 
 
+def test_scores_from_elsewhere_leave_a_run_that_was_trained_alone(trained, simulated_train, tmp_path, capsys):
+    run = shutil.copytree(trained, tmp_path / "run")
+    pq.write_table(read_scores(trained).select(["event_id", "score"]), tmp_path / "theirs.parquet")
+    ran = toyadmos(capsys, "evaluate", run, "--scores", tmp_path / "theirs.parquet", "--dataset", simulated_train)
+
+    assert ran.status == 1
+    assert f"where:    {run}" in ran.err
+    assert "Choose another folder" in ran.err
+    assert hashes(run) == hashes(trained)
+
+
+@pytest.mark.parametrize(("how", "said"), [("1.5", "more than 0 and less than 1"), ("most", "max, mean, quantile")])
+def test_a_clip_score_that_cannot_be_meant_is_refused(trained, capsys, how, said):
+    ran = toyadmos(capsys, "evaluate", trained, "--clip-score", how)
+
+    assert ran.status == 2
+    assert said in ran.err
+    assert f"actual:   {how}" in ran.err
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -231,6 +251,17 @@ def test_features_are_computed_once(simulated_train, tmp_path, monkeypatch):
 
     assert isinstance(again.frames.values, np.memmap)
     np.testing.assert_array_equal(first.frames.values, again.frames.values)
+
+
+def test_features_are_listed_and_cleaned_with_the_rest_of_the_cache(simulated_train, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TOYADMOS_CACHE", str(tmp_path))
+    frames.featured(open_split(simulated_train, "clean", "train"), PAPER)
+    listed = toyadmos(capsys, "cache", "--toy", "train", "--json")
+    toyadmos(capsys, "cache", "--toy", "train", "--kind", "features", "--clean")
+
+    (entry,) = json.loads(listed.out)["entries"]
+    assert (entry["kind"], entry["toy"]) == ("features", "ToyTrain")
+    assert not Path(entry["path"]).exists()
 
 
 def test_what_the_docs_show_of_python_runs(simulated_train, tmp_path, monkeypatch, capsys):

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 from preparing import toyadmos
-from tiny import STORED, TinyCorpus, only, write_tree, write_volumes
+from small import SMALL, basic
+from tiny import STORED, only, write_tree, write_volumes
 
 from toyadmos_datasets.cli.app import app
 from toyadmos_datasets.files.lock import folder_lock
@@ -23,29 +24,7 @@ from toyadmos_datasets.values.dataset import read_manifest
 from toyadmos_datasets.values.index import read_index
 
 COMMANDS = sorted(str(command.name) for command in app.registered_commands)
-CORPUS = TinyCorpus(channels=(1,), n_normal=4, n_noise=3)
-
-
-@pytest.fixture(scope="module")
-def files() -> dict[str, bytes]:
-    return CORPUS.files()
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory, files) -> Path:
-    return write_tree(files, tmp_path_factory.mktemp("tree"))
-
-
-@pytest.fixture(autouse=True)
-def _without_surroundings(monkeypatch, tmp_path) -> None:
-    monkeypatch.setenv("TOYADMOS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("TOYADMOS_SOURCE", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-
-def basic(source: Path, *more: object) -> list[object]:
-    """Return the arguments of a small preparation."""
-    return ["--toy", "train", "--source", source, "--protocol", "basic", "--workers", "1", *more]
+pytestmark = pytest.mark.usefixtures("without_surroundings")
 
 
 def fields(text: str) -> dict[str, str]:
@@ -87,8 +66,8 @@ def test_the_version_is_that_of_the_package(capsys):
 # What commands print
 
 
-def test_prepare_says_what_there_is_now_and_how_to_load_it(capsys, tree, tmp_path):
-    ran = toyadmos(capsys, "prepare", *basic(tree, "--snr", "6,-6", "--out", "here"))
+def test_prepare_says_what_there_is_now_and_how_to_load_it(capsys, small_tree, tmp_path):
+    ran = toyadmos(capsys, "prepare", *basic(small_tree, "--snr", "6,-6", "--out", "here"))
     lines = ran.out.splitlines()
 
     assert (ran.status, ran.err) == (0, "")
@@ -101,23 +80,23 @@ def test_prepare_says_what_there_is_now_and_how_to_load_it(capsys, tree, tmp_pat
     assert "SIMULATED" not in ran.out
 
 
-def test_a_dataset_lands_in_data_by_default(capsys, tree, tmp_path):
-    toyadmos(capsys, "prepare", *basic(tree))
+def test_a_dataset_lands_in_data_by_default(capsys, small_tree, tmp_path):
+    toyadmos(capsys, "prepare", *basic(small_tree))
 
     assert read_manifest(tmp_path / "data" / "train").toy == "ToyTrain"
 
 
-def test_the_same_command_again_says_that_there_is_nothing_to_do(capsys, tree):
-    toyadmos(capsys, "prepare", *basic(tree))
-    ran = toyadmos(capsys, "prepare", *basic(tree))
+def test_the_same_command_again_says_that_there_is_nothing_to_do(capsys, small_tree):
+    toyadmos(capsys, "prepare", *basic(small_tree))
+    ran = toyadmos(capsys, "prepare", *basic(small_tree))
 
     assert ran.status == 0
     assert ran.out.startswith("Nothing to do: data/train already holds this dataset.\n")
 
 
-def test_a_second_dataset_says_what_it_took_from_the_cache(capsys, tree):
-    toyadmos(capsys, "prepare", *basic(tree))
-    ran = toyadmos(capsys, "prepare", *basic(tree, "--seed", "1", "--overwrite"))
+def test_a_second_dataset_says_what_it_took_from_the_cache(capsys, small_tree):
+    toyadmos(capsys, "prepare", *basic(small_tree))
+    ran = toyadmos(capsys, "prepare", *basic(small_tree, "--seed", "1", "--overwrite"))
 
     assert "recordings were in the cache, 0 were read." in ran.out
 
@@ -128,9 +107,9 @@ def test_a_simulated_corpus_is_called_one(capsys, simulated):
     assert "The corpus is SIMULATED: results on it are not results on ToyADMOS.\n" in ran.out
 
 
-def test_recordings_that_were_skipped_are_listed(capsys, tmp_path, files):
-    bad = only(files, "normal_IND_ch1_0003")
-    source = write_tree(files | {bad: files[bad][:-100]}, tmp_path / "source")
+def test_recordings_that_were_skipped_are_listed(capsys, tmp_path, small_files):
+    bad = only(small_files, "normal_IND_ch1_0003")
+    source = write_tree(small_files | {bad: small_files[bad][:-100]}, tmp_path / "source")
     ran = toyadmos(capsys, "prepare", *basic(source, "--skip-bad"))
 
     assert ran.status == 0
@@ -138,8 +117,8 @@ def test_recordings_that_were_skipped_are_listed(capsys, tmp_path, files):
     assert f"  {bad}: This WAV file is shorter than its header says.\n" in ran.out
 
 
-def test_plan_tells_the_way_from_the_source_to_the_folder(capsys, tree):
-    ran = toyadmos(capsys, "plan", *basic(tree, "--snr", "6"))
+def test_plan_tells_the_way_from_the_source_to_the_folder(capsys, small_tree):
+    ran = toyadmos(capsys, "plan", *basic(small_tree, "--snr", "6"))
     told = {line.split()[0]: line for line in ran.out.split("\n\n")[1].splitlines()}
 
     assert ran.status == 0
@@ -156,19 +135,19 @@ def test_plan_reckons_with_a_corpus_that_is_still_to_be_simulated_and_makes_noth
     assert list(tmp_path.iterdir()) == []
 
 
-def test_plan_says_when_there_is_nothing_to_do(capsys, tree):
-    toyadmos(capsys, "prepare", *basic(tree))
-    ran = toyadmos(capsys, "plan", *basic(tree))
+def test_plan_says_when_there_is_nothing_to_do(capsys, small_tree):
+    toyadmos(capsys, "prepare", *basic(small_tree))
+    ran = toyadmos(capsys, "plan", *basic(small_tree))
 
     assert "write       nothing: data/train already holds this dataset\n" in ran.out
 
 
-def test_index_prints_a_row_a_recording_and_its_summary_beside_them(capsys, tree, files):
-    ran = toyadmos(capsys, "index", tree, "--toy", "train")
+def test_index_prints_a_row_a_recording_and_its_summary_beside_them(capsys, small_tree, small_files):
+    ran = toyadmos(capsys, "index", small_tree, "--toy", "train")
     names = [line.split()[0] for line in ran.out.splitlines()[1:]]
 
-    assert names == sorted(Path(member).stem for member in files)
-    assert ran.err.startswith(f"{len(files)} recordings in {len(files)} blocks (tree), ")
+    assert names == sorted(Path(member).stem for member in small_files)
+    assert ran.err.startswith(f"{len(small_files)} recordings in {len(small_files)} blocks (tree), ")
 
 
 def test_index_lists_a_simulated_corpus_too(capsys, simulated, tmp_path):
@@ -182,30 +161,30 @@ def test_index_lists_a_simulated_corpus_too(capsys, simulated, tmp_path):
     assert len(json.loads(ran.out)) == sum(1 for _ in simulated.rglob("*.wav"))
 
 
-def test_index_of_volumes_tells_size_checksum_and_block_of_every_recording(capsys, tmp_path, files):
-    source = write_volumes(files, tmp_path / "volumes", n_blocks=3)
+def test_index_of_volumes_tells_size_checksum_and_block_of_every_recording(capsys, tmp_path, small_files):
+    source = write_volumes(small_files, tmp_path / "volumes", n_blocks=3)
     ran = toyadmos(capsys, "index", source, "--toy", "train")
     heading, *rows = (line.split() for line in ran.out.splitlines())
 
     assert heading == ["recording_id", "sound", "channel", "n_bytes", "crc32", "block"]
     assert {row[0]: (int(row[3]), int(row[4], 16)) for row in rows} == {
-        Path(member).stem: (len(content), zlib.crc32(content)) for member, content in files.items()
+        Path(member).stem: (len(content), zlib.crc32(content)) for member, content in small_files.items()
     }
     assert {row[5] for row in rows} == {"0", "1", "2"}
-    assert ran.err.startswith(f"{len(files)} recordings in 3 blocks (volumes), ")
+    assert ran.err.startswith(f"{len(small_files)} recordings in 3 blocks (volumes), ")
 
 
-def test_index_writes_the_table_that_json_prints_on_request(capsys, tree, tmp_path):
-    ran = toyadmos(capsys, "index", tree, "--toy", "train", "--out", "index.parquet")
-    printed = toyadmos(capsys, "index", tree, "--toy", "train", "--json")
+def test_index_writes_the_table_that_json_prints_on_request(capsys, small_tree, tmp_path):
+    ran = toyadmos(capsys, "index", small_tree, "--toy", "train", "--out", "index.parquet")
+    printed = toyadmos(capsys, "index", small_tree, "--toy", "train", "--json")
 
     assert (ran.status, ran.out) == (0, "")
     assert ran.err.endswith("Written to index.parquet.\n")
     assert read_index(tmp_path / "index.parquet").to_pylist() == json.loads(printed.out)
 
 
-def test_verify_tells_good_from_bad_by_its_exit_status(capsys, tree, tmp_path):
-    toyadmos(capsys, "prepare", *basic(tree))
+def test_verify_tells_good_from_bad_by_its_exit_status(capsys, small_tree, tmp_path):
+    toyadmos(capsys, "prepare", *basic(small_tree))
     good = toyadmos(capsys, "verify", "data/train", "--workers", "1")
     shard = next((tmp_path / "data" / "train").rglob("*.parquet"))
     shard.write_bytes(shard.read_bytes()[:-1])
@@ -239,21 +218,21 @@ def test_verify_of_a_source_counts_takes_and_names_what_is_corrupt(capsys, tmp_p
 # JSON
 
 
-def json_runs(tree: Path, simulated: Path) -> dict[str, list[object]]:
+def json_runs(small_tree: Path, simulated: Path) -> dict[str, list[object]]:
     return {
-        "prepare": ["prepare", *basic(tree)],
-        "prepare again": ["prepare", *basic(tree)],
-        "plan": ["plan", *basic(tree, "--out", "other")],
-        "index": ["index", tree, "--toy", "train"],
+        "prepare": ["prepare", *basic(small_tree)],
+        "prepare again": ["prepare", *basic(small_tree)],
+        "plan": ["plan", *basic(small_tree, "--out", "other")],
+        "index": ["index", small_tree, "--toy", "train"],
         "verify a dataset": ["verify", "data/train", "--workers", "1"],
-        "verify a source": ["verify", tree, "--toy", "train", "--workers", "1"],
+        "verify a source": ["verify", small_tree, "--toy", "train", "--workers", "1"],
         "simulate": ["simulate", "--toy", "train", "--size", "tiny", "--out", simulated, "--no-volumes"],
     }
 
 
-def test_json_is_one_value_on_standard_output_and_nothing_else(capsys, tree, simulated):
+def test_json_is_one_value_on_standard_output_and_nothing_else(capsys, small_tree, simulated):
     values = {}
-    for name, arguments in json_runs(tree, simulated).items():
+    for name, arguments in json_runs(small_tree, simulated).items():
         ran = toyadmos(capsys, *arguments, "--json")
 
         assert (name, ran.err) == (name, "")
@@ -263,7 +242,7 @@ def test_json_is_one_value_on_standard_output_and_nothing_else(capsys, tree, sim
     assert values["prepare again"]["was_done"] is True
     assert values["prepare"]["manifest"]["shards"] == values["prepare again"]["manifest"]["shards"]
     assert values["plan"]["n_decoded_bytes"] == 0
-    assert len(values["index"]) == len(CORPUS.names())
+    assert len(values["index"]) == len(SMALL.names())
     assert values["verify a dataset"]["is_good"] is True
     assert values["simulate"]["volumes"] is None
 
@@ -272,9 +251,9 @@ def _refuse(constant: str) -> Any:
     raise AssertionError(f"{constant} is not JSON")
 
 
-def test_json_says_what_was_skipped(capsys, tmp_path, files):
-    bad = only(files, "normal_IND_ch1_0003")
-    source = write_tree(files | {bad: files[bad][:-100]}, tmp_path / "source")
+def test_json_says_what_was_skipped(capsys, tmp_path, small_files):
+    bad = only(small_files, "normal_IND_ch1_0003")
+    source = write_tree(small_files | {bad: small_files[bad][:-100]}, tmp_path / "source")
     ran = toyadmos(capsys, "prepare", *basic(source, "--skip-bad", "--json"))
 
     assert [one["member"] for one in json.loads(ran.out)["manifest"]["skipped"]] == [bad]
@@ -300,31 +279,33 @@ def test_an_error_is_one_block_that_says_what_where_and_what_to_do(capsys, tmp_p
     assert "toyadmos simulate --toy train" in told["remedy"]
 
 
-def test_an_unknown_name_is_an_error_and_never_a_normal_clip(capsys, tmp_path, files):
-    odd = only(files, "normal_IND_ch1_0003").replace("_normal_", "_odd_")
-    ran = toyadmos(capsys, "prepare", *basic(write_tree(files | {odd: b""}, tmp_path / "source")))
+def test_an_unknown_name_is_an_error_and_never_a_normal_clip(capsys, tmp_path, small_files):
+    odd = only(small_files, "normal_IND_ch1_0003").replace("_normal_", "_odd_")
+    ran = toyadmos(capsys, "prepare", *basic(write_tree(small_files | {odd: b""}, tmp_path / "source")))
 
     assert ran.status == 1
     assert fields(ran.err)["where"].endswith(Path(odd).name)
     assert "remedy" in fields(ran.err)
 
 
-def test_a_name_in_the_wrong_folder_is_an_error_that_names_both(capsys, tmp_path, files):
-    member = only(files, "ab01_IND_ch1_0001")
+def test_a_name_in_the_wrong_folder_is_an_error_that_names_both(capsys, tmp_path, small_files):
+    member = only(small_files, "ab01_IND_ch1_0001")
     moved = member.replace("AnomalousSound_IND", "NormalSound_IND")
-    ran = toyadmos(capsys, "prepare", *basic(write_tree(files | {moved: files[member]}, tmp_path / "source")))
+    ran = toyadmos(
+        capsys, "prepare", *basic(write_tree(small_files | {moved: small_files[member]}, tmp_path / "source"))
+    )
 
     assert ran.status == 1
     assert "NormalSound_IND" in ran.err
     assert Path(member).name in ran.err
 
 
-def test_an_unforeseen_error_is_a_block_too(capsys, tree, monkeypatch):
+def test_an_unforeseen_error_is_a_block_too(capsys, small_tree, monkeypatch):
     def fail(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr("toyadmos_datasets.prepare.prepare", fail)
-    ran = toyadmos(capsys, "prepare", *basic(tree))
+    ran = toyadmos(capsys, "prepare", *basic(small_tree))
     told = fields(ran.err)
 
     assert ran.status == 1
@@ -344,9 +325,9 @@ def test_debug_shows_a_traceback_before_the_block_wherever_it_stands(capsys, tmp
     assert "\nerror: There are no recordings of ToyTrain at this place.\n" in ran.err
 
 
-def test_a_busy_folder_is_an_error_that_says_who_and_what_to_do(capsys, tree, tmp_path):
+def test_a_busy_folder_is_an_error_that_says_who_and_what_to_do(capsys, small_tree, tmp_path):
     with folder_lock(tmp_path / "data" / "train"):
-        ran = toyadmos(capsys, "prepare", *basic(tree))
+        ran = toyadmos(capsys, "prepare", *basic(small_tree))
     told = fields(ran.err)
 
     assert ran.status == 1
@@ -354,15 +335,15 @@ def test_a_busy_folder_is_an_error_that_says_who_and_what_to_do(capsys, tree, tm
     assert told["remedy"] == "Wait until it is done or stop it, then run the same command again."
 
 
-def test_other_options_into_the_same_folder_name_what_differs_and_the_way_on(capsys, tree):
-    toyadmos(capsys, "prepare", *basic(tree))
-    ran = toyadmos(capsys, "prepare", *basic(tree, "--seed", "1"))
+def test_other_options_into_the_same_folder_name_what_differs_and_the_way_on(capsys, small_tree):
+    toyadmos(capsys, "prepare", *basic(small_tree))
+    ran = toyadmos(capsys, "prepare", *basic(small_tree, "--seed", "1"))
     told = fields(ran.err)
 
     assert ran.status == 1
     assert (told["expected"], told["actual"]) == ("seed=1", "seed=0")
     assert "--overwrite" in told["remedy"]
-    assert toyadmos(capsys, "prepare", *basic(tree, "--seed", "1", "--overwrite")).status == 0
+    assert toyadmos(capsys, "prepare", *basic(small_tree, "--seed", "1", "--overwrite")).status == 0
 
 
 # Surroundings

@@ -8,41 +8,19 @@ import pty
 import re
 import select
 import subprocess
-from pathlib import Path
 
 import pytest
 from preparing import COMMAND, hashes, toyadmos, toyadmos_process
+from small import basic
 from tiny import TinyCorpus, write_tree, write_volumes
 
 from toyadmos_datasets.values.dataset import read_manifest
 
-CORPUS = TinyCorpus(channels=(1,), n_normal=4, n_noise=3)
+pytestmark = pytest.mark.usefixtures("without_surroundings")
 
 
-@pytest.fixture(scope="module")
-def files() -> dict[str, bytes]:
-    return CORPUS.files()
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory, files) -> Path:
-    return write_tree(files, tmp_path_factory.mktemp("tree"))
-
-
-@pytest.fixture(autouse=True)
-def _without_surroundings(monkeypatch, tmp_path) -> None:
-    monkeypatch.setenv("TOYADMOS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("TOYADMOS_SOURCE", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-
-def basic(source: Path, *more: object) -> list[object]:
-    """Return the arguments of a small preparation."""
-    return ["--toy", "train", "--source", source, "--protocol", "basic", "--workers", "1", *more]
-
-
-def test_progress_is_silent_where_no_terminal_is(tree):
-    ran = toyadmos_process("prepare", *basic(tree))
+def test_progress_is_silent_where_no_terminal_is(small_tree):
+    ran = toyadmos_process("prepare", *basic(small_tree))
 
     assert (ran.status, ran.err) == (0, "")
 
@@ -69,8 +47,8 @@ def in_terminal(*arguments: object) -> str:
     return drawn.decode(errors="replace")
 
 
-def test_progress_is_drawn_on_a_terminal(tree):
-    drawn = in_terminal("prepare", *basic(tree, "--snr", "6"))
+def test_progress_is_drawn_on_a_terminal(small_tree):
+    drawn = in_terminal("prepare", *basic(small_tree, "--snr", "6"))
 
     amounts = {"Reading ToyTrain": r"(\S+ kB) of \1", "Measuring levels": r"(\d+) of \1 stretches"}
     amounts |= {"Rendering": r"(12) of \1 clips"}
@@ -78,11 +56,11 @@ def test_progress_is_drawn_on_a_terminal(tree):
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])
-def test_a_reader_that_goes_away_is_no_error(tree, more):
+def test_a_reader_that_goes_away_is_no_error(small_tree, more):
     ours, theirs = os.pipe()
     os.close(ours)
     done = subprocess.run(
-        [*COMMAND, "index", str(tree), "--toy", "train", *more],
+        [*COMMAND, "index", str(small_tree), "--toy", "train", *more],
         check=False,
         stdout=theirs,
         stderr=subprocess.PIPE,
@@ -109,8 +87,8 @@ def _quoted(word: str) -> str:
     return "'" + word.replace("'", "'\\''") + "'"
 
 
-def test_streams_that_are_closed_are_no_error(tree, tmp_path):
-    words = [*COMMAND, "prepare", *map(str, basic(tree))]
+def test_streams_that_are_closed_are_no_error(small_tree, tmp_path):
+    words = [*COMMAND, "prepare", *map(str, basic(small_tree))]
     line = f"{' '.join(map(_quoted, words))} >&- 2>&- <&-"
     subprocess.run(["/bin/sh", "-c", line], check=True, capture_output=True, timeout=60)
 
@@ -123,8 +101,8 @@ ODD_NAMES = ["Größe ä", "two  words", "newline\nin it", "'quoted\"", "日本"
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_paths_with_odd_characters_are_taken_for_source_and_folder(capsys, tmp_path, files, name):
-    source = write_tree(files, tmp_path / name / "source")
+def test_paths_with_odd_characters_are_taken_for_source_and_folder(capsys, tmp_path, small_files, name):
+    source = write_tree(small_files, tmp_path / name / "source")
     out = tmp_path / name / "out"
     ran = toyadmos(capsys, "prepare", *basic(source, "--out", out))
     again = toyadmos(capsys, "prepare", *basic(source, "--out", out, "--json"))
@@ -147,16 +125,16 @@ def test_a_terminal_that_knows_ascii_alone_gets_odd_names_in_ascii(tmp_path, nam
     assert ran.err.startswith("error: There are no recordings of ToyTrain at this place.\n")
 
 
-def test_volumes_in_a_folder_with_an_odd_name_are_read_with_workers_too(tmp_path, files):
-    source = write_volumes(files, tmp_path / "Größe \udcff")
+def test_volumes_in_a_folder_with_an_odd_name_are_read_with_workers_too(tmp_path, small_files):
+    source = write_volumes(small_files, tmp_path / "Größe \udcff")
     ran = toyadmos_process("prepare", *basic(source)[:-2], "--workers", "2", "--out", "Töy", env=ASCII_ONLY)
 
     assert (ran.status, ran.err) == (0, "")
     assert ran.out.startswith("Prepared T")
 
 
-def test_a_cache_whose_path_arrow_cannot_open_is_an_argument_that_cannot_be_meant(capsys, tree, tmp_path):
-    ran = toyadmos(capsys, "prepare", *basic(tree, "--cache", os.fsdecode(b"cache\xff")))
+def test_a_cache_whose_path_arrow_cannot_open_is_an_argument_that_cannot_be_meant(capsys, small_tree, tmp_path):
+    ran = toyadmos(capsys, "prepare", *basic(small_tree, "--cache", os.fsdecode(b"cache\xff")))
 
     assert ran.status == 2
     assert ran.err.startswith("error: The path of the cache cannot be written as UTF-8.\n")

@@ -10,25 +10,9 @@ from pathlib import Path
 
 import pytest
 from preparing import hashes, options
-from tiny import TinyCorpus, write_volumes
 
 from toyadmos_datasets.errors import DiskFullError
 from toyadmos_datasets.prepare import prepare
-
-CORPUS = TinyCorpus(channels=(1,), n_normal=4, n_noise=3)
-
-
-@pytest.fixture(scope="module")
-def volumes(tmp_path_factory) -> Path:
-    return write_volumes(CORPUS.files(), tmp_path_factory.mktemp("volumes"), n_blocks=4)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, volumes) -> dict[str, str]:
-    """What a run that nobody disturbs gives."""
-    place = tmp_path_factory.mktemp("undisturbed")
-    prepare(options(volumes, place, protocols=("basic",), snrs_db=(6.0,)))
-    return hashes(place / "out")
 
 
 class Disk:
@@ -68,9 +52,9 @@ def hasty(monkeypatch) -> None:
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("which", ["out", "cache"])
 def test_a_disk_that_fills_up_at_any_byte_loses_nothing_and_takes_the_rest_after_room_is_made(
-    tmp_path, volumes, undisturbed, disk, which
+    tmp_path, small_volumes, undisturbed, disk, which
 ):
-    request = options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), **{which: disk.folder / which})
+    request = options(small_volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), **{which: disk.folder / which})
     for n_kib in range(8, 80, 12):
         disk.resize(n_kib)
         with pytest.raises(DiskFullError) as caught:
@@ -91,17 +75,17 @@ def test_a_disk_that_fills_up_at_any_byte_loses_nothing_and_takes_the_rest_after
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_disk_that_fills_up_under_workers_is_the_same_error(tmp_path, volumes, disk):
+def test_a_disk_that_fills_up_under_workers_is_the_same_error(tmp_path, small_volumes, disk):
     disk.resize(40)
-    request = options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), workers=2, out=disk.folder / "out")
+    request = options(small_volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), workers=2, out=disk.folder / "out")
     with pytest.raises(DiskFullError, match="Make room"):
         prepare(request)
 
 
 @pytest.mark.parametrize("which", ["out", "cache"])
-def test_a_disk_that_is_too_small_is_noticed_before_it_is_filled(tmp_path, volumes, undisturbed, disk, which):
+def test_a_disk_that_is_too_small_is_noticed_before_it_is_filled(tmp_path, small_volumes, undisturbed, disk, which):
     disk.resize(12)
-    request = options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), **{which: disk.folder / which})
+    request = options(small_volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), **{which: disk.folder / which})
     with pytest.raises(DiskFullError) as caught:
         prepare(request)
     disk.resize(2000)

@@ -156,6 +156,22 @@ def test_a_manifest_that_is_written_is_told_as_json_on_request(capsys, tmp_path,
     assert [one["name"] for one in told["volumes"]] == [f"ToyTrain.7z.00{n}" for n in (1, 2, 3)]
 
 
+@pytest.mark.parametrize("place", [[], ["s3://bucket/folder"]])
+def test_no_manifest_is_written_of_volumes_that_are_nowhere(capsys, tmp_path, place):
+    ran = toyadmos(capsys, "verify", *place, "--toy", "train", "--write-manifest", tmp_path / "m.csv")
+
+    assert ran.status == 2
+    assert f"toyadmos verify FOLDER --toy train --write-manifest {tmp_path / 'm.csv'}" in ran.err
+    assert not (tmp_path / "m.csv").exists()
+
+
+def test_a_kind_that_no_cache_has_is_refused_by_an_empty_one_too(capsys, tmp_path):
+    ran = toyadmos(capsys, "cache", "--cache", tmp_path / "empty", "--kind", "archive", "--clean")
+
+    assert ran.status == 2
+    assert "archives, recordings, simulated, features" in ran.err
+
+
 def test_the_cache_is_listed_and_cleaned_by_toy(capsys, tmp_path, fetch):
     toyadmos(capsys, "download", *CHANNEL_1, *fetch)
     place = ["--cache", tmp_path / "cache"]

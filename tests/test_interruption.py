@@ -16,11 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 from preparing import COMMAND, hashes, options
-from tiny import TinyCorpus, write_tree, write_volumes
+from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.prepare import prepare
 
-CORPUS = TinyCorpus(channels=(1,), n_normal=4, n_noise=3)
 INTERRUPTED = "Interrupted. What was finished is kept; the same command goes on from there.\n"
 
 KILLED_AT_EVERY_STEP = """
@@ -81,19 +80,6 @@ SLOW = """
 
     Watch.advance = advance_slowly
 """
-
-
-@pytest.fixture(scope="module")
-def volumes(tmp_path_factory) -> Path:
-    return write_volumes(CORPUS.files(), tmp_path_factory.mktemp("volumes"), n_blocks=4)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, volumes) -> dict[str, str]:
-    """What a run that nobody disturbs gives."""
-    place = tmp_path_factory.mktemp("undisturbed")
-    prepare(options(volumes, place, protocols=("basic",), snrs_db=(6.0,)))
-    return hashes(place / "out")
 
 
 def killed_at_every_step(source: Path, place: Path, finished: Path) -> list[list]:
@@ -181,10 +167,10 @@ def _is_alive_in(process: psutil.Process, session: int) -> bool:
 
 
 def test_kills_at_various_times_with_two_workers_end_in_the_same_dataset_and_leave_no_process(
-    tmp_path, volumes, undisturbed, slow
+    tmp_path, small_volumes, undisturbed, slow
 ):
     for moment_s in (1.2, 1.9, 2.6):
-        process = start(volumes, tmp_path, "--workers", "2", env=slow)
+        process = start(small_volumes, tmp_path, "--workers", "2", env=slow)
         time.sleep(moment_s)
         process.kill()
         process.communicate()
@@ -192,7 +178,7 @@ def test_kills_at_various_times_with_two_workers_end_in_the_same_dataset_and_lea
         assert session_is_empty(process.pid, within_s=20)
         assert hashes(tmp_path / "out").items() <= undisturbed.items()
 
-    prepare(options(volumes, tmp_path, workers=2, protocols=("basic",), snrs_db=(6.0,)))
+    prepare(options(small_volumes, tmp_path, workers=2, protocols=("basic",), snrs_db=(6.0,)))
 
     assert hashes(tmp_path / "out") == undisturbed
     assert list(tmp_path.rglob(".*.tmp")) == []
@@ -229,10 +215,10 @@ SIGNALS = {"Ctrl-C": [signal.SIGINT], "Ctrl-C twice": [signal.SIGINT, signal.SIG
     ids=" ".join,
 )
 def test_an_interrupt_ends_a_run_soon_in_one_line_and_the_next_run_completes_it(
-    tmp_path, volumes, undisturbed, slow, case
+    tmp_path, small_volumes, undisturbed, slow, case
 ):
     moment, workers, signals = case
-    process = start(volumes, tmp_path, "--workers", workers, env=slow)
+    process = start(small_volumes, tmp_path, "--workers", workers, env=slow)
     wait_for(tmp_path, MOMENTS[moment])
     began = time.monotonic()
     for number in SIGNALS[signals]:
@@ -246,7 +232,7 @@ def test_an_interrupt_ends_a_run_soon_in_one_line_and_the_next_run_completes_it(
     assert session_is_empty(process.pid, within_s=10)
     assert hashes(tmp_path / "out") == {}
 
-    prepare(options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,)))
+    prepare(options(small_volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,)))
 
     assert hashes(tmp_path / "out") == undisturbed
     assert list(tmp_path.rglob(".*.tmp")) == []
@@ -294,22 +280,22 @@ def test_an_interrupt_that_python_would_swallow_in_a_destructor_ends_the_program
     assert (done.returncode, done.stdout, done.stderr) == (130, "", INTERRUPTED)
 
 
-def test_what_was_read_before_an_interrupt_is_not_read_again(tmp_path, volumes, slow):
-    process = start(volumes, tmp_path, "--workers", "1", env=slow)
+def test_what_was_read_before_an_interrupt_is_not_read_again(tmp_path, small_volumes, slow):
+    process = start(small_volumes, tmp_path, "--workers", "1", env=slow)
     wait_for(tmp_path, "out/.partial")
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=30)
-    report = prepare(options(volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,)))
+    report = prepare(options(small_volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,)))
 
     assert report.ingested is not None
     assert report.ingested.n_ingested == 0
 
 
-def test_two_preparations_of_one_folder_at_once_do_not_meet(tmp_path, volumes, undisturbed, slow):
-    first = start(volumes, tmp_path, "--workers", "1", env=slow)
+def test_two_preparations_of_one_folder_at_once_do_not_meet(tmp_path, small_volumes, undisturbed, slow):
+    first = start(small_volumes, tmp_path, "--workers", "1", env=slow)
     wait_for(tmp_path, MOMENTS["reading"])
     first.send_signal(signal.SIGSTOP)  # it holds the folder for as long as the second takes
-    second = start(volumes, tmp_path, "--workers", "1")
+    second = start(small_volumes, tmp_path, "--workers", "1")
     out, err = second.communicate(timeout=120)
     first.send_signal(signal.SIGCONT)
     first.communicate(timeout=120)

@@ -10,6 +10,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.memory import MemoryFile
 from loading import first_shard, stored
 from preparing import hashes
 
@@ -135,6 +136,27 @@ def test_an_address_is_copied_once_and_then_mapped(prepared, far, tmp_path, monk
 
     assert list(rows["audio"]) == list(again["audio"]) == stored(prepared)
     assert size_of(tmp_path / "hf") == n_bytes < size_of(prepared / "data" / "clean")
+
+
+@pytest.mark.parametrize("kind", [ConnectionResetError, RuntimeError])
+def test_a_line_that_breaks_while_an_address_is_copied_is_no_fault_of_the_disk(
+    far, prepared, tmp_path, monkeypatch, kind
+):
+    shard, _ = first_shard(prepared)
+    read = MemoryFile.read
+
+    def break_off(file, n_bytes=-1):
+        if file.path.endswith(shard.path):
+            raise kind("secret: the line is dead")
+        return read(file, n_bytes)
+
+    monkeypatch.setattr(MemoryFile, "read", break_off)
+    with pytest.raises(DatasetError, match="cannot be read to its end") as caught:
+        load_dataset(far, split="train", cache_dir=tmp_path / "hf")
+
+    assert caught.value.where == f"memory://shared/{shard.path}"
+    assert "secret" not in str(caught.value)
+    assert not list((tmp_path / "hf").rglob("*.parquet"))
 
 
 def test_a_tampered_copy_of_an_address_is_an_error_and_not_kept(far, prepared, tmp_path):

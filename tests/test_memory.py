@@ -46,6 +46,13 @@ WITHOUT_PANDAS = """
     print("ok")
 """
 
+STAGES = """
+    import sys
+    from toyadmos_datasets import audit, export, index, preview, rebuild, recipes, sharing, verify
+
+    print("pandas" in sys.modules)
+"""
+
 WITH_PANDAS = """
     import pandas
     import pyarrow as pa
@@ -75,6 +82,10 @@ def test_what_arrow_has_freed_of_a_row_group_goes_back_to_the_system():
 
 def test_arrays_are_made_without_pandas_which_can_come_later():
     assert said_by(WITHOUT_PANDAS) == "ok"
+
+
+def test_importing_what_commands_run_makes_no_array_and_so_loads_no_pandas():
+    assert said_by(STAGES) == "False"
 
 
 def test_pandas_that_is_loaded_already_stays_in_use():

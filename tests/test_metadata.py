@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 import toyadmos_datasets
-from toyadmos_datasets.corpus.paper import CITATION, LICENSE_URL, PAPER_URL, RECORD_DOI, RECORD_URL
+from toyadmos_datasets.corpus.paper import CITATION, LICENSE_URL, PAPER_URL, RECORD_ID, RECORD_URL
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -116,7 +116,8 @@ def test_the_corpus_is_cited_apart_from_the_tool():
 
     assert (cited["cff-version"], cited["type"], cited["title"]) == ("1.2.0", "software", PROJECT["name"])
     assert (paper["type"], paper["url"], corpus["type"]) == ("conference-paper", PAPER_URL, "data")
-    assert (corpus["doi"], corpus["url"], corpus["license-url"]) == (RECORD_DOI, RECORD_URL, LICENSE_URL)
+    assert corpus["doi"] == f"10.5281/zenodo.{RECORD_ID}"
+    assert (corpus["url"], corpus["license-url"]) == (RECORD_URL, LICENSE_URL)
     for reference in (paper, corpus):
         names = " and ".join(f"{one['family-names']}, {one['given-names']}" for one in reference["authors"])
         assert f"author    = {{{names}}}" in CITATION

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import pytest
 from loopback import Fault, serving
-from transferring import ALWAYS, BOTH, CONTENT, NAME, fetch, fetching_from
+from transferring import ALWAYS, BOTH, CONTENT, NAME, fetch
 
 from toyadmos_datasets.archive.remote.address import is_on_web
 from toyadmos_datasets.archive.remote.http import HttpClient, origin_named
 from toyadmos_datasets.archive.remote.patience import Patience
 from toyadmos_datasets.errors import FetchError, OptionError
-
-
-@pytest.fixture
-def server():
-    with serving({NAME: CONTENT}) as running:
-        yield running
-
-
-@pytest.fixture
-def fetching(server, tmp_path):
-    with fetching_from(server, tmp_path) as parts:
-        yield parts
 
 
 @BOTH

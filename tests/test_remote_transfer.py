@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from loopback import Fault, serving
-from transferring import ALWAYS, BOTH, CONTENT, NAME, fetch, fetching_from
+from loopback import Fault
+from transferring import ALWAYS, BOTH, CONTENT, NAME, fetch
 
 from toyadmos_datasets.archive.remote import options as options_module
 from toyadmos_datasets.archive.remote import transfer as transfer_module
 from toyadmos_datasets.archive.remote.transfer import NoRangesError
 from toyadmos_datasets.errors import FetchError
-
-
-@pytest.fixture
-def server():
-    with serving({NAME: CONTENT}) as running:
-        yield running
-
-
-@pytest.fixture
-def fetching(server, tmp_path):
-    with fetching_from(server, tmp_path) as parts:
-        yield parts
 
 
 @BOTH

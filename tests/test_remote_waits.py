@@ -5,24 +5,11 @@ from __future__ import annotations
 import email.utils
 
 import pytest
-from loopback import Fault, serving
-from transferring import ALWAYS, BOTH, CONTENT, NAME, NOW, fetch, fetching_from
+from loopback import Fault
+from transferring import ALWAYS, BOTH, CONTENT, NOW, fetch
 
 from toyadmos_datasets.archive.remote.patience import RateLimit
 from toyadmos_datasets.errors import FetchError
-
-
-@pytest.fixture
-def server():
-    with serving({NAME: CONTENT}) as running:
-        yield running
-
-
-@pytest.fixture
-def fetching(server, tmp_path):
-    with fetching_from(server, tmp_path) as parts:
-        yield parts
-
 
 DATE = email.utils.formatdate(NOW + 40, usegmt=True)
 

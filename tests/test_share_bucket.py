@@ -10,10 +10,11 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from preparing import hashes, toyadmos
+from preparing import hashes, options, toyadmos
 from s3_server import s3_server
 
 from toyadmos_datasets.errors import DatasetError, LicenseError, OutputConflictError, ShareError
+from toyadmos_datasets.prepare import prepare
 from toyadmos_datasets.share import ShareOptions, destination, fetch_recipe
 from toyadmos_datasets.share.bucket import RECORD_NAME
 from toyadmos_datasets.sharing import share_dataset
@@ -90,6 +91,28 @@ def test_a_dry_run_touches_nothing_and_names_what_would_be_sent(prepared, addres
 
     assert set(report.sent) == set(hashes(prepared))
     assert not fsspec.core.url_to_fs(address)[0].exists(address)
+
+
+def test_a_replacement_that_was_cut_while_it_removed_what_was_there_goes_on(prepared, tmp_path, memory, monkeypatch):
+    larger = prepare(options(prepared.parent / "source", tmp_path, protocols=("basic",), snrs_db=(6.0, 0.0, -6.0))).out
+    shared(larger, memory)
+    system = fsspec.filesystem("memory")
+    remove = type(system).rm_file
+
+    def cut(self, path):
+        if "snr_minus_6db" in path:
+            raise KeyboardInterrupt
+        remove(self, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(system), "rm_file", cut)
+        with pytest.raises(KeyboardInterrupt):
+            shared(prepared, memory, is_overwriting=True)
+    assert "manifest.json" not in files_at(memory)
+    shared(prepared, memory, is_overwriting=True)
+
+    assert set(files_at(memory)) == set(hashes(prepared))
+    assert verify_shared(memory).is_good
 
 
 def test_audio_goes_nowhere_without_the_users_word(prepared, memory):

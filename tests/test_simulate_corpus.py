@@ -12,6 +12,7 @@ from collections import Counter
 
 import py7zr
 import pytest
+from micro import MICRO
 
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.names import MARKER_NAME as MARKER_OF_THE_READER
@@ -25,27 +26,6 @@ from toyadmos_datasets.simulate.events import list_blocks, list_events
 from toyadmos_datasets.simulate.sizes import chosen_conditions
 from toyadmos_datasets.simulate.tree import MARKER_NAME
 from toyadmos_datasets.simulate.volumes import STORED
-
-MICRO = CorpusSize(
-    name="micro",
-    cases=1,
-    normal_takes=2,
-    patterns="a part",
-    anomalous_takes=1,
-    clip_s=0.5,
-    continuous_takes=1,
-    noise_takes=1,
-    continuous_s=0.7,
-    block_bytes=500_000,
-    volume_bytes=1_000_000,
-)
-
-
-@pytest.fixture
-def micro(monkeypatch):
-    """A size of which a corpus takes a fraction of a second."""
-    monkeypatch.setattr(sizes, "SIZES", {**SIZES, "micro": MICRO})
-    return "micro"
 
 
 @pytest.fixture(scope="module")

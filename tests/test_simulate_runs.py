@@ -14,28 +14,7 @@ import pytest
 from toyadmos_datasets.errors import BusyError, DiskFullError, OptionError, OutputConflictError
 from toyadmos_datasets.files import atomic
 from toyadmos_datasets.files.lock import folder_lock
-from toyadmos_datasets.simulate import SIZES, CorpusSize, packing, simulate, sizes
-
-MICRO = CorpusSize(
-    name="micro",
-    cases=1,
-    normal_takes=2,
-    patterns="a part",
-    anomalous_takes=1,
-    clip_s=0.5,
-    continuous_takes=1,
-    noise_takes=1,
-    continuous_s=0.7,
-    block_bytes=500_000,
-    volume_bytes=1_000_000,
-)
-
-
-@pytest.fixture
-def micro(monkeypatch):
-    """A size of which a corpus takes a fraction of a second."""
-    monkeypatch.setattr(sizes, "SIZES", {**SIZES, "micro": MICRO})
-    return "micro"
+from toyadmos_datasets.simulate import packing, simulate
 
 
 def contents(folder):

@@ -14,11 +14,14 @@ from baselines import NO_TORCH
 from hypothesis import given
 from hypothesis import strategies as st
 from loading import first_shard
+from preparing import options
+from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets import load_dataset, torch_loader
 from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
 from toyadmos_datasets.load.clips import Clips
 from toyadmos_datasets.load.epochs import Epochs
+from toyadmos_datasets.prepare import prepare
 from toyadmos_datasets.signal.logmel import LogMel, log_mel
 
 torch = pytest.importorskip("torch", reason=NO_TORCH)
@@ -186,6 +189,25 @@ def test_what_cannot_be_meant_is_answered(prepared, changes, where):
         torch_loader(prepared, **changes)
 
     assert caught.value.where == where
+
+
+def test_features_for_another_rate_than_the_clips_are_refused(prepared):
+    with pytest.raises(OptionError, match="another rate") as caught:
+        torch_loader(prepared, features="logmel", log_mel=LogMel(rate_hz=48_000))
+
+    assert "rate_hz=16000" in caught.value.remedy
+
+
+def test_a_config_of_features_is_refused_with_those_of_clips(tmp_path):
+    source = write_tree(TinyCorpus().files(), tmp_path / "source")
+    folder = prepare(
+        options(source, tmp_path, protocols=("basic",), log_mel=LogMel(n_fft=256, n_hop=128, n_mels=8))
+    ).out
+
+    with pytest.raises(OptionError, match="no clips") as caught:
+        torch_loader(folder, "clean_logmel")
+
+    assert (caught.value.where, caught.value.expected) == ("name", "clean")
 
 
 def test_damage_is_an_error_in_the_first_batch_or_before(prepared, tmp_path):

@@ -11,9 +11,6 @@ from toyadmos_datasets.errors import WavError
 from toyadmos_datasets.signal.pcm import Pcm, decode
 from toyadmos_datasets.units import Decibels
 
-STEMS = ("target", "noise")
-"""Columns of a dataset that keeps the parts of its sums."""
-
 FLOOR_DB: Decibels = -200.0
 """Level that digital silence is given, so that levels can be put in order."""
 

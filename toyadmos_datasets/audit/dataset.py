@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from toyadmos_datasets.audit.clips import CLIPS_SCHEMA, FLOOR_DB, STEMS, clips_table, measured
+from toyadmos_datasets.audit.clips import CLIPS_SCHEMA, FLOOR_DB, clips_table, measured
 from toyadmos_datasets.corpus.damage import damage_of, has_condition
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch, run_tasks
@@ -20,7 +20,7 @@ from toyadmos_datasets.signal.energy import energies_of
 from toyadmos_datasets.signal.levels import active_frames, frame_energies
 from toyadmos_datasets.signal.pcm import Pcm
 from toyadmos_datasets.units import Decibels
-from toyadmos_datasets.values.dataset import LABELS, Manifest, Shard, check_shard_sizes
+from toyadmos_datasets.values.dataset import LABELS, STEMS, Manifest, Shard, check_shard_sizes
 from toyadmos_datasets.values.shards import row_groups
 
 

@@ -14,11 +14,11 @@ from toyadmos_datasets.audit.report import AuditReport, Finding, LevelCheck, Snr
 from toyadmos_datasets.pages.charts import Axes, chart, histogram
 from toyadmos_datasets.pages.page import figure, paragraph, rows_table, section, whole_page
 from toyadmos_datasets.units import format_duration
+from toyadmos_datasets.values.dataset import LABELS
 
 SIMULATED = "The corpus is SIMULATED: results on it are not results on ToyADMOS."
 _PLACES = 20
 _KINDS = {"dataset": "prepared dataset", "recipe": "recipe, without audio", "folder": "folder of audio files"}
-_LABELS = ("normal", "anomalous")
 
 
 def page_of(report: AuditReport) -> str:
@@ -89,7 +89,7 @@ def _bars(report: AuditReport) -> str:
     bars = []
     for number, ((config, split, label), n) in enumerate(totals.items()):
         y, length = number * step, max(n / most * (width - left - 60), 1)
-        kind = label if label in _LABELS else "dot"
+        kind = label if label in LABELS else "dot"
         bars.append(
             f'<text x="{left - 8}" y="{y + 15}" text-anchor="end">{escape(f"{config}, {split}, {label}")}</text>'
             f'<rect class="{kind}" x="{left}" y="{y + 4}" width="{length:.1f}" height="{step - 8}"/>'
@@ -131,7 +131,7 @@ def _level_figure(report: AuditReport, check: LevelCheck) -> str:
     clips = report.clips
     mine = clips.filter(pc.and_(pc.equal(clips["config"], check.config), pc.equal(clips["split"], check.split)))
     mine = mine.filter(mine["level_db"].is_valid())
-    groups = [(name, name, mine.filter(pc.equal(mine["label"], name))["level_db"].to_numpy()) for name in _LABELS]
+    groups = [(name, name, mine.filter(pc.equal(mine["label"], name))["level_db"].to_numpy()) for name in LABELS]
     caption = f"{check.config}, {check.split}: level by label; AUC of level alone {check.auc:.3f}."
     return figure(histogram(groups, "level, dB re full scale"), caption)
 

@@ -95,7 +95,8 @@ class SnrCheck:
         reference: What it is relative to.
         is_from_stems: Whether the levels were measured from the stems; else the columns say them.
         n_clips: Clips that were compared.
-        n_groups: Numbers that were compared: for the reference ``corpus`` a case and channel each, else a clip each.
+        n_groups: Numbers that were compared: a clip each; without stems, for the reference ``corpus``, a case and
+            channel each, and each clip whose target others have too.
         largest_error_db: Largest difference from what was asked for; None where nothing could be compared.
         clips_db: Least, median and greatest SNR of single clips over what the reference compares.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -31,7 +32,9 @@ def check_snrs(clips: pa.Table, findings: Findings, *, reference: str) -> tuple[
     the reference ``clip`` R is the level T of the clip's target, for ``active`` T and N are those of the frames where
     the target is active, and for ``corpus`` R is the mean power of the normal targets of a config, case and channel.
     Stems give T and N. Without them the column of the achieved SNR gives a = T - N: then a = s for ``clip`` and
-    ``active``, and for ``corpus``, as T - R = a - s, the mean of 10^((a - s) / 10) over these normal clips is 1.
+    ``active``, and for ``corpus``, as T - R = a - s, the mean of 10^((a - s) / 10) over these normal clips is 1. In
+    that mean several SNRs are together; but T - R is that of the target, so a - s is the same for all clips of one
+    target, whatever their SNR and their noise: each is compared with another of them.
 
     Args:
         clips: Table with `CLIPS_SCHEMA`.
@@ -98,17 +101,33 @@ def _rounding_db(levels_db: Array) -> Array:
 
 
 def _errors_of_columns(clips: pa.Table, reference: str) -> tuple[Array, Array]:
-    """Return how far the clips are off: a number for each, or for the first of each group; NaN elsewhere."""
+    """Return how far the clips are off; NaN for a clip that nothing can be said of.
+
+    For the reference ``corpus`` that is how far the mean of a group is off, for its first clip, and how far a clip is
+    off from another of the same target.
+    """
     off = _floats(clips, _achieved(reference)) - _floats(clips, "snr_db")
     tolerance = np.full(len(clips), TOLERANCE_DB)
     if reference != "corpus":
         return off, tolerance
     errors = np.full(len(clips), np.nan)
+    for rows in _of_one_target(clips):
+        errors[rows] = off[rows] - np.roll(off[rows], 1)
     for group, chosen in _groups(clips):
         finite = chosen[np.isfinite(off[chosen])]
         if len(finite):
-            errors[group[0]] = 10 * np.log10(np.mean(10 ** (off[finite] / 10)))
+            mean = float(10 * np.log10(np.mean(10 ** (off[finite] / 10))))
+            errors[group[0]] = max(mean, float(np.nan_to_num(errors[group[0]])), key=abs)
     return errors, tolerance
+
+
+def _of_one_target(clips: pa.Table) -> Iterator[list[int]]:
+    """Yield the clips of each target that several have, at other SNRs or with other noise."""
+    names = ("recording_ids", "target_start", "n_samples")
+    by_target: dict[str, list[int]] = defaultdict(list)
+    for number, key in enumerate(zip(*(clips[name].to_pylist() for name in names), strict=True)):
+        by_target[repr(key)].append(number)
+    yield from (rows for rows in by_target.values() if len(rows) > 1)
 
 
 def _achieved(reference: str) -> str:

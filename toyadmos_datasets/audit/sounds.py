@@ -13,6 +13,7 @@ from toyadmos_datasets.audit.clips import TEST
 from toyadmos_datasets.audit.collecting import Findings
 from toyadmos_datasets.audit.report import Count, LevelCheck, Severity
 from toyadmos_datasets.signal.metrics import auc
+from toyadmos_datasets.values.dataset import LABELS
 
 TELLING = 0.75
 """From this AUC on, by the better direction, loudness alone says enough of the label to be told."""
@@ -82,7 +83,7 @@ def count_clips(clips: pa.Table, findings: Findings) -> tuple[Count, ...]:
 def check_levels(clips: pa.Table, findings: Findings) -> tuple[LevelCheck, ...]:
     """Tell how well the level alone separates the labels, in every split that has both."""
     checks = []
-    decoded = clips.filter(pc.and_(clips["level_db"].is_valid(), pc.is_in(clips["label"], value_set=_BOTH)))
+    decoded = clips.filter(pc.and_(clips["level_db"].is_valid(), pc.is_in(clips["label"], value_set=pa.array(LABELS))))
     for config, split in dict.fromkeys(zip(*(decoded[name].to_pylist() for name in ("config", "split")), strict=True)):
         mine = decoded.filter(pc.and_(pc.equal(decoded["config"], config), pc.equal(decoded["split"], split)))
         levels = mine["level_db"].to_numpy()
@@ -120,6 +121,3 @@ def _auc_within(clips: pa.Table, levels: npt.NDArray[np.float64], is_anomalous: 
             won += pairs * auc(is_anomalous[mine], levels[mine])
             n_pairs += pairs
     return won / n_pairs if n_pairs else 0.5
-
-
-_BOTH = pa.array(["normal", "anomalous"])

@@ -17,6 +17,7 @@ from toyadmos_datasets.baseline.presets import Preset
 from toyadmos_datasets.baseline.run_folder import (
     FRAME_SCORES_NAME,
     METRICS_NAME,
+    RUN_NAME,
     SCORES_NAME,
     Run,
     read_run,
@@ -24,7 +25,7 @@ from toyadmos_datasets.baseline.run_folder import (
 )
 from toyadmos_datasets.baseline.summary import Summary, summarise
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.errors import DatasetError, OptionError
+from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.json import write_json
 
@@ -86,7 +87,9 @@ def evaluate_scores(
 
     Raises:
         OptionError: The file lacks a column or a clip, or has one twice.
+        OutputConflictError: The folder holds a run that was trained.
     """
+    _require_no_model(folder)
     split = open_split(dataset, config, "test")
     rows = rows_of(split, progress)
     scores = _matched(_read_scores(scores_file), rows, scores_file)
@@ -107,6 +110,17 @@ def evaluate_scores(
     write_run(folder, run)
     (folder / FRAME_SCORES_NAME).unlink(missing_ok=True)
     return _finish(folder, split, with_domain(rows, split, run), scores, what=f"scores from {scores_file.name}")
+
+
+def _require_no_model(folder: Path) -> None:
+    if (folder / RUN_NAME).exists() and read_run(folder).preset is not None:
+        raise OutputConflictError(
+            "The folder holds a run that was trained.",
+            where=folder,
+            expected="a new folder, or one with the scores of another method",
+            actual="a run with a model",
+            remedy="Choose another folder for these scores; nothing was touched.",
+        )
 
 
 def read_scores(folder: Path) -> pa.Table:

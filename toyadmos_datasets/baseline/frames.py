@@ -122,7 +122,7 @@ def rows_of(split: SplitOfConfig, progress: Progress | None = None) -> pa.Table:
 
 
 def _kept(split: SplitOfConfig, preset: Preset, progress: Progress) -> Path:
-    folder = default_cache() / "features" / _key(split, preset)
+    folder = default_cache() / "features" / f"{split.manifest.toy}-{_key(split, preset)}"
     if not folder.exists():
         _compute(split, preset, folder, progress)
     return folder

@@ -10,8 +10,7 @@ from toyadmos_datasets.audit.collecting import Findings
 from toyadmos_datasets.audit.sounds import TELLING, check_levels
 from toyadmos_datasets.pages.charts import histogram
 from toyadmos_datasets.pages.page import figure, paragraph, rows_table, section
-
-LABELS = ("normal", "anomalous")
+from toyadmos_datasets.values.dataset import LABELS
 
 
 def level_section(rows: pa.Table, *, config: str, split: str) -> str:

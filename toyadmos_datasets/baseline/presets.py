@@ -116,8 +116,10 @@ class Preset:
             raise _wrong("power", "1 or 2", self.power)
         if not self.offsets or self.n_hop > self.n_fft or self.n_mels > self.n_fft // 2:
             raise _wrong("offsets, n_hop or n_mels", "a frame, a hop within it, fewer bands than bins", self)
-        if not 0 < self.quantile < 1 or self.decay_to < self.decay_from:
-            raise _wrong("quantile or decay_to", "0 < quantile < 1, decay_from <= decay_to", self)
+        if not 0 < self.quantile < 1:
+            raise _wrong("quantile", "more than 0 and less than 1", self.quantile)
+        if self.decay_to < self.decay_from:
+            raise _wrong("decay_to", f"at least decay_from, {self.decay_from}", self.decay_to)
 
     @property
     def n_inputs(self) -> int:

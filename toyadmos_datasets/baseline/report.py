@@ -20,6 +20,7 @@ from toyadmos_datasets.baseline.level_section import level_section
 from toyadmos_datasets.baseline.run_folder import FRAME_SCORES_NAME, METRICS_NAME, Run, read_run
 from toyadmos_datasets.baseline.spectrogram import picture, place_of, player, shades_of, spectrum_of
 from toyadmos_datasets.baseline.summary import Summary, summarise
+from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.files.json import read_json
 from toyadmos_datasets.pages.charts import curve, histogram
@@ -71,10 +72,20 @@ def read_evaluated(folder: Path) -> Evaluated:
     """Read a run and its evaluation.
 
     Raises:
-        DatasetError: It is no run, or was not evaluated.
+        DatasetError: It is no run, or was not evaluated, or the dataset is not the one that was scored.
     """
     run, scores = read_run(folder), read_scores(folder)
     metrics = read_json(folder / METRICS_NAME)
+    evaluated = metrics["evaluated"]
+    split = open_split(Path(evaluated["dataset"]), evaluated["config"], "test")
+    if split.manifest.recipe_sha256 != evaluated["recipe_sha256"]:
+        raise DatasetError(
+            "The dataset is not the one that was scored: its rows would be taken for others.",
+            where=split.folder,
+            expected=f"the recipe {evaluated['recipe_sha256']}",
+            actual=f"the recipe {split.manifest.recipe_sha256}",
+            remedy=f"Prepare it as it was, or score it as it is: toyadmos evaluate {folder}",
+        )
     history = folder / "history.json"
     return Evaluated(
         folder=folder,
@@ -82,7 +93,7 @@ def read_evaluated(folder: Path) -> Evaluated:
         scores=scores,
         summary=summarise(scores, clip_score=metrics["clip_score"]),
         losses=read_json(history)["losses"] if history.exists() else [],
-        split=open_split(Path(metrics["evaluated"]["dataset"]), metrics["evaluated"]["config"], "test"),
+        split=split,
     )
 
 
@@ -219,7 +230,7 @@ def _worst(found: Evaluated, *, has_audio: bool) -> str:
             parts = [f"<h3>{name}</h3><p class=dim>{state}. Score {scores[number]:.4g}</p>"]
             parts.append(picture(spectra[number], shades, f"Log-mel spectrogram of {row['event_id']}, 0 to 8 kHz"))
             if traces is not None:
-                parts.append(_trace(found, traces[number].as_py(), row, max(normal_top, 1e-9)))
+                parts.append(_trace(found, number, traces[number].as_py(), max(normal_top, 1e-9)))
             if has_audio:
                 parts.append(player(row["audio"], f"Play {row['event_id']}"))
             clips.append(f'<div class="clip">{"".join(parts)}</div>')
@@ -230,10 +241,10 @@ def _worst(found: Evaluated, *, has_audio: bool) -> str:
     return "".join([*sections, note])
 
 
-def _trace(found: Evaluated, values: list[float], row: dict[str, Any], top: float) -> str:
+def _trace(found: Evaluated, number: int, values: list[float], top: float) -> str:
     """Place the frame scores under the spectrogram: the first and last frames of a clip may have none."""
     preset = found.run.system
-    n_samples = row["n_samples"]
+    n_samples = found.scores["duration_s"][number].as_py() * preset.rate_hz  # as scored, whatever the dataset's rate
     span = (len(values) - 1) * preset.n_hop / n_samples
     first = 0.0 if preset.is_padded else (-min(*preset.offsets, 0) * preset.n_hop + preset.n_fft / 2) / n_samples
     return trace(values, first, min(first + span, 1.0), max(top, float(max(values))), found.summary.threshold)

@@ -128,6 +128,7 @@ def _keeper(options: TrainOptions, done: Callable[[int], None], progress: Progre
     last_s, start_s, n_here = -CHECKPOINT_EVERY_S, time.monotonic(), 0
 
     def keep(training: Training) -> None:
+        """Tell how far it is, and write a checkpoint if it is time for one."""
         nonlocal last_s, n_here
         n_here += 1
         done(training.epochs_done)

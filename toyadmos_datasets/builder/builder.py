@@ -16,11 +16,15 @@ from toyadmos_datasets.corpus.paper import CITATION, LICENSE_URL, RECORD_URL
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch
 from toyadmos_datasets.errors import OptionError, ToyAdmosError
+from toyadmos_datasets.load import check_decode
 from toyadmos_datasets.load.audio import decoding
 from toyadmos_datasets.plan import PlanOptions
 from toyadmos_datasets.prepare import prepared_tasks
 from toyadmos_datasets.render import ROWS_A_GROUP, ShardTask, rendered_groups
 from toyadmos_datasets.values.dataset import features_of
+
+_SAID_OTHERWISE = {"protocols", "snrs_db"}
+"""Of `PlanOptions`: one builder is one config, so these are `protocol` and `snr_db`."""
 
 
 class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets has no type annotations to see
@@ -87,7 +91,12 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
         decode: bool | str = True,
         **kwargs: Any,  # noqa: ANN401  # as its parent's
     ) -> datasets.Dataset | datasets.DatasetDict:
-        """Return what was built, its audio decoded by soundfile, to ``int16`` where `decode` says so."""
+        """Return what was built, its audio decoded by soundfile, to ``int16`` where `decode` says so.
+
+        Raises:
+            OptionError: There is no such decoding, or it would lose bits.
+        """
+        check_decode(decode, self.config.bit_depth)
         return decoding(super().as_dataset(split, **kwargs), decode)
 
     def as_streaming_dataset(
@@ -97,7 +106,12 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
         decode: bool | str = True,
         **kwargs: Any,  # noqa: ANN401  # as its parent's
     ) -> datasets.IterableDataset | datasets.IterableDatasetDict:
-        """Return rows that are rendered as they are asked for; recordings are ingested first."""
+        """Return rows that are rendered as they are asked for; recordings are ingested first.
+
+        Raises:
+            OptionError: There is no such decoding, or it would lose bits.
+        """
+        check_decode(decode, self.config.bit_depth)
         return decoding(super().as_streaming_dataset(split, **kwargs), decode)
 
     def _split_generators(self, dl_manager: object) -> list[datasets.SplitGenerator]:
@@ -144,13 +158,14 @@ def _parts(task: ShardTask) -> list[ShardTask]:
 def _as_attributes(changes: dict[str, Any]) -> dict[str, Any]:
     """Sort changes into attributes of the config and, in `options`, of the plan."""
     known = set(ToyAdmosConfig.__dataclass_fields__)
-    planned = set(PlanOptions.__dataclass_fields__)
-    unknown = sorted(set(changes) - known - planned)
+    planned = set(PlanOptions.__dataclass_fields__) - _SAID_OTHERWISE
+    asked = {*changes, *(changes.get("options") or {})}
+    unknown = sorted(asked - known - planned)
     if unknown:
         raise OptionError(
             "There is no such option.",
             where=unknown[0],
-            expected=", ".join(sorted((known | planned) - {"protocols", "snrs_db", "options"})),
+            expected=", ".join(sorted((known | planned) - {"options"})),
             actual=unknown[0],
             remedy="Options are called as the attributes of ToyAdmosConfig and PlanOptions are.",
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.load import check_split, load_prepared
+from toyadmos_datasets.load import check_decode, check_split, load_prepared
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
@@ -77,6 +77,7 @@ def load_dataset(
     toy = toy_named(os.fspath(path)).short
     cache = None if cache_dir is None else os.fspath(cache_dir)
     builder = ToyAdmos(f"{toy}-{name or 'waspaa2019'}", cache_dir=cache, **options)
+    check_decode(decode, builder.config.bit_depth)
     if streaming:
         return builder.as_streaming_dataset(split, decode=decode)
     builder.download_and_prepare(num_proc=num_proc)

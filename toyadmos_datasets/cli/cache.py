@@ -19,21 +19,23 @@ def cache(
     cache: CacheOption = None,
     clean: Annotated[bool, typer.Option("--clean", help="Delete what --toy and --kind name.")] = False,
     toy: Annotated[str | None, typer.Option(help="Only what is of car, conveyor or train.", metavar="TOY")] = None,
-    kind: Annotated[str | None, typer.Option(help="Only archives, recordings or simulated.", metavar="KIND")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Only archives, recordings, simulated or features.", metavar="KIND")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List what the cache holds, or delete it.
 
-    All of it can be made or fetched again. What a running command uses is not deleted.
+    All of it can be made or fetched again. What a running command fetches into is not deleted.
     """
     from toyadmos_datasets.upkeep import list_cache, remove_entry, require_kind
 
-    chosen = None if toy is None else toy_named(toy).name
+    chosen, wanted = None if toy is None else toy_named(toy).name, None if kind is None else require_kind(kind)
     folder = cache or default_cache()
     entries = [
         one
         for one in list_cache(folder)
-        if (chosen is None or one.toy == chosen) and (kind is None or one.kind == require_kind(kind))
+        if (chosen is None or one.toy == chosen) and (wanted is None or one.kind == wanted)
     ]
     if clean:
         for entry in entries:

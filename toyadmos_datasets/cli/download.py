@@ -8,18 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toyadmos_datasets.cli.fetch_choices import (
-    RECORD,
-    AcceptOption,
-    LimitRateOption,
-    ManifestOption,
-    NetrcOption,
-    ParallelOption,
-    SourceOption,
-    WaitOption,
-    WholeOption,
-    fetch_choices,
-)
+from toyadmos_datasets.cli.fetch_choices import RECORD, SourceOption, taking_fetch
 from toyadmos_datasets.cli.plan_choices import ToyOption
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import WorkersOption, processors
@@ -31,8 +20,10 @@ from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
     from toyadmos_datasets.archive.remote.estimate import Estimate
+    from toyadmos_datasets.archive.remote.opening import FetchChoices
 
 
+@taking_fetch("whole", "parallel", "limit_rate", "manifest", "netrc", "wait", "accept_license")
 def download(
     *,
     toy: ToyOption,
@@ -42,13 +33,7 @@ def download(
     sounds: Annotated[
         str | None, typer.Option(help="normal, anomalous, noise; by default all.", metavar="LIST")
     ] = None,
-    whole: WholeOption = False,
-    parallel: ParallelOption = 2,
-    limit_rate: LimitRateOption = None,
-    manifest: ManifestOption = None,
-    netrc: NetrcOption = False,
-    wait: WaitOption = True,
-    accept_license: AcceptOption = False,
+    fetch: FetchChoices,
     cache: CacheOption = None,
     workers: WorkersOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be fetched.")] = False,
@@ -68,15 +53,7 @@ def download(
         cases=numbers_of(cases, "--cases"),
         channels=numbers_of(channels, "--channels"),
         sounds=tuple(words_of([sounds])) or None,
-        fetch=fetch_choices(
-            manifest=manifest,
-            whole=whole,
-            parallel=parallel,
-            limit_rate=limit_rate,
-            netrc=netrc,
-            wait=wait,
-            accept_license=accept_license,
-        ),
+        fetch=fetch,
         workers=workers or processors(),
     )
     if dry_run:

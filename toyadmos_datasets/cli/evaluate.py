@@ -70,9 +70,10 @@ def _preset(how: str) -> Preset:
     from toyadmos_datasets.baseline.presets import PAPER, changed
 
     try:
-        return replace(PAPER, clip_score="quantile", quantile=float(how))
+        quantile = float(how)
     except ValueError:
         return changed(PAPER, {"clip_score": how})
+    return replace(PAPER, clip_score="quantile", quantile=quantile)
 
 
 def lines_of(found: Summary, run: Path) -> list[str]:

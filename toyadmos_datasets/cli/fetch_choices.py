@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.shared_options import Command, parameters_of, with_options
 from toyadmos_datasets.errors import OptionError
 
 if TYPE_CHECKING:
@@ -88,6 +90,12 @@ def fetch_choices(
         is_license_accepted=accept_license,
         ask=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
     )
+
+
+def taking_fetch(*names: str) -> Callable[[Command], Command]:
+    """Give a command options of `fetch_choices`, by default all, in the place of `fetch`, which they make."""
+    options = {one.name: one for one in parameters_of(fetch_choices)}
+    return with_options("fetch", [options[name] for name in names or options], fetch_choices)
 
 
 def _ask(text: str) -> bool:

@@ -9,19 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toyadmos_datasets.cli.fetch_choices import (
-    RECORD,
-    AcceptOption,
-    KeepOption,
-    LimitRateOption,
-    ManifestOption,
-    NetrcOption,
-    ParallelOption,
-    SourceOption,
-    WaitOption,
-    WholeOption,
-    fetch_choices,
-)
+from toyadmos_datasets.cli.fetch_choices import RECORD, SourceOption, taking_fetch
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import WorkersOption, processors
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
@@ -30,6 +18,7 @@ from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
+    from toyadmos_datasets.archive.remote.opening import FetchChoices
     from toyadmos_datasets.rebuild import RebuildReport
     from toyadmos_datasets.recipes import OpenedRecipe, RecipeDiff
 
@@ -79,6 +68,7 @@ def show(
 
 
 @app.command("rebuild")
+@taking_fetch()
 def rebuild(
     file: Annotated[Path, typer.Argument(help="A shared recipe.", metavar="FILE")],
     *,
@@ -89,14 +79,7 @@ def rebuild(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a dataset that was prepared in the folder before.")
     ] = False,
-    manifest: ManifestOption = None,
-    whole: WholeOption = False,
-    parallel: ParallelOption = 2,
-    limit_rate: LimitRateOption = None,
-    keep_archives: KeepOption = True,
-    netrc: NetrcOption = False,
-    wait: WaitOption = True,
-    accept_license: AcceptOption = False,
+    fetch: FetchChoices,
     as_json: JsonOption = False,
 ) -> int:
     """Render a shared recipe, and compare with what it was.
@@ -115,16 +98,7 @@ def rebuild(
         cache=cache or default_cache(),
         workers=workers or processors(),
         is_overwriting=overwrite,
-        fetch=fetch_choices(
-            manifest=manifest,
-            whole=whole,
-            parallel=parallel,
-            limit_rate=limit_rate,
-            keep_archives=keep_archives,
-            netrc=netrc,
-            wait=wait,
-            accept_license=accept_license,
-        ),
+        fetch=fetch,
     )
     report = run(options, progress_on_terminal())
     if as_json:

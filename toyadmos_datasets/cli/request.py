@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +12,7 @@ from toyadmos_datasets.cli.fetch_choices import RECORD, SourceOption, fetch_choi
 from toyadmos_datasets.cli.plan_choices import plan_choices
 from toyadmos_datasets.cli.protocol_choices import protocol_choices
 from toyadmos_datasets.cli.render_choices import render_choices
+from toyadmos_datasets.cli.shared_options import parameters_of, with_options
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.cache import CACHE_VARIABLE, default_cache
@@ -81,43 +80,23 @@ _GATHERERS: tuple[Callable[..., Any], ...] = (
 )
 
 
-def _read_request(typed: dict[str, Any]) -> PrepareOptions:
-    """Take the shared options out of what was typed and gather them.
+def _read_request(**typed: Any) -> PrepareOptions:  # noqa: ANN401  # each option by its own type
+    """Gather what was typed.
 
     Raises:
         OptionError: An option cannot be meant.
     """
     plan, protocol, place, render, fetch = (
-        gather(**{one.name: typed.pop(one.name) for one in _parameters(gather)}) for gather in _GATHERERS
+        gather(**{one.name: typed[one.name] for one in parameters_of(gather)}) for gather in _GATHERERS
     )
+    from toyadmos_datasets.engine.memory import keep_pandas_out
     from toyadmos_datasets.plan import PlanOptions
     from toyadmos_datasets.prepare import PrepareOptions
 
+    keep_pandas_out()
     place["out"] = place["out"] or Path("data") / toy_named(plan["toy"]).short
     return PrepareOptions(plan=PlanOptions(**plan, **protocol), render=render, fetch=fetch, **place)
 
 
-def taking_request(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the shared options before its own, and call it with the request they make."""
-    shared = [one for gather in _GATHERERS for one in _parameters(gather)]
-    own = [one for one in _parameters(command) if one.name != "request"]
-
-    @functools.wraps(command)
-    def run(**typed: Any) -> None:  # noqa: ANN401  # typer passes each option by its own type
-        from toyadmos_datasets.engine.memory import keep_pandas_out
-
-        request = _read_request(typed)
-        keep_pandas_out()
-        command(request, **typed)
-
-    del run.__wrapped__  # typer would look through to the command
-    run.__signature__ = inspect.Signature([*shared, *own])  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in (*shared, *own)}
-    return run
-
-
-def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    """Return a function's parameters with their annotations evaluated; what only types need stands for any object."""
-    unknown = dict.fromkeys(("PrepareOptions", "RenderOptions", "FetchChoices"), object)
-    hints = get_type_hints(function, localns=unknown, include_extras=True)
-    return [one.replace(annotation=hints[one.name]) for one in inspect.signature(function).parameters.values()]
+taking_request = with_options("request", [one for gather in _GATHERERS for one in parameters_of(gather)], _read_request)
+"""Gives a command the shared options in the place of `request`, the `PrepareOptions` that they make."""

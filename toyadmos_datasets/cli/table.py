@@ -11,6 +11,7 @@ def table_lines(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str
     is_number = [bool(rows) and all(row[i][:1].isdigit() for row in rows) for i in range(len(names))]
 
     def line(cells: Sequence[str]) -> str:
+        """Align one row."""
         aligned = (
             cell.rjust(width) if right else cell.ljust(width)
             for cell, width, right in zip(cells, widths, is_number, strict=True)

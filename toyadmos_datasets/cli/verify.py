@@ -49,14 +49,16 @@ def verify(
 
     Reads it once through. The exit status is 1 if anything is wrong.
     """
-    folder = None if place is None else Path(place)
-    if place is None or folder is None or write_manifest is not None:
-        return _verify_volumes(folder, toy, write_manifest, as_json=as_json, options=(source, manifest, cache))
+    if write_manifest is not None:
+        return _list_volumes(place, toy, write_manifest, as_json=as_json)
+    if place is None:
+        return _verify_copies(toy, as_json=as_json, options=(source, manifest, cache))
     from toyadmos_datasets.engine.memory import keep_pandas_out
     from toyadmos_datasets.files.address import is_address
     from toyadmos_datasets.verify import is_prepared, verify_dataset, verify_shared, verify_source
 
     keep_pandas_out()
+    folder = Path(place)
     progress, n_workers = progress_on_terminal(), workers or processors()
     verdict: DatasetVerdict | SourceVerdict
     if is_address(place):
@@ -66,7 +68,7 @@ def verify(
         verdict = verify_dataset(folder, progress, workers=n_workers)
         lines = _dataset_lines(verdict)
     else:
-        verdict = verify_source(str(place), _required_toy(toy, folder), progress, workers=n_workers)
+        verdict = verify_source(place, _required_toy(toy, folder), progress, workers=n_workers)
         lines = _source_lines(verdict)
     if as_json:
         typer.echo(json.dumps(asdict(verdict) | {"is_good": verdict.is_good}, indent=2, default=str))
@@ -75,31 +77,38 @@ def verify(
     return 0 if verdict.is_good else 1
 
 
-def _verify_volumes(
-    place: Path | None,
-    toy: str | None,
-    write_manifest: Path | None,
-    *,
-    as_json: bool,
-    options: tuple[str, Path | None, Path | None],
-) -> int:
-    from toyadmos_datasets.archive.remote.manifest import describe_volumes
-    from toyadmos_datasets.archive.remote.manifest import write_manifest as write
+def _list_volumes(place: str | None, toy: str | None, table: Path, *, as_json: bool) -> int:
+    from toyadmos_datasets.archive.remote.manifest import describe_volumes, write_manifest
+    from toyadmos_datasets.files.address import is_address, shown_address
+
+    if place is None or is_address(place):
+        raise OptionError(
+            "It is not said where the volumes are that are to be listed.",
+            where="--write-manifest",
+            expected="a folder with volumes",
+            actual="none" if place is None else shown_address(place),
+            remedy=f"toyadmos verify FOLDER --toy {toy or 'train'} --write-manifest {table}",
+        )
+    name = _required_toy(toy, Path(place))
+    volumes = describe_volumes(Path(place), name)
+    write_manifest(table, volumes)
+    if as_json:
+        typer.echo(json.dumps({"path": str(table), "volumes": [asdict(one) for one in volumes]}, indent=2))
+    else:
+        typer.echo(f"{len(volumes)} volumes of {name} are listed in {table}")
+    return 0
+
+
+def _verify_copies(toy: str | None, *, as_json: bool, options: tuple[str, Path | None, Path | None]) -> int:
     from toyadmos_datasets.download import DownloadOptions, verify_copies
 
-    name = _required_toy(toy, place)
-    if write_manifest is not None and place is not None:
-        volumes = describe_volumes(place, name)
-        write(write_manifest, volumes)
-        if as_json:
-            typer.echo(json.dumps({"path": str(write_manifest), "volumes": [asdict(one) for one in volumes]}, indent=2))
-        else:
-            typer.echo(f"{len(volumes)} volumes of {name} are listed in {write_manifest}")
-        return 0
     source, manifest, cache = options
     verdict = verify_copies(
         DownloadOptions(
-            toy=name, source=source, cache=cache or default_cache(), fetch=fetch_choices(manifest=manifest)
+            toy=_required_toy(toy, None),
+            source=source,
+            cache=cache or default_cache(),
+            fetch=fetch_choices(manifest=manifest),
         ),
         progress_on_terminal(),
     )

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import soundfile
 
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.values.dataset import LABELS, Shard
+from toyadmos_datasets.values.dataset import LABELS, Shard, audio_columns
 from toyadmos_datasets.values.shards import row_groups
 
 
@@ -71,8 +71,8 @@ def clips_of(folder: Path, shards: Sequence[Shard]) -> Iterator[Clip]:
     """Yield the clips of some shards, in order; memory holds a row group."""
     for shard in shards:
         for group in row_groups(folder / shard.path):
-            audio_columns = [name for name in ("audio", "target", "noise") if name in group.column_names]
-            rows = group.drop_columns(audio_columns).to_pylist()
+            clips = [name for name in audio_columns(has_stems=True) if name in group.column_names]
+            rows = group.drop_columns(clips).to_pylist()
             for audio, columns in zip(group["audio"].to_pylist(), rows, strict=True):
                 yield Clip(
                     split=shard.split,

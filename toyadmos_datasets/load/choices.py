@@ -36,8 +36,8 @@ def check_split(split: str | None, splits: Iterable[str]) -> str | None:
     return asked
 
 
-def check_decode(decode: bool | str, manifest: Manifest) -> None:  # noqa: FBT001  # a choice of four, not a switch
-    """Check that clips can be decoded as is asked.
+def check_decode(decode: bool | str, bit_depth: int) -> None:  # noqa: FBT001  # a choice of four, not a switch
+    """Check that clips of a bit depth can be decoded as is asked.
 
     Raises:
         OptionError: There is no such decoding, or it would lose bits.
@@ -51,12 +51,12 @@ def check_decode(decode: bool | str, manifest: Manifest) -> None:  # noqa: FBT00
             actual=repr(decode),
             remedy="Leave it out for float32.",
         )
-    if decode == "int16" and manifest.request.get("bit_depth", 16) != 16:
+    if decode == "int16" and bit_depth != 16:
         raise OptionError(
             "Clips of more than 16 bits do not fit int16.",
             where="decode",
             expected="a dataset of 16 bits",
-            actual=f"{manifest.request['bit_depth']} bits",
+            actual=f"{bit_depth} bits",
             remedy="Leave decode out for float32, which holds 24 bits exactly.",
         )
     if decode and importlib.util.find_spec("soundfile") is None:

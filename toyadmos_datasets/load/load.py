@@ -55,9 +55,10 @@ def load_prepared(
     place = Place(address=os.fspath(path), storage_options=dict(storage_options or {}))
 
     def opening(manifest: Manifest) -> Any:  # noqa: ANN401  # one of the four
+        """Open what is asked for."""
         splits = chosen_splits(manifest, name)
         asked = check_split(split, splits)
-        check_decode(decode, manifest)
+        check_decode(decode, manifest.request.get("bit_depth", 16))
         if streaming:
             return _streamed(place, splits, asked, decode=decode)
         return _mapped(place, _used(splits, asked), asked, decode=decode, cache=_cache(cache_dir))

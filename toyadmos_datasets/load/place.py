@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import posixpath
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import IO, Any
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.address import is_address, open_address, shown_address
 from toyadmos_datasets.files.atomic import write_file
-from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.values.dataset import MANIFEST_NAME, Manifest, Shard, manifest_of, read_manifest
 
 
@@ -57,7 +56,7 @@ class Place:
             return read_manifest(self.folder)
         where = f"{self.shown}/{MANIFEST_NAME}"
         with self._reading(MANIFEST_NAME) as file:
-            content = file.read()
+            content = self._read(file, MANIFEST_NAME)
         try:
             value = json.loads(content)
         except ValueError as error:
@@ -90,24 +89,25 @@ class Place:
         """Copy a shard into a folder, unless it is there, and compare it with its hash.
 
         Raises:
-            DatasetError: It is missing or was changed.
+            DatasetError: It is missing, cannot be read to its end, or was changed.
             OutputError: It could not be written.
         """
         path = folder / shard.path
         if path.exists() and path.stat().st_size == shard.n_bytes:
-            return  # it was compared when it came
+            return  # it was compared before it got its name
+        digest = hashlib.sha256()
         with self.open(shard) as there, write_file(path) as here:
-            shutil.copyfileobj(there, here, 1 << 20)
-        actual = sha256_of(path)
-        if actual != shard.sha256:
-            path.unlink()
-            raise DatasetError(
-                "A shard was changed since it was written.",
-                where=self.where(shard),
-                expected=f"sha256 {shard.sha256}",
-                actual=f"sha256 {actual}",
-                remedy="Share the dataset again from a copy that toyadmos verify finds whole.",
-            )
+            while block := self._read(there, shard.path, 1 << 20):
+                here.write(block)
+                digest.update(block)
+            if digest.hexdigest() != shard.sha256:
+                raise DatasetError(
+                    "A shard was changed since it was written.",
+                    where=self.where(shard),
+                    expected=f"sha256 {shard.sha256}",
+                    actual=f"sha256 {digest.hexdigest()}",
+                    remedy="Share the dataset again from a copy that toyadmos verify finds whole.",
+                )
 
     def where(self, shard: Shard) -> str:
         """Return where a shard is, for people."""
@@ -128,6 +128,18 @@ class Place:
             ) from (None if self.is_far else error)  # others' texts may repeat what is secret
         with file:
             yield file
+
+    def _read(self, file: IO[bytes], name: str, n_bytes: int = -1) -> bytes:
+        """Read on in an open file."""
+        try:
+            return file.read(n_bytes)
+        except Exception as error:  # noqa: BLE001  # what a file system raises is not known
+            raise DatasetError(
+                "The dataset cannot be read to its end.",
+                where=f"{self.shown}/{name}",
+                actual=type(error).__name__,
+                remedy="Check the address and your access to it, and load it again: shards that have come are kept.",
+            ) from None  # others' texts may repeat what is secret
 
     def _file(self, name: str) -> IO[bytes]:
         if not self.is_far:

@@ -74,7 +74,7 @@ def torch_loader(
 
     Raises:
         DatasetError: There is no prepared dataset, or it is damaged.
-        OptionError: There is no such config, split, column or feature.
+        OptionError: There is no such config, split, column or feature, or the settings are for another rate.
         MissingExtraError: torch is not installed.
     """
     if importlib.util.find_spec("torch") is None:
@@ -94,7 +94,7 @@ def torch_loader(
     rows = read_spans(places).rows
     for column in columns:
         _require_one_of("columns", column, [one for one in rows.column_names if not pa.types.is_struct(rows[one].type)])
-    settings = log_mel or LogMel(rate_hz=_rate_hz(rows.schema))
+    settings = _settings(log_mel, _rate_hz(rows.schema))
     here, all_of_them = rank_and_size()
     epochs = Epochs(
         key=places.parent.name,
@@ -117,12 +117,35 @@ def _places(place: Place, name: str | None, split: str, cache_dir: str | os.Path
     cache = Path(cache_dir or datasets.config.HF_DATASETS_CACHE).expanduser().absolute()
 
     def opening(manifest: Manifest) -> Path:
+        """Find the clips of the split."""
         splits = chosen_splits(manifest, name)
+        if name is not None and manifest.has_features(name):
+            raise OptionError(
+                "This config holds features and no clips.",
+                where="name",
+                expected=", ".join(manifest.audio_configs),
+                actual=name,
+                remedy="Choose one of clips, with features='logmel' and log_mel=LogMel(...), or load_dataset.",
+            )
         check_split(split, splits)
         _require_one_of("split", split, splits)
         return split_places(place, split, splits[split], cache)
 
     return opening(place.manifest()) if place.is_far else open_settled(place.folder, opening)
+
+
+def _settings(log_mel: LogMel | None, rate_hz: Hertz) -> LogMel:
+    """Return the settings of the features: bands stand for frequencies at the clips' own rate alone."""
+    settings = log_mel or LogMel(rate_hz=rate_hz)
+    if settings.rate_hz != rate_hz:
+        raise OptionError(
+            "The features are for clips of another rate.",
+            where="log_mel",
+            expected=f"rate_hz={rate_hz}, that of the clips",
+            actual=f"rate_hz={settings.rate_hz}",
+            remedy=f"log_mel=LogMel(rate_hz={rate_hz}, ...)",
+        )
+    return settings
 
 
 def _rate_hz(schema: pa.Schema) -> Hertz:

@@ -75,10 +75,10 @@ class Bucket:
         shared = record["last"], record["sharing"]
         is_same = shared in {(None, None), (parcel.last.path, parcel.last.sha256)}
         missing = [file for file in parcel.files if not _is_held(file, sizes, record)]
-        if missing or not is_same or sizes.get(parcel.last.path) != parcel.last.n_bytes:
-            missing.append(parcel.last)
         known = {*record["sent"], *([record["last"]] if record["last"] else [])}
         stale = sorted(path for path in known - paths if path in sizes)
+        if missing or stale or not is_same or sizes.get(parcel.last.path) != parcel.last.n_bytes:
+            missing.append(parcel.last)
         return Standing(
             relation="same" if is_same else "other",
             missing=tuple(missing),
@@ -89,17 +89,20 @@ class Bucket:
     def send(self, parcel: Parcel, standing: Standing, sent: Sent) -> None:
         """Send what is missing, one after the other; a reader finds no manifest before all is there.
 
+        What is stale stays on record until it is gone, so that a run that was cut is known to have left it.
+
         Raises:
             ShareError: The place does not take it; what has arrived is on record.
         """
         before = {"last": None, "sent": {}} if standing.relation == "new" else self._record()
         missing = {file.path for file in standing.missing}
-        kept = {path: sha256 for path, sha256 in before["sent"].items() if path not in {*missing, *standing.stale}}
+        kept = {path: sha256 for path, sha256 in before["sent"].items() if path not in missing}
         for path in {parcel.last.path, before["last"] or parcel.last.path}:
             self._remove(path)
         self._note(parcel, kept)
         for path in standing.stale:
             self._remove(path)
+            kept.pop(path, None)
         for file in standing.missing:
             file.check()
             self._put(file)
@@ -112,6 +115,7 @@ class Bucket:
         place = self._place(file.path)
 
         def attempt() -> None:
+            """Send it, and look whether all of it has arrived."""
             self._system.makedirs(posixpath.dirname(place), exist_ok=True)
             if isinstance(file.source, bytes):
                 self._system.pipe_file(place, file.source)
@@ -129,6 +133,7 @@ class Bucket:
         content = canonical_json(record).encode()
 
         def attempt() -> None:
+            """Write the record anew."""
             self._system.makedirs(self._root, exist_ok=True)
             self._system.pipe_file(self._place(RECORD_NAME), content)
 
@@ -136,6 +141,7 @@ class Bucket:
 
     def _remove(self, path: str) -> None:
         def attempt() -> None:
+            """Remove it, if it is there."""
             self._system.invalidate_cache()
             if self._system.exists(self._place(path)):
                 self._system.rm_file(self._place(path))

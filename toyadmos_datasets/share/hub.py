@@ -111,6 +111,7 @@ class Hub:
                 sent(file)
 
             def attempt() -> None:
+                """Look again, and commit."""
                 self.admit(has_audio=parcel.has_audio)
                 now = self.look(parcel)
                 if now.relation != standing.relation and now.relation in {"other", "foreign"}:

@@ -1,0 +1,51 @@
+"""`toyadmos audit`: its exit status, tables, JSON and page."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from preparing import toyadmos
+from rewriting import in_split, rewritten
+
+
+def test_the_command_exits_with_1_on_a_leak_and_writes_nothing_unasked(capsys, prepared, rows_by_split, tmp_path):
+    stolen = rows_by_split["clean/train"][0]
+    copy = rewritten(prepared, tmp_path / "copy", in_split("clean/test", lambda rows: [*rows, stolen]))
+    before = sorted(tmp_path.rglob("*"))
+    leaking, clean = (toyadmos(capsys, "audit", place, "--workers", "1") for place in (copy, prepared))
+
+    assert (leaking.status, clean.status) == (1, 0)
+    assert "leak: An event stands on two sides.\n  clean: ToyTrain_case1_normal" in leaking.out
+    assert leaking.out.splitlines()[-1].startswith("LEAK: ")
+    assert clean.out.splitlines()[-1] == "Clean: no leak and no problem."
+    assert "AUC of level alone" in clean.out
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_command_prints_json_and_writes_a_page_that_fetches_nothing(capsys, prepared, tmp_path):
+    page = tmp_path / "audit.html"
+    ran = toyadmos(capsys, "audit", prepared, "--json", "--report", page, "--workers", "1")
+    found = json.loads(ran.out)
+    html = page.read_text(encoding="utf-8")
+
+    assert ran.status == 0
+    assert (found["n_clips"], found["n_decoded"], found["has_leak"], found["is_clean"]) == (20, 20, False, True)
+    assert html.startswith("<!doctype html>")
+    assert "prefers-color-scheme: dark" in html
+    assert not re.search(r"<script|https?://(?!www\.w3\.org)|src=|@import", html)
+    drawn = re.findall(r"<svg[^>]*>", html)
+    assert len(drawn) == 4
+    assert all('role="img" aria-label="' in one for one in drawn)
+
+
+def test_where_there_is_nothing_to_audit_the_arguments_are_wrong(capsys, tmp_path):
+    (tmp_path / "empty").mkdir()
+    nowhere, empty = (toyadmos(capsys, "audit", tmp_path / name) for name in ("nowhere", "empty"))
+    (tmp_path / "text.parquet").write_text("no recipe")
+    no_recipe = toyadmos(capsys, "audit", tmp_path / "text.parquet")
+
+    assert (nowhere.status, empty.status, no_recipe.status) == (2, 2, 1)
+    assert "There is nothing to audit." in nowhere.err
+    assert "a folder without any" in empty.err
+    assert "not a recipe that this version can read" in no_recipe.err
