@@ -195,13 +195,13 @@ def test_verify_tells_good_from_bad_by_its_exit_status(capsys, small_tree, tmp_p
     assert str(shard.relative_to(tmp_path)) in bad.out
 
 
-def test_verify_of_a_source_counts_takes_and_names_what_is_corrupt(capsys, tmp_path, files):
-    source = write_volumes(files, tmp_path / "volumes", n_volumes=1, filters=STORED)
+def test_verify_of_a_source_counts_takes_and_names_what_is_corrupt(capsys, tmp_path, small_files):
+    source = write_volumes(small_files, tmp_path / "volumes", n_volumes=1, filters=STORED)
     good = toyadmos(capsys, "verify", source, "--toy", "train", "--workers", "1")
-    bad = only(files, "ab01_IND_ch1_0001")
+    bad = only(small_files, "ab01_IND_ch1_0001")
     volume = source / "ToyTrain.7z.001"
     content = bytearray(volume.read_bytes())
-    content[content.index(files[bad]) + 1000] ^= 1
+    content[content.index(small_files[bad]) + 1000] ^= 1
     volume.write_bytes(content)
     spoilt = toyadmos(capsys, "verify", source, "--toy", "train", "--workers", "1")
     rows = [line.split() for line in good.out.splitlines()]
