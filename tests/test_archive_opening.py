@@ -88,7 +88,19 @@ def test_a_place_with_nothing_of_the_toy_is_an_error_that_says_what_was_looked_f
     assert caught.value.expected == (
         "the folder ToyTrain, or the volumes ToyTrain.7z.001 and the following, or ToyTrain.7z"
     )
-    assert "toyadmos simulate --toy train" in caught.value.remedy
+    assert "toyadmos prepare --toy train --source simulate" in caught.value.remedy
+
+
+def test_a_folder_that_has_them_one_folder_further_in_is_told_which_one(tmp_path):
+    plant(tmp_path / "tree")
+    crafted.write(tmp_path / "volumes", CONTENT, n_volumes=2)
+    (tmp_path / "other").mkdir()
+
+    with pytest.raises(SourceNotFoundError, match="they are one folder further in") as caught:
+        open_source(tmp_path, "ToyTrain")
+
+    assert caught.value.remedy == f"Name that folder: {tmp_path / 'tree'} or {tmp_path / 'volumes'}"
+    assert open_source(tmp_path / "tree", "ToyTrain").members() != []
 
 
 def test_a_later_volume_cannot_be_named_for_all(tmp_path):

@@ -76,17 +76,37 @@ def _named_volumes(path: Path, toy: str) -> VolumeSet | None:
 
 
 def _not_found(place: Path, toy: str) -> SourceNotFoundError:
+    further_in = _further_in(place, toy) if place.is_dir() else []
     if place.is_file():
         actual = "a file of another name"
+    elif further_in:
+        actual = "they are one folder further in"
     elif place.is_dir():
         actual = "neither of them"
     else:
         actual = "nothing there"
+    remedy = (
+        f"Name that folder: {' or '.join(map(str, further_in))}"
+        if further_in
+        else "Give the folder that holds them, or --toy for another toy, or try without them: "
+        f"toyadmos prepare --toy {toy.removeprefix('Toy').lower()} --source simulate"
+    )
     return SourceNotFoundError(
         f"There are no recordings of {toy} at this place.",
         where=place,
         expected=f"the folder {toy}, or the volumes {volume_name(toy, 1)} and the following, or {toy}.7z",
         actual=actual,
-        remedy=f"Give the folder that holds them, or --toy for another toy, or make up a corpus: "
-        f"toyadmos simulate --toy {toy.removeprefix('Toy').lower()} --out {place}",
+        remedy=remedy,
     )
+
+
+def _further_in(place: Path, toy: str) -> list[Path]:
+    """Return the folders in a folder that hold recordings of a toy, as those that `toyadmos simulate` makes do."""
+    with reading(place), os.scandir(place) as entries:
+        folders = sorted(Path(entry.path) for entry in entries if entry.is_dir())
+    return [one for one in folders if _is_filled(one / toy) or (one / volume_name(toy, 1)).is_file()]
+
+
+def _is_filled(folder: Path) -> bool:
+    with reading(folder):
+        return folder.is_dir() and any(folder.iterdir())
