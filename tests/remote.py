@@ -25,6 +25,8 @@ TOY = "ToyTrain"
 IMPATIENT = Patience(first_wait_s=0.01, longest_wait_s=0.02, longest_asked_s=0.02, silence_s=0.5, connect_s=1)
 CHANNEL_1 = {one for one in TinyCorpus().members() if "_ch1_" in one and "normal" in one}
 """Some of the corpus's recordings, in some of its blocks."""
+LONG = TinyCorpus(n_normal=8, conditions=("ab01",), clip_s=1.0, noise_s=1.0)
+"""Recordings of 96 kB: those of one block are read in several pieces, and take a while to come."""
 WAYS = pytest.mark.parametrize("is_whole", [False, True], ids=["blocks", "volumes"])
 
 

@@ -100,14 +100,6 @@ def test_a_later_volume_cannot_be_named_for_all(tmp_path):
     assert caught.value.actual == "a file of another name"
 
 
-def test_a_place_that_cannot_be_looked_at_is_an_error_that_names_it(tmp_path):
-    with pytest.raises(SourceError, match="could not be read") as caught:
-        open_source(tmp_path / ("long" * 100), "ToyTrain")
-
-    assert caught.value.where == str(tmp_path / ("long" * 100))
-    assert "ENAMETOOLONG" in caught.value.actual
-
-
 def test_the_home_of_nobody_is_a_place_with_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 

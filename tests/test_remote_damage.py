@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 from loopback import Fault, serving
-from remote import CHANNEL_1, WAYS, Said, contents, fetched, publish
-from tiny import STORED, TinyCorpus
+from remote import CHANNEL_1, LONG, WAYS, Said, contents, fetched, publish
+from tiny import STORED
 
 from toyadmos_datasets.archive.remote.ends import BlockEnds
 from toyadmos_datasets.archive.remote.fetching import download, use_fetched
@@ -18,8 +18,6 @@ from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import CorruptMemberError, VolumeError
 
 ALWAYS = 10**6
-LONG = TinyCorpus(n_normal=8, conditions=("ab01",), clip_s=1.0, noise_s=1.0)
-"""Recordings of 96 kB: those of one block are read in several pieces."""
 
 
 @WAYS

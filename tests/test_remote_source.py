@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import time
 
 import pytest
 from loopback import serving
-from remote import CHANNEL_1, TOY, WAYS, contents, fetched, publish
+from remote import CHANNEL_1, LONG, TOY, WAYS, contents, fetched, publish
+from tiny import STORED
 
 from toyadmos_datasets.archive.remote.ends import BlockEnds
 from toyadmos_datasets.archive.remote.estimate import estimate
@@ -157,6 +159,25 @@ def test_copies_that_are_not_kept_are_let_go_when_their_recordings_are_stored(fe
         assert present.n_missing(need.block.offset, need.block.stop) == need.block.n_packed_bytes
     used = sum(path.stat().st_blocks * 512 for path in fetch_options.folder.iterdir() if path.is_file())
     assert used < published.manifest.n_bytes / 2
+
+
+def test_what_is_still_coming_of_copies_that_are_not_kept_is_let_go_too(tmp_path, fetch_options):
+    stored = publish(tmp_path / "published", n_blocks=1, n_volumes=1, corpus=LONG, filters=STORED)
+    wanted = set(list(LONG.files())[:30])
+    with serving(stored.files, rate_bytes_per_s=2e6) as server:
+        options = stored.options(server, tmp_path / "copies", is_keeping=False)
+        source = open_remote(options)
+        n_enough = server.n_given + 500_000
+
+        def use_none(_readable):
+            while server.n_given < n_enough:
+                time.sleep(0.01)
+
+        use_fetched(source, wanted, use_none, progress=Quiet(), stored=lambda: wanted)
+
+    (block,) = source.table.blocks
+    present = present_in(options.folder, options.manifest)
+    assert present.n_missing(block.offset, block.stop) == block.n_packed_bytes
 
 
 def test_recordings_come_from_the_toy_that_was_asked_for(fetch_options):

@@ -10,6 +10,7 @@ from toyadmos_datasets.archive.remote.upkeep import folder_bytes, remove_copies
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.atomic import writing
+from toyadmos_datasets.files.looking import looking
 from toyadmos_datasets.units import Bytes
 
 KINDS = ("archives", "recordings", "simulated", "features")
@@ -34,12 +35,18 @@ class CacheEntry:
 
 
 def list_cache(folder: Path) -> tuple[CacheEntry, ...]:
-    """List what a cache holds for each toy."""
+    """List what a cache holds for each toy.
+
+    Raises:
+        DatasetError: The folder cannot be looked at.
+    """
     names = [toy.name for toy in TOYS]
     found = []
     for kind in KINDS:
         place = folder / kind
-        for path in sorted(place.iterdir()) if place.is_dir() else ():
+        with looking(place):
+            inside = sorted(place.iterdir()) if place.is_dir() else []
+        for path in inside:
             toy = path.name.partition("-")[0]
             if path.is_dir() and toy in names:
                 found.append(CacheEntry(kind=kind, toy=toy, path=path, n_bytes=folder_bytes(path)))

@@ -84,7 +84,7 @@ def events_of(index: pa.Table) -> Events:
     index = index.select(
         ["recording_id", "event_id", "sound", "recording_type", "condition", "case", "channel", "take", "n_bytes"]
     ).combine_chunks()
-    encoded = _whole(index["event_id"]).dictionary_encode()
+    encoded = in_one_piece(index["event_id"]).dictionary_encode()
     order = pc.sort_indices(encoded.dictionary).to_numpy()
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
@@ -97,17 +97,20 @@ def events_of(index: pa.Table) -> Events:
     event_id = encoded.dictionary.take(order)
     return Events(
         event_id=event_id,
-        **{name: _whole(index[name]).take(first) for name in ("sound", "recording_type", "condition")},
+        **{name: in_one_piece(index[name]).take(first) for name in ("sound", "recording_type", "condition")},
         case=index["case"].to_numpy()[first],
         take=index["take"].to_numpy()[first],
-        recording_id=_whole(index["recording_id"]),
+        recording_id=in_one_piece(index["recording_id"]),
         recordings=recordings,
         n_samples=np.maximum(n_bytes - _WAV_HEADER_BYTES, 0) // _SAMPLE_BYTES,
         identity=_hashes_of(event_id),
     )
 
 
-def _whole(column: pa.ChunkedArray) -> pa.Array:
+def in_one_piece(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
     combined = column.combine_chunks()
     return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from toyadmos_datasets.files.looking import looking
 from toyadmos_datasets.values.dataset import RECIPE_NAME, read_manifest
 from toyadmos_datasets.values.recipe import Recipe, read_recipe
 from toyadmos_datasets.values.shared_recipe import SharedRecipe, is_shared_recipe, read_shared_recipe
@@ -31,7 +32,9 @@ def open_recipe(path: Path) -> OpenedRecipe:
     Raises:
         DatasetError: There is none, or it is damaged or was changed.
     """
-    if path.is_dir():
+    with looking(path):
+        is_folder = path.is_dir()
+    if is_folder:
         read_manifest(path)
         return OpenedRecipe(path=path, recipe=read_recipe(path / RECIPE_NAME), shared=None)
     if is_shared_recipe(path):

@@ -86,10 +86,12 @@ class OutputFolder:
 
         Raises:
             OutputConflictError: Something else is there; nothing is touched.
+            OutputError: The folder cannot be looked at.
             DatasetError: The asked-for dataset is there and damaged.
         """
-        self._refuse_file()
-        has_manifest = (self.path / MANIFEST_NAME).exists()
+        with writing(self.path):
+            self._refuse_file()
+            has_manifest = (self.path / MANIFEST_NAME).exists()
         if has_manifest and not is_overwriting:
             manifest = read_manifest(self.path)
             if canonical_json(manifest.request) != canonical_json(self.request):

@@ -13,6 +13,7 @@ import pyarrow as pa
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.json import read_json, write_json
+from toyadmos_datasets.files.looking import looking
 from toyadmos_datasets.units import Bytes, Decibels, Hertz
 
 SCHEMA_VERSION = 1
@@ -221,14 +222,15 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST_NAME
     remedy = "Prepare the folder again with the same command and --overwrite."
-    if not path.exists():
-        raise DatasetError(
-            "This folder holds no prepared dataset, or one that is not complete.",
-            where=folder,
-            expected=MANIFEST_NAME,
-            actual="none" if folder.exists() else "no such folder",
-            remedy=f"Prepare the dataset with: toyadmos prepare --out {folder}",
-        )
+    with looking(folder):
+        if not path.exists():
+            raise DatasetError(
+                "This folder holds no prepared dataset, or one that is not complete.",
+                where=folder,
+                expected=MANIFEST_NAME,
+                actual="none" if folder.exists() else "no such folder",
+                remedy=f"Prepare the dataset with: toyadmos prepare --out {folder}",
+            )
     return manifest_of(read_json(path, remedy=remedy), path)
 
 

@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import sync_folder, write_file, writing
 from toyadmos_datasets.files.leftovers import is_stale, remove_leftovers, temporary_path
+from toyadmos_datasets.files.looking import looking
 from toyadmos_datasets.units import Bytes
 
 SEGMENT_BYTES: Bytes = 256_000_000
@@ -129,7 +130,9 @@ def read_catalogue(folder: Path) -> pa.Table:
     Segments whose samples are missing or shorter than their rows say are left out: they are ingested again.
     """
     tables = []
-    for path in sorted(folder.glob(f"*{_ROWS_SUFFIX}")):
+    with looking(folder):
+        found = sorted(folder.glob(f"*{_ROWS_SUFFIX}"))
+    for path in found:
         samples = path.with_name(path.name.removesuffix(_ROWS_SUFFIX) + ".arrow")
         rows = _read_rows(path, samples)
         if rows is not None:

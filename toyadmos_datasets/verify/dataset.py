@@ -14,6 +14,7 @@ import yaml
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.looking import looking
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dataset import CARD_NAME, MANIFEST_NAME, RECIPE_NAME, Manifest, Shard, read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
@@ -51,8 +52,13 @@ class DatasetVerdict:
 
 
 def is_prepared(folder: Path) -> bool:
-    """Tell a prepared dataset from a source, by its manifest."""
-    return (folder / MANIFEST_NAME).exists()
+    """Tell a prepared dataset from a source, by its manifest.
+
+    Raises:
+        DatasetError: The folder cannot be looked at.
+    """
+    with looking(folder):
+        return (folder / MANIFEST_NAME).exists()
 
 
 def verify_dataset(folder: Path, progress: Progress | None = None, *, workers: int = 1) -> DatasetVerdict:

@@ -89,6 +89,7 @@ class Session:
         for thread in self._threads:
             # A connection that hangs is left to itself: it writes no more once it sees that it should stop.
             thread.join(max(until - time.monotonic(), 0))
+        self._forget_released()
         self._bars.end()
         self._on_progress(self._transfer.n_fetched)
 
@@ -242,7 +243,14 @@ class Session:
             if wanted <= names:
                 self._released.add(number)
                 self._schedule.drop(need.block.offset, need.block.stop)
-                for volume, start, stop in self._layout.split(need.block.offset, need.block.stop):
+        self._forget_released()
+
+    def _forget_released(self) -> None:
+        """Give back the room of released blocks; bytes that were on their way may have come after that."""
+        for number in tuple(self._released):  # the listening thread may add to them
+            block = self._needs[number].block
+            for volume, start, stop in self._layout.split(block.offset, block.stop):
+                if self._copies[volume].have.meets(start, stop):
                     self._copies[volume].forget(start, stop)
 
 

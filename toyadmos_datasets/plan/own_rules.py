@@ -1,0 +1,156 @@
+"""The rules that every row of a user's recipe keeps, and all of them together: those that protocols keep by design."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toyadmos_datasets.corpus.toys import ALL_CASES
+from toyadmos_datasets.plan.events import ABSENT, Numbers
+from toyadmos_datasets.plan.own_table import OwnTable, Recordings
+
+GAIN_LIMIT_DB = 100.0
+SIDE_COLUMNS = ("config", "split")
+MIXING = ("target_gain_db", "noise_gain_db", "snr_db", "noise_position")
+"""Columns that say how loud a row's noise is, and where it begins."""
+
+
+def check_rows(own: OwnTable) -> None:
+    """Raise unless each row's config, split, target, noise and window can be.
+
+    Raises:
+        PlanError: It names the first row that breaks a rule.
+    """
+    _check_names(own)
+    _check_targets(own)
+    _check_noise(own)
+    _check_window(own)
+
+
+def check_mixing(own: OwnTable) -> None:
+    """Raise unless each row says one thing of gains, SNR and position.
+
+    Raises:
+        PlanError: It names the first row that does not.
+    """
+    given = {name: own.column(name) for name in MIXING}
+    has = {name: pc.is_valid(column).to_numpy(zero_copy_only=False) for name, column in given.items()}
+    has_gains = has["target_gain_db"] & has["noise_gain_db"] & ~has["snr_db"]
+    has_snr = has["snr_db"] & ~has["target_gain_db"] & ~has["noise_gain_db"]
+    own.refuse(
+        own.has_noise & ~(has_gains | has_snr),
+        "It is not said how loud the noise is.",
+        "snr_db, or target_gain_db and noise_gain_db",
+        "neither, or both",
+    )
+    is_clean_and_says = ~own.has_noise & (has["noise_gain_db"] | has["snr_db"] | has["noise_position"])
+    own.refuse(is_clean_and_says, "Noise is spoken of in a row without noise.", "noise_recording_ids", "none")
+    for name in ("target_gain_db", "noise_gain_db", "snr_db"):
+        values = pc.fill_null(given[name], 0.0).to_numpy(zero_copy_only=False)
+        limits = f"-{GAIN_LIMIT_DB:g} to {GAIN_LIMIT_DB:g} dB"
+        own.refuse(~(np.abs(values) <= GAIN_LIMIT_DB), f"{name} is out of bounds.", limits, given[name])
+    position = pc.fill_null(given["noise_position"], -1.0).to_numpy(zero_copy_only=False)
+    is_outside = own.has_noise & ~((position >= 0) & (position < 1))
+    told = given["noise_position"]
+    own.refuse(is_outside, "noise_position is out of bounds.", "0 up to, not including, 1", told)
+
+
+def require_sides_apart(own: OwnTable, whole: pa.Table, *, is_noise_shared: bool) -> None:
+    """Raise where an event or a noise recording is in two splits of a config, or an example stands twice."""
+    config, split = (
+        whole[name].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False) for name in SIDE_COLUMNS
+    )
+    start, draw, channel = (
+        pc.fill_null(whole[name], 0).to_numpy(zero_copy_only=False) for name in ("target_start", "draw", "channel")
+    )
+    key = np.stack([config, split, own.event, start, draw, channel]).astype(np.int64)
+    order = np.lexsort(key)
+    same = np.zeros(len(order), dtype=np.bool_)
+    same[order[1:]] = (np.diff(key[:, order], axis=1) == 0).all(axis=0)
+    own.refuse(same, "An example stands twice.", "another draw, window, channel or event", "the same as before")
+    _require_one_side(own, "event", own.event, config, split)
+    if not is_noise_shared:
+        _require_one_side(own, "noise recording", own.noise_event, config, split)
+
+
+def _check_names(own: OwnTable) -> None:
+    for name, pattern in (("config", r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"), ("split", r"^[A-Za-z_][A-Za-z0-9_]*$")):
+        fits = pc.match_substring_regex(own.table[name], pattern).to_numpy(zero_copy_only=False)
+        if name == "split":
+            fits &= pc.not_equal(own.table[name], "all").to_numpy(zero_copy_only=False)
+        own.refuse(~fits, f"This cannot be the name of a {name}.", "letters, digits and _", own.table[name])
+
+
+def _check_targets(own: OwnTable) -> None:
+    own.refuse(own.targets.lengths == 0, "An example has no recording.", "recording_ids", "none")
+    _check_one_event(own, own.targets, "recording_ids")
+    is_noise = own.sounds_of(own.event) == "noise"
+    own.refuse(is_noise, "A noise recording stands where a machine's belongs.", "normal or anomalous", "noise")
+
+
+def _check_noise(own: OwnTable) -> None:
+    _check_one_event(own, own.noise, "noise_recording_ids")
+    noise = own.noise_event
+    is_other = own.has_noise & (own.sounds_of(noise) != "noise")
+    own.refuse(is_other, "What is mixed in is no noise recording.", "EnvironmentalNoise_CNT", "a machine's")
+    same = own.has_noise & (own.noise.lengths == own.targets.lengths)
+    other_number = own.has_noise & ~same
+    own.refuse(other_number, "Noise has another number of microphones than the target.", "as many", "others")
+    pairs = np.isin(own.targets.row, np.flatnonzero(same)), np.isin(own.noise.row, np.flatnonzero(same))
+    differs = own.targets.channel[pairs[0]] != own.noise.channel[pairs[1]]
+    is_other = np.zeros(len(own.event), dtype=np.bool_)
+    is_other[own.targets.row[pairs[0]][differs]] = True
+    own.refuse(is_other, "Noise is of another microphone than the target.", "the same, in order", "another")
+    case = own.events.case[noise]
+    is_other = own.has_noise & (case != own.events.case[own.event]) & (case != ALL_CASES)
+    own.refuse(is_other, "Noise is of another case than the target.", "the same case", "another")
+
+
+def _check_window(own: OwnTable) -> None:
+    start, length = own.column("target_start"), own.column("target_length")
+    has_start, has_length = (
+        pc.is_valid(start).to_numpy(zero_copy_only=False),
+        pc.is_valid(length).to_numpy(zero_copy_only=False),
+    )
+    own.refuse(has_start != has_length, "A window has a start or a length alone.", "both, or neither", "one")
+    first, n = (
+        pc.fill_null(start, 0).to_numpy(zero_copy_only=False),
+        pc.fill_null(length, 1).to_numpy(zero_copy_only=False),
+    )
+    ends = own.events.n_samples[own.event]
+    is_outside = has_start & ((first < 0) | (n < 1) | (first > ends - n))
+    own.refuse(is_outside, "A window is not within its recording.", pa.array(ends), "more samples at 48 kHz")
+
+
+def _check_one_event(own: OwnTable, some: Recordings, column: str) -> None:
+    strange = some.event != some.of_rows(some.event)[some.row]
+    twice = np.zeros(len(strange), dtype=np.bool_)
+    order = np.lexsort((some.channel, some.row))
+    twice[order[1:]] = (np.diff(some.row[order]) == 0) & (np.diff(some.channel[order]) == 0)
+    for marked, what in ((strange, "are of several events"), (twice, "name a microphone twice")):
+        is_wrong = np.zeros(len(some.lengths), dtype=np.bool_)
+        is_wrong[some.row[marked]] = True
+        own.refuse(is_wrong, f"The recordings of one row {what}.", "one event, each microphone once", column)
+
+
+def _require_one_side(own: OwnTable, what: str, numbers: Numbers, config: Numbers, split: Numbers) -> None:
+    order = np.lexsort((split, numbers, config))
+    c, n, s = config[order], numbers[order], split[order]
+    crosses = (np.diff(c) == 0) & (np.diff(n) == 0) & (np.diff(s) != 0) & (n[1:] != ABSENT)
+    is_second = np.zeros(len(order), dtype=np.bool_)
+    is_second[order[1:][crosses]] = True
+    if is_second.any():
+        number = numbers[np.flatnonzero(is_second)[0]]
+        splits = np.unique(split[(numbers == number) & (config == config[np.flatnonzero(is_second)[0]])])
+        names = own.table["split"].combine_chunks().dictionary_encode().dictionary.to_pylist()
+        remedy = "Leave it in one of them."
+        if what != "event":
+            remedy = "Draw from other noise recordings, or accept it: --shared-noise"
+        own.refuse(
+            is_second,
+            f"One {what} is in several splits: {own.events.name(number)}.",
+            "one split",
+            ", ".join(names[one] for one in splits),
+            remedy=remedy,
+        )

@@ -1,0 +1,116 @@
+"""A user's table of examples with its recordings found in the index, and how a row of it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toyadmos_datasets.errors import PlanError
+from toyadmos_datasets.plan.events import ABSENT, Events, Numbers
+from toyadmos_datasets.values.recipe import RECIPE_SCHEMA
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recordings:
+    """The recordings of a column of lists: of each, its row, event and channel."""
+
+    row: Numbers
+    event: Numbers
+    channel: Numbers
+    lengths: Numbers
+    first: Numbers
+
+    def of_rows(self, values: Numbers) -> Numbers:
+        """Return what the first recording of each row has, or `ABSENT` for a row without."""
+        padded = np.append(values, ABSENT)
+        found: Numbers = np.where(self.lengths > 0, padded[np.minimum(self.first, len(values))], ABSENT)
+        return found
+
+
+class OwnTable:
+    """The rows of a table that is to become a recipe.
+
+    Args:
+        table: As `read_examples` gives it, in one piece.
+        events: Every event of the source.
+        path: Where the table is from, for errors.
+
+    Raises:
+        PlanError: There is no row, or one names a recording that the source has not.
+    """
+
+    def __init__(self, *, table: pa.Table, events: Events, path: Path) -> None:
+        self.table, self.events, self.path = table, events, path
+        if not len(table):
+            raise PlanError(
+                "The recipe has no examples.",
+                where=path,
+                expected="a row for each example",
+                actual="none",
+                remedy="Write at least one row.",
+            )
+        self.targets = self._find("recording_ids")
+        self.noise = self._find("noise_recording_ids")
+        self.event = self.targets.of_rows(self.targets.event)
+        self.has_noise = self.noise.lengths > 0
+
+    @property
+    def noise_event(self) -> Numbers:
+        """Noise event of each row, `ABSENT` for a row without."""
+        return self.noise.of_rows(self.noise.event)
+
+    def sounds_of(self, numbers: Numbers) -> npt.NDArray[np.object_]:
+        """Return ``normal``, ``anomalous`` or ``noise`` of each event."""
+        sounds: npt.NDArray[np.object_] = self.events.sound.to_numpy(zero_copy_only=False)[numbers]
+        return sounds
+
+    def column(self, name: str) -> pa.ChunkedArray | pa.Array:
+        """Return a column, all of it null where the table has none."""
+        if name in self.table.column_names:
+            return self.table[name].combine_chunks()
+        return pa.nulls(len(self.table), RECIPE_SCHEMA.field(name).type)
+
+    def refuse(self, is_wrong: Bools, what: str, expected: Any, actual: Any, *, remedy: str = "") -> None:  # noqa: ANN401
+        """Raise for the first row that is wrong; what is expected and there may be columns."""
+        if not is_wrong.any():
+            return
+        row = int(np.flatnonzero(is_wrong)[0])
+        shown = [one[row].as_py() if isinstance(one, pa.Array | pa.ChunkedArray) else one for one in (expected, actual)]
+        raise PlanError(
+            what,
+            where=f"{self.path}, row {row + 1} of {len(is_wrong)}",
+            expected=shown[0],
+            actual=shown[1],
+            remedy=remedy or "Mend the row; docs/protocols.md says what a recipe of your own has to keep.",
+        )
+
+    def _find(self, column: str) -> Recordings:
+        lists = self.column(column)
+        lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+        flat = pc.list_flatten(lists)
+        flat = flat.combine_chunks() if isinstance(flat, pa.ChunkedArray) else flat
+        row = np.repeat(np.arange(len(lengths)), lengths)
+        place = pc.index_in(flat, value_set=self.events.recording_id)
+        is_unknown = np.zeros(len(lengths), dtype=np.bool_)
+        unknown = np.flatnonzero(pc.is_null(place).to_numpy(zero_copy_only=False))
+        is_unknown[row[unknown]] = True
+        told = flat[int(unknown[0])].as_py() if len(unknown) else None
+        self.refuse(is_unknown, "The source has no such recording.", "recordings of the source", told)
+        event, channel = np.divmod(np.flatnonzero(self.events.recordings.ravel() != ABSENT), 4)
+        by_place = self.events.recordings[event, channel].argsort()
+        found = place.to_numpy(zero_copy_only=False).astype(np.int64)
+        return Recordings(
+            row=row,
+            event=event[by_place][found],
+            channel=channel[by_place][found] + 1,
+            lengths=lengths,
+            first=lengths.cumsum() - lengths,
+        )
