@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from loopback import Fault
-from remote import CHANNEL_1, WAYS, Said, contents, fetched
+from loopback import Fault, serving
+from remote import CHANNEL_1, LONG, WAYS, Said, contents, fetched, publish
+from tiny import STORED
 
 from toyadmos_datasets.archive.remote.header import open_remote
+from toyadmos_datasets.archive.remote.schedule import Schedule
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.errors import FetchError
 
@@ -86,6 +88,27 @@ def test_a_server_without_ranges_gives_whole_volumes_and_it_is_said(fetch_option
 
     assert got == contents(published.local, CHANNEL_1)
     assert any("no ranges: whole volumes" in line for line in said.lines)
+
+
+def test_a_piece_that_was_taken_before_ranges_were_given_up_is_asked_for_as_one(tmp_path, fetch_options, monkeypatch):
+    stored = publish(tmp_path / "published", n_blocks=1, n_volumes=1, corpus=LONG, filters=STORED)
+    wanted, taken = set(list(LONG.files())[:30]), []
+
+    def take(schedule):
+        piece = original(schedule)
+        if piece is not None and not taken:
+            taken.append(piece)
+            schedule.is_ranged = False  # as another connection does that was given a whole file
+        return piece
+
+    original = Schedule.take
+    monkeypatch.setattr(Schedule, "take", take)
+
+    with serving(stored.files) as server:
+        got = fetched(stored.options(server, tmp_path / "copies"), wanted)
+
+    assert got == contents(stored.local, wanted)
+    assert taken[0].stop < stored.manifest.n_bytes
 
 
 @WAYS

@@ -164,7 +164,7 @@ class Session:
     def _fetch_piece(self, piece: Piece) -> None:
         copy = self._copies[piece.number]
         try:
-            self._transfer.fetch(copy, piece.start, piece.stop, is_ranged=self._schedule.is_ranged)
+            self._transfer.fetch(copy, piece.start, piece.stop, is_ranged=piece.is_ranged)
         except NoRangesError:
             self._fall_back()
             return
