@@ -24,7 +24,7 @@ from toyadmos_datasets.signal.activity import FRAME_S, find_activity
 from toyadmos_datasets.simulate import simulate
 
 STEPS = (
-    ("archives", "volumes, a tree\nor simulated"),
+    ("archives", "record, volumes,\na tree, simulated:\nread in place"),
     ("index", "a row for each\nrecording, from\nheaders alone"),
     ("recordings", "decoded once,\nchecked, 16 kHz,\nmemory-mapped"),
     ("recipe", "a row for each\nexample: the\nthing to share"),
@@ -49,7 +49,8 @@ def draw_path(folder: Path) -> None:
         if number:
             arrow = {"arrowstyle": "-|>", "color": INK, "lw": 1.4}
             axes.annotate("", xy=(left - 0.03, 1.0), xytext=(left - 0.42, 1.0), arrowprops=arrow)
-    figure.savefig(folder / "data-path.svg", bbox_inches="tight", metadata={"Date": None})
+    with mpl.rc_context({"svg.hashsalt": "data-path"}):  # the same picture is the same file
+        figure.savefig(folder / "data-path.svg", bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
 
 

@@ -173,6 +173,14 @@ def test_scores_from_elsewhere_leave_a_run_that_was_trained_alone(trained, simul
     assert hashes(run) == hashes(trained)
 
 
+def test_scores_from_elsewhere_are_of_clips_already(simulated_train, tmp_path, capsys):
+    asked = ["--scores", tmp_path / "theirs.csv", "--dataset", simulated_train, "--clip-score", "max"]
+    ran = toyadmos(capsys, "evaluate", tmp_path / "run", *asked)
+
+    assert ran.status == 2
+    assert "Leave --clip-score out" in ran.err
+
+
 @pytest.mark.parametrize(("how", "said"), [("1.5", "more than 0 and less than 1"), ("most", "max, mean, quantile")])
 def test_a_clip_score_that_cannot_be_meant_is_refused(trained, capsys, how, said):
     ran = toyadmos(capsys, "evaluate", trained, "--clip-score", how)

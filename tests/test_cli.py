@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from preparing import toyadmos
 from small import SMALL, basic
-from tiny import only, write_tree, write_volumes
+from tiny import STORED, only, write_tree, write_volumes
 
 from toyadmos_datasets.cli.app import app
 from toyadmos_datasets.files.lock import folder_lock
@@ -193,6 +193,26 @@ def test_verify_tells_good_from_bad_by_its_exit_status(capsys, small_tree, tmp_p
     assert (good.status, good.out.splitlines()[-1]) == (0, "Everything is as it should be.")
     assert bad.status == 1
     assert str(shard.relative_to(tmp_path)) in bad.out
+
+
+def test_verify_of_a_source_counts_takes_and_names_what_is_corrupt(capsys, tmp_path, small_files):
+    source = write_volumes(small_files, tmp_path / "volumes", n_volumes=1, filters=STORED)
+    good = toyadmos(capsys, "verify", source, "--toy", "train", "--workers", "1")
+    bad = only(small_files, "ab01_IND_ch1_0001")
+    volume = source / "ToyTrain.7z.001"
+    content = bytearray(volume.read_bytes())
+    content[content.index(small_files[bad]) + 1000] ^= 1
+    volume.write_bytes(content)
+    spoilt = toyadmos(capsys, "verify", source, "--toy", "train", "--workers", "1")
+    rows = [line.split() for line in good.out.splitlines()]
+
+    assert good.status == 0
+    assert ["1", "normal", "IND", "4", "1350"] in rows
+    assert "No volume has the published size, and no md5 was compared.\n" in good.out
+    assert good.out.endswith("Everything is as it should be.\n")
+    assert spoilt.status == 1
+    assert "\n1 problem:\n" in spoilt.out
+    assert bad in spoilt.out
 
 
 # JSON

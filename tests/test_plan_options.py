@@ -115,6 +115,14 @@ def test_an_unknown_toy_is_refused():
         PlanOptions(toy="ToyBoat")
 
 
+@pytest.mark.parametrize("name", ["train", "toytrain", "ToyTrain"])
+def test_a_toy_is_kept_by_its_one_name_however_it_is_called(name):
+    options = PlanOptions(toy=name)
+
+    assert options == PlanOptions(toy="ToyTrain")
+    assert options.as_parameters()["toy"] == "ToyTrain"
+
+
 def test_the_conveyor_has_no_fourth_case():
     with pytest.raises(OptionError, match=r"expected: 1, 2, 3\n"):
         PlanOptions(toy="ToyConveyor", cases=(4,))

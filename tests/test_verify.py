@@ -248,6 +248,12 @@ def test_a_whole_source_has_no_problems(files, tmp_path, write, workers):
     assert listener.stages[0] == ("Reading ToyTrain", n_bytes, "bytes", n_bytes)
 
 
+def test_a_toy_may_be_called_by_its_short_name(files, tmp_path):
+    tree = write_tree(files, tmp_path)
+
+    assert verify_source(tree, "train") == verify_source(tree, "ToyTrain")
+
+
 def test_takes_are_counted_beside_the_published_ones(files, tmp_path):
     verdict = verify_source(write_tree(files, tmp_path), "ToyTrain")
     counts = {(one.case, one.sound, one.recording_type): (one.n_takes, one.n_published) for one in verdict.counts}

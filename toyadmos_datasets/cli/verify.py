@@ -150,7 +150,9 @@ def _source_lines(verdict: SourceVerdict) -> list[str]:
         *table_lines(["case", "sound", "type", "takes", "published"], rows),
     ]
     if verdict.kind == "volumes":
-        lines.append(f"{verdict.n_volumes_compared} volumes have the published size; their md5 was compared.")
+        n = verdict.n_volumes_compared
+        compared = f"{n} volumes have the published size, and their md5 was compared"
+        lines.append(f"{compared if n else 'No volume has the published size, and no md5 was compared'}.")
     if verdict.incomplete:
         lines.append(f"{len(verdict.incomplete)} events lack a channel, such as {verdict.incomplete[0].event_id}.")
     if verdict.is_simulated:
@@ -161,6 +163,7 @@ def _source_lines(verdict: SourceVerdict) -> list[str]:
 def _problem_lines(verdict: DatasetVerdict | SourceVerdict) -> list[str]:
     if verdict.is_good:
         return ["Everything is as it should be."]
+    n = len(verdict.problems)
     shown = [str(problem) for problem in verdict.problems[:_SHOWN_PROBLEMS]]
-    more = len(verdict.problems) - len(shown)
-    return [f"{len(verdict.problems)} problems:", *shown, *([f"and {more} more; see --json"] if more else [])]
+    more = [f"and {n - len(shown)} more; see --json"] if n > len(shown) else []
+    return [f"{n} {'problem' if n == 1 else 'problems'}:", *shown, *more]

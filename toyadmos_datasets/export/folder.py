@@ -13,6 +13,7 @@ from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictEr
 from toyadmos_datasets.files.atomic import sync_folder, write_file, writing
 from toyadmos_datasets.files.json import canonical_json, read_json, write_json
 from toyadmos_datasets.files.lock import HOLDER_NAME, LOCK_NAME, folder_lock
+from toyadmos_datasets.units import Bytes
 
 DONE_NAME = "export.json"
 """Says what was exported; written last."""
@@ -79,11 +80,18 @@ class ExportFolder:
                 write_json(self.path / _PARTIAL / _JOB, self.job)
             yield
 
+    def has(self, path: str) -> bool:
+        """Whether a file was finished before."""
+        return (self.files / path).exists()
+
+    def n_bytes_done(self) -> Bytes:
+        """Return how much an earlier run finished."""
+        return sum(path.stat().st_size for path in self.files.rglob("*") if path.is_file())
+
     def put(self, path: str, content: bytes) -> None:
         """Write a file that was not finished before."""
-        place = self.files / path
-        if not place.exists():
-            with write_file(place) as file:
+        if not self.has(path):
+            with write_file(self.files / path) as file:
                 file.write(content)
 
     def commit(self) -> None:

@@ -43,7 +43,7 @@ class PlanOptions:
     """Which examples a dataset shall have.
 
     Attributes:
-        toy: ``ToyTrain``.
+        toy: ``ToyTrain``, which ``train`` becomes.
         protocols: Of `PROTOCOL_NAMES`; each brings its own configs.
         cases: Cases; None for what the protocol uses (waspaa2019: the paper's; the others: all in the source).
         channels: One of ``1`` to ``4``, ``mix`` (mean of the four), ``stack`` (the four in one clip), ``all``
@@ -92,6 +92,7 @@ class PlanOptions:
 
     def __post_init__(self) -> None:
         toy = toy_named(self.toy)
+        object.__setattr__(self, "toy", toy.name)  # the one name that files, folders and hashes have
         if not self.protocols:
             raise _bad("--protocol", ", ".join(PROTOCOL_NAMES), "none")
         for protocol in self.protocols:

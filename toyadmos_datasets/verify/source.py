@@ -10,7 +10,7 @@ from pathlib import Path
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.volumes_source import VolumesSource
 from toyadmos_datasets.corpus.names import RecordingName, parse_member
-from toyadmos_datasets.corpus.toys import RecordingType, Sound
+from toyadmos_datasets.corpus.toys import RecordingType, Sound, toy_named
 from toyadmos_datasets.corpus.volumes import published_volumes, recording_counts
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress, Quiet
@@ -88,14 +88,15 @@ def verify_source(
 
     Args:
         location: As `open_source` takes it.
-        toy: ``ToyTrain``.
+        toy: ``ToyTrain``, or ``train``.
         progress: Told about the work.
         workers: Number of processes.
 
     Raises:
+        OptionError: There is no such toy.
         SourceError: There is nothing to read: no source, volumes that are not one archive, or a damaged header.
     """
-    progress = progress or Quiet()
+    progress, toy = progress or Quiet(), toy_named(toy).name
     source = open_source(location, toy)
     members = source.members()
     names, problems = _parse(members)
