@@ -22,6 +22,7 @@ from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.signal.pcm import DIGEST_BYTES
 from toyadmos_datasets.units import Bytes, Decibels
 from toyadmos_datasets.values.dataset import SkippedRecording
+from toyadmos_datasets.values.own_memory import open_in_own_memory
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
 from toyadmos_datasets.values.sides import unusable_side
 
@@ -145,8 +146,7 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         DatasetError: The file is missing, something else, of a newer version, or was changed since it was written.
     """
     try:
-        with path.open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
-            table = pq.read_table(file)
+        table = pq.read_table(open_in_own_memory(path))
         metadata = table.schema.metadata or {}
         if b"toyrecipe" not in metadata:
             raise _unreadable(path, "a Parquet file of something else")
