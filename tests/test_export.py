@@ -219,6 +219,14 @@ def test_the_same_export_again_finds_it_done_and_another_is_refused(prepared, tm
     assert hashes(out) == before
 
 
+def test_what_is_refused_is_told_what_differs_and_no_more(prepared, tmp_path):
+    export(prepared, tmp_path / "out", "wav")
+    with pytest.raises(OutputConflictError) as raised:
+        export(prepared, tmp_path / "out", "dcase2020")
+
+    assert (raised.value.expected, raised.value.actual) == ('layout="dcase2020"', 'layout="wav"')
+
+
 def test_a_folder_of_others_is_not_touched(prepared, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(OutputConflictError, match=r"no export left there[\s\S]*thesis.txt"):

@@ -28,7 +28,14 @@ from toyadmos_datasets.recordings import (
     missing_recordings,
     store_for,
 )
-from toyadmos_datasets.render import OutputFolder, RenderOptions, ShardTask, render, shard_tasks
+from toyadmos_datasets.render import (
+    OutputFolder,
+    RenderOptions,
+    ShardTask,
+    render,
+    require_features_possible,
+    shard_tasks,
+)
 from toyadmos_datasets.sources import resolve_source
 from toyadmos_datasets.values.dataset import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.example_table import read_examples
@@ -236,6 +243,7 @@ def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, Inges
     while True:
         recipe, bad = work.examples(index), []
         _require_sides(recipe)
+        require_features_possible(recipe.parameters, work.render)
         if work.examples_heard is not None:
             continuous = windowed_recordings(recipe)
             bad = bad_among(continuous)
