@@ -98,7 +98,7 @@ def test_where_another_toy_is_the_error_names_it(tmp_path):
         open_source(tmp_path, "ToyTrain")
 
     assert caught.value.actual == "ToyCar alone"
-    assert "--toy car for what is there" in caught.value.remedy
+    assert "--toy car if that was meant" in caught.value.remedy
 
 
 def test_where_a_folder_inside_has_the_toy_the_error_names_it(tmp_path):
@@ -109,7 +109,7 @@ def test_where_a_folder_inside_has_the_toy_the_error_names_it(tmp_path):
     with pytest.raises(SourceNotFoundError, match="no recordings of ToyTrain at this place") as caught:
         open_source(tmp_path, "ToyTrain")
 
-    assert f"--source {tmp_path / 'tree'} or --source {tmp_path / 'volumes'}" in caught.value.remedy
+    assert caught.value.remedy.startswith(f"Give {tmp_path / 'tree'} or {tmp_path / 'volumes'}. ")
 
 
 def test_a_later_volume_cannot_be_named_for_all(tmp_path):
