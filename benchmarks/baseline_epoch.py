@@ -15,18 +15,17 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import librosa
 import numpy as np
 import torch
 from machine import print_heading
+from rounds import spread
 
 from toyadmos_datasets.baseline.frames import Frames, frames_of
 from toyadmos_datasets.baseline.model import Autoencoder
@@ -93,12 +92,6 @@ def report(n_clips: int, seconds: float, n_rounds: int, n_threads: int) -> None:
         ratios = [a.epoch_cpu_s / b.epoch_cpu_s for a, b in pairs]
         walls = [a.epoch_wall_s / b.epoch_wall_s for a, b in pairs]
         print(f"{over} / {of}: CPU {spread(ratios)}, wall {spread(walls)}")
-
-
-def spread(values: Iterator[float] | list[float] | Any) -> str:  # noqa: ANN401
-    """Write the median with the smallest and largest."""
-    some = list(values)
-    return f"{statistics.median(some):.3g} ({min(some):.3g} to {max(some):.3g})"
 
 
 def clips(n_clips: int, seconds: float) -> Iterator[np.ndarray]:

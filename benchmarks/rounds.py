@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -105,6 +105,7 @@ def print_ratio(costs: Rounds, of: str, over: str, *, aim: str = "") -> None:
     print(f"{of} / {over}: {spread(walls)}" + (f"; CPU {spread(cpus)}" if cpus else "") + (f"  [{aim}]" if aim else ""))
 
 
-def spread(values: Sequence[float]) -> str:
+def spread(values: Iterable[float]) -> str:
     """Write the median with the smallest and largest: ``1.25 (1.21 to 1.31)``."""
-    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
+    some = list(values)
+    return f"{statistics.median(some):.3g} ({min(some):.3g} to {max(some):.3g})"

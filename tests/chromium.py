@@ -74,10 +74,6 @@ class Tab:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def screenshot(self) -> bytes:
-        """Return a picture of the whole page, PNG."""
-        return base64.b64decode(self.ask("Page.captureScreenshot", captureBeyondViewport=True)["data"])
-
     def printed(self) -> bytes:
         """Return the page as it prints, PDF."""
         return base64.b64decode(self.ask("Page.printToPDF", printBackground=True)["data"])

@@ -88,19 +88,28 @@ def test_a_place_with_nothing_of_the_toy_is_an_error_that_says_what_was_looked_f
     assert caught.value.expected == (
         "the folder ToyTrain, or the volumes ToyTrain.7z.001 and the following, or ToyTrain.7z"
     )
-    assert "toyadmos prepare --toy train --source simulate" in caught.value.remedy
+    assert "toyadmos simulate --toy train" in caught.value.remedy
 
 
-def test_a_folder_that_has_them_one_folder_further_in_is_told_which_one(tmp_path):
-    plant(tmp_path / "tree")
-    crafted.write(tmp_path / "volumes", CONTENT, n_volumes=2)
-    (tmp_path / "other").mkdir()
+def test_where_another_toy_is_the_error_names_it(tmp_path):
+    crafted.write(tmp_path, CONTENT, toy="ToyCar", n_volumes=2)
 
-    with pytest.raises(SourceNotFoundError, match="they are one folder further in") as caught:
+    with pytest.raises(SourceNotFoundError, match="no recordings of ToyTrain at this place") as caught:
         open_source(tmp_path, "ToyTrain")
 
-    assert caught.value.remedy == f"Name that folder: {tmp_path / 'tree'} or {tmp_path / 'volumes'}"
-    assert open_source(tmp_path / "tree", "ToyTrain").members() != []
+    assert caught.value.actual == "ToyCar alone"
+    assert "--toy car if that was meant" in caught.value.remedy
+
+
+def test_where_a_folder_inside_has_the_toy_the_error_names_it(tmp_path):
+    (tmp_path / "tree" / "ToyTrain").mkdir(parents=True)
+    (tmp_path / "volumes").mkdir()
+    crafted.write(tmp_path / "volumes", CONTENT, n_volumes=2)
+
+    with pytest.raises(SourceNotFoundError, match="no recordings of ToyTrain at this place") as caught:
+        open_source(tmp_path, "ToyTrain")
+
+    assert caught.value.remedy.startswith(f"Give {tmp_path / 'tree'} or {tmp_path / 'volumes'}. ")
 
 
 def test_a_later_volume_cannot_be_named_for_all(tmp_path):

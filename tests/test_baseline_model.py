@@ -208,7 +208,21 @@ def test_presets_are_changed_by_settings_and_by_files(tmp_path):
 
 @pytest.mark.parametrize(
     "setting",
-    ["epoch=3", "epochs", "epochs=many", "epochs=0", "clip_score=best", "offsets=[]", "is_padded=1", "power=3"],
+    [
+        "epoch=3",
+        "epochs",
+        "epochs=many",
+        "epochs=0",
+        "clip_score=best",
+        "offsets=[]",
+        "is_padded=1",
+        "power=3",
+        "n_hidden=-1",
+        "batch_clips=-1",
+        "weight_decay=-0.1",
+        "decay_factor=nan",
+        "learning_rate=inf",
+    ],
 )
 def test_a_setting_that_cannot_be_meant_is_refused(setting):
     with pytest.raises(OptionError, match=r"cannot be meant[\s\S]*--set epochs=20"):

@@ -146,6 +146,14 @@ def test_a_dataset_that_was_prepared_anew_is_not_taken_for_the_one_that_was_scor
     assert not (tmp_path / "run.html").exists()
 
 
+def test_a_run_is_reported_on_no_other_config_than_it_was_scored_on(trained, tmp_path, capsys):
+    ran = toyadmos(capsys, "report", trained, "-o", tmp_path / "run.html", "--config", "clean")
+
+    assert ran.status == 2
+    assert f"toyadmos evaluate {trained} --config clean" in ran.err
+    assert not (tmp_path / "run.html").exists()
+
+
 def test_a_datasets_page_has_spectrograms_of_each_condition_and_the_audits_level_check(dataset_page, simulated_train):
     found = Page(dataset_page)
     conditions = re.findall(r"<h3>(normal|ab\d\d): ", dataset_page.read_text(encoding="utf-8"))

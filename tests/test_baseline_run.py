@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from baselines import NO_TORCH, SETTINGS, SYSTEM
@@ -173,6 +174,14 @@ def test_scores_from_elsewhere_leave_a_run_that_was_trained_alone(trained, simul
     assert hashes(run) == hashes(trained)
 
 
+def test_scores_from_elsewhere_are_of_clips_already(simulated_train, tmp_path, capsys):
+    asked = ["--scores", tmp_path / "theirs.csv", "--dataset", simulated_train, "--clip-score", "max"]
+    ran = toyadmos(capsys, "evaluate", tmp_path / "run", *asked)
+
+    assert ran.status == 2
+    assert "Leave --clip-score out" in ran.err
+
+
 @pytest.mark.parametrize(("how", "said"), [("1.5", "more than 0 and less than 1"), ("most", "max, mean, quantile")])
 def test_a_clip_score_that_cannot_be_meant_is_refused(trained, capsys, how, said):
     ran = toyadmos(capsys, "evaluate", trained, "--clip-score", how)
@@ -187,6 +196,7 @@ def test_a_clip_score_that_cannot_be_meant_is_refused(trained, capsys, how, said
     [
         ("event_id,score\nx,1\n", "none for"),
         ("clip,score\nx,1\n", "columns event_id and score"),
+        ("event_id,score\nx,high\n", "numbers as scores"),
         ("", "CSV or Parquet"),
     ],
 )
@@ -199,6 +209,18 @@ def test_scores_that_do_not_fit_are_refused(simulated_train, tmp_path, capsys, c
     assert ran.status == 2
     assert said in ran.err
     assert "Write a CSV of event_id,score" in ran.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_score_that_is_no_number_is_refused_before_anything_is_written(trained, simulated_train, tmp_path, capsys):
+    scores = read_scores(trained)
+    nothing = pa.array([float("nan")] * len(scores))
+    pq.write_table(pa.table({"event_id": scores["event_id"], "score": nothing}), tmp_path / "theirs.parquet")
+    asked = ["--scores", tmp_path / "theirs.parquet", "--dataset", simulated_train]
+    ran = toyadmos(capsys, "evaluate", tmp_path / "run", *asked)
+
+    assert ran.status == 2
+    assert "NaN" in ran.err
     assert not (tmp_path / "run").exists()
 
 

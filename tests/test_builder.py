@@ -209,6 +209,8 @@ def test_a_toy_is_built_by_load_dataset(place):
         (lambda place: load_dataset("train", "basic", source=place / "source", bit_depth=24, decode="int16"), "decode"),
         (lambda place: builder(place, channels="7"), "--channels"),
         (lambda place: load_dataset("train", "basic", "nonsense", source=place / "source"), "split"),
+        (lambda place: builder(place).as_streaming_dataset("nonsense"), "split"),
+        (lambda place: builder(place).as_streaming_dataset("test[:3]"), "split"),
     ],
 )
 def test_what_cannot_be_meant_is_answered(place, act, where):

@@ -276,7 +276,7 @@ def test_an_error_is_one_block_that_says_what_where_and_what_to_do(capsys, tmp_p
     assert (ran.status, ran.out) == (1, "")
     assert list(told) == ["what", "where", "expected", "actual", "remedy"]
     assert told["where"] == str(tmp_path / "nowhere")
-    assert "toyadmos prepare --toy train --source simulate" in told["remedy"]
+    assert "toyadmos simulate --toy train" in told["remedy"]
 
 
 def test_an_unknown_name_is_an_error_and_never_a_normal_clip(capsys, tmp_path, small_files):

@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import subprocess
+from pathlib import Path
 
 import pytest
 from preparing import COMMAND, hashes, toyadmos, toyadmos_process
@@ -70,6 +71,23 @@ def test_a_reader_that_goes_away_is_no_error(small_tree, more):
     os.close(theirs)
 
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+def test_results_that_have_no_room_are_told_in_a_word(small_tree):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, "index", str(small_tree), "--toy", "train"],
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: There is no room for what is printed.\n")
+    assert "foresee" not in done.stderr
 
 
 def test_the_first_line_of_a_long_listing_can_be_had_alone(tmp_path):

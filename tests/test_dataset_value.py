@@ -164,7 +164,10 @@ def test_a_folder_without_a_manifest_is_an_error_that_says_how_to_get_one(tmp_pa
         read_manifest(folder)
 
     assert caught.value.actual == ("none" if exists else "no such folder")
-    assert caught.value.remedy == f"Prepare the dataset with: toyadmos prepare --out {folder}"
+    assert (
+        caught.value.remedy
+        == f"Give the folder of a dataset, or prepare one: toyadmos prepare --toy TOY --out {folder}"
+    )
 
 
 def test_a_newer_manifest_is_an_error_that_says_to_upgrade(tmp_path):

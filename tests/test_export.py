@@ -21,6 +21,7 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.errors import DiskFullError, OptionError, OutputConflictError
 from toyadmos_datasets.export import LAYOUTS, ExportOptions, export_dataset, folder
+from toyadmos_datasets.files import atomic
 from toyadmos_datasets.prepare import prepare
 from toyadmos_datasets.values.dataset import read_manifest
 from toyadmos_datasets.values.shards import row_groups
@@ -149,11 +150,9 @@ def test_manifests_of_lhotse_name_files_lengths_and_labels(prepared, tmp_path):
         assert held["custom"]["label"] in {"normal", "anomalous"}
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_an_export_that_was_cut_goes_on_to_the_same_bytes(prepared, tmp_path, monkeypatch, layout):
-    whole = tmp_path / "whole"
-    export(prepared, whole, layout)
-    original, left = folder.write_file, [3]
+def cut_export(dataset: Path, out: Path, layout: str, monkeypatch, n_files: int = 3) -> None:
+    """Export to a disk that takes one file less than `n_files`."""
+    original, left = folder.write_file, [n_files]
 
     def write_file(path):
         left[0] -= 1
@@ -161,16 +160,39 @@ def test_an_export_that_was_cut_goes_on_to_the_same_bytes(prepared, tmp_path, mo
             raise DiskFullError("full", where=path)
         return original(path)
 
-    for module in ("folder", "webdataset"):
-        monkeypatch.setattr(f"toyadmos_datasets.export.{module}.write_file", write_file)
-    with pytest.raises(DiskFullError):
-        export(prepared, tmp_path / "cut", layout)
+    with monkeypatch.context() as patch:
+        for module in ("folder", "webdataset"):
+            patch.setattr(f"toyadmos_datasets.export.{module}.write_file", write_file)
+        with pytest.raises(DiskFullError):
+            export(dataset, out, layout)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_export_that_was_cut_goes_on_to_the_same_bytes(prepared, tmp_path, monkeypatch, layout):
+    whole = tmp_path / "whole"
+    export(prepared, whole, layout)
+    cut_export(prepared, tmp_path / "cut", layout, monkeypatch)
     visible = [path.name for path in (tmp_path / "cut").iterdir() if not path.name.startswith(".")]
     export(prepared, tmp_path / "cut", layout)
 
     assert visible == []
     assert hashes(tmp_path / "cut") == hashes(whole)
     assert not (tmp_path / "cut" / ".partial").exists()
+
+
+@pytest.mark.parametrize(("layout", "suffix"), [("wav", "wav"), ("webdataset", "tar")])
+def test_what_an_export_that_was_cut_has_finished_stays_and_needs_no_room_again(
+    prepared, tmp_path, monkeypatch, layout, suffix
+):
+    out, files = tmp_path / "cut", tmp_path / "cut" / ".partial" / "files"
+    cut_export(prepared, out, layout, monkeypatch, n_files=2)
+    done = {path.relative_to(files): path.stat() for path in files.rglob(f"*.{suffix}")}
+    n_bytes = sum(one.n_bytes for shards in read_manifest(prepared).configs[MIX].values() for one in shards)
+    monkeypatch.setattr(atomic, "free_bytes", lambda _: n_bytes - 1)
+    export(prepared, out, layout)
+
+    assert done
+    assert {path: (out / path).stat().st_ino for path in done} == {path: facts.st_ino for path, facts in done.items()}
 
 
 def test_a_commit_that_was_cut_goes_on(prepared, tmp_path):
@@ -195,6 +217,14 @@ def test_the_same_export_again_finds_it_done_and_another_is_refused(prepared, tm
         with pytest.raises(OutputConflictError, match=r"another export[\s\S]*nothing was touched"):
             export(prepared, out, layout, config)
     assert hashes(out) == before
+
+
+def test_what_is_refused_is_told_what_differs_and_no_more(prepared, tmp_path):
+    export(prepared, tmp_path / "out", "wav")
+    with pytest.raises(OutputConflictError) as raised:
+        export(prepared, tmp_path / "out", "dcase2020")
+
+    assert (raised.value.expected, raised.value.actual) == ('layout="dcase2020"', 'layout="wav"')
 
 
 def test_a_folder_of_others_is_not_touched(prepared, tmp_path):

@@ -231,3 +231,13 @@ def test_a_source_on_the_disk_is_used_without_a_server(capsys, tmp_path, publish
 
     assert ran.status == 0, ran.err
     assert not (tmp_path / "c" / "archives").exists()
+
+
+def test_verify_says_that_nothing_was_downloaded_and_asks_nobody_about_a_licence(capsys, tmp_path, monkeypatch):
+    monkeypatch.delenv("TOYADMOS_SOURCE", raising=False)
+    ran = toyadmos(capsys, "verify", "--toy", "train", "--cache", tmp_path / "cache")
+
+    assert ran.status == 1
+    assert ran.err.startswith("error: Nothing of ToyTrain was downloaded.\n")
+    assert "toyadmos download --toy train" in ran.err
+    assert list(tmp_path.iterdir()) == []

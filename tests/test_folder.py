@@ -110,6 +110,14 @@ def test_a_file_in_the_place_of_the_folder_is_an_argument_that_cannot_be_meant(f
     assert caught.value.remedy == "Choose a folder with --out."
 
 
+def test_a_folder_inside_a_file_is_an_argument_that_cannot_be_meant(tmp_path):
+    (tmp_path / "thesis").write_text("years of work")
+    with pytest.raises(OptionError, match="The output would be inside a file") as caught:
+        OutputFolder(path=tmp_path / "thesis" / "data" / "train", request={}).state(is_overwriting=False)
+
+    assert caught.value.where == str(tmp_path / "thesis")
+
+
 def test_the_dataset_that_is_asked_for_is_done(whole):
     assert whole.state(is_overwriting=False) == "done"
 

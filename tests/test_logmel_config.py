@@ -17,6 +17,7 @@ from tiny import TinyCorpus, write_tree
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DiskFullError, OptionError
 from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.preview import preview
 from toyadmos_datasets.render import features
 from toyadmos_datasets.signal.logmel import LogMel, log_mel
 from toyadmos_datasets.values.dataset import read_manifest
@@ -135,9 +136,13 @@ def test_what_needs_clips_says_which_configs_have_them(capsys, featured, tmp_pat
     assert "expected: clean, snr_6db\n" in ran.err
 
 
-def test_clips_of_several_channels_have_no_features(source, tmp_path):
+@pytest.mark.parametrize("run", [prepare, preview])
+def test_clips_of_several_channels_have_no_features_and_nothing_is_read_to_say_so(source, tmp_path, run):
+    asked = options(source, tmp_path, protocols=("basic",), channels="stack", log_mel=SETTINGS)
     with pytest.raises(OptionError, match=r"one channel[\s\S]*--channels mix"):
-        prepare(options(source, tmp_path, protocols=("basic",), channels="stack", log_mel=SETTINGS))
+        run(asked)
+
+    assert not list(asked.cache.rglob("*.arrow"))
 
 
 @pytest.mark.parametrize(

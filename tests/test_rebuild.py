@@ -22,7 +22,7 @@ from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import DatasetError, OutputConflictError, PlanError
 from toyadmos_datasets.prepare import Work, carry_out, prepare
 from toyadmos_datasets.rebuild import RebuildOptions, rebuild
-from toyadmos_datasets.recipes import diff_recipes, export_recipe
+from toyadmos_datasets.recipes import diff_recipes, export_recipe, open_recipe
 from toyadmos_datasets.render import OutputFolder, RenderOptions
 from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.signal import resample
@@ -335,3 +335,10 @@ def test_wrong_arguments_end_with_status_2(capsys, tmp_path):
     for words in (["recipe"], ["recipe", "rebuild"], ["recipe", "export", tmp_path], ["recipe", "nothing"]):
         assert toyadmos(capsys, *words).status == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recipe_that_is_not_there_is_not_called_one_of_another_version(tmp_path):
+    with pytest.raises(DatasetError, match="There is no recipe") as caught:
+        open_recipe(tmp_path / "nowhere.toyrecipe")
+
+    assert (caught.value.where, caught.value.actual) == (str(tmp_path / "nowhere.toyrecipe"), "nothing there")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import pytest
-from loopback import Fault
-from remote import CHANNEL_1, WAYS, Said, contents, fetched
+from loopback import Fault, serving
+from remote import CHANNEL_1, LONG, WAYS, Said, contents, fetched, publish
+from tiny import STORED
 
+from toyadmos_datasets.archive.remote.fetching import use_fetched
 from toyadmos_datasets.archive.remote.header import open_remote
+from toyadmos_datasets.archive.remote.schedule import Schedule
 from toyadmos_datasets.corpus.volumes import Volume
+from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import FetchError
 
 ALWAYS = 10**6
@@ -88,6 +93,27 @@ def test_a_server_without_ranges_gives_whole_volumes_and_it_is_said(fetch_option
     assert any("no ranges: whole volumes" in line for line in said.lines)
 
 
+def test_a_piece_that_was_taken_before_ranges_were_given_up_is_asked_for_as_one(tmp_path, fetch_options, monkeypatch):
+    stored = publish(tmp_path / "published", n_blocks=1, n_volumes=1, corpus=LONG, filters=STORED)
+    wanted, taken = set(list(LONG.files())[:30]), []
+
+    def take(schedule):
+        piece = original(schedule)
+        if piece is not None and not taken:
+            taken.append(piece)
+            schedule.is_ranged = False  # as another connection does that was given a whole file
+        return piece
+
+    original = Schedule.take
+    monkeypatch.setattr(Schedule, "take", take)
+
+    with serving(stored.files) as server:
+        got = fetched(stored.options(server, tmp_path / "copies"), wanted)
+
+    assert got == contents(stored.local, wanted)
+    assert taken[0].stop < stored.manifest.n_bytes
+
+
 @WAYS
 def test_a_file_that_changes_midway_is_fetched_anew(fetch_options, published, volume_server, is_whole):
     open_remote(fetch_options)
@@ -103,6 +129,41 @@ def test_a_file_that_changes_midway_is_fetched_anew(fetch_options, published, vo
     original, volume_server.fault_for = volume_server.fault_for, change
 
     assert fetched(fetch_options, CHANNEL_1, is_whole=is_whole) == contents(published.local, CHANNEL_1)
+
+
+def test_what_was_fetched_before_its_file_changed_comes_again_for_who_waits_for_it(tmp_path, fetch_options):
+    published = publish(tmp_path / "published", n_volumes=1)
+    members = [one.path for one in published.local.members()]
+    wanted, waits = {members[0], members[-1]}, []  # in two blocks of one volume
+
+    def impatient(n_bytes):
+        waits.extend([] if n_bytes else ["a quarter of a second"])
+        assert len(waits) < 60, "it waits for bytes that nobody fetches"
+
+    with serving(published.files) as server:
+        options = published.options(server, tmp_path / "copies", parallel=1)
+        source = open_remote(options)
+        n_before = len(server.seen)
+
+        def change(name):
+            if len(server.seen) == n_before + 1:
+                server.etag = '"two"'
+            return original(name)
+
+        original, server.fault_for = server.fault_for, change
+
+        def read_late(readable):
+            while len(server.seen) < n_before + 3:  # first block, change, second block
+                time.sleep(0.01)
+            return {
+                member.path: b"".join(chunks)
+                for block in readable.blocks()
+                for member, chunks in readable.read(block.number, wanted, impatient)
+            }
+
+        got = use_fetched(source, wanted, read_late, progress=Quiet())
+
+    assert got == contents(published.local, wanted)
 
 
 def test_a_manifest_of_another_size_is_noticed(fetch_options, published):

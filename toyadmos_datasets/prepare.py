@@ -20,6 +20,7 @@ from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.index import build_index
 from toyadmos_datasets.plan import OWN, PlanOptions, own_recipe, plan, require_own, windowed_recordings
 from toyadmos_datasets.recordings import (
+    INGESTED_BY,
     BadRecording,
     IngestReport,
     Store,
@@ -28,7 +29,14 @@ from toyadmos_datasets.recordings import (
     missing_recordings,
     store_for,
 )
-from toyadmos_datasets.render import OutputFolder, RenderOptions, ShardTask, render, shard_tasks
+from toyadmos_datasets.render import (
+    OutputFolder,
+    RenderOptions,
+    ShardTask,
+    render,
+    require_features_possible,
+    shard_tasks,
+)
 from toyadmos_datasets.sources import resolve_source
 from toyadmos_datasets.values.dataset import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.example_table import read_examples
@@ -229,13 +237,14 @@ def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, Inges
 
     def bad_among(recording_ids: list[str]) -> list[str]:
         """Ingest recordings, note the report, and return which of them could not be read."""
-        wanted = index.filter(_is_among(index, recording_ids))
+        wanted = index.select(INGESTED_BY).filter(_is_among(index, recording_ids))
         reports.append(_fetch_and_ingest(work, wanted, store, progress))
         return [one.recording_id for one in reports[-1].bad]
 
     while True:
         recipe, bad = work.examples(index), []
         _require_sides(recipe)
+        require_features_possible(recipe.parameters, work.render)
         if work.examples_heard is not None:
             continuous = windowed_recordings(recipe)
             bad = bad_among(continuous)

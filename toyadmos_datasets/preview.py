@@ -20,7 +20,7 @@ from toyadmos_datasets.plan import plan, windowed_recordings
 from toyadmos_datasets.plan.listing import SplitCount, count_examples
 from toyadmos_datasets.prepare import PrepareOptions
 from toyadmos_datasets.recordings import Store, bytes_to_decode, bytes_to_store, missing_recordings, store_for
-from toyadmos_datasets.render import OutputFolder
+from toyadmos_datasets.render import OutputFolder, require_features_possible
 from toyadmos_datasets.render.rules import is_stacked, values_a_sample
 from toyadmos_datasets.render.shard import ROWS_A_SHARD
 from toyadmos_datasets.simulate import planned_tree
@@ -150,6 +150,7 @@ def preview(options: PrepareOptions) -> Preview:
 def _recipe(index: pa.Table, store: Store, options: PrepareOptions) -> Recipe:
     """Plan; where windows depend on activity, with what the store tells of it if it has all of the recordings."""
     recipe = options.examples()(index)
+    require_features_possible(recipe.parameters, options.render)
     if not options.is_cut_by_activity:
         return recipe
     windowed, catalogue = windowed_recordings(recipe), read_catalogue(store.folder)

@@ -9,6 +9,7 @@ from toyadmos_datasets.archive.reading import reading
 from toyadmos_datasets.archive.tree_source import open_tree
 from toyadmos_datasets.archive.volume_set import VolumeSet, find_volumes, volume_name, whole_archive
 from toyadmos_datasets.archive.volumes_source import open_volumes
+from toyadmos_datasets.corpus.toys import TOYS, Toy
 from toyadmos_datasets.errors import SourceError, SourceNotFoundError
 from toyadmos_datasets.values.source import Source
 
@@ -76,37 +77,35 @@ def _named_volumes(path: Path, toy: str) -> VolumeSet | None:
 
 
 def _not_found(place: Path, toy: str) -> SourceNotFoundError:
-    further_in = _further_in(place, toy) if place.is_dir() else []
+    others, inside = _held_otherwise(place, toy)
     if place.is_file():
         actual = "a file of another name"
-    elif further_in:
-        actual = "they are one folder further in"
-    elif place.is_dir():
-        actual = "neither of them"
-    else:
+    elif not place.is_dir():
         actual = "nothing there"
-    remedy = (
-        f"Name that folder: {' or '.join(map(str, further_in))}"
-        if further_in
-        else "Give the folder that holds them, or --toy for another toy, or try without them: "
-        f"toyadmos prepare --toy {toy.removeprefix('Toy').lower()} --source simulate"
-    )
+    else:
+        actual = f"{', '.join(one.name for one in others)} alone" if others else "neither of them"
+    hints = [f"Give {' or '.join(map(str, inside))}. "] if inside else []
+    hints += [f"Type {' or '.join(f'--toy {one.short}' for one in others)} if that was meant. "] if others else []
+    short = toy.removeprefix("Toy").lower()
     return SourceNotFoundError(
         f"There are no recordings of {toy} at this place.",
         where=place,
         expected=f"the folder {toy}, or the volumes {volume_name(toy, 1)} and the following, or {toy}.7z",
         actual=actual,
-        remedy=remedy,
+        remedy=f"{''.join(hints)}{'Else give' if hints else 'Give'} the folder that holds {toy}, or make up a corpus: "
+        f"toyadmos simulate --toy {short} --out corpus, which is then in corpus/tree",
     )
 
 
-def _further_in(place: Path, toy: str) -> list[Path]:
-    """Return the folders in a folder that hold recordings of a toy, as those that `toyadmos simulate` makes do."""
+def _held_otherwise(place: Path, toy: str) -> tuple[list[Toy], list[Path]]:
+    """What is at a place without the toy: other toys, and folders directly in it that hold the toy."""
+    if not place.is_dir():
+        return [], []
     with reading(place), os.scandir(place) as entries:
         folders = sorted(Path(entry.path) for entry in entries if entry.is_dir())
-    return [one for one in folders if _is_filled(one / toy) or (one / volume_name(toy, 1)).is_file()]
+    return [one for one in TOYS if _holds(place, one.name)], [one for one in folders if _holds(one, toy)]
 
 
-def _is_filled(folder: Path) -> bool:
-    with reading(folder):
-        return folder.is_dir() and any(folder.iterdir())
+def _holds(folder: Path, toy: str) -> bool:
+    """Whether a folder looks as if it held a toy, by names alone."""
+    return (folder / toy).is_dir() or any((folder / name).is_file() for name in (f"{toy}.7z", volume_name(toy, 1)))

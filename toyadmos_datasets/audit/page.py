@@ -17,6 +17,7 @@ from toyadmos_datasets.units import format_duration
 from toyadmos_datasets.values.dataset import LABELS
 
 SIMULATED = "The corpus is SIMULATED: results on it are not results on ToyADMOS."
+COUNTED = ("config", "split", "label", "case", "clips", "events", "length")
 _PLACES = 20
 _KINDS = {"dataset": "prepared dataset", "recipe": "recipe, without audio", "folder": "folder of audio files"}
 
@@ -30,7 +31,11 @@ def page_of(report: AuditReport) -> str:
         paragraph(verdict_of(report)),
         paragraph(f"{report.place}: {about}; {len(report.clips)} clips, {heard}.", "dim"),
         section("Findings", *_findings(report.findings)),
-        section("Counts", figure(_bars(report), "Clips by config, split and label."), _counts(report)),
+        section(
+            "Counts",
+            figure(_bars(report), "Clips by config, split and label."),
+            rows_table(COUNTED, count_rows(report)),
+        ),
     ]
     if report.levels:
         sections.append(section("Does loudness alone tell the label?", *_levels(report)))
@@ -65,9 +70,9 @@ def _findings(findings: Sequence[Finding]) -> Iterator[str]:
         yield f"<div{kind}><h3>{escape(one.severity)}: {escape(one.what)} ({len(one.places) or 1})</h3>{places}</div>"
 
 
-def _counts(report: AuditReport) -> str:
-    names = ["config", "split", "label", "case", "clips", "events", "length"]
-    rows = [
+def count_rows(report: AuditReport) -> list[list[str]]:
+    """Write the counts for people, by the names of `COUNTED`."""
+    return [
         [
             one.config,
             one.split,
@@ -77,7 +82,6 @@ def _counts(report: AuditReport) -> str:
         ]
         for one in report.counts
     ]
-    return rows_table(names, rows)
 
 
 def _bars(report: AuditReport) -> str:

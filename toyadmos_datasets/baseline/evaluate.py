@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.baseline.clips import SplitOfConfig, cases_of, open_split
@@ -176,6 +177,11 @@ def _read_scores(path: Path) -> pa.Table:
         raise _unusable(path, "a CSV or Parquet file", error) from error
     if not {"event_id", "score"} <= set(table.column_names):
         raise _unusable(path, "the columns event_id and score", ", ".join(table.column_names))
+    kind = table.schema.field("score").type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        raise _unusable(path, "numbers as scores", f"values of the type {kind}")
+    if pc.any(pc.is_nan(table["score"].cast(pa.float64()))).as_py():
+        raise _unusable(path, "numbers as scores", "NaN")
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
@@ -24,6 +25,20 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "frame_error": ("sum", "mean"),
     "clip_score": ("max", "mean", "quantile"),
 }
+
+_POSITIVE = (
+    "rate_hz",
+    "n_fft",
+    "n_hop",
+    "n_mels",
+    "floor",
+    "n_units",
+    "n_code",
+    "epochs",
+    "batch_inputs",
+    "learning_rate",
+)
+_NOT_NEGATIVE = ("n_hidden", "batch_clips", "weight_decay", "decay_from", "decay_factor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +123,7 @@ class Preset:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise _wrong(name, f"one of {', '.join(choices)}", getattr(self, name))
-        positive = ("rate_hz", "n_fft", "n_hop", "n_mels", "n_units", "n_code", "epochs", "batch_inputs")
-        for name in (*positive, "learning_rate", "floor"):
-            if not getattr(self, name) > 0:
-                raise _wrong(name, "more than 0", getattr(self, name))
+        self._check_sizes()
         if self.power not in {1, 2}:
             raise _wrong("power", "1 or 2", self.power)
         if not self.offsets or self.n_hop > self.n_fft or self.n_mels > self.n_fft // 2:
@@ -120,6 +132,14 @@ class Preset:
             raise _wrong("quantile", "more than 0 and less than 1", self.quantile)
         if self.decay_to < self.decay_from:
             raise _wrong("decay_to", f"at least decay_from, {self.decay_from}", self.decay_to)
+
+    def _check_sizes(self) -> None:
+        for name in _POSITIVE:
+            if not 0 < getattr(self, name) < math.inf:
+                raise _wrong(name, "more than 0", getattr(self, name))
+        for name in _NOT_NEGATIVE:
+            if not 0 <= getattr(self, name) < math.inf:
+                raise _wrong(name, "0 or more", getattr(self, name))
 
     @property
     def n_inputs(self) -> int:

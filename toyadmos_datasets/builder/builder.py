@@ -109,10 +109,22 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
         """Return rows that are rendered as they are asked for; recordings are ingested first.
 
         Raises:
-            OptionError: There is no such decoding, or it would lose bits.
+            OptionError: There is no such split or decoding, or it would lose bits.
         """
         check_decode(decode, self.config.bit_depth)
-        return decoding(super().as_streaming_dataset(split, **kwargs), decode)
+        try:
+            streamed = super().as_streaming_dataset(split, **kwargs)
+        except ValueError as error:
+            if not str(error).startswith("Bad split"):  # how datasets refuses one
+                raise
+            raise OptionError(
+                "What is rendered as it goes has no such split.",
+                where="split",
+                expected="one of those that it has, whole",
+                actual=error,
+                remedy="Take one split, and cut it with .take(n) and .skip(n).",
+            ) from error
+        return decoding(streamed, decode)
 
     def _split_generators(self, dl_manager: object) -> list[datasets.SplitGenerator]:
         del dl_manager  # sources fetch for themselves

@@ -12,7 +12,6 @@ from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import WorkersOption, processors
 from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.cli.table import table_lines
-from toyadmos_datasets.units import format_duration
 
 if TYPE_CHECKING:
     from toyadmos_datasets.audit import AuditReport, Finding
@@ -53,12 +52,12 @@ def audit(
 
 
 def _lines(found: AuditReport, page: Path | None) -> list[str]:
-    from toyadmos_datasets.audit.page import SIMULATED, verdict_of
+    from toyadmos_datasets.audit.page import COUNTED, SIMULATED, count_rows, verdict_of
 
     lines = [f"{found.place}: {len(found.clips)} clips of {', '.join(found.toys) or 'unknown machines'}"]
     if found.is_simulated:
         lines.append(SIMULATED)
-    lines += ["", *table_lines(["config", "split", "label", "case", "clips", "events", "length"], _counts(found))]
+    lines += ["", *table_lines(COUNTED, count_rows(found))]
     if found.levels:
         heading = [
             "config",
@@ -76,19 +75,6 @@ def _lines(found: AuditReport, page: Path | None) -> list[str]:
     for one in found.findings:
         lines += _finding_lines(one)
     return [*lines, verdict_of(found), *([f"Written: {page}"] if page else [])]
-
-
-def _counts(found: AuditReport) -> list[list[str]]:
-    return [
-        [
-            one.config,
-            one.split,
-            one.label,
-            *("-" if value is None else str(value) for value in (one.case, one.n_clips, one.n_events)),
-            "-" if one.duration_s is None else format_duration(one.duration_s),
-        ]
-        for one in found.counts
-    ]
 
 
 def _levels(found: AuditReport) -> list[list[str]]:

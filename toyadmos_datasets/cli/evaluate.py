@@ -53,6 +53,14 @@ def evaluate(
                 where="--dataset",
                 remedy=f"toyadmos evaluate {run} --scores {scores} --dataset DIR --config NAME",
             )
+        if clip_score is not None:
+            raise OptionError(
+                "Scores of clips are taken as they are.",
+                where="--clip-score",
+                expected="a run with a model, whose frames are scored",
+                actual="--scores",
+                remedy="Leave --clip-score out.",
+            )
         found = work.evaluate_scores(run, scores, dataset=dataset, config=config, progress=progress_on_terminal())
     else:
         found = work.evaluate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ import typer
 
 from toyadmos_datasets.cli import EXIT_INTERRUPTED, INTERRUPTED
 from toyadmos_datasets.cli.app import app
-from toyadmos_datasets.errors import OptionError, ToyAdmosError
+from toyadmos_datasets.errors import DiskFullError, OptionError, ToyAdmosError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -51,7 +52,7 @@ def run(arguments: Sequence[str], *, is_debugging: bool = False) -> int:
     except Exception as error:  # noqa: BLE001  # the last resort: a user sees text and no traceback
         if is_debugging:
             _say(traceback.format_exc())
-        _say(f"error: {error if isinstance(error, ToyAdmosError) else _unforeseen(error)}")
+        _say(f"error: {error if isinstance(error, ToyAdmosError) else _full_output(error) or _unforeseen(error)}")
         return EXIT_USAGE if isinstance(error, OptionError) else EXIT_FAILED
 
 
@@ -72,6 +73,18 @@ def _command(arguments: Sequence[str]) -> int:
 def _say(text: str) -> None:
     with contextlib.suppress(BrokenPipeError):
         typer.echo(text, err=True)
+
+
+def _full_output(error: Exception) -> DiskFullError | None:
+    """Return an error for results that have no room where standard output leads; None for any other error."""
+    if not isinstance(error, OSError) or error.errno != errno.ENOSPC or error.filename is not None:
+        return None
+    return DiskFullError(
+        "There is no room for what is printed.",
+        where="standard output",
+        actual="the disk that it is sent to is full",
+        remedy="Make room, then run the same command again.",
+    )
 
 
 def _unforeseen(error: Exception) -> ToyAdmosError:

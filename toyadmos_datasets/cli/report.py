@@ -50,6 +50,14 @@ def report(
 
         report_dataset(place, out, progress_on_terminal(), config=config, has_audio=not no_audio)
     else:
+        if config is not None:
+            raise OptionError(
+                "A run is reported on the config that it was scored on.",
+                where="--config",
+                expected="a prepared dataset",
+                actual=f"{place}, a run",
+                remedy=f"Score it on another: toyadmos evaluate {place} --config {config}",
+            )
         from toyadmos_datasets.baseline.report import report_run
 
         found = report_run(place, out, has_audio=not no_audio)

@@ -124,6 +124,14 @@ def _verify_copies(toy: str | None, *, as_json: bool, options: tuple[str, Path |
 
 
 def _required_toy(toy: str | None, place: Path | None) -> str:
+    if toy is None and place is not None and not place.exists():
+        raise OptionError(
+            "There is nothing to verify.",
+            where=place,
+            expected="a prepared dataset (with manifest.json), or a source and --toy",
+            actual="no such folder",
+            remedy="Say where it is: toyadmos verify DIR",
+        )
     if toy is None:
         raise OptionError(
             "There is no prepared dataset here, and for a source it is not said of which toy.",

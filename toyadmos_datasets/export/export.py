@@ -14,7 +14,7 @@ from toyadmos_datasets.export.clips import Clip, clips_of, form_of, lengths_of
 from toyadmos_datasets.export.folder import ExportFolder
 from toyadmos_datasets.export.layouts import ROOT, Namer, Placed, attributes_csv, labels_csv, require_layout
 from toyadmos_datasets.export.lhotse import manifests
-from toyadmos_datasets.export.webdataset import write_tar
+from toyadmos_datasets.export.webdataset import packed_name, write_tar
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.values.dataset import Manifest, Shard, check_shard_sizes, read_manifest
 
@@ -170,7 +170,7 @@ class _Work:
 
 def _write(work: _Work, progress: Progress) -> None:
     n_bytes = sum(shard.n_bytes for shard in work.shards)
-    require_room(work.folder.path, n_bytes, purpose="the export")
+    require_room(work.folder.path, n_bytes - work.folder.n_bytes_done(), purpose="the export")
     total = sum(shard.n_rows for shard in work.shards)
     # WAV takes at most about five times what FLAC takes.
     with work.folder.held(), needing_room(5 * n_bytes), progress.stage("Exporting", total, "clips") as on_progress:
@@ -200,13 +200,17 @@ def _files(work: _Work) -> Iterator[Placed | None]:
 
 
 def _packed(work: _Work) -> Iterator[Placed]:
-    """Write the clips of each shard as a tar file, as they are."""
+    """Write the clips of each shard as a tar file, as they are; one that is finished stays."""
     taken: set[str] = set()
     for shard in work.shards:
         path = f"{work.namer.config}/{Path(shard.path).stem}.tar"
-        for clip, name in write_tar(work.folder.files / path, clips_of(work.source, [shard])):
-            _require_free(f"{path}/{name}", taken)
-            yield _placed(f"{path}/{name}", clip, clip.columns["n_samples"], clip.content, {})
+        clips = list(clips_of(work.source, [shard]))
+        if not work.folder.has(path):
+            write_tar(work.folder.files / path, clips)
+        for clip in clips:
+            place = f"{path}/{packed_name(clip)}"
+            _require_free(place, taken)
+            yield _placed(place, clip, clip.columns["n_samples"], clip.content, {})
 
 
 def _placed(path: str, clip: Clip, n_samples: int, content: bytes, attributes: dict[str, str]) -> Placed:

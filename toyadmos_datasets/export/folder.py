@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -13,6 +14,7 @@ from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictEr
 from toyadmos_datasets.files.atomic import sync_folder, write_file, writing
 from toyadmos_datasets.files.json import canonical_json, read_json, write_json
 from toyadmos_datasets.files.lock import HOLDER_NAME, LOCK_NAME, folder_lock
+from toyadmos_datasets.units import Bytes
 
 DONE_NAME = "export.json"
 """Says what was exported; written last."""
@@ -79,11 +81,18 @@ class ExportFolder:
                 write_json(self.path / _PARTIAL / _JOB, self.job)
             yield
 
+    def has(self, path: str) -> bool:
+        """Whether a file was finished before."""
+        return (self.files / path).exists()
+
+    def n_bytes_done(self) -> Bytes:
+        """Return how much an earlier run finished."""
+        return sum(path.stat().st_size for path in self.files.rglob("*") if path.is_file())
+
     def put(self, path: str, content: bytes) -> None:
         """Write a file that was not finished before."""
-        place = self.files / path
-        if not place.exists():
-            with write_file(place) as file:
+        if not self.has(path):
+            with write_file(self.files / path) as file:
                 file.write(content)
 
     def commit(self) -> None:
@@ -104,14 +113,28 @@ class ExportFolder:
             found = read_json(place)
         except DatasetError:
             found = {}
-        if canonical_json(found) != canonical_json(self.job):
+        names = sorted(found.keys() | self.job.keys())
+        differing = [name for name in names if _spelled(found, [name]) != _spelled(self.job, [name])]
+        if differing:
             raise OutputConflictError(
                 "The folder holds another export, or a part of one.",
                 where=self.path,
-                expected=canonical_json(self.job),
-                actual=canonical_json(found),
+                expected=_spelled(self.job, differing),
+                actual=_spelled(found, differing),
                 remedy="Choose another folder with --out, or delete this one; nothing was touched.",
             )
+
+
+def _spelled(job: dict[str, Any], names: Sequence[str]) -> str:
+    """Tell some values of a job; shards are told by their number and a hash over their hashes."""
+    told = []
+    for name in names:
+        value = job.get(name)
+        if name == "shards" and isinstance(value, list):
+            told.append(f"shards={len(value)} ({hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]})")
+        else:
+            told.append(f"{name}={canonical_json(value)}")
+    return ", ".join(told)
 
 
 def _merge(source: Path, place: Path) -> None:

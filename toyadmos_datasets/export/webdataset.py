@@ -12,21 +12,26 @@ from toyadmos_datasets.export.clips import Clip
 from toyadmos_datasets.files.atomic import write_file
 
 
-def write_tar(path: Path, clips: Iterable[Clip]) -> list[tuple[Clip, str]]:
-    """Write a tar file of clips, the same bytes for the same clips; return them with the names of their audio in it.
+def packed_name(clip: Clip, suffix: str | None = None) -> str:
+    """Return what a clip's audio is called in a tar file, or what else of it has another suffix.
 
     Source:
-        webdataset: the files of a sample follow each other and share the name up to the first dot.
+        webdataset: the files of a sample share the name up to the first dot.
     """
-    written = []
+    stem, _, own = clip.name.rpartition(".")
+    return f"{stem.replace('.', '-')}.{suffix or own}"
+
+
+def write_tar(path: Path, clips: Iterable[Clip]) -> None:
+    """Write a tar file of clips, the same bytes for the same clips.
+
+    Source:
+        webdataset: the files of a sample follow each other.
+    """
     with write_file(path) as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for clip in clips:
-            stem, _, suffix = clip.name.rpartition(".")
-            key = stem.replace(".", "-")
             facts = json.dumps(clip.columns | {"split": clip.split}, sort_keys=True, default=str).encode()
-            for name, content in ((f"{key}.{suffix}", clip.content), (f"{key}.json", facts)):
+            for name, content in ((packed_name(clip), clip.content), (packed_name(clip, "json"), facts)):
                 entry = tarfile.TarInfo(name)
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
-            written.append((clip, f"{key}.{suffix}"))
-    return written

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from toyadmos_datasets.errors import MissingExtraError, OptionError
-from toyadmos_datasets.load.choices import check_split, chosen_splits
+from toyadmos_datasets.load.choices import chosen_splits, require_choice
 from toyadmos_datasets.load.clips import FEATURES, Clips, Features
 from toyadmos_datasets.load.epochs import Epochs
 from toyadmos_datasets.load.kept import split_places
@@ -87,13 +87,13 @@ def torch_loader(
         )
     from toyadmos_datasets.load.torch_batches import ResumableLoader, rank_and_size  # noqa: PLC0415  (needs torch)
 
-    _require_one_of("features", features, FEATURES)
+    require_choice("features", features, FEATURES)
     places = _places(
         Place(address=os.fspath(path), storage_options=dict(storage_options or {})), name, split, cache_dir
     )
     rows = read_spans(places).rows
     for column in columns:
-        _require_one_of("columns", column, [one for one in rows.column_names if not pa.types.is_struct(rows[one].type)])
+        require_choice("columns", column, [one for one in rows.column_names if not pa.types.is_struct(rows[one].type)])
     settings = _settings(log_mel, _rate_hz(rows.schema))
     here, all_of_them = rank_and_size()
     epochs = Epochs(
@@ -127,8 +127,7 @@ def _places(place: Place, name: str | None, split: str, cache_dir: str | os.Path
                 actual=name,
                 remedy="Choose one of clips, with features='logmel' and log_mel=LogMel(...), or load_dataset.",
             )
-        check_split(split, splits)
-        _require_one_of("split", split, splits)
+        require_choice("split", split, splits)
         return split_places(place, split, splits[split], cache)
 
     return opening(place.manifest()) if place.is_far else open_settled(place.folder, opening)
@@ -151,14 +150,3 @@ def _settings(log_mel: LogMel | None, rate_hz: Hertz) -> LogMel:
 def _rate_hz(schema: pa.Schema) -> Hertz:
     features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
     return int(features["audio"]["sampling_rate"])
-
-
-def _require_one_of(where: str, asked: str, choices: Sequence[str] | Mapping[str, Any]) -> None:
-    if asked not in choices:
-        raise OptionError(
-            "The dataset has no such thing.",
-            where=where,
-            expected=", ".join(choices),
-            actual=asked,
-            remedy="Choose one that it has.",
-        )

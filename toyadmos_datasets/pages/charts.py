@@ -105,12 +105,14 @@ def histogram(groups: Sequence[tuple[str, str, Array]], x_name: str, *, line: fl
     axes = Axes(
         x=(float(edges[0]), float(edges[-1])), y=(0, 1.3 * float(max(map(max, counts)))), x_name=x_name, y_name="clips"
     )
-    marks = []
+    marks, bottom = [], HEIGHT - BOTTOM
     for (kind, _, _), count in zip(groups, counts, strict=True):
         x, y = np.repeat(edges, 2), np.concatenate([[0], np.repeat(count, 2), [0]])
         marks.append(f'<polygon class="{kind}" points="{axes.points(x, y)}"/>')
     if line is not None and axes.x[0] <= line <= axes.x[1]:
-        marks.append(f'<line class="mark" x1="{axes.at_x(line):.1f}" x2="{axes.at_x(line):.1f}" y1="{TOP}" y2="256"/>')
+        marks.append(
+            f'<line class="mark" x1="{axes.at_x(line):.1f}" x2="{axes.at_x(line):.1f}" y1="{TOP}" y2="{bottom}"/>'
+        )
     medians = ", ".join(f"median of {name} {np.median(one):.4g}" for _, name, one in groups)
     described = f"Histogram of {x_name}: {medians}."
     return chart(axes, marks, described, [(kind, f"{name}, {len(one)}") for kind, name, one in groups])

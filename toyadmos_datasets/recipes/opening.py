@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.looking import looking
 from toyadmos_datasets.values.dataset import RECIPE_NAME, read_manifest
 from toyadmos_datasets.values.recipe import Recipe, read_recipe
@@ -33,7 +34,15 @@ def open_recipe(path: Path) -> OpenedRecipe:
         DatasetError: There is none, or it is damaged or was changed.
     """
     with looking(path):
-        is_folder = path.is_dir()
+        is_folder, is_there = path.is_dir(), path.exists()
+    if not is_there:
+        raise DatasetError(
+            "There is no recipe.",
+            where=path,
+            expected="a .toyrecipe or recipe.parquet file, or a prepared dataset",
+            actual="nothing there",
+            remedy="Say where it is; a dataset's is written with: toyadmos recipe export DIR -o FILE",
+        )
     if is_folder:
         read_manifest(path)
         return OpenedRecipe(path=path, recipe=read_recipe(path / RECIPE_NAME), shared=None)

@@ -1,6 +1,7 @@
 """The stage that renders: recipe and recordings become Parquet shards, a card and a manifest."""
 
 from toyadmos_datasets.render.encoding import Encoding
+from toyadmos_datasets.render.features import require_features_possible
 from toyadmos_datasets.render.folder import OutputFolder
 from toyadmos_datasets.render.options import RenderOptions
 from toyadmos_datasets.render.render import render, shard_tasks, versions
@@ -14,6 +15,7 @@ __all__ = [
     "ShardTask",
     "render",
     "rendered_groups",
+    "require_features_possible",
     "shard_tasks",
     "versions",
 ]

@@ -194,10 +194,11 @@ class OutputFolder:
                 place.rmdir()
 
     def _refuse_file(self) -> None:
-        if self.path.exists() and not self.path.is_dir():
+        there = next((place for place in (self.path, *self.path.parents) if place.exists()), self.path)
+        if there.exists() and not there.is_dir():
             raise OptionError(
-                "The output is a file.",
-                where=self.path,
+                "The output is a file." if there == self.path else "The output would be inside a file.",
+                where=there,
                 expected="a folder, or nothing yet",
                 actual="a file",
                 remedy="Choose a folder with --out.",

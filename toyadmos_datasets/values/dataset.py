@@ -229,7 +229,7 @@ def read_manifest(folder: Path) -> Manifest:
                 where=folder,
                 expected=MANIFEST_NAME,
                 actual="none" if folder.exists() else "no such folder",
-                remedy=f"Prepare the dataset with: toyadmos prepare --out {folder}",
+                remedy=f"Give the folder of a dataset, or prepare one: toyadmos prepare --toy TOY --out {folder}",
             )
     return manifest_of(read_json(path, remedy=remedy), path)
 

@@ -10,6 +10,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.values.own_memory import open_in_own_memory
 from toyadmos_datasets.values.recipe import HEADER_KEY, RECIPE_SCHEMA, Recipe, read_recipe
 from toyadmos_datasets.values.shared_recipe import is_shared_recipe, read_shared_recipe
 
@@ -33,7 +34,7 @@ def read_examples(path: Path) -> Recipe | pa.Table:
         DatasetError: The file cannot be read, or has a column that recipes have not, or one of another type.
     """
     try:
-        with path.open("rb") as file:
+        with open_in_own_memory(path) as file:
             is_parquet = file.read(4) == b"PAR1"
             file.seek(0)
             table = pq.read_table(file) if is_parquet else _read_csv(file)
@@ -55,10 +56,10 @@ def read_examples(path: Path) -> Recipe | pa.Table:
     return pa.table({field.name: _cast(path, table[field.name], field) for field in fields})
 
 
-def _read_csv(file: object) -> pa.Table:
+def _read_csv(file: pa.BufferReader) -> pa.Table:
     """Read every column as text; what a text stands for is decided by the column's name."""
     head = pa_csv.open_csv(file).schema
-    file.seek(0)  # type: ignore[attr-defined]  # any binary file
+    file.seek(0)
     kinds = pa_csv.ConvertOptions(
         column_types=dict.fromkeys(head.names, pa.string()), strings_can_be_null=True, null_values=[""]
     )

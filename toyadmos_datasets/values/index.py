@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.values.own_memory import open_in_own_memory
 
 SCHEMA_VERSION = 1
 
@@ -52,8 +53,7 @@ def read_index(path: Path) -> pa.Table:
         DatasetError: The file is not an index, or one of a newer version of this package.
     """
     try:
-        with path.open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
-            table = pq.read_table(file)
+        table = pq.read_table(open_in_own_memory(path))
     except (OSError, pa.ArrowException) as error:
         raise DatasetError(
             "This index cannot be read.", where=path, expected="a Parquet file", actual=error, remedy=_AGAIN

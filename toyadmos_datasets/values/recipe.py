@@ -16,6 +16,7 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.values.digest import column_digest
+from toyadmos_datasets.values.own_memory import open_in_own_memory
 
 SCHEMA_VERSION = 1
 
@@ -117,8 +118,7 @@ def read_recipe(path: Path) -> Recipe:
         DatasetError: The file is missing, no recipe, one of a newer version, or was changed since it was written.
     """
     try:
-        with path.open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
-            table = pq.read_table(file)
+        table = pq.read_table(open_in_own_memory(path))
         header = json.loads(table.schema.metadata[HEADER_KEY])
         if header["version"] != SCHEMA_VERSION:
             raise _unreadable(path, f"version {header['version']}")

@@ -23,11 +23,13 @@ class Piece:
         number: Of the volume.
         start: From this byte of the volume on.
         stop: Up to this one.
+        is_ranged: Whether it is asked for as a range; else it is a whole volume, and asked for as that.
     """
 
     number: int
     start: Bytes
     stop: Bytes
+    is_ranged: bool = True
 
 
 class Schedule:
@@ -129,4 +131,6 @@ class Schedule:
 
     def _whole(self, number: int) -> Piece | None:
         size = self._copies[number].volume.n_bytes
-        return Piece(number=number, start=0, stop=size) if not self._taken[number].n_bytes else None
+        if self._taken[number].n_bytes:
+            return None
+        return Piece(number=number, start=0, stop=size, is_ranged=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from toyadmos_datasets.archive.remote.block_bars import BlockBars
 from toyadmos_datasets.archive.remote.connecting import open_client, open_transfer
@@ -164,7 +164,7 @@ class Session:
     def _fetch_piece(self, piece: Piece) -> None:
         copy = self._copies[piece.number]
         try:
-            self._transfer.fetch(copy, piece.start, piece.stop, is_ranged=self._schedule.is_ranged)
+            self._transfer.fetch(copy, piece.start, piece.stop, is_ranged=piece.is_ranged)
         except NoRangesError:
             self._fall_back()
             return
@@ -200,11 +200,22 @@ class Session:
         while not stopping.wait(_POLL_S):
             since_s += _POLL_S
             self._on_progress(self._transfer.n_fetched)
-            for number, (position, n_decoded) in self._asked().items():
+            asked = self._asked()
+            for number, (position, n_decoded) in asked.items():
                 self._extend(self._needs[number], position, n_decoded)
-            if since_s >= _LOOK_S and self._stored is not None:
+            if since_s >= _LOOK_S:
                 since_s = 0.0
-                self._release(self._stored())
+                self._look_again(asked)
+                if self._stored is not None:
+                    self._release(self._stored())
+
+    def _look_again(self, asked: Mapping[int, tuple[Bytes, Bytes]]) -> None:
+        """Fetch what readers still wait for though it was there: a volume that changed on the server took it along."""
+        if asked:
+            self._schedule.begin_again()
+        for number, (position, _) in asked.items():
+            if position >= self._needs[number].first[1]:
+                self._schedule.want(position, self._goals[number])
 
     def _asked(self) -> dict[int, tuple[Bytes, Bytes]]:
         asked = self._line.asked() if self._line is not None else {}

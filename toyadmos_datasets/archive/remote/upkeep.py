@@ -66,8 +66,8 @@ def check_copies(source: RemoteSource, progress: Progress) -> CopiesVerdict:
         BusyError: Another process is fetching the archive.
     """
     options = source.options
-    copies = [VolumeCopy(options.folder, volume) for volume in options.manifest.volumes]
     with folder_lock(options.folder):
+        copies = [VolumeCopy(options.folder, volume) for volume in options.manifest.volumes]
         whole = sum(copy.volume.n_bytes for copy in copies if copy.is_complete)
         with progress.stage(f"Checking {source.toy}", whole, "bytes") as on_progress:
             verdicts, done = [], 0
