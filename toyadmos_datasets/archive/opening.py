@@ -107,5 +107,8 @@ def _held_otherwise(place: Path, toy: str) -> tuple[list[Toy], list[Path]]:
 
 
 def _holds(folder: Path, toy: str) -> bool:
-    """Whether a folder looks as if it held a toy, by names alone."""
-    return (folder / toy).is_dir() or any((folder / name).is_file() for name in (f"{toy}.7z", volume_name(toy, 1)))
+    """Whether a folder looks as if it held a toy, by names alone; not where we may not look, as others' folders."""
+    try:
+        return (folder / toy).is_dir() or any((folder / name).is_file() for name in (f"{toy}.7z", volume_name(toy, 1)))
+    except OSError:
+        return False
