@@ -157,6 +157,7 @@ def ingest(
     require_room(store.folder, bytes_to_store(missing, store), purpose="the recording store")
     tasks = _tasks(source, missing, store, workers=workers, skip_bad=skip_bad)
     bad: list[BadRecording] = []
+    release_freed_memory()  # what planning has used
     with needing_room(bytes_to_store(missing, store)):
         for result in run_tasks(ingest_blocks, tasks, workers=workers, on_progress=on_progress):
             bad.extend(result)
@@ -182,7 +183,6 @@ def bytes_to_decode(source: Source, index: pa.Table) -> Bytes:
 
 def ingest_blocks(task: Ingest, watch: Watch) -> list[BadRecording]:
     """Ingest some blocks into segments of the store; what was complete is kept whatever happens."""
-    release_freed_memory()  # of the planning, or of the task before
     ids = dict(task.wanted)
     bad: list[BadRecording] = []
     writer = SegmentWriter(task.folder)
