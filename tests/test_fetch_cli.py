@@ -223,6 +223,18 @@ def test_a_server_that_is_gone_is_an_error_that_names_it(capsys, tmp_path, fetch
     assert not (tmp_path / "web").exists()
 
 
+@pytest.mark.parametrize("command", ["plan", "prepare", "download"])
+def test_who_waits_for_a_busy_server_is_told_why(capsys, tmp_path, fetch, server, command):
+    server.faults = [Fault(kind="status", status=503, headers={"Retry-After": "0"}, times=2)]
+
+    chosen = CHANNEL_1[:2] if command == "download" else [*CHANNEL_1, "--out", tmp_path / "web"]
+    ran = toyadmos(capsys, command, *chosen, *fetch)
+
+    assert ran.status == 0
+    assert "status 503 (Service Unavailable); try 2 of 8, the next in 1 s." in ran.err
+    assert server.url in ran.err
+
+
 @pytest.mark.parametrize("source", ["tree", "volumes"])
 def test_a_source_on_the_disk_is_used_without_a_server(capsys, tmp_path, published, source):
     ran = toyadmos(
