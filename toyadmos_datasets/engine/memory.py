@@ -19,8 +19,9 @@ def keep_pandas_out() -> None:
     """Let pyarrow find no pandas, in a process in which nobody uses it; where it is loaded already, nothing changes.
 
     The first array that pyarrow makes would import pandas, only to see that what it is given is none of pandas'.
-    That takes 0.2 s and 40 MB in every process. pyarrow looks once, so pandas can be imported by others afterwards,
-    but no table of this process becomes one of pandas: for the command line and workers, never for a library's caller.
+    That takes 0.2 s and 40 MB in every process. pyarrow looks once. Others may import pandas afterwards and have tables
+    made into its frames, but its own objects are any sequences to pyarrow then: for the command line and workers, never
+    for a library's caller.
     """
     if "pandas" in sys.modules:
         return
