@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
 import crafted
 import pytest
 from crafted import CraftedFile, CraftedFolder, clip
@@ -98,7 +102,7 @@ def test_where_another_toy_is_the_error_names_it(tmp_path):
         open_source(tmp_path, "ToyTrain")
 
     assert caught.value.actual == "ToyCar alone"
-    assert "--toy car for what is there" in caught.value.remedy
+    assert "--toy car if that was meant" in caught.value.remedy
 
 
 def test_where_a_folder_inside_has_the_toy_the_error_names_it(tmp_path):
@@ -109,7 +113,7 @@ def test_where_a_folder_inside_has_the_toy_the_error_names_it(tmp_path):
     with pytest.raises(SourceNotFoundError, match="no recordings of ToyTrain at this place") as caught:
         open_source(tmp_path, "ToyTrain")
 
-    assert f"--source {tmp_path / 'tree'} or --source {tmp_path / 'volumes'}" in caught.value.remedy
+    assert caught.value.remedy.startswith(f"Give {tmp_path / 'tree'} or {tmp_path / 'volumes'}. ")
 
 
 def test_a_later_volume_cannot_be_named_for_all(tmp_path):
@@ -119,6 +123,22 @@ def test_a_later_volume_cannot_be_named_for_all(tmp_path):
         open_source(tmp_path / "ToyTrain.7z.002", "ToyTrain")
 
     assert caught.value.actual == "a file of another name"
+
+
+def test_a_folder_beside_which_others_keep_theirs_to_themselves_has_nothing_of_the_toy(tmp_path, monkeypatch):
+    def stat(path, **options):
+        if "theirs" in str(path) and Path(path).name != "theirs":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return original(path, **options)
+
+    (tmp_path / "theirs").mkdir()
+    original = os.stat
+    monkeypatch.setattr(os, "stat", stat)
+
+    with pytest.raises(SourceNotFoundError, match="no recordings of ToyTrain") as caught:
+        open_source(tmp_path, "ToyTrain")
+
+    assert caught.value.actual == "neither of them"
 
 
 def test_the_home_of_nobody_is_a_place_with_nothing(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 
@@ -122,6 +123,18 @@ def test_a_flipped_byte_in_the_header_is_an_error_that_names_its_volume(tmp_path
 
     assert caught.value.where.endswith("ToyTrain.7z.003")
     assert caught.value.expected == f"CRC32 {zlib.crc32(b'the header'):08x}"
+
+
+def test_a_header_that_is_all_there_and_larger_than_any_can_be_is_an_error_before_it_is_read(tmp_path):
+    size = (1 << 28) + 1
+    start = struct.pack("<QQI", 0, size, 0)
+    crafted.write(tmp_path, CONTENT[:8] + struct.pack("<I", zlib.crc32(start)) + start)
+    os.truncate(tmp_path / "ToyTrain.7z", 32 + size)  # a hole: it takes no room
+
+    with pytest.raises(ArchiveError, match="cannot be as large as it says") as caught:
+        read(tmp_path)
+
+    assert caught.value.actual == f"{size} bytes"
 
 
 def test_a_header_of_petabytes_is_an_error_before_anything_is_read(tmp_path):

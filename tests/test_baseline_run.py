@@ -65,8 +65,11 @@ def test_a_second_training_finds_everything_done(trained, simulated_train):
 
 
 def test_another_system_does_not_go_into_the_same_folder(trained, simulated_train):
-    with pytest.raises(OutputConflictError, match=r"holds another run[\s\S]*preset[\s\S]*--out RUN2"):
+    with pytest.raises(OutputConflictError, match=r"holds another run[\s\S]*preset[\s\S]*--out RUN2") as caught:
         train(TrainOptions(dataset=simulated_train, out=trained, preset=changed(SYSTEM, {"epochs": 2}), device="cpu"))
+
+    assert caught.value.expected == "preset with epochs=2"
+    assert caught.value.actual == f"preset with epochs={SYSTEM.epochs}"
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(trained, simulated_train, tmp_path, monkeypatch):

@@ -117,6 +117,21 @@ def test_recordings_that_were_skipped_are_listed(capsys, tmp_path, small_files):
     assert f"  {bad}: This WAV file is shorter than its header says.\n" in ran.out
 
 
+def test_clips_past_full_scale_are_an_error_by_default_and_counted_on_request(capsys, small_tree, tmp_path):
+    loud = basic(small_tree, "--snr", "-60", "--headroom-db", "0")
+    refused = toyadmos(capsys, "prepare", *loud)
+    ran = toyadmos(capsys, "prepare", *loud, "--on-clip", "count")
+    manifest = read_manifest(tmp_path / "data" / "train")
+    n_loud = sum(shard.n_rows for shard in manifest.shards if shard.config == "snr_minus_60db")
+    card = (tmp_path / "data" / "train" / "README.md").read_text()
+
+    assert (refused.status, ran.status) == (1, 0)
+    assert fields(refused.err)["what"] == "An example exceeds full scale."
+    assert sum(shard.n_clipped for shard in manifest.shards) == n_loud > 0
+    assert f"Clips that exceed full scale, and stand at full scale there: {n_loud}\n" in ran.out
+    assert f"the same headroom, 0 dB, so that levels stay comparable; {n_loud} clips exceed full scale" in card
+
+
 def test_plan_tells_the_way_from_the_source_to_the_folder(capsys, small_tree):
     ran = toyadmos(capsys, "plan", *basic(small_tree, "--snr", "6"))
     told = {line.split()[0]: line for line in ran.out.split("\n\n")[1].splitlines()}
@@ -162,14 +177,18 @@ def test_index_lists_a_simulated_corpus_too(capsys, simulated, tmp_path):
 
 
 def test_index_of_volumes_tells_size_checksum_and_block_of_every_recording(capsys, tmp_path, small_files):
-    source = write_volumes(small_files, tmp_path / "volumes", n_blocks=3)
+    first, content = next(iter(small_files.items()))
+    ends = (content[:-2] + last.to_bytes(2, "little") for last in range(1 << 16))
+    some = small_files | {first: next(one for one in ends if zlib.crc32(one) < 1 << 24)}  # two zeros stand before it
+    source = write_volumes(some, tmp_path / "volumes", n_blocks=3)
     ran = toyadmos(capsys, "index", source, "--toy", "train")
     heading, *rows = (line.split() for line in ran.out.splitlines())
 
     assert heading == ["recording_id", "sound", "channel", "n_bytes", "crc32", "block"]
     assert {row[0]: (int(row[3]), int(row[4], 16)) for row in rows} == {
-        Path(member).stem: (len(content), zlib.crc32(content)) for member, content in small_files.items()
+        Path(member).stem: (len(content), zlib.crc32(content)) for member, content in some.items()
     }
+    assert {len(row[4]) for row in rows} == {8}
     assert {row[5] for row in rows} == {"0", "1", "2"}
     assert ran.err.startswith(f"{len(small_files)} recordings in 3 blocks (volumes), ")
 

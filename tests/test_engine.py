@@ -178,6 +178,17 @@ def test_progress_ends_with_everything_done(workers):
     assert told == sorted(told)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_tasks_that_have_ended_leave_no_report_to_be_read_again_and_again(tmp_path, monkeypatch, workers):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    n_reports = [len(list(tmp_path.rglob("*.at"))) for _ in run_tasks(double, range(20), workers=workers)]
+
+    assert len(n_reports) == 20
+    assert n_reports[-1] == 0
+    assert workers > 1 or max(n_reports) == 0
+
+
 def test_results_come_back_while_others_are_still_running():
     results = run_tasks(process_id, range(20), workers=2)
     start = time.monotonic()

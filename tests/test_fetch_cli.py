@@ -223,6 +223,18 @@ def test_a_server_that_is_gone_is_an_error_that_names_it(capsys, tmp_path, fetch
     assert not (tmp_path / "web").exists()
 
 
+@pytest.mark.parametrize("command", ["plan", "prepare", "download"])
+def test_who_waits_for_a_busy_server_is_told_why(capsys, tmp_path, fetch, server, command):
+    server.faults = [Fault(kind="status", status=503, headers={"Retry-After": "0"}, times=2)]
+
+    chosen = CHANNEL_1[:2] if command == "download" else [*CHANNEL_1, "--out", tmp_path / "web"]
+    ran = toyadmos(capsys, command, *chosen, *fetch)
+
+    assert ran.status == 0
+    assert "status 503 (Service Unavailable); try 2 of 8, the next in 1 s." in ran.err
+    assert server.url in ran.err
+
+
 @pytest.mark.parametrize("source", ["tree", "volumes"])
 def test_a_source_on_the_disk_is_used_without_a_server(capsys, tmp_path, published, source):
     ran = toyadmos(
@@ -231,3 +243,13 @@ def test_a_source_on_the_disk_is_used_without_a_server(capsys, tmp_path, publish
 
     assert ran.status == 0, ran.err
     assert not (tmp_path / "c" / "archives").exists()
+
+
+def test_verify_says_that_nothing_was_downloaded_and_asks_nobody_about_a_licence(capsys, tmp_path, monkeypatch):
+    monkeypatch.delenv("TOYADMOS_SOURCE", raising=False)
+    ran = toyadmos(capsys, "verify", "--toy", "train", "--cache", tmp_path / "cache")
+
+    assert ran.status == 1
+    assert ran.err.startswith("error: Nothing of ToyTrain was downloaded.\n")
+    assert "toyadmos download --toy train" in ran.err
+    assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from preparing import hashes, listing
 
-from toyadmos_datasets.errors import BusyError, DatasetError, OptionError, OutputConflictError
+from toyadmos_datasets.errors import BusyError, ClippingError, DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.files.json import write_json
 from toyadmos_datasets.files.leftovers import temporary_path
 from toyadmos_datasets.files.lock import LOCK_NAME
@@ -59,12 +59,12 @@ def finish_copies(folder: OutputFolder) -> tuple[Manifest, Recipe, str]:
     return manifest, read_recipe(folder.path / "recipe.parquet"), (folder.path / "README.md").read_text()
 
 
-def fail_while_holding(folder: OutputFolder, *finished: str) -> None:
+def fail_while_holding(folder: OutputFolder, *finished: str, error: Exception | None = None) -> None:
     with folder.held():
         folder.begin(JOB)
         for path in finished:
             finish(folder, path, b"PAR1")
-        raise ZeroDivisionError
+        raise error or ZeroDivisionError
 
 
 @pytest.mark.parametrize("is_there", [False, True])
@@ -284,6 +284,14 @@ def test_finished_shards_stay_after_a_failure(folder):
         fail_while_holding(folder, SHARD)
 
     assert list(folder.begin(JOB)) == [SHARD]
+
+
+@pytest.mark.parametrize("kind", [ClippingError, OptionError])
+def test_nothing_stays_after_a_failure_that_only_other_options_mend(folder, kind):
+    with pytest.raises(kind):
+        fail_while_holding(folder, SHARD, error=kind("This cannot be."))
+
+    assert not folder.path.exists()
 
 
 def test_a_failure_while_another_holds_the_folder_leaves_it_to_them(folder):

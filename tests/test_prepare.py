@@ -7,6 +7,7 @@ import importlib.metadata
 import io
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+import soxr
 from datasets.data_files import EmptyDatasetError
 from preparing import hashes, listing, options
 from tiny import TinyCorpus, only, write_tree, write_volumes
@@ -150,8 +152,14 @@ def test_the_manifest_tells_rows_recipe_source_and_versions(done, tree):
     assert manifest.recipe_sha256 == recipe.sha256
     told = {name: manifest.source[name] for name in ("kind", "identity", "is_simulated")}
     assert told == {"kind": "tree", "identity": source.identity, "is_simulated": False}
-    assert manifest.versions["pyarrow"] == pa.__version__
-    assert manifest.versions["toyadmos-datasets"] == importlib.metadata.version("toyadmos-datasets")
+    assert manifest.versions == {
+        "numpy": np.__version__,
+        "pyarrow": pa.__version__,
+        "soxr": soxr.__libsoxr_version__,
+        "libsndfile": soundfile.__libsndfile_version__,
+        "python": platform.python_version(),
+        "toyadmos-datasets": importlib.metadata.version("toyadmos-datasets"),
+    }
 
 
 def test_at_the_rate_of_the_corpus_clean_clips_are_its_very_samples(tmp_path, tree):

@@ -135,6 +135,20 @@ def test_more_workers_are_expected_to_take_less_time(tmp_path, sources, monkeypa
     assert one == pytest.approx(2 * two)
 
 
+def test_what_is_to_be_decoded_or_rendered_is_expected_to_take_its_time(tmp_path, sources):
+    prepare(options(sources["volumes"], tmp_path, protocols=("basic",), snrs_db=(6.0,)))
+    choices = {"out": tmp_path / "other", "protocols": ("basic",)}
+
+    def expected_s(place: Path, source: Path, **more: Any) -> float:
+        return preview(options(source, place, **choices | more)).expected_s
+
+    kept, not_kept = (expected_s(place, sources["volumes"]) for place in (tmp_path, tmp_path / "nothing"))
+    tree = expected_s(tmp_path / "nothing", sources["tree"])
+    mixed_too = expected_s(tmp_path, sources["volumes"], snrs_db=(6.0,))
+    assert kept < tree < not_kept
+    assert kept < mixed_too
+
+
 def test_what_prepare_would_refuse_is_refused(tmp_path, sources):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").touch()

@@ -52,6 +52,31 @@ def test_a_server_that_stays_busy_is_an_error_after_waits_that_grow(fetching, se
     assert fetching[2].waited_s == pytest.approx(0.75 * (1 + 2 + 4 + 8 + 16 + 32 + 60))
 
 
+def test_who_waits_is_told_why_and_told_again(fetching, server):
+    said = []
+    fetching[1].say = said.append
+    server.faults = [Fault(kind="status", times=ALWAYS)]
+
+    with pytest.raises(FetchError):
+        fetch(fetching, is_ranged=True)
+
+    assert len(said) == 2  # at the second failure, and after half a minute more
+    assert said[0].endswith("; try 2 of 8, the next in 2 s.")
+    assert "status 503" in said[0]
+    assert "ToyTrain.7z.001" in said[0]
+
+
+@pytest.mark.parametrize(("retry_after", "n_said"), [("1", 0), ("90", 1)])
+def test_one_hiccup_is_not_worth_a_line_but_a_long_wait_is(fetching, server, retry_after, n_said):
+    said = []
+    fetching[1].say = said.append
+    server.faults = [Fault(kind="status", headers={"Retry-After": retry_after})]
+
+    fetch(fetching, is_ranged=True)
+
+    assert len(said) == n_said
+
+
 @BOTH
 def test_the_last_allowed_request_makes_the_next_one_wait(fetching, server, is_ranged):
     server.extra_headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(NOW) + 25)}

@@ -291,6 +291,11 @@ def test_a_recipe_that_was_changed_is_neither_fetched_nor_verified(prepared, mem
     assert [one.path for one in verify_shared(memory).problems] == [f"{memory}/dataset.toyrecipe"]
 
 
+def test_a_server_that_cannot_be_reached_is_not_said_to_lack_the_recipe(tmp_path):
+    with pytest.raises(ShareError, match=r"cannot be read[\s\S]*Connect"):
+        fetch_recipe("http://127.0.0.1:9/a.toyrecipe", tmp_path / "r.toyrecipe")
+
+
 def test_the_recipe_of_another_dataset_is_not_fetched(prepared, memory, tmp_path):
     shared(prepared, memory)
     system, root = fsspec.core.url_to_fs(memory)

@@ -210,6 +210,15 @@ def test_a_token_that_will_not_do_is_an_error_before_anything_is_sent(prepared, 
     assert {one for one in hub.requests if "agent-harnesses" not in one} <= {"GET /api/whoami-v2"}
 
 
+def test_a_hub_that_cannot_be_reached_is_not_said_to_refuse_the_token(prepared, hub, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ShareError, match="The Hub cannot be reached") as caught:
+        shared(prepared)
+
+    assert "Run the same command again" in caught.value.remedy
+    assert TOKEN not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("canary", "is_argument"),
     [("hf_wrongCanary0123456789", True), ("hf_odd\nCanary0123456789", False), ("hf_ödd_Canary0123456789", True)],

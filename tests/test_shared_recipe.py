@@ -196,6 +196,18 @@ def test_names_that_lead_out_of_the_folder_are_refused_although_the_hash_is_righ
         read_shared_recipe(tmp_path / "forged.toyrecipe")
 
 
+@pytest.mark.parametrize(
+    ("header", "parameters"), [(5, "ToyTrain"), (["ToyTrain"], "ToyTrain"), ("ToyTrain", ["ToyTrain"]), ("ToyTrain", 5)]
+)
+def test_what_is_no_toy_is_refused_although_the_hash_is_right(shared, tmp_path, header, parameters):
+    recipe = replace(shared.recipe, parameters=shared.recipe.parameters | {"toy": parameters})
+    path = tmp_path / "theirs.toyrecipe"
+    write_shared_recipe(replace(shared, toy=header, recipe=recipe), path)
+
+    with pytest.raises(DatasetError, match=WHAT):
+        read_shared_recipe(path)
+
+
 def test_files_of_something_else_are_refused(shared, tmp_path):
     write_recipe(shared.recipe, tmp_path / "recipe.parquet")
     (tmp_path / "text.toyrecipe").write_text("no Parquet at all")

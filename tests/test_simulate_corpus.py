@@ -191,6 +191,12 @@ def test_another_seed_gives_other_recordings_under_the_same_names(tmp_path, micr
     assert not set(first.values()) & set(second.values())
 
 
+def test_every_file_has_one_time_so_that_the_same_corpus_is_the_same_source_whenever_it_is_made(tiny):
+    corpus, _, _ = tiny
+
+    assert {path.stat().st_mtime for path in corpus.tree.rglob("*") if path.is_file()} == {1_571_529_600.0}
+
+
 def test_corpora_of_two_seeds_are_two_sources_though_their_files_have_one_time_and_one_size(tmp_path, micro):
     trees = [simulate("train", tmp_path / str(seed), size=micro, seed=seed, volumes=False).tree for seed in (1, 2)]
     one, two = (open_source(tree, "ToyTrain") for tree in trees)

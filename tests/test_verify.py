@@ -243,6 +243,16 @@ def test_a_whole_source_has_no_problems(files, tmp_path, write, workers):
     assert listener.stages[0] == ("Reading ToyTrain", n_bytes, "bytes", n_bytes)
 
 
+def test_one_recording_under_two_names_is_told_with_both(files, tmp_path):
+    noise = only(files, "noise_CNT_ch1_0001")
+    other = f"{Path(noise).parent.as_posix()}/{Path(noise).name.split('_', 1)[1]}"  # without its ten digits
+    (problem,) = verify_source(write_tree(files | {other: files[noise]}, tmp_path), "ToyTrain").problems
+
+    assert problem.path.endswith(other)
+    assert noise in problem.actual
+    assert problem.remedy
+
+
 def test_a_toy_may_be_called_by_its_short_name(files, tmp_path):
     tree = write_tree(files, tmp_path)
 

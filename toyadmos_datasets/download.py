@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+from toyadmos_datasets.archive.remote.address import is_on_web
+from toyadmos_datasets.archive.remote.copy import copies_folder
 from toyadmos_datasets.archive.remote.estimate import Estimate, estimate
 from toyadmos_datasets.archive.remote.fetching import download as fetch
-from toyadmos_datasets.archive.remote.opening import FetchChoices, open_origin
+from toyadmos_datasets.archive.remote.opening import FetchChoices, manifest_for, open_origin
 from toyadmos_datasets.archive.remote.source import RemoteSource
 from toyadmos_datasets.archive.remote.upkeep import CopiesVerdict, check_copies
-from toyadmos_datasets.corpus.toys import Sound
+from toyadmos_datasets.corpus.toys import Sound, toy_named
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import OptionError, SourceNotFoundError
 from toyadmos_datasets.index import build_index, select
@@ -93,9 +95,28 @@ def foresee(options: DownloadOptions, progress: Progress | None = None) -> Estim
 
 
 def verify_copies(options: DownloadOptions, progress: Progress | None = None) -> CopiesVerdict:
-    """Read what was fetched once through and tell whether it is right."""
+    """Read what was fetched once through and tell whether it is right.
+
+    Raises:
+        SourceNotFoundError: Nothing was fetched.
+    """
     progress = progress or Quiet()
+    if is_on_web(options.source):  # opening would begin to fetch, and ask about the licence
+        _require_fetched(options)
     return check_copies(_opened(options, progress), progress)
+
+
+def _require_fetched(options: DownloadOptions) -> None:
+    folder = copies_folder(options.cache, manifest_for(options.toy, options.fetch))
+    if not folder.is_dir():
+        raise SourceNotFoundError(
+            f"Nothing of {options.toy} was downloaded.",
+            where=folder,
+            expected="copies of its volumes, or of parts of them",
+            actual="no such folder",
+            remedy=f"Fetch it with: toyadmos download --toy {toy_named(options.toy).short}, or say where it is "
+            "with --cache, --source and --manifest as then. A source of your own: toyadmos verify DIR --toy TOY",
+        )
 
 
 def _opened(options: DownloadOptions, progress: Progress) -> RemoteSource:

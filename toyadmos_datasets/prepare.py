@@ -20,6 +20,7 @@ from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.index import build_index
 from toyadmos_datasets.plan import OWN, PlanOptions, own_recipe, plan, require_own, windowed_recordings
 from toyadmos_datasets.recordings import (
+    INGESTED_BY,
     BadRecording,
     IngestReport,
     Store,
@@ -236,7 +237,7 @@ def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, Inges
 
     def bad_among(recording_ids: list[str]) -> list[str]:
         """Ingest recordings, note the report, and return which of them could not be read."""
-        wanted = index.filter(_is_among(index, recording_ids))
+        wanted = index.select(INGESTED_BY).filter(_is_among(index, recording_ids))
         reports.append(_fetch_and_ingest(work, wanted, store, progress))
         return [one.recording_id for one in reports[-1].bad]
 

@@ -14,7 +14,7 @@ from toyadmos_datasets.archive.remote.estimate import Estimate, estimate
 from toyadmos_datasets.archive.remote.source import RemoteSource
 from toyadmos_datasets.archive.tree_source import tree_of
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
-from toyadmos_datasets.engine.progress import Quiet
+from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.index import build_index
 from toyadmos_datasets.plan import plan, windowed_recordings
 from toyadmos_datasets.plan.listing import SplitCount, count_examples
@@ -104,15 +104,23 @@ class Preview:
     notes: tuple[str, ...]
 
 
-def preview(options: PrepareOptions) -> Preview:
+def preview(options: PrepareOptions, progress: Progress | None = None) -> Preview:
     """Tell what `prepare` would read, decode and write, and about how long it would take.
 
     A simulated corpus that is not there yet is planned as it will be; it is not made.
+
+    Args:
+        options: What would be prepared.
+        progress: Told about the reading of a header from the web, and about listening to recordings.
+
+    Raises:
+        ToyAdmosError: Any failure that this package knows; see `toyadmos_datasets.errors`.
     """
-    source, n_simulated_bytes = _source(options)
+    progress = progress or Quiet()
+    source, n_simulated_bytes = _source(options, progress)
     index = build_index(source.members())
     store = store_for(options.cache, source, options.render.encoding.rate_hz)
-    recipe = _recipe(index, store, options)
+    recipe = _recipe(index, store, options, progress)
     wanted = index.filter(pc.is_in(index["recording_id"], value_set=pa.array(recipe.recording_ids, pa.string())))
     missing = missing_recordings(wanted, store)
     state = OutputFolder(path=options.out, request=options.request(source)).state(is_overwriting=options.is_overwriting)
@@ -147,7 +155,7 @@ def preview(options: PrepareOptions) -> Preview:
     )
 
 
-def _recipe(index: pa.Table, store: Store, options: PrepareOptions) -> Recipe:
+def _recipe(index: pa.Table, store: Store, options: PrepareOptions, progress: Progress) -> Recipe:
     """Plan; where windows depend on activity, with what the store tells of it if it has all of the recordings."""
     recipe = options.examples()(index)
     require_features_possible(recipe.parameters, options.render)
@@ -158,15 +166,15 @@ def _recipe(index: pa.Table, store: Store, options: PrepareOptions) -> Recipe:
     if not windowed or n_there < len(windowed):
         return recipe
     workers = options.render.workers
-    activity = activity_of(windowed, catalogue, rate_hz=store.rate_hz, workers=workers, progress=Quiet())
+    activity = activity_of(windowed, catalogue, rate_hz=store.rate_hz, workers=workers, progress=progress)
     return plan(index, options.plan, activity=activity)
 
 
-def _source(options: PrepareOptions) -> tuple[Source, Bytes]:
+def _source(options: PrepareOptions, progress: Progress) -> tuple[Source, Bytes]:
     """Return the source as `prepare` would find or make it, and how much is to be synthesised for it."""
     toy, size = options.plan.toy, simulated_size(options.source)
     if size is None:
-        return resolve_source(options.source, toy, options.cache, progress=Quiet(), fetch=options.fetch), 0
+        return resolve_source(options.source, toy, options.cache, progress=progress, fetch=options.fetch), 0
     tree = (simulated_folder(options.cache, toy, size) / "tree").absolute()
     if tree.exists():
         return open_source(tree, toy), 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
-from toyadmos_datasets.engine import Stopped, Watch, run_tasks
+from toyadmos_datasets.engine import LazyTasks, Stopped, Watch, run_tasks
 from toyadmos_datasets.engine.memory import release_freed_memory
 from toyadmos_datasets.errors import CorruptMemberError, OptionError, SourceError, ToyAdmosError, WavError
 from toyadmos_datasets.files.atomic import needing_room, require_room
@@ -30,6 +30,9 @@ from toyadmos_datasets.values.source import Member, Source
 
 TASKS_A_WORKER = 4
 """Work is cut so that every worker gets about this many tasks, and none waits long for the last."""
+
+INGESTED_BY = ("recording_id", "member", "n_bytes", "block")
+"""What an index says of a recording that ingesting it needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +157,7 @@ def ingest(
     require_room(store.folder, bytes_to_store(missing, store), purpose="the recording store")
     tasks = _tasks(source, missing, store, workers=workers, skip_bad=skip_bad)
     bad: list[BadRecording] = []
+    release_freed_memory()  # what planning has used
     with needing_room(bytes_to_store(missing, store)):
         for result in run_tasks(ingest_blocks, tasks, workers=workers, on_progress=on_progress):
             bad.extend(result)
@@ -162,9 +166,9 @@ def ingest(
 
 
 def missing_recordings(index: pa.Table, store: Store) -> pa.Table:
-    """Return the rows of `index` whose recordings are not in the store."""
+    """Return the rows of `index` whose recordings are not in the store, of their columns `INGESTED_BY`."""
     there = read_catalogue(store.folder)["recording_id"]
-    return index.filter(pc.invert(pc.is_in(index["recording_id"], value_set=there)))
+    return index.select(INGESTED_BY).filter(pc.invert(pc.is_in(index["recording_id"], value_set=there)))
 
 
 def bytes_to_store(index: pa.Table, store: Store) -> Bytes:
@@ -179,7 +183,6 @@ def bytes_to_decode(source: Source, index: pa.Table) -> Bytes:
 
 def ingest_blocks(task: Ingest, watch: Watch) -> list[BadRecording]:
     """Ingest some blocks into segments of the store; what was complete is kept whatever happens."""
-    release_freed_memory()  # of the planning, or of the task before
     ids = dict(task.wanted)
     bad: list[BadRecording] = []
     writer = SegmentWriter(task.folder)
@@ -277,32 +280,38 @@ def _bytes_by_block(source: Source, wanted: set[str]) -> dict[int, Bytes]:
     return needed
 
 
-def _tasks(source: Source, missing: pa.Table, store: Store, *, workers: int, skip_bad: bool) -> list[Ingest]:
+def _tasks(source: Source, missing: pa.Table, store: Store, *, workers: int, skip_bad: bool) -> LazyTasks[Ingest]:
     """Cut the wanted blocks into tasks of at most about a segment each, and enough for all workers."""
-    members = missing["member"].to_pylist()
-    wanted: dict[int, list[tuple[str, str]]] = defaultdict(list)
-    for block, *pair in zip(missing["block"].to_pylist(), members, missing["recording_id"].to_pylist(), strict=True):
-        wanted[block].append((pair[0], pair[1]))
-    cost = _bytes_by_block(source, set(members))
-    limit = SEGMENT_BYTES * CORPUS_RATE_HZ // store.rate_hz
-    if workers > 1:
-        limit = min(limit, sum(cost.values()) // (workers * TASKS_A_WORKER))
-    groups: list[list[int]] = []
-    room = 0
-    for block in sorted(wanted):
-        if not groups or room < cost[block]:
-            groups.append([])
-            room = limit
-        groups[-1].append(block)
-        room -= cost[block]
-    return [
-        Ingest(
+    missing = missing.sort_by("block").combine_chunks()
+    blocks, first_rows = np.unique(missing["block"].to_numpy(), return_index=True)
+    cuts = _cuts(blocks, _bytes_by_block(source, set(missing["member"].to_pylist())), store, workers)
+    rows = np.append(first_rows, len(missing))[cuts].tolist()
+
+    def task(number: int) -> Ingest:
+        """Name the recordings of a task when its turn comes."""
+        wanted = missing.slice(rows[number], rows[number + 1] - rows[number])
+        return Ingest(
             source=source,
-            blocks=tuple(blocks),
-            wanted=tuple(pair for block in blocks for pair in wanted[block]),
+            blocks=tuple(blocks[cuts[number] : cuts[number + 1]].tolist()),
+            wanted=tuple(zip(wanted["member"].to_pylist(), wanted["recording_id"].to_pylist(), strict=True)),
             folder=store.folder,
             rate_hz=store.rate_hz,
             skip_bad=skip_bad,
         )
-        for blocks in groups
-    ]
+
+    return LazyTasks(len(cuts) - 1, task)
+
+
+def _cuts(blocks: npt.NDArray[np.int64], cost: Mapping[int, Bytes], store: Store, workers: int) -> list[int]:
+    """Return where each task begins among the wanted blocks, and at last where they end."""
+    limit = SEGMENT_BYTES * CORPUS_RATE_HZ // store.rate_hz
+    if workers > 1:
+        limit = min(limit, sum(cost.values()) // (workers * TASKS_A_WORKER))
+    cuts: list[int] = []
+    room = 0
+    for place, block in enumerate(blocks.tolist()):
+        if not cuts or room < cost[block]:
+            cuts.append(place)
+            room = limit
+        room -= cost[block]
+    return [*cuts, len(blocks)]

@@ -84,15 +84,15 @@ def _not_found(place: Path, toy: str) -> SourceNotFoundError:
         actual = "nothing there"
     else:
         actual = f"{', '.join(one.name for one in others)} alone" if others else "neither of them"
-    hints = [f"--source {one}" for one in inside] + [f"--toy {one.short} for what is there" for one in others]
-    remedy = f"Try {' or '.join(hints)}. Else give" if hints else "Give"
+    hints = [f"Give {' or '.join(map(str, inside))}. "] if inside else []
+    hints += [f"Type {' or '.join(f'--toy {one.short}' for one in others)} if that was meant. "] if others else []
     short = toy.removeprefix("Toy").lower()
     return SourceNotFoundError(
         f"There are no recordings of {toy} at this place.",
         where=place,
         expected=f"the folder {toy}, or the volumes {volume_name(toy, 1)} and the following, or {toy}.7z",
         actual=actual,
-        remedy=f"{remedy} the folder that holds {toy}, or make up a corpus: "
+        remedy=f"{''.join(hints)}{'Else give' if hints else 'Give'} the folder that holds {toy}, or make up a corpus: "
         f"toyadmos simulate --toy {short} --out corpus, which is then in corpus/tree",
     )
 
@@ -107,5 +107,8 @@ def _held_otherwise(place: Path, toy: str) -> tuple[list[Toy], list[Path]]:
 
 
 def _holds(folder: Path, toy: str) -> bool:
-    """Whether a folder looks as if it held a toy, by names alone."""
-    return (folder / toy).is_dir() or any((folder / name).is_file() for name in (f"{toy}.7z", volume_name(toy, 1)))
+    """Whether a folder looks as if it held a toy, by names alone; not where we may not look, as others' folders."""
+    try:
+        return (folder / toy).is_dir() or any((folder / name).is_file() for name in (f"{toy}.7z", volume_name(toy, 1)))
+    except OSError:
+        return False

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from toyadmos_datasets.baseline.checkpoint import (
     load_model,
@@ -197,10 +198,23 @@ def _require_free(out: Path, run: Run) -> None:
         raise OutputConflictError(
             "The folder holds another run.",
             where=out,
-            expected=f"the same {', '.join(different)} as asked for now",
-            actual=", ".join(f"{name}: {_short(found[name])}" for name in different),
+            expected=_told(asked, found, different),
+            actual=_told(found, asked, different),
             remedy="Choose another folder: --out RUN2. Or delete this one.",
         )
+
+
+def _told(run: dict[str, Any], other: dict[str, Any], names: Sequence[str]) -> str:
+    """Tell what of a run differs from another; of the preset, only the settings that do."""
+    told = []
+    for name in names:
+        value, beside = run[name], other[name]
+        if isinstance(value, dict) and isinstance(beside, dict):
+            settings = {one: value.get(one) for one in value | beside if value.get(one) != beside.get(one)}
+            told.append(f"{name} with {', '.join(f'{one}={_short(that)}' for one, that in settings.items())}")
+        else:
+            told.append(f"{name} {_short(value)}")
+    return ", ".join(told)
 
 
 def _short(value: object) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from toyadmos_datasets.cli.download import fetch_lines
+from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.request import JsonOption, taking_request
 from toyadmos_datasets.cli.table import table_lines
 from toyadmos_datasets.units import format_bytes, format_duration
@@ -26,7 +27,7 @@ def plan(request: PrepareOptions, *, as_json: JsonOption = False) -> None:
     """
     from toyadmos_datasets.preview import preview
 
-    found = preview(request)
+    found = preview(request, progress_on_terminal())
     typer.echo(json.dumps(asdict(found), indent=2) if as_json else "\n".join(_lines(found)))
 
 

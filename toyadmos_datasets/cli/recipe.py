@@ -197,16 +197,16 @@ def _rebuilt_lines(report: RebuildReport) -> list[str]:
 def _diff_lines(found: RecipeDiff) -> list[str]:
     lines = []
     for title, places in (
-        ("differ in a setting", [f"{one.name}: {one.a} -> {one.b}" for one in found.settings]),
-        ("examples only in B", found.added),
-        ("examples only in A", found.removed),
-        ("examples in another split", found.moved),
-        ("examples with other columns", found.changed_examples),
-        ("examples with other samples", found.other_samples),
-        ("versions that differ", [f"{one.name}: {one.a} -> {one.b}" for one in found.versions]),
+        ("Settings that differ", [f"{one.name}: {one.a} -> {one.b}" for one in found.settings]),
+        ("Examples only in B", found.added),
+        ("Examples only in A", found.removed),
+        ("Examples in another split", found.moved),
+        ("Examples with other columns", found.changed_examples),
+        ("Examples with other samples", found.other_samples),
+        ("Versions that differ", [f"{one.name}: {one.a} -> {one.b}" for one in found.versions]),
     ):
         if places:
-            lines += [f"{len(places)} {title}:", *_some(places, len(places))]
+            lines += [f"{title} ({len(places)}):", *_some(places, len(places))]
     if found.changed:
         lines.append("Columns that differ: " + ", ".join(f"{name} in {n}" for name, n in found.changed.items()))
     hashed = f", {found.n_compared_samples} examples by their samples" if found.n_compared_samples else ""

@@ -20,7 +20,7 @@ from joblib.externals import loky
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from toyadmos_datasets.engine.memory import keep_pandas_out
-from toyadmos_datasets.engine.watch import Stopped, Watch, amount_done, ask_to_stop, is_asked_to_stop, working_on
+from toyadmos_datasets.engine.watch import Stopped, Tally, Watch, ask_to_stop, is_asked_to_stop, working_on
 from toyadmos_datasets.errors import WorkerError
 
 Task = TypeVar("Task")
@@ -60,11 +60,12 @@ def run_tasks(
         return
     with tempfile.TemporaryDirectory(prefix="toyadmos-watch-") as folder:
         watches = [Watch(Path(folder), str(number)) for number in range(len(tasks))]
-        with _stopping_on_signals(Path(folder)), _polling(Path(folder), on_progress):
+        tally = Tally(Path(folder))
+        with _stopping_on_signals(Path(folder)), _polling(tally, on_progress):
             if workers == 1 or len(tasks) == 1:
-                yield from _run_here(function, tasks, watches)
+                yield from _run_here(function, tasks, watches, tally)
             else:
-                yield from _run_in_processes(function, tasks, watches, min(workers, len(tasks)))
+                yield from _run_in_processes(function, tasks, watches, tally, min(workers, len(tasks)))
         if is_asked_to_stop(Path(folder)):
             raise KeyboardInterrupt
 
@@ -113,17 +114,22 @@ def _attempt_in_worker(
 
 
 def _run_here(
-    function: Callable[[Task, Watch], Result], tasks: Sequence[Task], watches: Sequence[Watch]
+    function: Callable[[Task, Watch], Result], tasks: Sequence[Task], watches: Sequence[Watch], tally: Tally
 ) -> Iterator[Result]:
     for task, watch in zip(tasks, watches, strict=True):
         finished, result = _attempt(function, task, watch)
+        tally.end(watch.name)
         if not finished:
             return
         yield result  # type: ignore[misc]  # a finished task has its result, None included
 
 
 def _run_in_processes(
-    function: Callable[[Task, Watch], Result], tasks: Sequence[Task], watches: Sequence[Watch], workers: int
+    function: Callable[[Task, Watch], Result],
+    tasks: Sequence[Task],
+    watches: Sequence[Watch],
+    tally: Tally,
+    workers: int,
 ) -> Iterator[Result]:
     attempt, pid = joblib.delayed(_attempt_in_worker), os.getpid()
     calls = (attempt(function, *pair, pid) for pair in zip(tasks, watches, strict=True))
@@ -136,6 +142,7 @@ def _run_in_processes(
     try:
         for outcome in results:
             unfinished.discard(outcome.name)
+            tally.end(outcome.name)
             if outcome.finished:
                 yield outcome.result
             elif failed is None and outcome.error is not None:
@@ -200,7 +207,7 @@ def _stopping_on_signals(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _polling(folder: Path, on_progress: Callable[[int], None] | None) -> Iterator[None]:
+def _polling(tally: Tally, on_progress: Callable[[int], None] | None) -> Iterator[None]:
     """Tell `on_progress` from a thread what the watches have reported, and once more at the end."""
     if on_progress is None:
         yield
@@ -211,7 +218,7 @@ def _polling(folder: Path, on_progress: Callable[[int], None] | None) -> Iterato
         """Tell what was done so far, until the block ends."""
         most = 0  # a task's file that is just being written counts for nothing at that moment
         while not ended.wait(_POLL_S):
-            most = max(most, amount_done(folder))
+            most = max(most, tally.amount)
             on_progress(most)
 
     thread = threading.Thread(target=poll, daemon=True)
@@ -221,4 +228,4 @@ def _polling(folder: Path, on_progress: Callable[[int], None] | None) -> Iterato
     finally:
         ended.set()
         thread.join()
-        on_progress(amount_done(folder))
+        on_progress(tally.amount)

@@ -1,6 +1,6 @@
 """The stage that plans: an index becomes a recipe, a row an example, without touching audio."""
 
-from toyadmos_datasets.plan.options import PROTOCOL_NAMES, STACK, PlanOptions
+from toyadmos_datasets.plan.options import PROTOCOL_NAMES, PlanOptions
 from toyadmos_datasets.plan.own import OWN, own_recipe, require_own
 from toyadmos_datasets.plan.plan import plan, windowed_recordings
 from toyadmos_datasets.plan.protocols import PROTOCOLS, Protocol
@@ -9,7 +9,6 @@ __all__ = [
     "OWN",
     "PROTOCOLS",
     "PROTOCOL_NAMES",
-    "STACK",
     "PlanOptions",
     "Protocol",
     "own_recipe",

@@ -10,9 +10,7 @@ from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.plan.protocols import PROTOCOLS, protocol_named
 from toyadmos_datasets.signal.weighting import WEIGHTINGS
 from toyadmos_datasets.units import Decibels, Seconds
-
-STACK = "stack"
-"""Choice of channels that keeps the four microphones in one clip."""
+from toyadmos_datasets.values.recipe import STACK
 
 CHANNEL_CHOICES: tuple[str, ...] = (*map(str, CHANNELS), "mix", STACK, "all")
 SNR_REFERENCES: tuple[str, ...] = ("corpus", "clip", "active")

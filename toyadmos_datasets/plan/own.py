@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.plan.events import Numbers, events_of, in_one_piece
-from toyadmos_datasets.plan.options import STACK, PlanOptions
+from toyadmos_datasets.plan.options import PlanOptions
 from toyadmos_datasets.plan.own_rules import MIXING, SIDE_COLUMNS, check_mixing, check_rows, require_sides_apart
 from toyadmos_datasets.plan.own_table import OwnTable
-from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
+from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, STACK, Recipe
 
 OWN = "own"
 """What stands in the place of the protocols among a recipe's parameters."""

@@ -10,10 +10,11 @@ import pyarrow as pa
 from toyadmos_datasets.corpus.toys import CHANNELS, toy_named
 from toyadmos_datasets.errors import OptionError, PlanError
 from toyadmos_datasets.plan.events import ABSENT, Events, Numbers
-from toyadmos_datasets.plan.options import STACK, PlanOptions
+from toyadmos_datasets.plan.options import PlanOptions
 from toyadmos_datasets.plan.protocols import Protocol
 from toyadmos_datasets.plan.protocols.waspaa2019 import FAITHFUL_CHANNELS
 from toyadmos_datasets.plan.scope import Channels, Scope
+from toyadmos_datasets.values.recipe import STACK
 
 
 def scope_of(events: Events, options: PlanOptions, protocol: Protocol, activity: pa.Table | None) -> Scope:

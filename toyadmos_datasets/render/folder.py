@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
+from toyadmos_datasets.errors import ClippingError, DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.files.atomic import sync_folder, write_text, writing
 from toyadmos_datasets.files.json import canonical_json, read_json, write_json
 from toyadmos_datasets.files.leftovers import remove_leftovers
@@ -39,6 +39,8 @@ _PARTIAL = ".partial"
 _JOB = "job.json"
 _DATA = "data"
 _OURS = {CARD_NAME, MANIFEST_NAME, RECIPE_NAME, _DATA, _PARTIAL}
+_MENDED_BY_OTHER_OPTIONS = (ClippingError, OptionError)
+"""Errors that the same request would meet again and again."""
 _SHARD = re.compile(rf"{SIDE}/{SIDE}-\d{{5}}-of-\d{{5}}\.parquet")
 
 
@@ -77,7 +79,9 @@ class OutputFolder:
             try:
                 remove_leftovers(self.path)
                 yield
-            except BaseException:
+            except BaseException as error:
+                if isinstance(error, _MENDED_BY_OTHER_OPTIONS):  # which are another request, and need a free folder
+                    self.discard_partial()
                 self._leave(made)
                 raise
 

@@ -13,10 +13,8 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.signal.mixing import Stem, stem_of
 from toyadmos_datasets.units import Decibels, Hertz
+from toyadmos_datasets.values.recipe import STACK
 from toyadmos_datasets.values.recordings import RecordingReader
-
-STACK = "stack"
-"""The choice of channels that keeps the four microphones apart, in one clip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,7 +129,25 @@ class Hub:
     def _check_token(self) -> None:
         if self._token is None:
             raise ShareError("There is no token for the Hub.", where=self.shown, actual="none", remedy=_LOG_IN)
-        known = self._ask("The Hub does not take the token.", self._api.whoami, remedy=_LOG_IN)
+        is_answered = True
+
+        def ask_who() -> Any:  # noqa: ANN401  # huggingface_hub's own record
+            """Ask whose token it is, and note whether there was an answer at all."""
+            nonlocal is_answered
+            try:
+                return self._api.whoami()
+            except Exception as error:
+                is_answered = not _may_pass(error) or getattr(error, "response", None) is not None
+                raise
+
+        try:
+            known = self._ask("The Hub does not take the token.", ask_who, remedy=_LOG_IN)
+        except ShareError as refused:
+            if is_answered:
+                raise
+            raise ShareError(
+                "The Hub cannot be reached.", where=self.shown, actual=refused.actual, remedy=AGAIN
+            ) from None
         role = known.get("auth", {}).get("accessToken", {}).get("role")
         if role == "read":
             raise ShareError(

@@ -70,21 +70,33 @@ class Remote:
 
     @contextlib.contextmanager
     def _explaining(self, path: str) -> Iterator[None]:
-        failure: Exception
         try:
             yield
         except ToyAdmosError:
             raise
-        except FileNotFoundError:
-            failure = FileNotFoundError(self.shown_path(path))
-        except Exception as error:  # noqa: BLE001  # what a file system raises is not known
-            text = f"{type(error).__name__}: {error}"
-            failure = ShareError(
-                "A shared file cannot be read.",
-                where=self.shown_path(path),
-                actual=text.replace(self.token, HIDDEN) if self.token else text,
-                remedy="Check the address, and that the credentials of this machine may read there.",
-            )
+        except Exception as raised:  # noqa: BLE001  # what a file system raises is not known
+            error = _reason(raised)
+            failure = self._told(error, self.shown_path(path))
         else:
             return
         raise failure
+
+    def _told(self, error: Exception, where: str) -> Exception:
+        """Return the error to raise, which holds nothing of what it came of: that may hold the token."""
+        if isinstance(error, FileNotFoundError):
+            return FileNotFoundError(where)
+        text = f"{type(error).__name__}: {error}"
+        return ShareError(
+            "A shared file cannot be read.",
+            where=where,
+            actual=text.replace(self.token, HIDDEN) if self.token else text,
+            remedy="Check the address, and that the credentials of this machine may read there.",
+        )
+
+
+def _reason(error: Exception) -> Exception:
+    """Return why a server gave nothing: fsspec says that there is no file also where there was no answer at all."""
+    cause = error.__cause__
+    if isinstance(error, FileNotFoundError) and isinstance(cause, OSError) and not hasattr(cause, "response"):
+        return cause
+    return error

@@ -23,6 +23,9 @@ SCHEMA_VERSION = 1
 HEADER_KEY = b"toyadmos_recipe"
 """Where in the metadata of a file's schema the parameters of a recipe are."""
 
+STACK = "stack"
+"""The choice of channels, among a recipe's parameters, that keeps the four microphones apart, in one clip."""
+
 RECIPE_SCHEMA = pa.schema(
     [
         pa.field("config", pa.string(), nullable=False),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.corpus.toys import toy_named
@@ -177,7 +178,7 @@ def is_shared_recipe(path: Path) -> bool:
 
 def _shared_of(header: dict[str, Any], table: pa.Table) -> SharedRecipe:
     rows = table.select(RECIPE_SCHEMA.names)
-    recipe = Recipe(examples=rows, parameters=header["parameters"], notes=tuple(header["notes"]))
+    recipe = Recipe(examples=rows, parameters=dict(header["parameters"]), notes=tuple(header["notes"]))
     return SharedRecipe(
         toy=header["toy"],
         recipe=recipe,
@@ -194,13 +195,13 @@ def _shared_of(header: dict[str, Any], table: pa.Table) -> SharedRecipe:
 def _require_names(shared: SharedRecipe, path: Path) -> None:
     """Refuse what no export wrote: another toy, or names that would lead out of the folder."""
     try:
-        toy = toy_named(shared.toy).name
+        toy = toy_named(str(shared.toy)).name
     except OptionError as error:
         raise _unreadable(path, f"a toy called {shared.toy!a}") from error
     examples = shared.recipe.examples
-    toys = {*examples["toy"].to_pylist(), shared.recipe.parameters.get("toy"), shared.toy}
-    if toys != {toy}:
-        raise _unreadable(path, f"rows of {', '.join(sorted(map(ascii, toys)))}")
+    told = [*pc.unique(examples["toy"]).to_pylist(), shared.recipe.parameters.get("toy"), shared.toy]
+    if any(one != toy for one in told):
+        raise _unreadable(path, f"rows of {', '.join(sorted(set(map(ascii, told))))}")
     unusable = unusable_side(examples)
     if unusable is not None:
         raise _unreadable(path, f"a config or split called {unusable!a}")

@@ -27,7 +27,7 @@ def open_remote(options: FetchOptions, progress: Progress | None = None) -> Remo
 
     Args:
         options: Which archive, from where, to where.
-        progress: Told about waiting for another process.
+        progress: Told about waiting, for another process or for the server.
 
     Raises:
         FetchError: The server does not give it.
@@ -114,5 +114,5 @@ class _HeaderFetch:
     def _connect(self) -> Transfer:
         self._open.enter_context(having_turn(self._options.folder, self._options, self._progress))
         client = self._open.enter_context(contextlib.closing(open_client(self._options)))
-        self._transfer = open_transfer(self._options, client)
+        self._transfer = open_transfer(self._options, client, self._progress)
         return self._transfer

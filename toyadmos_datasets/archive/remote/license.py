@@ -73,7 +73,7 @@ def _fetch_license(options: FetchOptions, file: Volume, progress: Progress) -> P
     if copy.journal.is_whole:
         return copy.path
     with having_turn(folder, options, progress), contextlib.closing(open_client(options)) as client:
-        transfer = open_transfer(options, client)
+        transfer = open_transfer(options, client, progress)
         copy.journal.refresh()  # whoever had the turn before may have brought it
         for _ in range(2):
             try:

@@ -72,7 +72,7 @@ class Session:
     def begin(self, client: HttpClient, line: Line, on_progress: Callable[[int], None]) -> None:
         """Start the threads."""
         self._line, self._on_progress = line, on_progress
-        self._transfer = open_transfer(self.source.options, client)
+        self._transfer = open_transfer(self.source.options, client, self._progress)
         self._transfer.on_bytes = self._note
         self._settle_complete()
         runs = [self._fetch] * self.source.options.parallel + [self._listen]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 import threading
 from collections import Counter
@@ -22,6 +23,10 @@ CHECKPOINT_BYTES: Bytes = 8 << 20
 PROGRESS_BYTES: Bytes = 1 << 16
 """So much between two failures is progress: the count begins anew."""
 _NAP_S: Seconds = 0.5
+_TOLD_FROM_FAILURE = 2
+_TOLD_FROM_WAIT_S: Seconds = 5.0
+_TOLD_AGAIN_AFTER_S: Seconds = 30.0
+"""Who waits is told why, but not of one hiccup, and not in every other line."""
 
 
 class FetchStopped(BaseException):
@@ -43,6 +48,7 @@ class Transfer:
         clock: Time.
         limit: Bytes a second.
         on_bytes: Told about bytes that arrived: of which volume, where, how many.
+        say: Told, in words, why nothing comes for a while.
     """
 
     client: HttpClient
@@ -51,6 +57,7 @@ class Transfer:
     clock: Clock
     limit: RateLimit
     on_bytes: Callable[[str, Bytes, int], None] = lambda _name, _at, _n: None
+    say: Callable[[str], None] = lambda _text: None
     stopping: threading.Event = field(default_factory=threading.Event)
     n_fetched: Bytes = 0
     n_requests: int = 0
@@ -58,6 +65,7 @@ class Transfer:
     _marks: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _quiet_until: float = 0.0
+    _told_at: float = -math.inf
 
     def fetch(self, copy: VolumeCopy, start: Bytes, stop: Bytes, *, is_ranged: bool = True) -> None:
         """Bring a range of a volume into its copy, or the whole volume where a server knows no ranges.
@@ -164,7 +172,19 @@ class Transfer:
             wait_s = self.patience.backoff_s(failures, self.clock.chance())
         else:
             wait_s += self.clock.chance()  # all who were refused were told the same moment
+        self._tell(asked, setback, failures, wait_s)
         self._sleep(wait_s)
+
+    def _tell(self, asked: Asked, setback: SetbackError, failures: int, wait_s: Seconds) -> None:
+        if failures < _TOLD_FROM_FAILURE and wait_s < _TOLD_FROM_WAIT_S:
+            return
+        with self._lock:
+            now = self.clock.now()
+            if now - self._told_at < _TOLD_AGAIN_AFTER_S:
+                return
+            self._told_at = now
+        so_far = f"try {failures} of {self.patience.attempts}"
+        self.say(f"{asked.where}: {setback.what}; {so_far}, the next in {math.ceil(wait_s)} s.")
 
     def _note_leave(self, response: httpx.Response) -> None:
         now = self.clock.now()
