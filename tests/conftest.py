@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +105,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("prepared")
     tree = write_tree(TinyCorpus(n_normal=8, n_noise=4).files(), place / "source")
     return prepare(options(tree, place, protocols=("basic",), snrs_db=(6.0,), out=place / "dataset")).out
+
+
+@pytest.fixture
+def copy(prepared: Path, tmp_path: Path) -> Path:
+    """A copy of the prepared dataset, to be changed."""
+    return Path(shutil.copytree(prepared, tmp_path / "dataset"))
 
 
 @pytest.fixture(scope="session")

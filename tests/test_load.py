@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import datasets
 import numpy as np
@@ -15,11 +14,6 @@ from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.values.dataset import read_manifest
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")
-
-
-@pytest.fixture
-def copy(prepared, tmp_path):
-    return Path(shutil.copytree(prepared, tmp_path / "dataset"))
 
 
 @pytest.fixture

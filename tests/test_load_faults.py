@@ -29,11 +29,6 @@ pytestmark = pytest.mark.usefixtures("datasets_cache")
 
 
 @pytest.fixture
-def copy(prepared, tmp_path):
-    return Path(shutil.copytree(prepared, tmp_path / "dataset"))
-
-
-@pytest.fixture
 def train(prepared):
     return load_dataset(prepared, split="train")
 

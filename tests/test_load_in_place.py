@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import shutil
 from pathlib import Path
 
 import fsspec
@@ -20,11 +19,6 @@ from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.load import places
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")
-
-
-@pytest.fixture
-def copy(prepared, tmp_path):
-    return Path(shutil.copytree(prepared, tmp_path / "dataset"))
 
 
 def size_of(folder: Path) -> int:

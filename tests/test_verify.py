@@ -41,11 +41,6 @@ class Listener:
 
 
 @pytest.fixture
-def copy(prepared, tmp_path):
-    return Path(shutil.copytree(prepared, tmp_path / "dataset"))
-
-
-@pytest.fixture
 def files():
     return CORPUS.files()
 
