@@ -319,6 +319,18 @@ def test_a_name_in_the_wrong_folder_is_an_error_that_names_both(capsys, tmp_path
     assert Path(member).name in ran.err
 
 
+@pytest.mark.parametrize("command", ["audit", "evaluate"])
+def test_a_place_that_the_system_refuses_is_named(capsys, command):
+    place = "a" * 300
+
+    ran = toyadmos(capsys, command, place)
+
+    assert ran.status == 1
+    assert place in ran.err
+    assert "ENAMETOOLONG" in ran.err
+    assert "spelled right" in ran.err
+
+
 def test_an_unforeseen_error_is_a_block_too(capsys, small_tree, monkeypatch):
     def fail(*_: object) -> None:
         raise ZeroDivisionError("division by zero")

@@ -52,7 +52,7 @@ def run(arguments: Sequence[str], *, is_debugging: bool = False) -> int:
     except Exception as error:  # noqa: BLE001  # the last resort: a user sees text and no traceback
         if is_debugging:
             _say(traceback.format_exc())
-        _say(f"error: {error if isinstance(error, ToyAdmosError) else _full_output(error) or _unforeseen(error)}")
+        _say(f"error: {error if isinstance(error, ToyAdmosError) else _explained(error)}")
         return EXIT_USAGE if isinstance(error, OptionError) else EXIT_FAILED
 
 
@@ -75,19 +75,22 @@ def _say(text: str) -> None:
         typer.echo(text, err=True)
 
 
-def _full_output(error: Exception) -> DiskFullError | None:
-    """Return an error for results that have no room where standard output leads; None for any other error."""
-    if not isinstance(error, OSError) or error.errno != errno.ENOSPC or error.filename is not None:
-        return None
-    return DiskFullError(
-        "There is no room for what is printed.",
-        where="standard output",
-        actual="the disk that it is sent to is full",
-        remedy="Make room, then run the same command again.",
-    )
-
-
-def _unforeseen(error: Exception) -> ToyAdmosError:
+def _explained(error: Exception) -> ToyAdmosError:
+    """Say of an error of others what can be said of it here."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+        return DiskFullError(
+            "There is no room for what is printed.",
+            where="standard output",
+            actual="the disk that it is sent to is full",
+            remedy="Make room, then run the same command again.",
+        )
+    if isinstance(error, OSError) and error.filename is not None:
+        return ToyAdmosError(
+            "The system refuses a file or a folder.",
+            where=os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename,
+            actual=f"{error.strerror} ({errno.errorcode.get(error.errno or 0, 'no errno')})",
+            remedy=f"Check that it is spelled right, is there, and that you may use it. {DEBUG} shows what was done.",
+        )
     kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
     return ToyAdmosError(
         "Something failed that this program did not foresee.",
