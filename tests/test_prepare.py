@@ -24,19 +24,13 @@ import soundfile
 import soxr
 from datasets.data_files import EmptyDatasetError
 from preparing import hashes, listing, options
-from tiny import TinyCorpus, only, write_tree, write_volumes
+from tiny import TinyCorpus, write_tree, write_volumes
 
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.errors import (
     BusyError,
-    CorruptMemberError,
     DiskFullError,
-    NameGrammarError,
     OutputConflictError,
-    PlanError,
-    SourceError,
-    SourceNotFoundError,
-    TruncatedWavError,
 )
 from toyadmos_datasets.files.leftovers import temporary_path
 from toyadmos_datasets.files.lock import HOLDER_NAME, LOCK_NAME, folder_lock
@@ -246,91 +240,6 @@ def test_what_the_cache_has_is_not_read_again(tmp_path, done, tree):
     assert report.ingested is not None
     assert report.ingested.n_ingested == 0
     assert report.ingested.n_reused == len(read_catalogue(next((tmp_path / "cache" / "recordings").iterdir())))
-
-
-def test_a_missing_source_makes_nothing(tmp_path):
-    with pytest.raises(SourceNotFoundError, match="no recordings of ToyTrain at this place"):
-        prepare(options(tmp_path / "nowhere", tmp_path))
-
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_plan_that_cannot_be_made_leaves_nothing(tmp_path, tree):
-    with pytest.raises(PlanError):
-        prepare(options(tree, tmp_path, cases=(2,)))
-
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_one_bad_recording_is_an_error_that_names_it_and_leaves_no_output(tmp_path, files):
-    bad = only(files, "normal_IND_ch1_0003")
-    source = write_tree(files | {bad: files[bad][:-100]}, tmp_path / "source")
-    with pytest.raises(TruncatedWavError) as caught:
-        prepare(options(source, tmp_path, **BOTH))
-
-    assert bad in caught.value.where
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_bad_recording_is_skipped_on_request_and_the_manifest_the_card_and_the_report_list_it(tmp_path, files):
-    bad = only(files, "normal_IND_ch1_0003")
-    source = write_tree(files | {bad: files[bad][:-100]}, tmp_path / "source")
-    report = prepare(options(source, tmp_path, skip_bad=True, protocols=("basic",)))
-    ids = [one for shard in report.manifest.shards for one in _recording_ids(tmp_path / "out" / shard.path)]
-
-    assert [one.member for one in report.manifest.skipped] == [bad]
-    assert "This WAV file is shorter than its header says." in report.manifest.skipped[0].reason
-    assert Path(bad).stem not in ids
-    assert "1 recording could not be read and was skipped" in (tmp_path / "out" / "README.md").read_text()
-
-
-def _recording_ids(shard: Path) -> list[str]:
-    return [one for ids in pq.read_table(shard, columns=["recording_ids"])["recording_ids"].to_pylist() for one in ids]
-
-
-def test_a_flipped_bit_in_a_volume_is_an_error_and_no_dataset_appears(tmp_path, volumes):
-    source = shutil.copytree(volumes, tmp_path / "source")
-    volume = source / "ToyTrain.7z.001"
-    content = bytearray(volume.read_bytes())
-    content[len(content) // 2] ^= 1
-    volume.write_bytes(content)
-    with pytest.raises(CorruptMemberError):
-        prepare(options(source, tmp_path, **BOTH))
-
-    assert not (tmp_path / "out").exists()
-
-
-SPOILT_VOLUMES = {
-    "the first is missing": lambda first, last: first.unlink(),
-    "the last is missing": lambda first, last: last.unlink(),
-    "the first is truncated": lambda first, last: os.truncate(first, first.stat().st_size - 1),
-    "the last is truncated": lambda first, last: os.truncate(last, last.stat().st_size - 1),
-    "the last has something behind its end": lambda first, last: last.write_bytes(last.read_bytes() + b"\0"),
-    "the last is there twice": lambda first, last: shutil.copy(last, last.with_suffix(".0002")),
-}
-
-
-@pytest.mark.parametrize("spoil", SPOILT_VOLUMES.values(), ids=SPOILT_VOLUMES)
-def test_volumes_that_are_not_the_whole_archive_are_an_error_before_anything_is_made(tmp_path, volumes, spoil):
-    source = shutil.copytree(volumes, tmp_path / "source")
-    spoil(source / "ToyTrain.7z.001", source / "ToyTrain.7z.002")
-    with pytest.raises(SourceError) as caught:
-        prepare(options(source, tmp_path, **BOTH))
-
-    assert "ToyTrain.7z.00" in str(caught.value)
-    assert caught.value.remedy
-    assert [path.name for path in tmp_path.iterdir()] == ["source"]
-
-
-def test_a_name_that_is_not_in_the_grammar_is_an_error_before_anything_is_made(tmp_path, files):
-    member = only(files, "normal_IND_ch1_0003")
-    source = write_tree(
-        files | {member.replace("normal", "odd", 1).replace("_normal_", "_odd_"): b""}, tmp_path / "source"
-    )
-    with pytest.raises(NameGrammarError):
-        prepare(options(source, tmp_path))
-
-    assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
 def test_the_locks_and_temporary_files_of_the_dead_are_no_obstacle_and_are_removed(tmp_path, done, tree):
