@@ -204,10 +204,9 @@ def _packed(work: _Work) -> Iterator[Placed]:
     taken: set[str] = set()
     for shard in work.shards:
         path = f"{work.namer.config}/{Path(shard.path).stem}.tar"
-        clips = list(clips_of(work.source, [shard]))
         if not work.folder.has(path):
-            write_tar(work.folder.files / path, clips)
-        for clip in clips:
+            write_tar(work.folder.files / path, clips_of(work.source, [shard]))
+        for clip in clips_of(work.source, [shard]):  # read twice, so that memory holds a row group and no shard
             place = f"{path}/{packed_name(clip)}"
             _require_free(place, taken)
             yield _placed(place, clip, clip.columns["n_samples"], clip.content, {})
