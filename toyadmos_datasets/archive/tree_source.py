@@ -20,7 +20,7 @@ from toyadmos_datasets.archive.names import (
 from toyadmos_datasets.archive.reading import PIECE_BYTES, reading
 from toyadmos_datasets.errors import CorruptMemberError, SourceError, SourceNotFoundError
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.source import Block, Member
+from toyadmos_datasets.values.source import Block, Member, Oddity
 
 _MARKER_BYTES: Bytes = 1 << 16
 """Many times what the marker has."""
@@ -37,6 +37,7 @@ class TreeSource:
         sizes: Their sizes, bytes.
         identity: Hash over paths, sizes and times of change, and over the marker, which has the seed.
         is_simulated: Whether the marker of this package's simulation stands in the folder.
+        oddities: What was found when the folder was listed that is not as published and does no harm.
     """
 
     toy: str
@@ -45,6 +46,7 @@ class TreeSource:
     sizes: tuple[Bytes, ...]
     identity: str
     is_simulated: bool
+    oddities: tuple[Oddity, ...] = ()
 
     @property
     def kind(self) -> str:

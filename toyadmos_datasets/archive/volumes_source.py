@@ -9,7 +9,7 @@ from toyadmos_datasets.archive.block import read_block
 from toyadmos_datasets.archive.table import ArchiveTable
 from toyadmos_datasets.archive.volume_set import VolumeSet
 from toyadmos_datasets.errors import SourceNotFoundError
-from toyadmos_datasets.values.source import Block, Member
+from toyadmos_datasets.values.source import Block, Member, Oddity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +21,14 @@ class VolumesSource:
         volumes: The files of the archive.
         table: What its header says.
         identity: Hash over its toy, size and header.
+        oddities: What was found when the header was read that is not as published and does no harm.
     """
 
     toy: str
     volumes: VolumeSet
     table: ArchiveTable
     identity: str
+    oddities: tuple[Oddity, ...] = ()
 
     @property
     def kind(self) -> str:

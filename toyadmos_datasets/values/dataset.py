@@ -15,8 +15,9 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.json import read_json, write_json
 from toyadmos_datasets.files.looking import looking
 from toyadmos_datasets.units import Bytes, Decibels, Hertz
+from toyadmos_datasets.values.source import Oddity
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST_NAME = "manifest.json"
 RECIPE_NAME = "recipe.parquet"
 CARD_NAME = "README.md"
@@ -175,6 +176,7 @@ class Manifest:
         headroom_db: How much every example was attenuated.
         shards: All shards, ordered by config, split and number.
         skipped: Recordings that were left out.
+        oddities: What is not as published in the source or in the recordings that were used.
     """
 
     toy: str
@@ -185,6 +187,7 @@ class Manifest:
     headroom_db: Decibels
     shards: tuple[Shard, ...]
     skipped: tuple[SkippedRecording, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
 
     @property
     def configs(self) -> dict[str, dict[str, list[Shard]]]:
@@ -251,11 +254,13 @@ def manifest_of(content: dict[str, Any], where: object) -> Manifest:
             where=where,
             expected=f"schema_version {SCHEMA_VERSION}",
             actual=version,
-            remedy="Upgrade: pip install --upgrade toyadmos-datasets",
+            remedy="Prepare the dataset again with this version; a newer one reads it after: "
+            "pip install --upgrade toyadmos-datasets",
         )
     try:
         content["shards"] = tuple(Shard(**shard) for shard in content["shards"])
         content["skipped"] = tuple(SkippedRecording(**one) for one in content["skipped"])
+        content["oddities"] = tuple(Oddity(**one | {"examples": tuple(one["examples"])}) for one in content["oddities"])
         return Manifest(**content)
     except (KeyError, TypeError) as error:
         remedy = "Prepare the folder again with the same command and --overwrite."

@@ -18,7 +18,7 @@ from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.values.digest import column_digest
 from toyadmos_datasets.values.own_memory import open_in_own_memory
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 HEADER_KEY = b"toyadmos_recipe"
 """Where in the metadata of a file's schema the parameters of a recipe are."""
@@ -76,13 +76,14 @@ class Recipe:
 
     @property
     def sha256(self) -> str:
-        """Hash of parameters and examples; it does not depend on how Arrow lays them out.
+        """Hash of version, parameters and examples; it does not depend on how Arrow lays them out.
 
-        It is the hash of the parameters' canonical JSON, the number of rows, and for each column of `RECIPE_SCHEMA`
-        its name and the hashes of its parts (`values.digest`): little-endian values, lengths and texts as one
-        stream each, so that chunks, offsets into buffers, dictionaries and what stands behind a null have no say.
+        It is the hash of the schema's version, the parameters' canonical JSON, the number of rows, and for each column
+        of `RECIPE_SCHEMA` its name and the hashes of its parts (`values.digest`): little-endian values, lengths and
+        texts as one stream each, so that chunks, offsets into buffers, dictionaries and what stands behind a null
+        have no say.
         """
-        digest = hashlib.sha256(canonical_json(self.parameters).encode())
+        digest = hashlib.sha256(f"{SCHEMA_VERSION}\x1d{canonical_json(self.parameters)}".encode())
         digest.update(f"\x1d{len(self.examples)}".encode())
         for field in RECIPE_SCHEMA:
             digest.update(f"\x1d{field.name}\x1d".encode())

@@ -45,6 +45,27 @@ class Block:
     method: str
 
 
+MAX_EXAMPLES = 10
+"""How many names an oddity lists; it counts all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oddity:
+    """Something in a source or its recordings that is not as published, and is read all the same.
+
+    Attributes:
+        code: Stable name of the kind, such as ``digits``, ``noise_name``, ``length``, ``passed_over``.
+        what: One sentence that states it.
+        n: How many files it is true of.
+        examples: Paths of the first of them, at most `MAX_EXAMPLES`, sorted.
+    """
+
+    code: str
+    what: str
+    n: int
+    examples: tuple[str, ...] = ()
+
+
 class Source(Protocol):
     """A picklable, read-only collection of members in independent blocks."""
 
@@ -67,6 +88,10 @@ class Source(Protocol):
     @property
     def is_simulated(self) -> bool:
         """Whether the recordings were synthesised by this package."""
+
+    @property
+    def oddities(self) -> tuple[Oddity, ...]:
+        """What was found when the source was listed that is not as published and does no harm."""
 
     def members(self) -> Sequence[Member]:
         """All files, ordered by block and by position in it; only WAV files."""
