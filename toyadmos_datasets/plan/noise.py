@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from toyadmos_datasets.corpus.toys import ALL_CASES
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.plan.events import Events, Numbers
 from toyadmos_datasets.plan.layout import Split
@@ -25,7 +24,7 @@ class NoisePool:
 
     Attributes:
         split: The split's name.
-        by_case: Noise events of each case, ascending; `ALL_CASES` serves those that have none.
+        by_case: Noise events that serve each case, ascending.
     """
 
     split: str
@@ -64,7 +63,7 @@ class NoisePool:
         first, size = np.zeros(len(targets), dtype=np.int64), np.zeros(len(targets), dtype=np.int64)
         pools: list[Numbers] = []
         for case in np.unique(cases).tolist():
-            pool = self.by_case.get(case, self.by_case.get(ALL_CASES, np.empty(0, dtype=np.int64)))
+            pool = self.by_case.get(case, np.empty(0, dtype=np.int64))
             if not len(pool):
                 raise _no_noise(case, self.split, events.name(targets[cases == case][0]))
             first[cases == case], size[cases == case] = sum(map(len, pools)), len(pool)
@@ -81,17 +80,18 @@ def split_noise(scope: Scope, splits: Sequence[Split]) -> dict[str, NoisePool]:
         PlanError: A case has fewer noise recordings than splits that need them.
     """
     pools: dict[str, dict[int, Numbers]] = {split.name: {} for split in splits}
-    usable = {case: some for case in (*scope.cases, ALL_CASES) if len(some := scope.noise(case))}
-    for case, recordings in usable.items():
-        served = {case} if case != ALL_CASES else set(scope.cases) - set(usable)
-        needing = [split.name for split in splits if served & set(scope.events.case[split.targets].tolist())]
-        if scope.is_noise_shared:
-            for name in needing:
-                pools[name][case] = recordings
+    served: dict[tuple[int, ...], list[int]] = {}
+    for case in scope.cases:
+        served.setdefault(tuple(scope.noise(case).tolist()), []).append(case)
+    for noise, cases in served.items():
+        recordings = np.array(noise, dtype=np.int64)
+        needing = [split.name for split in splits if set(cases) & set(scope.events.case[split.targets].tolist())]
+        if not noise or not needing:
             continue
         in_order = scope.events.shuffled(recordings, scope.options.seed, "noise-split")
-        for name, some in _shared_out(scope, in_order, needing).items():
-            pools[name][case] = np.sort(some)
+        parts = dict.fromkeys(needing, in_order) if scope.is_noise_shared else _shared_out(scope, in_order, needing)
+        for name, some in parts.items():
+            pools[name] |= dict.fromkeys(cases, np.sort(some))
     return {name: NoisePool(split=name, by_case=by_case) for name, by_case in pools.items()}
 
 

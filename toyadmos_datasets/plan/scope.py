@@ -72,11 +72,8 @@ class Scope:
         return self.events.shuffled(wanted, self.options.seed, self.protocol, "split")
 
     def noise(self, case: int) -> Numbers:
-        """Return the noise of a case that all microphones have heard, ascending."""
-        noise = self.events.where(sound="noise")
-        noise = noise[self.events.case[noise] == case]
-        usable: Numbers = noise[self.events.have(noise, self.channels.needed)]
-        return usable
+        """Return the noise that serves a case and that all microphones have heard, ascending."""
+        return self.events.serving(case, self.channels.needed)
 
     def taken(self, *orders: Numbers) -> Numbers:
         """Return the first of each order, as many as a quick look has of a split, case and label, ascending."""
