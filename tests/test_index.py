@@ -141,7 +141,6 @@ def test_one_channel_of_one_event_under_two_names_is_a_conflict():
         "ToyTrain/case1/NormalSound_IND/unknown.wav",
         "ToyTrain/case2/NormalSound_IND/3100010001_ToyTrain_case1_normal_IND_ch1_0001.wav",
         "ToyTrain/case1/NormalSound_IND/3101010001_ToyTrain_case1_ab01_IND_ch1_0001.wav",
-        "ToyTrain/case1/NormalSound_IND/3100020001_ToyTrain_case1_normal_IND_ch1_0001.wav",
         "ToyTrain/case1/NormalSound_IND/\udcff.wav",
     ],
 )

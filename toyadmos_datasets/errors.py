@@ -11,6 +11,7 @@
     │   │   ├── UnsafeMemberError             a member name or kind that must not reach the disk
     │   │   └── CorruptMemberError            a member whose size or CRC32 is wrong
     │   ├── IndexConflictError                one identifier stands for two recordings
+    │   ├── OddSourceError                    something is not as published, and that was to be an error
     │   ├── FetchError (ConnectionError)      a server does not give what it should
     │   └── LicenseError (PermissionError)    the corpus's licence has not been accepted, or forbids it
     ├── WavError (ValueError)
@@ -111,6 +112,10 @@ class CorruptMemberError(ArchiveError):
 
 class IndexConflictError(SourceError):
     """One identifier stands for two recordings."""
+
+
+class OddSourceError(SourceError):
+    """Something in a source is not as published, and the user asked for that to be an error."""
 
 
 class FetchError(SourceError, ConnectionError):

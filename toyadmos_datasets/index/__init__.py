@@ -1,0 +1,19 @@
+"""The stage that indexes: the members of a source become a table of recordings, before any is decoded.
+
+What is odd about them is counted, and what is found is compared with what was published.
+"""
+
+from toyadmos_datasets.index.build import Indexed, build_index, index_members, index_source
+from toyadmos_datasets.index.oddities import refuse_oddities
+from toyadmos_datasets.index.select import IncompleteEvent, missing_channels, select
+
+__all__ = [
+    "IncompleteEvent",
+    "Indexed",
+    "build_index",
+    "index_members",
+    "index_source",
+    "missing_channels",
+    "refuse_oddities",
+    "select",
+]

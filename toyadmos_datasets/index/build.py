@@ -1,0 +1,88 @@
+"""The index of a source: a row for every recording, what is wrong with names, and what is odd about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from toyadmos_datasets.corpus.name_errors import names_error
+from toyadmos_datasets.errors import ToyAdmosError
+from toyadmos_datasets.index.conflicts import conflicts_among
+from toyadmos_datasets.index.names import read_names
+from toyadmos_datasets.index.oddities import oddities_of, refuse_oddities
+from toyadmos_datasets.values.source import Member, Oddity, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Indexed:
+    """Members of a source, read by their names.
+
+    Attributes:
+        table: Recordings whose names can be read: `INDEX_SCHEMA`, sorted by recording_id.
+        faults: What makes an index of all members impossible, an error a file, ordered by member; a member is in
+            `table` all the same where only its identifier stands twice.
+        oddities: What is not as published and is read all the same.
+    """
+
+    table: pa.Table
+    faults: tuple[ToyAdmosError, ...]
+    oddities: tuple[Oddity, ...]
+
+
+def index_members(members: Sequence[Member]) -> Indexed:
+    """Read the names of members, and go on after one that cannot be read.
+
+    Args:
+        members: WAV files, in any order.
+    """
+    table, unread = read_names(members)
+    table = table.sort_by([("recording_id", "ascending"), ("member", "ascending")])
+    faults = sorted([*unread, *conflicts_among(table)], key=lambda fault: str(fault.where))
+    return Indexed(table=table, faults=tuple(faults), oddities=oddities_of(table))
+
+
+def build_index(members: Sequence[Member]) -> pa.Table:
+    """List the recordings that members of a source are.
+
+    Args:
+        members: WAV files, in any order.
+
+    Returns:
+        Table of `INDEX_SCHEMA`, sorted by recording_id whatever the order of the members.
+
+    Raises:
+        NameGrammarError: Names are unknown, or contradict themselves or their folders; it lists all of them.
+        IndexConflictError: Two members have one identifier, or identifiers that only differ in their
+            letters' case, or are the same channel of one event.
+    """
+    return _whole(index_members(members)).table
+
+
+def index_source(source: Source, *, is_strict: bool = False) -> Indexed:
+    """List the recordings of a source, and all that is odd about it.
+
+    Args:
+        source: Where the recordings are.
+        is_strict: Refuse what is not as published.
+
+    Returns:
+        The index; its oddities are those of the source too.
+
+    Raises:
+        NameGrammarError: As `build_index`.
+        IndexConflictError: As `build_index`.
+        OddSourceError: Something is not as published, and that was asked for.
+    """
+    indexed = _whole(index_members(source.members()))
+    oddities = (*source.oddities, *indexed.oddities)
+    if is_strict:
+        refuse_oddities(oddities, source.location)
+    return Indexed(table=indexed.table, faults=(), oddities=oddities)
+
+
+def _whole(indexed: Indexed) -> Indexed:
+    if indexed.faults:
+        raise names_error(indexed.faults)
+    return indexed
