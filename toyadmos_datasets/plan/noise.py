@@ -8,15 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from toyadmos_datasets.corpus.toys import ALL_CASES
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.plan.events import Events, Numbers
 from toyadmos_datasets.plan.layout import Split
+from toyadmos_datasets.plan.noise_division import divided_noise
 from toyadmos_datasets.plan.scope import Scope
 from toyadmos_datasets.signal.randomness import choices_of, derived_words, fractions_of
-
-WEIGHTS = {"train": 4, "test": 2}
-"""How the noise recordings of a case are shared out; other splits weigh 1. Each gets at least one recording."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,7 +22,7 @@ class NoisePool:
 
     Attributes:
         split: The split's name.
-        by_case: Noise events of each case, ascending; `ALL_CASES` serves those that have none.
+        by_case: Noise events of each case, ascending.
     """
 
     split: str
@@ -64,7 +61,7 @@ class NoisePool:
         first, size = np.zeros(len(targets), dtype=np.int64), np.zeros(len(targets), dtype=np.int64)
         pools: list[Numbers] = []
         for case in np.unique(cases).tolist():
-            pool = self.by_case.get(case, self.by_case.get(ALL_CASES, np.empty(0, dtype=np.int64)))
+            pool = self.by_case.get(case, np.empty(0, dtype=np.int64))
             if not len(pool):
                 raise _no_noise(case, self.split, events.name(targets[cases == case][0]))
             first[cases == case], size[cases == case] = sum(map(len, pools)), len(pool)
@@ -73,49 +70,22 @@ class NoisePool:
 
 
 def split_noise(scope: Scope, splits: Sequence[Split]) -> dict[str, NoisePool]:
-    """Divide the noise recordings of each case among the splits that have events of it.
+    """Divide the noise among the splits, take by take over all cases.
 
     A noise recording that lacks one of the channels is left out.
 
     Raises:
-        PlanError: A case has fewer noise recordings than splits that need them.
+        PlanError: A case has fewer takes of noise than splits that need them.
     """
-    pools: dict[str, dict[int, Numbers]] = {split.name: {} for split in splits}
-    usable = {case: some for case in (*scope.cases, ALL_CASES) if len(some := scope.noise(case))}
-    for case, recordings in usable.items():
-        served = {case} if case != ALL_CASES else set(scope.cases) - set(usable)
-        needing = [split.name for split in splits if served & set(scope.events.case[split.targets].tolist())]
-        if scope.is_noise_shared:
-            for name in needing:
-                pools[name][case] = recordings
-            continue
-        in_order = scope.events.shuffled(recordings, scope.options.seed, "noise-split")
-        for name, some in _shared_out(scope, in_order, needing).items():
-            pools[name][case] = np.sort(some)
-    return {name: NoisePool(split=name, by_case=by_case) for name, by_case in pools.items()}
-
-
-def _shared_out(scope: Scope, recordings: Numbers, names: Sequence[str]) -> dict[str, Numbers]:
-    """Give each split one recording, and of the rest a share by its weight; train takes from the end."""
-    if len(recordings) < len(names):
-        raise _too_few(scope, recordings, names)
-    in_order = sorted(names, key="train".__eq__)
-    weights = np.array([0, *(WEIGHTS.get(name, 1) for name in in_order)]).cumsum()
-    rest = len(recordings) - len(names)
-    bounds = [int(rest * weight) // int(weights[-1]) + place for place, weight in enumerate(weights)] if names else []
-    return {name: recordings[bounds[place] : bounds[place + 1]] for place, name in enumerate(in_order)}
-
-
-def _too_few(scope: Scope, recordings: Numbers, names: Sequence[str]) -> PlanError:
-    n = len(recordings)
-    who = f"both {names[0]} and {names[1]}" if len(names) == 2 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return PlanError(
-        f"{'One noise recording' if n == 1 else f'{n} noise recordings'} cannot serve {who}.",
-        where=scope.events.name(recordings[0]),
-        expected=f"at least {'two' if len(names) == 2 else len(names)} noise recordings a case",
-        actual=str(n),
-        remedy="Add noise recordings to the source, or accept it: --shared-noise",
-    )
+    noise = {case: some for case in scope.cases if len(some := scope.noise(case))}
+    needs = {split.name: set(noise) & set(np.unique(scope.events.case[split.targets]).tolist()) for split in splits}
+    if scope.is_noise_shared:
+        return {name: NoisePool(split=name, by_case=noise) for name in needs}
+    sides = divided_noise(scope, noise, needs)
+    return {
+        name: NoisePool(split=name, by_case={case: np.intersect1d(noise[case], sides[name]) for case in sorted(cases)})
+        for name, cases in needs.items()
+    }
 
 
 def _no_noise(case: int, split: str, event_id: str) -> PlanError:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from toyadmos_datasets.corpus.paper import PaperExperiment, paper_experiment
-from toyadmos_datasets.corpus.toys import CHANNELS
+from toyadmos_datasets.corpus.toys import ALL_CASES, CHANNELS
 from toyadmos_datasets.plan.events import Events, Numbers
 
 if TYPE_CHECKING:
@@ -72,13 +72,18 @@ class Scope:
         return self.events.shuffled(wanted, self.options.seed, self.protocol, "split")
 
     def noise(self, case: int) -> Numbers:
-        """Return the noise of a case that all microphones have heard, ascending."""
+        """Return the noise for a case that all microphones have heard, ascending: its own, else that of all cases."""
         noise = self.events.where(sound="noise")
-        noise = noise[self.events.case[noise] == case]
-        usable: Numbers = noise[self.events.have(noise, self.channels.needed)]
-        return usable
+        noise = noise[self.events.have(noise, self.channels.needed)]
+        own: Numbers = noise[self.events.case[noise] == case]
+        of_all: Numbers = noise[self.events.case[noise] == ALL_CASES]
+        return own if len(own) else of_all
 
-    def taken(self, *orders: Numbers) -> Numbers:
-        """Return the first of each order, as many as a quick look has of a split, case and label, ascending."""
-        n = self.options.max_events
-        return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *(order[:n] for order in orders)]))
+    def taken(self, order: Numbers) -> Numbers:
+        """Return the first of an order, as many as a quick look has of a split, case and label."""
+        return order[: self.options.max_events]
+
+
+def gathered(*orders: Numbers) -> Numbers:
+    """Return the events of some orders, ascending."""
+    return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *orders]))
