@@ -82,6 +82,7 @@ def test_a_row_says_what_name_and_member_say():
             "event_id": "ToyConveyor_case2_ab93_IND_0004",
             "toy": "ToyConveyor",
             "case": 2,
+            "serves": [],
             "sound": "anomalous",
             "recording_type": "IND",
             "condition": "ab93",

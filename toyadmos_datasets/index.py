@@ -106,6 +106,7 @@ def _to_table(
         "event_id": event_ids,
         "toy": [name.toy for name in names],
         "case": [name.case for name in names],
+        "serves": [name.serves for name in names],
         "sound": [name.sound for name in names],
         "recording_type": [name.recording_type for name in names],
         "condition": [name.condition for name in names],

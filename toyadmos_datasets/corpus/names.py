@@ -51,6 +51,7 @@ class RecordingName:
         recording_type: ``IND`` (one start and stop) or ``CNT`` (ten minutes).
         channel: Microphone, 1 to 4.
         take: Number of the take within its condition.
+        serves: For noise that its name files under several cases: which; its case is 0 then.
         noise_stem: The file's name without ``.wav`` where that is not how `format_name` would write it,
             which happens with noise only; empty otherwise.
 
@@ -65,6 +66,7 @@ class RecordingName:
     channel: int
     take: int
     noise_stem: str = ""
+    serves: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         fault = _fault_of(self)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.corpus.toys import CHANNELS
+from toyadmos_datasets.corpus.toys import ALL_CASES, CHANNELS
 from toyadmos_datasets.plan.joined import NONE_JOINED, Joined
 from toyadmos_datasets.signal.randomness import derived_words, text_hashes
 
@@ -20,6 +20,9 @@ Numbers: TypeAlias = npt.NDArray[np.int64]
 
 ABSENT = -1
 """Place of a recording that there is not."""
+
+_N_CASES = 10
+"""A case is one digit."""
 
 _WAV_HEADER_BYTES = 44
 _SAMPLE_BYTES = 2
@@ -34,7 +37,9 @@ class Events:
         sound: ``normal``, ``anomalous`` or ``noise``.
         recording_type: ``IND`` or ``CNT``.
         condition: ``normal``, ``ab01`` ..
-        case: Case, 0 for noise that serves all cases.
+        case: Case, 0 for noise that is not of one case.
+        serves: Whether it is noise of a case, shape (n, 10): ``serves[event, case]``; nowhere true of other events,
+            and of noise that serves every case without noise of its own.
         take: Number of the take.
         recording_id: Every recording of the source.
         recordings: Where in `recording_id` an event's channels are, `ABSENT` where one is missing, shape (n, 4).
@@ -48,6 +53,7 @@ class Events:
     recording_type: pa.Array
     condition: pa.Array
     case: npt.NDArray[np.int8]
+    serves: npt.NDArray[np.bool_]
     take: npt.NDArray[np.int32]
     recording_id: pa.Array
     recordings: npt.NDArray[np.int64]
@@ -62,6 +68,27 @@ class Events:
             if value is not None:
                 is_wanted &= pc.equal(column, value).to_numpy(zero_copy_only=False)
         return np.flatnonzero(is_wanted)
+
+    def serving(self, case: int, channels: Sequence[int] = ()) -> Numbers:
+        """Return the noise events that serve a case, ascending.
+
+        A case with noise of its own hears only that; any other hears the noise that names no case. Noise of
+        several cases is returned for each of them, so the noise of two cases may be the same in whole or in part.
+
+        Args:
+            case: Number of the case.
+            channels: Microphones that must have recorded the noise; what lacks one is as if it were not there.
+        """
+        noise = self.where(sound="noise")
+        noise = noise[self.have(noise, channels)]
+        own = noise[self.serves[noise, case]]
+        return own if len(own) else noise[~self.serves[noise].any(axis=1)]
+
+    def may_serve(self, noise: Numbers, cases: npt.NDArray[np.int8]) -> npt.NDArray[np.bool_]:
+        """Tell whether noise events serve the cases beside them: they name that case, or none."""
+        serves = self.serves[noise]
+        named: npt.NDArray[np.bool_] = serves[np.arange(len(noise)), cases]
+        return named | ~serves.any(axis=1)
 
     def name(self, number: np.integer | int) -> str:
         """Return an event's identity."""
@@ -91,7 +118,18 @@ class Events:
 def events_of(index: pa.Table, joined: Joined = NONE_JOINED) -> Events:
     """Gather recordings into events, whatever their order in the index."""
     index = index.select(
-        ["recording_id", "event_id", "sound", "recording_type", "condition", "case", "channel", "take", "n_bytes"]
+        [
+            "recording_id",
+            "event_id",
+            "sound",
+            "recording_type",
+            "condition",
+            "case",
+            "serves",
+            "channel",
+            "take",
+            "n_bytes",
+        ]
     ).combine_chunks()
     encoded = in_one_piece(index["event_id"]).dictionary_encode()
     order = pc.sort_indices(encoded.dictionary).to_numpy()
@@ -108,6 +146,7 @@ def events_of(index: pa.Table, joined: Joined = NONE_JOINED) -> Events:
         event_id=event_id,
         **{name: in_one_piece(index[name]).take(first) for name in ("sound", "recording_type", "condition")},
         case=index["case"].to_numpy()[first],
+        serves=_served_by(index.take(first)),
         take=index["take"].to_numpy()[first],
         recording_id=in_one_piece(index["recording_id"]),
         recordings=recordings,
@@ -123,6 +162,17 @@ def in_one_piece(column: pa.Array | pa.ChunkedArray) -> pa.Array:
         return column
     combined = column.combine_chunks()
     return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined
+
+
+def _served_by(index: pa.Table) -> npt.NDArray[np.bool_]:
+    """Return which case each row is noise of, shape (n, 10)."""
+    serves = np.zeros((len(index), _N_CASES), dtype=np.bool_)
+    case = index["case"].to_numpy()
+    is_noise = pc.equal(index["sound"], "noise").to_numpy()
+    serves[np.arange(len(index)), case] = is_noise & (case != ALL_CASES)
+    several = in_one_piece(index["serves"])
+    serves[pc.list_parent_indices(several).to_numpy(), pc.list_flatten(several).to_numpy()] = True
+    return serves
 
 
 def _groups_of(event_id: pa.Array, joined: Joined) -> Numbers:

@@ -22,7 +22,7 @@ class NoisePool:
 
     Attributes:
         split: The split's name.
-        by_case: Noise events of each case, ascending.
+        by_case: Noise events that serve each case, ascending.
     """
 
     split: str

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.corpus.toys import ALL_CASES
 from toyadmos_datasets.plan.events import ABSENT, Numbers
 from toyadmos_datasets.plan.own_table import OwnTable, Recordings
 
@@ -102,8 +101,7 @@ def _check_noise(own: OwnTable) -> None:
     is_other = np.zeros(len(own.event), dtype=np.bool_)
     is_other[own.targets.row[pairs[0]][differs]] = True
     own.refuse(is_other, "Noise is of another microphone than the target.", "the same, in order", "another")
-    case = own.events.case[noise]
-    is_other = own.has_noise & (case != own.events.case[own.event]) & (case != ALL_CASES)
+    is_other = own.has_noise & ~own.events.may_serve(noise, own.events.case[own.event])
     own.refuse(is_other, "Noise is of another case than the target.", "the same case", "another")
 
 

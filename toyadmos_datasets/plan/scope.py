@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from toyadmos_datasets.corpus.paper import PaperExperiment, paper_experiment
-from toyadmos_datasets.corpus.toys import ALL_CASES, CHANNELS
+from toyadmos_datasets.corpus.toys import CHANNELS
 from toyadmos_datasets.plan.events import Events, Numbers
 
 if TYPE_CHECKING:
@@ -72,12 +72,8 @@ class Scope:
         return self.events.shuffled(wanted, self.options.seed, self.protocol, "split")
 
     def noise(self, case: int) -> Numbers:
-        """Return the noise for a case that all microphones have heard, ascending: its own, else that of all cases."""
-        noise = self.events.where(sound="noise")
-        noise = noise[self.events.have(noise, self.channels.needed)]
-        own: Numbers = noise[self.events.case[noise] == case]
-        of_all: Numbers = noise[self.events.case[noise] == ALL_CASES]
-        return own if len(own) else of_all
+        """Return the noise that serves a case and that all microphones have heard, ascending."""
+        return self.events.serving(case, self.channels.needed)
 
     def taken(self, order: Numbers) -> Numbers:
         """Return the first of an order, as many as a quick look has of a split, case and label."""

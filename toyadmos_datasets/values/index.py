@@ -11,7 +11,7 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.values.own_memory import open_in_own_memory
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _AGAIN = "Make it again with: toyadmos index SRC --toy TOY --out FILE"
 
@@ -21,6 +21,7 @@ INDEX_SCHEMA = pa.schema(
         pa.field("event_id", pa.string(), nullable=False),
         pa.field("toy", pa.string(), nullable=False),
         pa.field("case", pa.int8(), nullable=False),
+        pa.field("serves", pa.list_(pa.int8()), nullable=False),
         pa.field("sound", pa.string(), nullable=False),
         pa.field("recording_type", pa.string(), nullable=False),
         pa.field("condition", pa.string(), nullable=False),
@@ -35,8 +36,9 @@ INDEX_SCHEMA = pa.schema(
 )
 """Columns of an index, sorted by recording_id.
 
-sound is ``normal``, ``anomalous`` or ``noise``; recording_type ``IND`` or ``CNT``; case 0 means a noise
-recording that serves all cases; crc32 is null where only reading the file would tell (a tree).
+sound is ``normal``, ``anomalous`` or ``noise``; recording_type ``IND`` or ``CNT``. case is 0 for a noise recording
+that is not of one case: it serves the cases in serves, or where that is empty, every case without noise of its own.
+crc32 is null where only reading the file would tell (a tree).
 """
 
 
