@@ -18,7 +18,17 @@ from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import OWN, PlanOptions, own_recipe, plan, require_own, windowed_recordings
+from toyadmos_datasets.plan import (
+    NONE_JOINED,
+    OWN,
+    Joined,
+    PlanOptions,
+    find_joined,
+    own_recipe,
+    plan,
+    require_own,
+    windowed_recordings,
+)
 from toyadmos_datasets.recordings import (
     INGESTED_BY,
     BadRecording,
@@ -88,15 +98,23 @@ class PrepareOptions:
             | ({} if self.recipe is None else {"protocols": [OWN], "recipe": sha256_of(self.recipe)})
         )
 
-    def examples(self) -> Callable[[pa.Table], Recipe]:
-        """Return what says which examples there are, given the index of the source.
+    def examples(self) -> Callable[[pa.Table, Joined], Recipe]:
+        """Return what says which examples there are, given the index of the source and which events are one.
 
         Raises:
             DatasetError: The user's own recipe cannot be read.
         """
-        if self.recipe is None:
-            return functools.partial(plan, options=self.plan)
-        return functools.partial(own_recipe, read_examples(self.recipe), options=self.plan, path=self.recipe)
+        path = self.recipe
+        if path is None:
+            return lambda index, joined: plan(index, self.plan, joined=joined)
+        table = read_examples(path)
+        return lambda index, joined: own_recipe(table, index, self.plan, path, joined=joined)
+
+    def examples_heard(self) -> Callable[[pa.Table, Joined, pa.Table], Recipe] | None:
+        """Return the same for a plan that depends on where machines run; None for one that does not."""
+        if not self.is_cut_by_activity:
+            return None
+        return lambda index, joined, activity: plan(index, self.plan, joined=joined, activity=activity)
 
     @property
     def is_cut_by_activity(self) -> bool:
@@ -113,7 +131,7 @@ class Work:
         output: Where the dataset goes.
         cache: Folder for the recording store.
         render: How the examples are rendered.
-        examples: Says which examples there are, given the index of the source.
+        examples: Says which examples there are, given the index of the source and which events carry the same sound.
         examples_heard: The same, given also where machines run in the continuous recordings that `examples` names;
             None where that changes nothing.
         skip_bad: Leave out recordings that cannot be read, and list them.
@@ -125,8 +143,8 @@ class Work:
     output: OutputFolder
     cache: Path
     render: RenderOptions
-    examples: Callable[[pa.Table], Recipe]
-    examples_heard: Callable[[pa.Table, pa.Table], Recipe] | None = None
+    examples: Callable[[pa.Table, Joined], Recipe]
+    examples_heard: Callable[[pa.Table, Joined, pa.Table], Recipe] | None = None
     skip_bad: bool = False
     is_overwriting: bool = False
     skipped: tuple[SkippedRecording, ...] = ()
@@ -221,19 +239,21 @@ def _work(options: PrepareOptions, source: Source) -> Work:
         cache=options.cache,
         render=options.render,
         examples=examples,
-        examples_heard=(lambda index, activity: plan(index, options.plan, activity=activity))
-        if options.is_cut_by_activity
-        else None,
+        examples_heard=options.examples_heard(),
         skip_bad=options.skip_bad,
         is_overwriting=options.is_overwriting,
     )
 
 
 def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, IngestReport]:
-    """Plan, and ingest what the plan needs; plan again without recordings that turn out to be bad."""
-    index = build_index(work.source.members())
+    """Plan, and ingest what the plan needs; plan again when that shows more than was known.
+
+    Recordings that turn out to be bad are left out, those with the same content are joined. Both only grow, so it ends.
+    """
+    index, joined = build_index(work.source.members()), NONE_JOINED
     before = read_catalogue(store.folder)["recording_id"]
     reports: list[IngestReport] = []
+    listened = functools.lru_cache(maxsize=1)(lambda some: _activity(some, store, work, progress))
 
     def bad_among(recording_ids: list[str]) -> list[str]:
         """Ingest recordings, note the report, and return which of them could not be read."""
@@ -242,19 +262,23 @@ def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, Inges
         return [one.recording_id for one in reports[-1].bad]
 
     while True:
-        recipe, bad = work.examples(index), []
+        recipe, bad = work.examples(index, joined), []
         _require_sides(recipe)
         require_features_possible(recipe.parameters, work.render)
         if work.examples_heard is not None:
             continuous = windowed_recordings(recipe)
             bad = bad_among(continuous)
             if not bad:
-                recipe = work.examples_heard(index, _activity(continuous, store, work, progress))
+                recipe = work.examples_heard(index, joined, listened(tuple(continuous)))
         bad = bad or bad_among(recipe.recording_ids)
-        if not bad:
+        if bad:
+            index = _without_events(index, bad)
+            continue
+        found = find_joined(recipe.recording_ids, index, read_catalogue(store.folder), so_far=joined)
+        if found == joined:
             n_reused = pc.sum(pc.is_in(pa.array(recipe.recording_ids, pa.string()), value_set=before)).as_py() or 0
             return recipe, _sum_of(reports, n_reused)
-        index = _without_events(index, bad)
+        joined = found
 
 
 def _require_sides(recipe: Recipe) -> None:
@@ -270,7 +294,7 @@ def _require_sides(recipe: Recipe) -> None:
         )
 
 
-def _activity(recording_ids: list[str], store: Store, work: Work, progress: Progress) -> pa.Table:
+def _activity(recording_ids: Sequence[str], store: Store, work: Work, progress: Progress) -> pa.Table:
     return activity_of(
         recording_ids,
         read_catalogue(store.folder),

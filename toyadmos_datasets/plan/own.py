@@ -12,8 +12,17 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.plan.events import Numbers, events_of, in_one_piece
+from toyadmos_datasets.plan.joined import NONE_JOINED, Joined
+from toyadmos_datasets.plan.one_side import same_sound_notes
 from toyadmos_datasets.plan.options import PlanOptions
-from toyadmos_datasets.plan.own_rules import MIXING, SIDE_COLUMNS, check_mixing, check_rows, require_sides_apart
+from toyadmos_datasets.plan.own_rules import (
+    MIXING,
+    SIDE_COLUMNS,
+    check_mixing,
+    check_rows,
+    require_sides_apart,
+    takes_on_two_sides,
+)
 from toyadmos_datasets.plan.own_table import OwnTable
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, STACK, Recipe
 
@@ -40,7 +49,9 @@ def require_own(options: PlanOptions, path: Path) -> None:
         )
 
 
-def own_recipe(examples: Recipe | pa.Table, index: pa.Table, options: PlanOptions, path: Path) -> Recipe:
+def own_recipe(
+    examples: Recipe | pa.Table, index: pa.Table, options: PlanOptions, path: Path, *, joined: Joined = NONE_JOINED
+) -> Recipe:
     """Check a user's recipe against the index and make it whole.
 
     Columns that are left out follow from the recordings' names (label, toy, case, channel, recording_type,
@@ -51,6 +62,7 @@ def own_recipe(examples: Recipe | pa.Table, index: pa.Table, options: PlanOption
         index: Every recording of the source.
         options: Toy, and for a table without parameters of its own what else holds for all examples.
         path: Where it is from, for errors.
+        joined: Events that carry the same sound, which no two splits of a config may have.
 
     Raises:
         PlanError: A rule is broken; names the first row that breaks it.
@@ -60,14 +72,24 @@ def own_recipe(examples: Recipe | pa.Table, index: pa.Table, options: PlanOption
     if isinstance(examples, Recipe):
         _require_its_own_parameters(examples, options, path)
         parameters = examples.parameters
-    own = OwnTable(table=table.combine_chunks(), events=events_of(index), path=path)
+    own = OwnTable(table=table.combine_chunks(), events=events_of(index, joined), path=path)
     whole = _completed(own, options.toy)
     is_noise_shared = any(parameters.get(name) for name in ("is_noise_shared", "is_faithful"))
     require_sides_apart(own, whole, is_noise_shared=is_noise_shared)
+    notes = _notes(own, whole, is_noise_shared=is_noise_shared)
     if isinstance(examples, Recipe):
-        return examples
+        return replace(examples, notes=tuple(dict.fromkeys((*examples.notes, *notes))))
     note = f"The recipe is the user's own ({path.name}); no protocol has made it."
-    return Recipe(examples=_in_order(whole, own.event), parameters=parameters, notes=(note,))
+    return Recipe(examples=_in_order(whole, own.event), parameters=parameters, notes=(note, *notes))
+
+
+def _notes(own: OwnTable, whole: pa.Table, *, is_noise_shared: bool) -> list[str]:
+    """Say which events carry the same sound, and which noise may."""
+    noise = np.unique(own.noise_event[own.has_noise])
+    notes = same_sound_notes(own.events, np.unique(own.event), "events", "they stand in one split")
+    rule = "all splits share them" if is_noise_shared else "they are one recording for every split"
+    notes += same_sound_notes(own.events, noise, "noise recordings", rule)
+    return notes if is_noise_shared else [*notes, *takes_on_two_sides(own, whole)]
 
 
 def _require_its_own_parameters(recipe: Recipe, options: PlanOptions, path: Path) -> None:
