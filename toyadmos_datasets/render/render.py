@@ -27,6 +27,7 @@ from toyadmos_datasets.render.rules import is_stacked, rules_of, values_a_sample
 from toyadmos_datasets.render.shard import ROWS_A_SHARD, ShardTask, render_shard
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dataset import FEATURES_SUFFIX, Manifest, Shard, SkippedRecording, shard_path
+from toyadmos_datasets.values.header_oddities import header_oddities
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recordings import crc32s_sha256, needed_to_read
 from toyadmos_datasets.values.source import Source
@@ -106,6 +107,7 @@ def render(
         headroom_db=resolved.headroom_db,
         shards=tuple(_in_order(shards, recipe)),
         skipped=skipped,
+        oddities=header_oddities(catalogue),
     )
     output.commit(manifest, recipe, card_of(manifest, recipe, resolved.examples, options))
     return manifest
