@@ -20,6 +20,7 @@ from tiny import STORED, only, write_tree, write_volumes
 
 from toyadmos_datasets.cli.app import app
 from toyadmos_datasets.files.lock import folder_lock
+from toyadmos_datasets.sources import simulated_folder
 from toyadmos_datasets.values.dataset import read_manifest
 from toyadmos_datasets.values.index import read_index
 
@@ -168,7 +169,7 @@ def test_index_prints_a_row_a_recording_and_its_summary_beside_them(capsys, smal
 def test_index_lists_a_simulated_corpus_too(capsys, simulated, tmp_path):
     cache = tmp_path / "cache"
     (cache / "simulated").mkdir(parents=True)
-    shutil.copytree(simulated, cache / "simulated" / "ToyTrain-tiny")
+    shutil.copytree(simulated, simulated_folder(cache, "ToyTrain", "tiny"))
 
     ran = toyadmos(capsys, "index", "simulate:tiny", "--toy", "train", "--cache", cache, "--json")
 

@@ -8,7 +8,7 @@ from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.remote.opening import FetchChoices, open_origin
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.simulate import SIZES, simulate
+from toyadmos_datasets.simulate import MODEL_VERSION, SIZES, simulate
 from toyadmos_datasets.values.source import Source
 
 SIMULATE = "simulate"
@@ -77,5 +77,5 @@ def simulated_size(source: str) -> str | None:
 
 
 def simulated_folder(cache: Path, toy: str, size: str) -> Path:
-    """Return where a simulated corpus is kept."""
-    return cache / "simulated" / f"{toy}-{size}"
+    """Return where a simulated corpus is kept; one that another version of this package made is kept elsewhere."""
+    return cache / "simulated" / f"{toy}-{size}-model{MODEL_VERSION}"
