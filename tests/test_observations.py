@@ -13,7 +13,7 @@ from toyadmos_datasets.corpus.volumes import file_counts, recording_counts
 def test_near_silent_recordings_of_the_car_are_told_by_case():
     silent = {(one.case, one.sound): one.value for one in observations("car") if one.what == NEAR_SILENT}
 
-    assert silent[1, "anomalous_IND"], silent[1, "normal_IND"] == (16, 14)
+    assert (silent[1, "anomalous_IND"], silent[1, "normal_IND"]) == (16, 14)
     assert [silent[case, "normal_CNT"] for case in (1, 2, 3, 4)] == [26, 27, 87, 77]
     text = " ".join(what_is_odd("car"))
     assert "case 1: 14 of 1350 normal IND, 16 of 264 anomalous IND, 26 of 216 normal CNT" in text

@@ -94,10 +94,8 @@ def _histograms(table: pa.Table) -> str:
 
 def _conditions(table: pa.Table, toy: str) -> list[list[str]]:
     counts = Counter(table["condition"].to_pylist())
-    found = []
-    for condition in sorted(counts, key=lambda one: (one != "normal", one)):
-        found.append([condition, condition_text(toy, condition), str(counts[condition])])
-    return found
+    ordered = sorted(counts, key=lambda one: (one != "normal", one))
+    return [[condition, condition_text(toy, condition), str(counts[condition])] for condition in ordered]
 
 
 def _grid(test: SplitOfConfig, *, has_audio: bool) -> str:
@@ -117,14 +115,13 @@ def _condition(
     rows: list[dict[str, Any]], spectra: list[FloatArray], shades: tuple[float, float], *, has_audio: bool
 ) -> str:
     first = rows[0]
-    words = condition_text(first["toy"], first["condition"])
-    heading = first["condition"] if words == first["condition"] else f"{first['condition']}: {words}"
+    words = condition_text(first["toy"], first["condition"]) if first["damaged_parts"] else "no damage"
     cells = []
     for number, (row, spectrum) in enumerate(zip(rows, spectra, strict=True)):
         shown = picture(spectrum, shades, f"Log-mel spectrogram of {row['event_id']}, 0 to 8 kHz")
         sound = player(row["audio"], f"Play {row['event_id']}") if has_audio and number == 0 else ""
         cells.append(f'<div class="clip"><p class="dim">{place_of(row)}</p>{shown}{sound}</div>')
-    return f'<h3>{heading}</h3><div class="grid-of">{"".join(cells)}</div>'
+    return f'<h3>{first["condition"]}: {words}</h3><div class="grid-of">{"".join(cells)}</div>'
 
 
 def _facts(split: SplitOfConfig) -> dict[str, str]:

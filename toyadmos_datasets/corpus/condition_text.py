@@ -32,7 +32,8 @@ def condition_text(toy: str, condition: str) -> str:
     Source:
         The authors' tables (`damage_of`); DETAIL.pdf of the authors' repository for voltages and objects.
     """
-    damage, words = damage_of(toy, condition), dict(_rows("state_words.csv"))
+    damage = damage_of(toy, condition)
+    words = {row[0]: row[1] for row in _rows("state_words.csv")}
     objects = {f"object_{number}": name for number, name in _rows("metallic_objects.csv")}
     states = damage.by_part
     said = [

@@ -71,11 +71,12 @@ def _noise_conflict(toy: str) -> tuple[str, ...]:
     if hours_in_paper is None:
         return ()
     n_files = found["files on disk (all channels)"]
-    return (
+    text = (
         f"The archive has {n_files:.0f} noise files of 10 minutes ({n_files / 6:.0f} h), the paper's Table 1 counts "
-        f"{hours_in_paper:.0f} h: two sets, one an HO and one an N track. So cases 1 and 2, and cases 3 and 4, probably "
-        "carry the same noise recordings under two names. This is an inference that nobody has confirmed.",
+        f"{hours_in_paper:.0f} h in two sets, for the HO and the N scale. So cases 1 and 2, and 3 and 4, probably "
+        "carry the same noise recordings under two names. This is an inference that nobody has confirmed."
     )
+    return (text,)
 
 
 def _near_silence(toy: str) -> tuple[str, ...]:
@@ -95,7 +96,8 @@ def _near_silence(toy: str) -> tuple[str, ...]:
         )
         for case in cases
     ]
-    return (
+    text = (
         "Some recordings are near-silent (RMS below 0.001 of full scale; counted on channel 1): "
-        f"{'; '.join(said)}. In CNT recordings the motor rested for 10 of every 20 minutes.",
+        f"{'; '.join(said)}. In CNT recordings the motor rested for 10 minutes after every 10 minutes."
     )
+    return (text,)

@@ -25,10 +25,7 @@ Source:
     LICENSE.pdf of Zenodo record 3351307.
 """
 
-PAPER_LIMITS = (
-    "The machines are toys: the spectra of their sounds differ from those of real machines, so results on them need "
-    "not carry over.",
-)
+PAPER_LIMITS = ("The machines are toys: the spectra of their sounds differ from those of real machines.",)
 """What the authors say that the corpus is not good for.
 
 Source:
