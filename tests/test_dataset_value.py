@@ -32,6 +32,7 @@ PROMISED = {
     "channel": "int8",
     "recording_type": "string",
     "condition": "string",
+    "condition_text": "string",
     "damage_source": "string",
     "damaged_parts": "list<string>",
     "take": "int32",

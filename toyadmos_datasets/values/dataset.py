@@ -36,6 +36,7 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
     ("channel", "int8"),
     ("recording_type", "string"),
     ("condition", "string"),
+    ("condition_text", "string"),
     ("damage_source", "string"),
 )
 _COLUMNS_AFTER_PARTS: tuple[tuple[str, str], ...] = (
