@@ -317,8 +317,8 @@ def test_a_take_of_noise_in_two_cases_on_two_sides_is_a_note(path, is_written):
 
     assert len(found.notes) == 2
     assert found.notes[1] == (
-        "Noise of 1 take numbers is in several splits (such as ToyTrain_case1_noise_CNT_0001 and "
-        "ToyTrain_case2_noise_CNT_0001): they may be one recording each."
+        "The recipe has 1 take of noise in several splits (such as ToyTrain_case1_noise_CNT_0001 and "
+        "ToyTrain_case2_noise_CNT_0001): each may be one recording."
     )
 
 

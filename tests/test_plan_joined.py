@@ -136,9 +136,7 @@ def test_a_group_of_a_normal_and_an_anomalous_event_is_for_the_test_and_the_reci
         f"2 events carry the same sound under several names (such as {event('ab01')} and {trained}): they stand in "
         "one split." in recipe.notes
     )
-    assert (
-        f"basic: 1 events were moved to the split of an event that carries the same sound ({trained})." in recipe.notes
-    )
+    assert f"basic moved 1 event to the split of another with the same sound ({trained})." in recipe.notes
 
 
 def test_few_shot_gives_its_support_to_the_test_and_leave_one_case_out_its_events_to_adapt_with():
@@ -204,4 +202,4 @@ def test_windows_of_what_is_heard_in_the_test_are_left_out_with_and_without_acti
 
         assert events(recipe, split="train") == {"ToyTrain_case1_normal_CNT_0002"}
         assert "ToyTrain_case1_normal_IND_0002" in events(recipe, split="test")
-        assert any("1 continuous recordings were left out of train" in note for note in recipe.notes)
+        assert any("left 1 continuous recording out of train" in note for note in recipe.notes)
