@@ -121,7 +121,7 @@ def test_no_recording_of_noise_and_no_take_is_heard_on_two_sides_where_two_cases
 def test_leave_one_case_out_divides_noise_in_three_over_all_cases(n_noise):
     corpus, _ = train_like(n_noise=n_noise)
 
-    recipe = planned(corpus, "leave-one-case-out", snrs_db=(0.0,), n_draws=72, channels="1", adapt_events=5)
+    recipe = planned(corpus, "leave-one-case-out", snrs_db=(0.0,), n_draws=8, channels="1", adapt_events=5)
 
     for config in [one for one in recipe.configs if one.endswith("snr_0db")]:
         takes = {

@@ -88,15 +88,19 @@ def moved_notes(scope: Scope, settled: list[Settled]) -> list[str]:
     notes = []
     if len(moved):
         notes.append(
-            f"{scope.protocol}: {len(moved)} events were moved to the split of an event that carries the same sound "
+            f"{scope.protocol} moved {_n(len(moved), 'event')} to the split of another with the same sound "
             f"({_first_few(scope.events, moved)})."
         )
     if len(left_out):
         notes.append(
-            f"{scope.protocol}: {len(left_out)} continuous recordings were left out of train, because what carries the "
-            f"same sound is in the test ({_first_few(scope.events, left_out)})."
+            f"{scope.protocol} left {_n(len(left_out), 'continuous recording')} out of train, because the test has the "
+            f"same sound ({_first_few(scope.events, left_out)})."
         )
     return notes
+
+
+def _n(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _first_few(events: Events, numbers: Numbers) -> str:

@@ -86,7 +86,8 @@ def takes_on_two_sides(own: OwnTable, whole: pa.Table) -> list[str]:
     other = _row_on_another_side(take, row, config, split)
     names = " and ".join(sorted(own.events.name(noise[one]) for one in (row, other)))
     n = len(np.unique(take[crossing]))
-    return [f"Noise of {n} take numbers is in several splits (such as {names}): they may be one recording each."]
+    takes = "1 take" if n == 1 else f"{n} takes"
+    return [f"The recipe has {takes} of noise in several splits (such as {names}): each may be one recording."]
 
 
 def _codes(whole: pa.Table) -> tuple[Numbers, Numbers]:
