@@ -15,7 +15,7 @@ from toyadmos_datasets.plan.events import Numbers, events_of, in_one_piece
 from toyadmos_datasets.plan.options import PlanOptions
 from toyadmos_datasets.plan.own_rules import MIXING, SIDE_COLUMNS, check_mixing, check_rows, require_sides_apart
 from toyadmos_datasets.plan.own_table import OwnTable
-from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, STACK, Recipe
+from toyadmos_datasets.values.recipe import IS_EXCLUDED, RECIPE_SCHEMA, STACK, Recipe, unmarked
 
 OWN = "own"
 """What stands in the place of the protocols among a recipe's parameters."""
@@ -55,7 +55,7 @@ def own_recipe(examples: Recipe | pa.Table, index: pa.Table, options: PlanOption
     Raises:
         PlanError: A rule is broken; names the first row that breaks it.
     """
-    table = examples.examples if isinstance(examples, Recipe) else examples
+    table = examples.planned if isinstance(examples, Recipe) else examples
     parameters: dict[str, Any] = options.as_parameters() | {"protocols": [OWN]}
     if isinstance(examples, Recipe):
         _require_its_own_parameters(examples, options, path)
@@ -67,7 +67,14 @@ def own_recipe(examples: Recipe | pa.Table, index: pa.Table, options: PlanOption
     if isinstance(examples, Recipe):
         return examples
     note = f"The recipe is the user's own ({path.name}); no protocol has made it."
-    return Recipe(examples=_in_order(whole, own.event), parameters=parameters, notes=(note,))
+    rows, excluded = unmarked(_in_order(_marked(own, whole), own.event))
+    return Recipe(examples=rows, parameters=parameters, notes=(note,), excluded=excluded)
+
+
+def _marked(own: OwnTable, whole: pa.Table) -> pa.Table:
+    """Say which rows are left out: those that the table says so of, such as a recipe that was changed by hand."""
+    given = own.table[IS_EXCLUDED.name] if IS_EXCLUDED.name in own.table.column_names else None
+    return whole.append_column(IS_EXCLUDED, pa.repeat(False, len(whole)) if given is None else given)
 
 
 def _require_its_own_parameters(recipe: Recipe, options: PlanOptions, path: Path) -> None:

@@ -7,17 +7,17 @@ judged by what was measured when they were ingested, windows by their own level 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.toys import toy_named
-from toyadmos_datasets.render.stretches import NO_RECORDING, Numbers, Stretches, StretchLevels, stretches_of
+from toyadmos_datasets.render.stretches import NO_RECORDING, Flags, Numbers, Stretches, StretchLevels, stretches_of
 from toyadmos_datasets.signal.levels import FULL_SCALE, SILENT_BELOW_DB
 from toyadmos_datasets.units import Seconds
-from toyadmos_datasets.values.health import HEALTH_FLAGS
+from toyadmos_datasets.values.health import HEALTH_FLAGS, SILENT, Health, HealthCount
 from toyadmos_datasets.values.recordings import recording_hashes
 
 ONSET_S: Seconds = 0.82
@@ -46,8 +46,6 @@ a few samples.
 """
 
 _LARGEST = (FULL_SCALE - 1) / FULL_SCALE
-
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +120,68 @@ def health_of(examples: pa.Table, heard: Heard, windows: StretchLevels, catalogu
     return pa.ListArray.from_arrays(offsets, names)
 
 
+def summary_of(examples: pa.Table, excluded: pa.Table | None = None) -> Health:
+    """Count the examples that have a flag, by label and condition.
+
+    Args:
+        examples: The examples, with what `resolve` says of them.
+        excluded: What is left out already.
+    """
+    health, n = examples["health"].combine_chunks(), len(examples)
+    parents, words = pc.list_parent_indices(health).to_numpy(), health.flatten()
+    rows = {("target", flag): parents[pc.equal(words, flag).to_numpy(zero_copy_only=False)] for flag in HEALTH_FLAGS}
+    noise_db = examples["noise_level_db"].to_numpy()
+    rows["noise", SILENT] = np.flatnonzero(np.isneginf(noise_db))
+    counts = [
+        HealthCount(flag=flag, part=part, **one)
+        for flag in HEALTH_FLAGS
+        for part in ("target", "noise")
+        if (part, flag) in rows
+        for one in _by_condition(examples.take(pa.array(rows[part, flag])))
+    ]
+    pieces = pieces_of(examples)
+    is_odd = np.isin(pieces, pieces[np.concatenate(list(rows.values()))])
+    left = examples.slice(0, 0) if excluded is None else excluded
+    return Health(
+        counts=tuple(counts),
+        n_events=len(pc.unique(examples["event_id"].filter(pa.array(is_odd)))),
+        n_clips=int(is_odd.sum()),
+        n_clips_in_all=n,
+        n_left_out_events=len(pc.unique(left["event_id"])),
+        n_left_out_clips=len(left),
+    )
+
+
+def _by_condition(examples: pa.Table) -> list[dict[str, Any]]:
+    grouped = examples.group_by(["label", "condition"], use_threads=False)
+    counted = grouped.aggregate([("event_id", "count_distinct"), ("event_id", "count")])
+    return [
+        {
+            "label": one["label"],
+            "condition": one["condition"],
+            "n_events": one["event_id_count_distinct"],
+            "n_clips": one["event_id_count"],
+        }
+        for one in counted.sort_by([("label", "descending"), ("condition", "ascending")]).to_pylist()
+    ]
+
+
+def pieces_of(examples: pa.Table) -> Numbers:
+    """Number what is left out as a whole: events, and of continuous recordings the windows."""
+    is_window = pc.is_valid(examples["target_length"]).to_numpy()
+    start = np.where(is_window, pc.fill_null(examples["target_start"], -1).to_numpy(), -1)
+    _, place = np.unique(start, return_inverse=True)
+    codes: Numbers = event_ranks(examples) * (place.max(initial=0) + 1) + place
+    return codes
+
+
+def event_ranks(examples: pa.Table) -> Numbers:
+    """Return the place of each example's event among all events in the order of their names, from 1."""
+    events = examples["event_id"].combine_chunks().dictionary_encode()
+    ranks: Numbers = pc.rank(events.dictionary).to_numpy().astype(np.int64)[events.indices.to_numpy()]
+    return ranks
+
+
 def _has_flag(catalogue: pa.Table, name: str) -> Flags:
     lists = catalogue["flags"].combine_chunks()
     has = np.zeros(len(catalogue), dtype=np.bool_)
@@ -142,8 +202,7 @@ def _dropouts(examples: pa.Table, heard: Heard, catalogue: pa.Table) -> Flags:
 def _duplicates(examples: pa.Table, heard: Heard, catalogue: pa.Table) -> Flags:
     """Mark recordings whose content an event has that comes first by its name; zeros are no content."""
     _, content = np.unique(np.array(recording_hashes(catalogue)), return_inverse=True)
-    _, event = np.unique(np.array(examples["event_id"].to_pylist(), dtype=str), return_inverse=True)
-    mine, whose = content[heard.recording], event[heard.example]
+    mine, whose = content[heard.recording], event_ranks(examples)[heard.example]
     first = np.full(content.max(initial=0) + 1, np.iinfo(np.int64).max)
     np.minimum.at(first, mine, whose)
     has_content = ~np.isneginf(catalogue["level_db"].to_numpy()[heard.recording])

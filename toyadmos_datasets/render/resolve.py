@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.engine.progress import Progress
-from toyadmos_datasets.errors import SilentSignalError
 from toyadmos_datasets.render.health import Heard, health_of, heard_in
+from toyadmos_datasets.render.leaving_out import LeavingOut, SkippedEvent, leave_out, unmixable_of
 from toyadmos_datasets.render.placing import Parts, floats, place
 from toyadmos_datasets.render.references import reference_levels
 from toyadmos_datasets.render.rules import MixingRules, rules_of
@@ -53,10 +53,14 @@ class Resolved:
     Attributes:
         examples: Table with `RESOLVED_SCHEMA`.
         headroom_db: Attenuation of every example.
+        recipe: The same examples, and what was left out.
+        skipped: Events that were left out because they cannot be mixed.
     """
 
     examples: pa.Table
     headroom_db: Decibels
+    recipe: Recipe
+    skipped: tuple[SkippedEvent, ...] = ()
 
 
 def resolve(
@@ -66,55 +70,68 @@ def resolve(
     rate_hz: Hertz,
     bit_depth: int = 16,
     headroom_db: Decibels | None = None,
+    leaving_out: LeavingOut | None = None,
     workers: int = 1,
     progress: Progress,
 ) -> Resolved:
     """Work out the numbers of every example.
 
     Args:
-        recipe: The examples.
+        recipe: The examples; those left out before count for the numbers too.
         catalogue: What is known of the ingested recordings, sorted by recording_id.
         rate_hz: Their rate.
         bit_depth: Of the output; the largest positive integer is a little under full scale.
         headroom_db: A headroom of the user's choice; None for the whole number of dB that follows from
             the largest sum of peaks.
+        leaving_out: What more is left out; None for nothing.
         workers: Number of processes.
         progress: Told about the measuring.
 
     Raises:
         DatasetError: A recording is not in the store.
-        PlanError: A noise recording is shorter than the clip it is for.
-        SilentSignalError: A target or a stretch of noise is digital silence, so that no SNR exists.
+        PlanError: A noise recording is shorter than the clip it is for, or nothing is left of a split or a class.
+        SilentSignalError: An SNR is asked for that does not exist, because one side of it is digital silence.
     """
-    examples = recipe.examples
+    examples = recipe.planned
     rules = rules_of(recipe.parameters, rate_hz)
     parts = place(examples, catalogue, rules)
     heard = heard_in(examples, parts.targets, catalogue)
     measured = _measured(parts, heard, catalogue, rules, workers=workers, progress=progress)
     targets, noises = measured.compared
-    _refuse_silence(parts, targets, noises, catalogue, rules)
     references_db = reference_levels(examples, targets, rules)
+    health = health_of(examples, heard, measured.windows, catalogue)
+    noise_level_db = parts.of_noisy(measured.noises.level_db)
+    kept = leave_out(
+        recipe,
+        leaving_out or LeavingOut(),
+        health=health,
+        noise_level_db=noise_level_db,
+        unmixable=unmixable_of(
+            examples, parts, noises=noises, references_db=references_db, catalogue=catalogue, rules=rules
+        ),
+        rules=rules,
+    )
     target_gains_db, noise_gains_db = _gains(examples, parts, noises.compared_db(rules), references_db)
     if headroom_db is None:
         bound = _peak_bound(parts, targets, noises, target_gains_db, noise_gains_db)
         headroom_db = headroom_for(bound, bit_depth)
-    noise_start = parts.of_noisy(parts.noises.start)
     found = {
         "target_start": parts.targets.start,
         "target_gain_db": target_gains_db,
         "noise_gain_db": noise_gains_db,
         "n_samples": parts.targets.n_samples,
-        "noise_start": noise_start,
+        "noise_start": parts.of_noisy(parts.noises.start),
         "reference_level_db": np.round(references_db, GAIN_DECIMALS),
         "target_level_db": np.round(measured.targets.level_db, GAIN_DECIMALS),
         "target_active_level_db": np.round(measured.targets.active_level_db, GAIN_DECIMALS),
-        "noise_level_db": np.round(parts.of_noisy(measured.noises.level_db), GAIN_DECIMALS),
-        "health": health_of(examples, heard, measured.windows, catalogue),
+        "noise_level_db": np.round(noise_level_db, GAIN_DECIMALS),
+        "health": health,
     } | _hashes(examples, catalogue)
     columns = [
         _column(found[field.name], field) if field.name in found else examples[field.name] for field in RESOLVED_SCHEMA
     ]
-    return Resolved(examples=pa.table(columns, schema=RESOLVED_SCHEMA), headroom_db=headroom_db)
+    resolved = pa.table(columns, schema=RESOLVED_SCHEMA).take(pa.array(kept.rows))
+    return Resolved(examples=resolved, headroom_db=headroom_db, recipe=kept.recipe, skipped=kept.skipped)
 
 
 def _column(values: npt.NDArray[np.generic] | pa.Array, field: pa.Field) -> pa.Array:
@@ -169,38 +186,6 @@ def _measured(
     return _Measured(targets=targets, noises=noises, windows=windows, compared=(compared[0], compared[1]))
 
 
-def _refuse_silence(
-    parts: Parts, targets: StretchLevels, noises: StretchLevels, catalogue: pa.Table, rules: MixingRules
-) -> None:
-    """Raise if a part of a mixture has no level.
-
-    Raises:
-        SilentSignalError: It names the recording and the stretch.
-    """
-    mixed = parts.targets[parts.noisy]
-    for what, stretches, levels_db in (
-        ("target", mixed, targets.compared_db(rules)[parts.noisy]),
-        ("noise", parts.noises, noises.compared_db(rules)),
-    ):
-        silent = np.flatnonzero(np.isneginf(levels_db))
-        if len(silent):
-            one = silent[0]
-            recording_id = catalogue["recording_id"][int(stretches.recordings[one, 0])].as_py()
-            raise SilentSignalError(
-                f"The {what} of a mixture is digital silence.",
-                where=f"{recording_id}, {stretches.n_samples[one]} samples from {stretches.start[one]}",
-                expected="sound, so that the ratio of the two exists",
-                actual=_silence(rules),
-                remedy="Leave the recording out of the source, or choose another seed: --seed",
-            )
-
-
-def _silence(rules: MixingRules) -> str:
-    where = " where the machine is active" if rules.snr_reference == "active" else ""
-    what = "zeros only" if rules.weighting is None else f"nothing that the {rules.weighting}-weighting lets through"
-    return what + where
-
-
 def _gains(
     examples: pa.Table,
     parts: Parts,
@@ -218,7 +203,9 @@ def _gains(
     levels_db = parts.of_noisy(noise_levels_db)
     has_snr = ~np.isnan(snr_db) & ~np.isnan(levels_db)
     target_gains_db[has_snr] = 0.0
-    noise_gains_db[has_snr] = np.round((references_db - levels_db - snr_db)[has_snr], GAIN_DECIMALS)
+    is_mixable = has_snr & np.isfinite(references_db) & np.isfinite(levels_db)
+    found = references_db[is_mixable] - levels_db[is_mixable] - snr_db[is_mixable]
+    noise_gains_db[is_mixable] = np.round(found, GAIN_DECIMALS)
     return target_gains_db, noise_gains_db
 
 
@@ -231,9 +218,9 @@ def _peak_bound(
 ) -> float:
     """Return a bound on the magnitude of all examples: the largest sum of the parts' peaks with their gains.
 
-    Integers as they were recorded fit, the lowest one too.
+    Integers as they were recorded fit, the lowest one too. What cannot be mixed has no gain and is not counted.
     """
     peaks = targets.peak * db_to_gain(target_gains_db)
     bounds = np.where(target_gains_db == 0, 0.0, peaks)
     bounds[parts.noisy] = peaks[parts.noisy] + noises.peak * db_to_gain(noise_gains_db[parts.noisy])
-    return float(bounds.max(initial=0.0))
+    return float(np.nan_to_num(bounds).max(initial=0.0))
