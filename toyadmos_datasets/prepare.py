@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from toyadmos_datasets.recordings import (
     store_for,
 )
 from toyadmos_datasets.render import (
+    LeavingOut,
     OutputFolder,
     RenderOptions,
     ShardTask,
@@ -50,10 +52,14 @@ from toyadmos_datasets.render import (
 from toyadmos_datasets.sources import resolve_source
 from toyadmos_datasets.values.dataset import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.example_table import read_examples
+from toyadmos_datasets.values.health import Exclusion
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recordings import read_catalogue
 from toyadmos_datasets.values.sides import unusable_side
 from toyadmos_datasets.values.source import Source
+
+SHOWN_SKIPPED = 3
+"""How many skipped recordings an error names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +76,7 @@ class PrepareOptions:
         skip_bad: Leave out recordings that cannot be read, and list them.
         is_overwriting: Replace a dataset that is in `out` already.
         fetch: How a source on the web is fetched.
+        exclude: Events that are left out once the splits are drawn, for what is odd about their sound or by name.
     """
 
     plan: PlanOptions
@@ -81,6 +88,7 @@ class PrepareOptions:
     is_overwriting: bool = False
     fetch: FetchChoices = field(default_factory=FetchChoices)
     recipe: Path | None = None
+    exclude: Exclusion = field(default_factory=Exclusion)
 
     def __post_init__(self) -> None:
         if self.recipe is not None:
@@ -91,6 +99,7 @@ class PrepareOptions:
         return (
             self.plan.as_parameters()
             | self.render.as_request()
+            | self.exclude.as_request()
             | {
                 "source": source.identity,
                 "skip_bad": self.skip_bad,
@@ -137,6 +146,7 @@ class Work:
         skip_bad: Leave out recordings that cannot be read, and list them.
         is_overwriting: Replace a dataset that is in the folder already.
         skipped: Recordings that the examples were made without.
+        exclude: Events that are left out of the examples.
     """
 
     source: Source
@@ -148,6 +158,12 @@ class Work:
     skip_bad: bool = False
     is_overwriting: bool = False
     skipped: tuple[SkippedRecording, ...] = ()
+    exclude: Exclusion = field(default_factory=Exclusion)
+
+    @property
+    def leaving_out(self) -> LeavingOut:
+        """What is left out when the recordings are known."""
+        return LeavingOut(exclusion=self.exclude, is_skipping=self.skip_bad)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +224,7 @@ def carry_out(work: Work, progress: Progress) -> PrepareReport:
             work.source,
             work.render,
             skipped=work.skipped + tuple(_skipped(bad) for bad in report.bad),
+            leaving_out=work.leaving_out,
             progress=progress,
         )
     return PrepareReport(out=out, manifest=manifest, was_done=False, ingested=report)
@@ -228,7 +245,8 @@ def prepared_tasks(options: PrepareOptions, source: Source, progress: Progress |
     work = _work(options, source)
     store = store_for(work.cache, source, work.render.encoding.rate_hz)
     recipe, _ = _ingest(work, store, progress)
-    return shard_tasks(recipe, read_catalogue(store.folder), work.output, work.render, progress)
+    catalogue = read_catalogue(store.folder)
+    return shard_tasks(recipe, catalogue, work.output, work.render, leaving_out=work.leaving_out, progress=progress)
 
 
 def _work(options: PrepareOptions, source: Source) -> Work:
@@ -242,6 +260,7 @@ def _work(options: PrepareOptions, source: Source) -> Work:
         examples_heard=options.examples_heard(),
         skip_bad=options.skip_bad,
         is_overwriting=options.is_overwriting,
+        exclude=options.exclude,
     )
 
 
@@ -262,14 +281,17 @@ def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, Inges
         return [one.recording_id for one in reports[-1].bad]
 
     while True:
-        recipe, bad = work.examples(index, joined), []
+        with naming_skipped(reports):
+            recipe, bad = work.examples(index, joined), []
         _require_sides(recipe)
         require_features_possible(recipe.parameters, work.render)
         if work.examples_heard is not None:
             continuous = windowed_recordings(recipe)
             bad = bad_among(continuous)
             if not bad:
-                recipe = work.examples_heard(index, joined, listened(tuple(continuous)))
+                activity = listened(tuple(continuous))
+                with naming_skipped(reports):
+                    recipe = work.examples_heard(index, joined, activity)
         bad = bad or bad_among(recipe.recording_ids)
         if bad:
             index = _without_events(index, bad)
@@ -279,6 +301,32 @@ def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, Inges
             n_reused = pc.sum(pc.is_in(pa.array(recipe.recording_ids, pa.string()), value_set=before)).as_py() or 0
             return recipe, _sum_of(reports, n_reused)
         joined = found
+
+
+@contextlib.contextmanager
+def naming_skipped(reports: Sequence[IngestReport]) -> Iterator[None]:
+    """Let an error about what is missing say which recordings were skipped before, and why.
+
+    Args:
+        reports: What was ingested so far, with the recordings that could not be read.
+    """
+    try:
+        yield
+    except PlanError as error:
+        bad = [one for report in reports for one in report.bad]
+        if not bad:
+            raise
+        recordings = "1 recording was" if len(bad) == 1 else f"{len(bad)} recordings were"
+        shown = [f"{one.recording_id}: {one.reason.splitlines()[0]}" for one in bad[:SHOWN_SKIPPED]]
+        more = [f"and {len(bad) - SHOWN_SKIPPED} more"] if len(bad) > SHOWN_SKIPPED else []
+        raise PlanError(
+            error.what,
+            where=error.where,
+            expected=error.expected,
+            actual=f"{error.actual}; {recordings} skipped because they could not be read (--skip-bad): "
+            f"{'; '.join([*shown, *more])}",
+            remedy=error.remedy,
+        ) from error
 
 
 def _require_sides(recipe: Recipe) -> None:

@@ -24,7 +24,7 @@ from toyadmos_datasets.plan.own_rules import (
     takes_on_two_sides,
 )
 from toyadmos_datasets.plan.own_table import OwnTable
-from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, STACK, Recipe
+from toyadmos_datasets.values.recipe import IS_EXCLUDED, RECIPE_SCHEMA, STACK, Recipe, unmarked
 
 OWN = "own"
 """What stands in the place of the protocols among a recipe's parameters."""
@@ -67,7 +67,7 @@ def own_recipe(
     Raises:
         PlanError: A rule is broken; names the first row that breaks it.
     """
-    table = examples.examples if isinstance(examples, Recipe) else examples
+    table = examples.planned if isinstance(examples, Recipe) else examples
     parameters: dict[str, Any] = options.as_parameters() | {"protocols": [OWN]}
     if isinstance(examples, Recipe):
         _require_its_own_parameters(examples, options, path)
@@ -80,7 +80,14 @@ def own_recipe(
     if isinstance(examples, Recipe):
         return replace(examples, notes=tuple(dict.fromkeys((*examples.notes, *notes))))
     note = f"The recipe is the user's own ({path.name}); no protocol has made it."
-    return Recipe(examples=_in_order(whole, own.event), parameters=parameters, notes=(note, *notes))
+    rows, excluded = unmarked(_in_order(_marked(own, whole), own.event))
+    return Recipe(examples=rows, parameters=parameters, notes=(note, *notes), excluded=excluded)
+
+
+def _marked(own: OwnTable, whole: pa.Table) -> pa.Table:
+    """Say which rows are left out: those that the table says so of, such as a recipe that was changed by hand."""
+    given = own.table[IS_EXCLUDED.name] if IS_EXCLUDED.name in own.table.column_names else None
+    return whole.append_column(IS_EXCLUDED, pa.repeat(False, len(whole)) if given is None else given)
 
 
 def _notes(own: OwnTable, whole: pa.Table, *, is_noise_shared: bool) -> list[str]:

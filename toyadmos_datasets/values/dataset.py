@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.json import read_json, write_json
 from toyadmos_datasets.files.looking import looking
 from toyadmos_datasets.units import Bytes, Decibels, Hertz
+from toyadmos_datasets.values.health import Health, HealthCount
 from toyadmos_datasets.values.source import Oddity
 
 SCHEMA_VERSION = 2
@@ -56,6 +57,12 @@ _COLUMNS_AFTER_PARTS: tuple[tuple[str, str], ...] = (
     ("snr_achieved_db", "float64"),
     ("snr_active_db", "float64"),
     ("peak", "float64"),
+    ("target_level_db", "float64"),
+    ("target_active_level_db", "float64"),
+    ("noise_level_db", "float64"),
+    ("health", "list<string>"),
+    ("recording_hashes", "list<string>"),
+    ("noise_recording_hashes", "list<string>"),
 )
 _ARROW_TYPES = {
     "string": pa.string(),
@@ -178,6 +185,7 @@ class Manifest:
         shards: All shards, ordered by config, split and number.
         skipped: Recordings that were left out.
         oddities: What is not as published in the source or in the recordings that were used.
+        health: What is odd about the clips, and how many are left out.
     """
 
     toy: str
@@ -189,6 +197,7 @@ class Manifest:
     shards: tuple[Shard, ...]
     skipped: tuple[SkippedRecording, ...] = ()
     oddities: tuple[Oddity, ...] = ()
+    health: Health = field(default_factory=Health)
 
     @property
     def configs(self) -> dict[str, dict[str, list[Shard]]]:
@@ -262,6 +271,8 @@ def manifest_of(content: dict[str, Any], where: object) -> Manifest:
         content["shards"] = tuple(Shard(**shard) for shard in content["shards"])
         content["skipped"] = tuple(SkippedRecording(**one) for one in content["skipped"])
         content["oddities"] = tuple(Oddity(**one | {"examples": tuple(one["examples"])}) for one in content["oddities"])
+        counts = tuple(HealthCount(**one) for one in content["health"]["counts"])
+        content["health"] = Health(**content["health"] | {"counts": counts})
         return Manifest(**content)
     except (KeyError, TypeError) as error:
         remedy = "Prepare the folder again with the same command and --overwrite."

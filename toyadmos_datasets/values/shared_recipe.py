@@ -24,14 +24,16 @@ from toyadmos_datasets.signal.pcm import DIGEST_BYTES
 from toyadmos_datasets.units import Bytes, Decibels
 from toyadmos_datasets.values.dataset import SkippedRecording
 from toyadmos_datasets.values.own_memory import open_in_own_memory
-from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
+from toyadmos_datasets.values.recipe import FILE_SCHEMA, Recipe, unmarked
 from toyadmos_datasets.values.sides import unusable_side
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SUFFIX = ".toyrecipe"
 
-_DIGEST = pa.field("samples_digest", pa.binary(DIGEST_BYTES), nullable=False)
-_SCHEMA = RECIPE_SCHEMA.append(_DIGEST)
+_DIGEST = pa.field("samples_digest", pa.binary(DIGEST_BYTES), nullable=True)
+"""Null for what was left out after it had been planned: it was never mixed."""
+
+_SCHEMA = FILE_SCHEMA.append(_DIGEST)
 _DELTA = {
     "recording_ids.list.element": "DELTA_BYTE_ARRAY",
     "event_id": "DELTA_BYTE_ARRAY",
@@ -124,7 +126,8 @@ def write_shared_recipe(shared: SharedRecipe, path: Path) -> None:
     """Write the file, atomically."""
     header = shared.header()
     metadata = {"toyrecipe": canonical_json(header), "toyrecipe_sha256": _sha256_of(header, shared.digests)}
-    rows = shared.recipe.examples.cast(RECIPE_SCHEMA).append_column(_DIGEST, shared.digests)
+    of_excluded = pa.nulls(len(shared.recipe.excluded), _DIGEST.type)
+    rows = shared.recipe.marked().append_column(_DIGEST, pa.chunked_array([shared.digests, of_excluded]))
     plain = {*_DELTA, _DIGEST.name}
     leaves = {"noise_recording_ids": "noise_recording_ids.list.element", "recording_ids": "recording_ids.list.element"}
     with write_file(path) as file:
@@ -177,12 +180,14 @@ def is_shared_recipe(path: Path) -> bool:
 
 
 def _shared_of(header: dict[str, Any], table: pa.Table) -> SharedRecipe:
-    rows = table.select(RECIPE_SCHEMA.names)
-    recipe = Recipe(examples=rows, parameters=dict(header["parameters"]), notes=tuple(header["notes"]))
+    examples, excluded = unmarked(table)
+    recipe = Recipe(
+        examples=examples, parameters=dict(header["parameters"]), notes=tuple(header["notes"]), excluded=excluded
+    )
     return SharedRecipe(
         toy=header["toy"],
         recipe=recipe,
-        digests=table[_DIGEST.name].combine_chunks(),
+        digests=table[_DIGEST.name].slice(0, len(examples)).combine_chunks(),
         source=dict(header["source"]),
         request=dict(header["request"]),
         versions=dict(header["versions"]),
@@ -198,7 +203,7 @@ def _require_names(shared: SharedRecipe, path: Path) -> None:
         toy = toy_named(str(shared.toy)).name
     except OptionError as error:
         raise _unreadable(path, f"a toy called {shared.toy!a}") from error
-    examples = shared.recipe.examples
+    examples = shared.recipe.planned
     told = [*pc.unique(examples["toy"]).to_pylist(), shared.recipe.parameters.get("toy"), shared.toy]
     if any(one != toy for one in told):
         raise _unreadable(path, f"rows of {', '.join(sorted(set(map(ascii, told))))}")
