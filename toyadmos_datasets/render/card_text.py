@@ -36,6 +36,11 @@ _COLUMNS = """\
 | `reference_level_db` | the level that `snr_db` is relative to, before headroom, dB re full scale |
 | `snr_achieved_db`, `snr_active_db` | the SNR of the mixture{weighted}: all of it, and where the machine is active |
 | `peak` | the largest magnitude, full scale 1 |
+| `target_level_db`, `target_active_level_db` | how loud the clip was recorded: all of it, and where the machine is \
+active; before gain and headroom, dB re full scale; -inf for digital zeros |
+| `noise_level_db` | how loud its noise was recorded; null without noise |
+| `health` | what is odd about the clip's own stretch of its recordings, see [Health](#health) |
+| `recording_hashes`, `noise_recording_hashes` | hashes of the recordings' content; the same for the same sound |
 """
 
 

@@ -60,6 +60,12 @@ _SAME = (
     "noise_gain_db",
     "snr_db",
     "reference_level_db",
+    "target_level_db",
+    "target_active_level_db",
+    "noise_level_db",
+    "health",
+    "recording_hashes",
+    "noise_recording_hashes",
 )
 """Columns that an example has before it is rendered."""
 

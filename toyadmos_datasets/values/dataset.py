@@ -55,6 +55,12 @@ _COLUMNS_AFTER_PARTS: tuple[tuple[str, str], ...] = (
     ("snr_achieved_db", "float64"),
     ("snr_active_db", "float64"),
     ("peak", "float64"),
+    ("target_level_db", "float64"),
+    ("target_active_level_db", "float64"),
+    ("noise_level_db", "float64"),
+    ("health", "list<string>"),
+    ("recording_hashes", "list<string>"),
+    ("noise_recording_hashes", "list<string>"),
 )
 _ARROW_TYPES = {
     "string": pa.string(),
