@@ -9,9 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toyadmos_datasets.audit.alike import check_alike
 from toyadmos_datasets.audit.collecting import Findings
+from toyadmos_datasets.audit.contents import check_names_of_contents, check_takes, with_events
 from toyadmos_datasets.audit.dataset import clips_of_dataset
 from toyadmos_datasets.audit.folder import SUFFIXES, clips_of_folder
+from toyadmos_datasets.audit.health import check_health
+from toyadmos_datasets.audit.listening import Listener
 from toyadmos_datasets.audit.names import check_names
 from toyadmos_datasets.audit.recipe import clips_of_recipe
 from toyadmos_datasets.audit.report import AuditReport, Kind
@@ -34,12 +38,14 @@ class _Heard:
         clips: Table with `CLIPS_SCHEMA`.
         recipe: The recipe, where there is one.
         is_simulated: Whether the recordings are known to be synthesised.
+        listener: Gives the sound of clips again, where there is any.
     """
 
     kind: Kind
     clips: pa.Table
     recipe: Recipe | None = None
     is_simulated: bool = False
+    listener: Listener | None = None
 
 
 def audit(place: str | os.PathLike[str], *, workers: int = 1, progress: Progress | None = None) -> AuditReport:
@@ -61,11 +67,17 @@ def audit(place: str | os.PathLike[str], *, workers: int = 1, progress: Progress
     heard = _hear(path, workers=workers, progress=progress or Quiet())
     parameters = heard.recipe.parameters if heard.recipe else {}
     findings = Findings()
-    clips = heard.clips
+    clips, sharing_noise = heard.clips, _sharing_noise(heard.recipe)
     counts = count_clips(clips, findings)
-    check_splits(clips, findings, sharing_noise=_sharing_noise(heard.recipe))
+    named = with_events(clips)
+    check_splits(named, findings, sharing_noise=sharing_noise)
+    if heard.listener:
+        check_alike(named, findings, heard.listener, sharing_noise=sharing_noise)
+    check_names_of_contents(named, findings)
+    check_takes(named, findings, sharing_noise=sharing_noise)
     check_names(clips, findings, must_parse=heard.kind != "folder")
     check_sounds(clips, findings)
+    check_health(clips, findings)
     return AuditReport(
         place=str(path),
         kind=heard.kind,
@@ -98,6 +110,7 @@ def _hear(path: Path, *, workers: int, progress: Progress) -> _Heard:
             clips=clips_of_dataset(path, manifest, recipe.parameters, progress, workers=workers),
             recipe=recipe,
             is_simulated=bool(manifest.source.get("is_simulated")),
+            listener=Listener(root=path, is_dataset=True),
         )
     clips = clips_of_folder(path, progress, workers=workers) if path.is_dir() else None
     if not clips:
@@ -108,7 +121,7 @@ def _hear(path: Path, *, workers: int, progress: Progress) -> _Heard:
             actual="no such folder" if clips is None else "a folder without any",
             remedy="Say where it is: toyadmos audit DIR",
         )
-    return _Heard(kind="folder", clips=clips)
+    return _Heard(kind="folder", clips=clips, listener=Listener(root=path, is_dataset=False))
 
 
 def _hear_recipe(path: Path) -> _Heard:
