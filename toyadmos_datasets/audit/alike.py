@@ -48,7 +48,9 @@ class Alike:
     correlation: float
 
 
-def alike_in(clips: pa.Table, part: str, columns: Sequence[str], name: str, listen: Listen) -> Iterator[Alike]:
+def alike_in(  # what is compared, and how, in one call
+    clips: pa.Table, part: str, columns: Sequence[str], name: str, listen: Listen, *, across: bool = False
+) -> Iterator[Alike]:
     """Find sounds of one group that have different names; yield a proven pair for each two names and sides.
 
     Args:
@@ -57,9 +59,10 @@ def alike_in(clips: pa.Table, part: str, columns: Sequence[str], name: str, list
         columns: The columns of the group and of the side: only clips of one group are compared.
         name: The column of the name: what it says to be one sound is not compared.
         listen: Gives a clip's sound again.
+        across: Whether only clips of two sides are compared.
     """
     hear = lru_cache(_KEPT_SOUNDS)(listen)
-    for votes in _candidates(clips, part, columns, name):
+    for votes in _candidates(clips, part, columns, name, across=across):
         for (one, other, shift), _ in votes.most_common(_TRIED):
             sounds = hear(one), hear(other)
             if sounds[0] is None or sounds[1] is None:
@@ -71,7 +74,7 @@ def alike_in(clips: pa.Table, part: str, columns: Sequence[str], name: str, list
 
 
 def _candidates(
-    clips: pa.Table, part: str, columns: Sequence[str], name: str
+    clips: pa.Table, part: str, columns: Sequence[str], name: str, *, across: bool
 ) -> Iterator[Counter[tuple[int, int, int]]]:
     """Yield, for each two sides and names that have marks in common, the pairs of clips and shifts that marks say."""
     rows, marks = pairs_of(clips[f"{part}_marks"])
@@ -88,7 +91,7 @@ def _candidates(
         for row, at in zip(rows[start:end].tolist(), places[start:end].tolist(), strict=True):
             first.setdefault((group[row], side[row], names[row]), (row, at))
         for (one, here), (other, there) in combinations(sorted(first.items()), 2):
-            if one[0] == other[0] and one[2] != other[2]:
+            if one[0] == other[0] and one[2] != other[2] and not (across and one[1] == other[1]):
                 found[one, other][here[0], there[0], here[1] - there[1]] += 1
     yield from found.values()
 

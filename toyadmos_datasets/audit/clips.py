@@ -19,6 +19,9 @@ FLOOR_DB: Decibels = -200.0
 TEST = "test"
 """The split that systems are judged on; all others are learnt from."""
 
+WHOLE = "all"
+"""Split of clips that lie in no folder named like one."""
+
 CLIPS_SCHEMA = pa.schema(
     [
         pa.field("place", pa.string(), nullable=False),

@@ -16,9 +16,10 @@ from toyadmos_datasets.corpus.damage import damage_of, has_condition
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
+from toyadmos_datasets.errors import WavError
 from toyadmos_datasets.signal.energy import energies_of
 from toyadmos_datasets.signal.levels import active_frames
-from toyadmos_datasets.signal.pcm import Pcm
+from toyadmos_datasets.signal.pcm import Pcm, decode
 from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.dataset import LABELS, STEMS, Manifest, Shard, check_shard_sizes
 from toyadmos_datasets.values.shards import row_groups
@@ -101,10 +102,10 @@ def _measured(row: Mapping[str, Any], place: str, task: _ShardTask) -> dict[str,
     for name in STEMS:
         if row.get(name) is None or (name in stems and row[name]["bytes"] == row["audio"]["bytes"]):
             continue
-        of_stem, stem = measured(io.BytesIO(row[name]["bytes"]), name=f"{place}, {name}")
-        if stem is None:
-            return found | {"fault": of_stem["fault"]}
-        stems[name] = stem
+        try:
+            stems[name] = decode(io.BytesIO(row[name]["bytes"]), name=f"{place}, {name}")
+        except WavError as error:
+            return found | {"fault": error.actual}
     for name, stem in stems.items():
         found |= sketched(stem, name)
     return found | _levels(stems, task) | {"stem_error": _stem_error(clip, stems)}
@@ -138,7 +139,7 @@ def _reaches_full_scale(stem: Pcm) -> bool:
 
 def _stem_error(clip: Pcm, stems: Mapping[str, Pcm]) -> int | None:
     """Return how far the sum of the stems is from the clip; where that stands at full scale it may well be."""
-    if "target" not in stems:
+    if stems.get("target") is None or stems["target"] is clip:
         return None
     if any(stem.samples.shape != clip.samples.shape for stem in stems.values()):
         return clip.full_scale

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 
-from toyadmos_datasets.audit.clips import CLIPS_SCHEMA, clips_table, measured, place_of_file, sketched
+from toyadmos_datasets.audit.clips import CLIPS_SCHEMA, WHOLE, clips_table, measured, place_of_file, sketched
 from toyadmos_datasets.corpus.names import RecordingName, parse_name
 from toyadmos_datasets.corpus.noise_names import NOISE_FOLDER
 from toyadmos_datasets.corpus.toys import CHANNELS, TOYS, RecordingType
@@ -20,9 +20,6 @@ from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import NameGrammarError, OptionError
 
 SUFFIXES = (".wav", ".flac")
-WHOLE = "all"
-"""Split of clips that lie in no folder named like one."""
-
 SPLITS = {"train", "test", "validation", "adapt", "support", "eval", "dev"}
 FILES_A_TASK = 64
 

@@ -20,8 +20,13 @@ TOLERANCE_DB: Decibels = 0.01
 STEP_DB: Decibels = -101.1
 """Level of the rounding noise of 16 bits, 1/12 of a step squared: 10 log10(1 / 12 / 32768^2)."""
 
-_NOTHING_BELOW_DB: Decibels = STEP_DB + 6
-"""Below this level, what is left after rounding to 16 bits may be anything, and nothing."""
+ACTIVE_TOLERANCE_DB: Decibels = 0.1
+"""The same for the level of active frames: rounding may move a frame over the edge of what counts as active."""
+
+_FAINT_BELOW_DB: Decibels = -70.0
+"""Below this level, ten steps of 16 bits, rounding is no noise of its own: it may be off by half a step all along."""
+
+_HALF_A_STEP = 0.5 / 32768
 
 Levels = npt.NDArray[np.float64]
 
@@ -51,7 +56,8 @@ def _counts(clips: pa.Table) -> Iterator[tuple[str, str]]:
     totals = {tuple(row[key] for key in keys): row["n"] for row in _counted(clips, keys)}
     for row in _counted(flagged, ["flag", *keys]):
         here = tuple(row[key] for key in keys)
-        yield str(row["flag"]), f"{here[0]}, {here[1]}, {here[2]}: {row['n']} of {totals[here]}"
+        said = ", ".join(dict.fromkeys(map(str, here)))  # normal clips are of the condition normal
+        yield str(row["flag"]), f"{said}: {row['n']} of {totals[here]}"
 
 
 def _counted(clips: pa.Table, keys: list[str]) -> list[dict[str, object]]:
@@ -78,15 +84,16 @@ def _contradictions(clips: pa.Table) -> Iterator[tuple[int, str]]:
 
 def _wrong_levels(clips: pa.Table) -> Iterator[tuple[int, str]]:
     """Yield each clip of which a part has not the level that it was recorded with, plus its gain less the headroom."""
-    for column, part, heard in (
-        ("target_level_db", "target", "heard_target_db"),
-        ("target_active_level_db", "target", "heard_target_active_db"),
-        ("noise_level_db", "noise", "heard_noise_db"),
+    for column, part, heard, tolerance_db in (
+        ("target_level_db", "target", "heard_target_db", TOLERANCE_DB),
+        ("target_active_level_db", "target", "heard_target_active_db", ACTIVE_TOLERANCE_DB),
+        ("noise_level_db", "noise", "heard_noise_db", TOLERANCE_DB),
     ):
-        expected = _floats(clips, column) + _change_db(clips, part)
+        expected = np.maximum(_floats(clips, column) + _change_db(clips, part), FLOOR_DB)
         found = _floats(clips, heard)
-        both = np.maximum(expected, _NOTHING_BELOW_DB), np.maximum(found, _NOTHING_BELOW_DB)
-        for row in np.flatnonzero(np.abs(both[0] - both[1]) > TOLERANCE_DB + rounding_db(both[0])).tolist():
+        off = np.abs(expected - found) > tolerance_db + rounding_db(expected)
+        far = np.abs(10 ** (expected / 20) - 10 ** (found / 20)) > _HALF_A_STEP
+        for row in np.flatnonzero(off & (far | (expected > _FAINT_BELOW_DB))).tolist():
             yield row, f"{column} makes {expected[row]:.3f} dB, and {found[row]:.3f} dB are there"
 
 
