@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from toyadmos_datasets.errors import ToyAdmosError
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.audit import AuditReport
+    from toyadmos_datasets.audit import AuditReport, PairReport
     from toyadmos_datasets.audit import audit as audit_dataset
     from toyadmos_datasets.builder import load_dataset
     from toyadmos_datasets.corpus.damage import Damage, damage_of
@@ -38,6 +38,7 @@ __all__ = [
     "Damage",
     "DatasetVerdict",
     "Encoding",
+    "PairReport",
     "PlanOptions",
     "PrepareOptions",
     "PrepareReport",
@@ -67,6 +68,7 @@ _PLACES = {
     "Damage": "corpus.damage:Damage",
     "DatasetVerdict": "verify:DatasetVerdict",
     "Encoding": "render:Encoding",
+    "PairReport": "audit:PairReport",
     "PlanOptions": "plan:PlanOptions",
     "PrepareOptions": "prepare:PrepareOptions",
     "PrepareReport": "prepare:PrepareReport",
