@@ -16,15 +16,18 @@ from py7zr.exceptions import ArchiveError as Py7zrError
 from py7zr.exceptions import Bad7zFile
 from py7zr.properties import PROPERTY
 
+from toyadmos_datasets.archive.archive_names import archive_names
 from toyadmos_datasets.archive.coders import open_chain
 from toyadmos_datasets.archive.folders import broken_header, packed_blocks
 from toyadmos_datasets.archive.listing import list_recordings
 from toyadmos_datasets.archive.packed_bytes import PackedBytes
 from toyadmos_datasets.archive.reading import PIECE_BYTES
 from toyadmos_datasets.archive.signature import read_next_header
+from toyadmos_datasets.archive.strays import Ignore
 from toyadmos_datasets.archive.table import ArchiveTable, PackedBlock
 from toyadmos_datasets.archive.volume_set import VolumeSet
 from toyadmos_datasets.archive.volume_stream import VolumeStream
+from toyadmos_datasets.values.source import Oddity
 
 _MAX_HEADER_BYTES = 1 << 26
 """Ten times what the header of the largest ToyADMOS archive can need, about 220 bytes a recording."""
@@ -34,13 +37,23 @@ _MAX_NESTING = 4
 
 
 def read_header(
-    volumes: VolumeSet, toy: str, open_stream: Callable[[VolumeSet], VolumeStream] = VolumeStream
-) -> tuple[ArchiveTable, str]:
+    volumes: VolumeSet,
+    toy: str,
+    open_stream: Callable[[VolumeSet], VolumeStream] = VolumeStream,
+    *,
+    ignore: Ignore | None = None,
+) -> tuple[ArchiveTable, str, tuple[Oddity, ...]]:
     """Read what an archive holds.
 
+    Args:
+        volumes: Its files.
+        toy: ``ToyTrain``.
+        open_stream: Opens them as one file.
+        ignore: What the user wants left out.
+
     Returns:
-        The table of its blocks and recordings, and its identity: a hash over its toy, its size and its
-        header, and so over the CRC32 of everything in it.
+        The table of its blocks and recordings; its identity: a hash over its toy, its size and its header, and so
+        over the CRC32 of everything in it; and what in it is not as published.
 
     Raises:
         VolumeError: The volumes are not all of the archive.
@@ -54,11 +67,13 @@ def read_header(
             decoded = _decode(raw, volumes, stream)
             streams, files = _parse(decoded)
             blocks = packed_blocks(streams, end=volumes.n_bytes - len(raw), where=where)
-            table = list_recordings(streams, files, blocks, toy=toy, where=where)
+            names = archive_names(files, toy, ignore or Ignore(), where=where)
+            table = list_recordings(streams, files, blocks, names=names, where=where)
     identity = hashlib.sha256(f"{toy}\n{volumes.n_bytes}\n{len(raw)}\n".encode())
     identity.update(raw)
     identity.update(decoded)
-    return table, identity.hexdigest()
+    identity.update(names.chosen)
+    return table, identity.hexdigest(), names.oddities
 
 
 @contextlib.contextmanager
