@@ -106,7 +106,8 @@ def _by_folder(
         attributes = raw.get("attributes")
         is_nothing = raw["emptystream"] and (not is_wav(name) or bool(attributes and attributes & _IS_FOLDER))
         if folder.is_hidden or is_hidden(name):
-            folder.hidden.append(number)
+            if not is_nothing:
+                folder.hidden.append(number)
             continue
         if ignored is not None and ignored.fullmatch(path):
             if not is_nothing:
@@ -137,7 +138,7 @@ def _canonical(
 
 
 def _moved(kept: Sequence[tuple[str, str]], root: ToyRoot, toy: str) -> list[str]:
-    """Which recordings lie otherwise in the toy's folder than in that of the corpus; what it is called does not count."""
+    """Which recordings lie otherwise in the toy's folder than published, whatever it is called."""
     start = len(root.path) + 1 if root.path else 0
     return [name for path, name in kept if path[len(toy) + 1 :] != name[start:]]
 

@@ -27,7 +27,6 @@ from toyadmos_datasets.archive.strays import Ignore
 from toyadmos_datasets.archive.table import ArchiveTable, PackedBlock
 from toyadmos_datasets.archive.volume_set import VolumeSet
 from toyadmos_datasets.archive.volume_stream import VolumeStream
-from toyadmos_datasets.values.source import Oddity
 
 _MAX_HEADER_BYTES = 1 << 26
 """Ten times what the header of the largest ToyADMOS archive can need, about 220 bytes a recording."""
@@ -42,7 +41,7 @@ def read_header(
     open_stream: Callable[[VolumeSet], VolumeStream] = VolumeStream,
     *,
     ignore: Ignore | None = None,
-) -> tuple[ArchiveTable, str, tuple[Oddity, ...]]:
+) -> tuple[ArchiveTable, str]:
     """Read what an archive holds.
 
     Args:
@@ -52,8 +51,8 @@ def read_header(
         ignore: What the user wants left out.
 
     Returns:
-        The table of its blocks and recordings; its identity: a hash over its toy, its size and its header, and so
-        over the CRC32 of everything in it; and what in it is not as published.
+        The table of its blocks and recordings, and its identity: a hash over its toy, its size and its
+        header, and so over the CRC32 of everything in it.
 
     Raises:
         VolumeError: The volumes are not all of the archive.
@@ -73,7 +72,7 @@ def read_header(
     identity.update(raw)
     identity.update(decoded)
     identity.update(names.chosen)
-    return table, identity.hexdigest(), names.oddities
+    return table, identity.hexdigest()
 
 
 @contextlib.contextmanager

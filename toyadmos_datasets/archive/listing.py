@@ -119,4 +119,5 @@ def _table(
         is_simulated=names.is_simulated,
         found=() if paths == tuple(found) else tuple(found),
         ignored=names.ignored,
+        oddities=names.oddities,
     )

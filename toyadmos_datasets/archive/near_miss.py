@@ -11,7 +11,7 @@ _TAR = r"\.(?:tar(?:\.(?:gz|xz|bz2|zst))?|tgz|txz|tbz2?)"
 
 
 def unpack_command(folder: Path, names: Iterable[str], toy: str) -> tuple[str, Path] | None:
-    """Return the command that unpacks a zip or tar file of a toy, and the folder that it fills; None if there is none."""
+    """Return the command that unpacks a zip or tar file of a toy, and the folder that it fills."""
     wanted = re.compile(rf".*(?:{toy}|toyadmos).*(?:{_TAR}|\.zip|\.rar)", re.IGNORECASE)
     name = next((one for one in sorted(names) if wanted.fullmatch(one)), None)
     if name is None:

@@ -146,11 +146,6 @@ def _not_found(place: Path, toy: str, actual: str, hints: Sequence[str]) -> Sour
         where=place,
         expected=f"the folder {toy}, or the volumes {volume_name(toy, 1)} and the following, or {toy}.7z",
         actual=actual,
-        remedy=" ".join(
-            [
-                *hints,
-                f"{otherwise} the folder that holds {toy}, or make up a corpus: toyadmos simulate --toy {short} "
-                "--out corpus, which is then in corpus/tree",
-            ]
-        ),
+        remedy=f"{' '.join([*hints, otherwise])} the folder that holds {toy}, or make up a corpus: "
+        f"toyadmos simulate --toy {short} --out corpus, which is then in corpus/tree",
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from toyadmos_datasets.archive.methods import Coder, describe
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.source import Block, Member
+from toyadmos_datasets.values.source import Block, Member, Oddity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,7 @@ class ArchiveTable:
         is_simulated: Whether the archive says that this package made it up.
         found: What the archive calls them, in the same order; empty where that is as published.
         ignored: Hash over the recordings that patterns of the user's leave out; empty where they leave out none.
+        oddities: What in it is not as published.
     """
 
     blocks: tuple[PackedBlock, ...]
@@ -76,6 +77,7 @@ class ArchiveTable:
     is_simulated: bool
     found: tuple[str, ...] = ()
     ignored: str = ""
+    oddities: tuple[Oddity, ...] = ()
 
     def members(self, block: int) -> Iterator[tuple[Member, Bytes]]:
         """The recordings of a block, each with its offset in the decoded block."""

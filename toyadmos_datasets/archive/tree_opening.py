@@ -62,7 +62,7 @@ class TreeSearch:
 
     def other_toys(self) -> list[str]:
         """Return the other toys that were found, sorted."""
-        return sorted({one.toy for one in self.roots if one.toy not in {None, self.toy}})  # type: ignore[type-var]
+        return sorted({one.toy for one in self.roots if one.toy is not None and one.toy != self.toy})
 
     def _distinct(self, roots: Sequence[ToyRoot]) -> list[ToyRoot]:
         """Keep one of the ways to each folder; the shortest, and not through a link if there is another."""

@@ -140,7 +140,9 @@ class TreeWalk:
     def _listed(self, step: _Step) -> FoundFolder:
         found = FoundFolder(path=step.path)
         start = f"{step.key}/" if step.key else ""
-        others, hidden, taken = [], [], []
+        others: list[str] = []
+        hidden: list[str] = []
+        taken: list[str] = []
         try:
             with os.scandir(step.path) as entries:
                 for entry in entries:

@@ -124,7 +124,7 @@ def _require_right_names(numbered: dict[int, str], names: Sequence[str], toy: st
             where=folder / name,
             expected=wrong.get(name, f"numbers from {volume_name(toy, 1)} on"),
             actual=name,
-            remedy=f"Rename what is a volume: {rename_command(folder, dict(sorted(wrong.items())))}. Move away what is not."
+            remedy=f"If it is a volume, rename it: {rename_command(folder, dict(sorted(wrong.items())))}"
             if wrong
             else "Move it away if it is not a volume; else give it the expected name.",
         )

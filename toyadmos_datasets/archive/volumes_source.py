@@ -81,7 +81,7 @@ def open_volumes(volumes: VolumeSet, toy: str, ignore: Ignore | None = None) -> 
     """
     from toyadmos_datasets.archive.header import read_header  # noqa: PLC0415  # py7zr is slow to import
 
-    table, identity, oddities = read_header(volumes, toy, ignore=ignore)
+    table, identity = read_header(volumes, toy, ignore=ignore)
     if not table.paths:
         raise SourceNotFoundError(
             f"The archive holds no recordings of {toy}.",
@@ -90,4 +90,4 @@ def open_volumes(volumes: VolumeSet, toy: str, ignore: Ignore | None = None) -> 
             actual=f"no .wav file in {len(table.blocks)} blocks",
             remedy="Give the folder with the volumes as they were published.",
         )
-    return VolumesSource(toy=toy, volumes=volumes, table=table, identity=identity, oddities=oddities)
+    return VolumesSource(toy=toy, volumes=volumes, table=table, identity=identity, oddities=table.oddities)

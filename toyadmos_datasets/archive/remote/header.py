@@ -45,11 +45,11 @@ def open_remote(
         try:
             from toyadmos_datasets.archive.header import read_header  # noqa: PLC0415  # py7zr is slow to import
 
-            table, identity, oddities = read_header(volumes, manifest.toy, fetch.open_stream, ignore=ignore)
+            table, identity = read_header(volumes, manifest.toy, fetch.open_stream, ignore=ignore)
         except (ArchiveError, VolumeError):
             if not fetch.forget():
                 raise
-            table, identity, oddities = read_header(volumes, manifest.toy, fetch.open_stream, ignore=ignore)
+            table, identity = read_header(volumes, manifest.toy, fetch.open_stream, ignore=ignore)
     if not table.paths:
         raise SourceNotFoundError(
             f"The archive holds no recordings of {manifest.toy}.",
@@ -59,7 +59,7 @@ def open_remote(
             remedy="Give the address of the volumes as they were published.",
         )
     return RemoteSource(
-        toy=manifest.toy, volumes=volumes, table=table, identity=identity, oddities=oddities, options=options
+        toy=manifest.toy, volumes=volumes, table=table, identity=identity, oddities=table.oddities, options=options
     )
 
 
