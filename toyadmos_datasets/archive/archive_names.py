@@ -22,7 +22,8 @@ from toyadmos_datasets.archive.strays import (
 from toyadmos_datasets.values.source import Oddity
 
 _IS_FOLDER = 0x10
-"""Bit of a member's attributes, as Windows has it."""
+_FOLDER_OR_LINK = 0x410
+"""Bits of a member's attributes, as Windows has them; a folder that is a link has both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,27 +104,40 @@ def _by_folder(
         folder = folders.get(start)
         if folder is None:
             folder = folders[start] = _Folder(path=start[:-1], is_hidden=has_hidden_folder(start))
-        attributes = raw.get("attributes")
-        is_nothing = raw["emptystream"] and (not is_wav(name) or bool(attributes and attributes & _IS_FOLDER))
-        if folder.is_hidden or is_hidden(name):
-            if not is_nothing:
-                folder.hidden.append(number)
-            continue
-        if ignored is not None and ignored.fullmatch(path):
-            if not is_nothing:
-                (folder.ignored_wavs if is_wav(name) else folder.ignored).append(number)
-            continue
-        require_plain_kind(path, attributes=attributes, where=where)
-        if is_nothing:
-            continue
-        if not is_wav(name):
-            if not is_expected(name):
-                folder.others.append(number)
-            continue
-        if not folder.wavs or not name.isprintable() or "\\" in name or not start:
-            require_safe_name(path, where=where)
-        folder.wavs.append(number)
+        if not _is_folder(raw, name):
+            kind = _kind_of(raw, path, folder, ignored, where)
+            if kind is not None:
+                kind.append(number)
     return list(folders.values())
+
+
+def _is_folder(raw: dict[str, Any], name: str) -> bool:
+    """Whether a member is a folder: it has no bytes, and its attributes say so, or else it is no WAV file."""
+    attributes = raw.get("attributes")
+    return bool(raw["emptystream"]) and (
+        not is_wav(name) if attributes is None else attributes & _FOLDER_OR_LINK == _IS_FOLDER
+    )
+
+
+def _kind_of(
+    raw: dict[str, Any], path: str, folder: _Folder, ignored: re.Pattern[str] | None, where: object
+) -> list[int] | None:
+    """Tell among which members of its folder a file counts; None for one that belongs there and is no recording.
+
+    Raises:
+        UnsafeMemberError: It is a recording with a name, or a thing of a kind, that must not reach a disk.
+    """
+    name = path[path.rfind("/") + 1 :]
+    if folder.is_hidden or is_hidden(name):
+        return folder.hidden
+    if ignored is not None and ignored.fullmatch(path):
+        return folder.ignored_wavs if is_wav(name) else folder.ignored
+    require_plain_kind(path, attributes=raw.get("attributes"), where=where)
+    if not is_wav(name):
+        return None if is_expected(name) else folder.others
+    if not folder.wavs or not folder.path or not name.isprintable() or "\\" in name:
+        require_safe_name(path, where=where)
+    return folder.wavs
 
 
 def _is_below(path: str, root: ToyRoot) -> bool:
