@@ -29,10 +29,11 @@ from toyadmos_datasets.render.resolve import Resolved, resolve
 from toyadmos_datasets.render.rules import is_stacked, rules_of, values_a_sample
 from toyadmos_datasets.render.shard import ROWS_A_SHARD, ShardTask, render_shard
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.dataset import FEATURES_SUFFIX, Manifest, Shard, SkippedRecording, shard_path
+from toyadmos_datasets.values.dataset import FEATURES_SUFFIX, Manifest, Shard, SkippedRecording
 from toyadmos_datasets.values.header_oddities import header_oddities
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recordings import crc32s_sha256, needed_to_read
+from toyadmos_datasets.values.sides import shard_path
 from toyadmos_datasets.values.source import Source
 
 SMALLEST_FLAC_SHARE = 0.2

@@ -15,11 +15,14 @@ import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.checked import checked
 from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.values.digest import column_digest
 from toyadmos_datasets.values.own_memory import open_in_own_memory
 
 SCHEMA_VERSION = 2
+
+_AGAIN = "Prepare the dataset again, or get the recipe again from whoever made it."
 
 HEADER_KEY = b"toyadmos_recipe"
 """Where in the metadata of a file's schema the parameters of a recipe are."""
@@ -131,6 +134,14 @@ def unmarked(table: pa.Table) -> tuple[pa.Table, pa.Table]:
     return rows.filter(pc.invert(is_excluded)), rows.filter(is_excluded)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Header:
+    """What the metadata of a recipe's file hold."""
+
+    parameters: dict[str, Any]
+    notes: tuple[str, ...]
+
+
 def write_recipe(recipe: Recipe, path: Path) -> None:
     """Write a recipe as one Parquet file, atomically."""
     header = {"version": SCHEMA_VERSION, "parameters": recipe.parameters, "notes": list(recipe.notes)}
@@ -149,15 +160,16 @@ def read_recipe(path: Path) -> Recipe:
     """
     try:
         table = pq.read_table(open_in_own_memory(path))
-        header = json.loads(table.schema.metadata[HEADER_KEY])
-        if header["version"] != SCHEMA_VERSION:
-            raise _unreadable(path, f"version {header['version']}")
+        content = json.loads(table.schema.metadata[HEADER_KEY])
+        if content["version"] != SCHEMA_VERSION:
+            raise _unreadable(path, f"version {content['version']}")
+        header = checked(_Header, content, what="The recipe is damaged.", where=path, remedy=_AGAIN)
         examples, excluded = unmarked(table.cast(FILE_SCHEMA))
-        recipe = Recipe(
-            examples=examples, parameters=header["parameters"], notes=tuple(header["notes"]), excluded=excluded
-        )
+        recipe = Recipe(examples=examples, parameters=header.parameters, notes=header.notes, excluded=excluded)
         promised = table.schema.metadata[b"toyadmos_recipe_sha256"].decode()
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+    except DatasetError:
+        raise
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, RecursionError) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
     if recipe.sha256 != promised:
         raise _unreadable(path, f"rows that hash to {recipe.sha256[:16]} and not to {promised[:16]}")
@@ -170,5 +182,5 @@ def _unreadable(path: Path, actual: str) -> DatasetError:
         where=path,
         expected=f"a Parquet file with a toyadmos_recipe header, version {SCHEMA_VERSION}, unchanged",
         actual=actual,
-        remedy="Prepare the dataset again, or get the recipe again from who made it.",
+        remedy=_AGAIN,
     )

@@ -19,17 +19,19 @@ import pyarrow.parquet as pq
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.checked import Count, Sha256, checked
 from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.signal.pcm import DIGEST_BYTES
-from toyadmos_datasets.units import Bytes, Decibels
+from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.dataset import SkippedRecording
 from toyadmos_datasets.values.own_memory import open_in_own_memory
 from toyadmos_datasets.values.recipe import FILE_SCHEMA, Recipe, unmarked
-from toyadmos_datasets.values.sides import unusable_side
+from toyadmos_datasets.values.sides import is_shard_place, unusable_side
 
 FORMAT_VERSION = 2
 SUFFIX = ".toyrecipe"
 
+_GET_AGAIN = "Get the file again from whoever made it; it is made with: toyadmos recipe export DIR -o FILE"
 _DIGEST = pa.field("samples_digest", pa.binary(DIGEST_BYTES), nullable=True)
 """Null for what was left out after it had been planned: it was never mixed."""
 
@@ -60,11 +62,11 @@ class SharedShard:
     path: str
     config: str
     split: str
-    n_rows: int
-    n_bytes: Bytes
-    sha256: str
-    audio_sha256: str
-    columns_sha256: str
+    n_rows: Count
+    n_bytes: Count
+    sha256: Sha256
+    audio_sha256: Sha256
+    columns_sha256: Sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,17 +156,18 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         metadata = table.schema.metadata or {}
         if b"toyrecipe" not in metadata:
             raise _unreadable(path, "a Parquet file of something else")
-        header = json.loads(metadata[b"toyrecipe"])
-        if header["version"] != FORMAT_VERSION:
-            raise _unreadable(path, f"version {header['version']}")
+        content = json.loads(metadata[b"toyrecipe"])
+        if content["version"] != FORMAT_VERSION:
+            raise _unreadable(path, f"version {content['version']}")
+        header = checked(_Header, content, what="The shared recipe is damaged.", where=path, remedy=_GET_AGAIN)
         shared = _shared_of(header, table.cast(_SCHEMA))
         found = shared.header()
         promised, actual = metadata[b"toyrecipe_sha256"].decode(), _sha256_of(found, shared.digests)
     except DatasetError:
         raise
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, RecursionError) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
-    if (promised, header["recipe_sha256"]) != (actual, found["recipe_sha256"]):
+    if (promised, header.recipe_sha256) != (actual, found["recipe_sha256"]):
         raise _unreadable(path, f"content that hashes to {actual[:16]} and not to {promised[:16]}: it was changed")
     _require_names(shared, path)
     return shared
@@ -179,21 +182,34 @@ def is_shared_recipe(path: Path) -> bool:
         return path.name.endswith(SUFFIX)
 
 
-def _shared_of(header: dict[str, Any], table: pa.Table) -> SharedRecipe:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Header:
+    """What the metadata of the file hold, as `SharedRecipe.header` writes it."""
+
+    toy: str
+    recipe_sha256: Sha256
+    parameters: dict[str, Any]
+    notes: tuple[str, ...]
+    source: dict[str, Any]
+    request: dict[str, Any]
+    versions: dict[str, str]
+    headroom_db: Decibels
+    shards: tuple[SharedShard, ...]
+    skipped: tuple[SkippedRecording, ...]
+
+
+def _shared_of(header: _Header, table: pa.Table) -> SharedRecipe:
     examples, excluded = unmarked(table)
-    recipe = Recipe(
-        examples=examples, parameters=dict(header["parameters"]), notes=tuple(header["notes"]), excluded=excluded
-    )
     return SharedRecipe(
-        toy=header["toy"],
-        recipe=recipe,
+        toy=header.toy,
+        recipe=Recipe(examples=examples, parameters=header.parameters, notes=header.notes, excluded=excluded),
         digests=table[_DIGEST.name].slice(0, len(examples)).combine_chunks(),
-        source=dict(header["source"]),
-        request=dict(header["request"]),
-        versions=dict(header["versions"]),
-        headroom_db=header["headroom_db"],
-        shards=tuple(SharedShard(**shard) for shard in header["shards"]),
-        skipped=tuple(SkippedRecording(**one) for one in header["skipped"]),
+        source=header.source,
+        request=header.request,
+        versions=header.versions,
+        headroom_db=header.headroom_db,
+        shards=header.shards,
+        skipped=header.skipped,
     )
 
 
@@ -207,6 +223,9 @@ def _require_names(shared: SharedRecipe, path: Path) -> None:
     told = [*pc.unique(examples["toy"]).to_pylist(), shared.recipe.parameters.get("toy"), shared.toy]
     if any(one != toy for one in told):
         raise _unreadable(path, f"rows of {', '.join(sorted(set(map(ascii, told))))}")
+    stray = next((one.path for one in shared.shards if not is_shard_place(one.path, one.config, one.split)), None)
+    if stray is not None:
+        raise _unreadable(path, f"a shard at {stray!a}")
     unusable = unusable_side(examples)
     if unusable is not None:
         raise _unreadable(path, f"a config or split called {unusable!a}")
@@ -218,5 +237,5 @@ def _unreadable(path: Path, actual: str) -> DatasetError:
         where=path,
         expected=f"a {SUFFIX} file, version {FORMAT_VERSION}, unchanged",
         actual=actual,
-        remedy="Get the file again from who made it; it is made with: toyadmos recipe export DIR -o FILE",
+        remedy=_GET_AGAIN,
     )
