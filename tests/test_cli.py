@@ -115,7 +115,7 @@ def test_recordings_that_were_skipped_are_listed(capsys, tmp_path, small_files):
     ran = toyadmos(capsys, "prepare", *basic(source, "--skip-bad"))
 
     assert ran.status == 0
-    assert "Skipped because they could not be read: 1 (listed in manifest.json)\n" in ran.out
+    assert "Skipped because they could not be used: 1 (listed in manifest.json)\n" in ran.out
     assert f"  {bad}: This WAV file is shorter than its header says.\n" in ran.out
 
 
@@ -140,7 +140,7 @@ def test_plan_tells_the_way_from_the_source_to_the_folder(capsys, small_tree):
 
     assert ran.status == 0
     assert ran.out.splitlines()[0].split() == ["config", "split", "label", "events", "clips"]
-    assert list(told) == ["source", "recordings", "read", "decode", "cache", "write", "time", "note"]
+    assert list(told) == ["source", "recordings", "read", "decode", "cache", "write", "time", "health", "note"]
     assert told["write"].endswith("in 4 shards to data/train")
 
 

@@ -98,7 +98,7 @@ def test_what_was_prepared_without_bad_recordings_is_rebuilt_with_the_same_card(
     report = rebuild(asked(tmp_path, tmp_path, cache=tmp_path / "other"))
 
     assert report.is_same
-    assert "1 recording could not be read and was skipped" in (tmp_path / "again" / "README.md").read_text("utf-8")
+    assert "1 recording could not be used and was skipped" in (tmp_path / "again" / "README.md").read_text("utf-8")
     assert content(tmp_path / "again") == content(tmp_path / "out")
     assert report.prepared.manifest.skipped == read_manifest(tmp_path / "out").skipped
 
