@@ -10,7 +10,7 @@ from tiny import TinyCorpus
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import PlanOptions, plan
+from toyadmos_datasets.plan import NONE_JOINED, Joined, PlanOptions, plan
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.source import Member
 
@@ -57,9 +57,15 @@ def without(*parts: str, **counts: object) -> pa.Table:
     return index_of([name for name in names if not all(part in name.member for part in parts)])
 
 
-def planned(corpus: pa.Table, *protocols: str, activity: pa.Table | None = None, **options: object) -> Recipe:
+def planned(
+    corpus: pa.Table,
+    *protocols: str,
+    activity: pa.Table | None = None,
+    joined: Joined = NONE_JOINED,
+    **options: object,
+) -> Recipe:
     toy = corpus["toy"][0].as_py()
-    return plan(corpus, PlanOptions(toy=toy, protocols=protocols, **options), activity=activity)
+    return plan(corpus, PlanOptions(toy=toy, protocols=protocols, **options), activity=activity, joined=joined)
 
 
 def counts(recipe: Recipe, config: str) -> dict[tuple[str, str], int]:

@@ -15,14 +15,14 @@ RATE_HZ = 48_000
 FRAME = 480
 
 
-def event(toy, condition="normal", *, case=1, take=1, recording_type="IND", duration_s=5.0):
+def event(toy, condition="normal", *, case=1, take=1, recording_type="IND", duration_s=5.0, is_at_rest=False):
     names = tuple(
         RecordingName(
             toy=toy, case=case, condition=condition, recording_type=recording_type, channel=channel, take=take
         )
         for channel in CHANNELS
     )
-    return Event(names=names, duration_s=duration_s)
+    return Event(names=names, duration_s=duration_s, is_at_rest=is_at_rest)
 
 
 def hear(toy, condition="normal", *, seed=0, **what):

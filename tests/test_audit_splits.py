@@ -15,6 +15,7 @@ from tiny import TinyCorpus, write_tree
 from toyadmos_datasets import audit_dataset
 from toyadmos_datasets.audit.clips import clips_table
 from toyadmos_datasets.audit.collecting import Findings
+from toyadmos_datasets.audit.contents import with_events
 from toyadmos_datasets.audit.splits import check_splits
 from toyadmos_datasets.prepare import prepare
 
@@ -39,11 +40,11 @@ def test_the_same_event_in_two_configs_is_no_leak(rows_by_split):
 
 
 def test_identical_audio_under_other_names_is_found(prepared, rows_by_split, tmp_path):
-    audio = {"bytes": flac_of(samples_of(rows_by_split["clean/train"][0]))} | {"path": "other.flac"}
-    across = rewritten(prepared, tmp_path / "across", in_split("clean/test", first_changed(audio=audio)))
-    within = rewritten(
-        prepared, tmp_path / "within", in_split("clean/train", lambda rows: [rows[0], rows[1] | {"audio": audio}])
-    )
+    stolen = rows_by_split["clean/train"][0]
+    copy = {name: stolen[name] for name in ("target_level_db", "target_active_level_db")}
+    copy["audio"] = {"bytes": flac_of(samples_of(stolen)), "path": "other.flac"}
+    across = rewritten(prepared, tmp_path / "across", in_split("clean/test", first_changed(**copy)))
+    within = rewritten(prepared, tmp_path / "within", in_split("clean/train", lambda rows: [rows[0], rows[1] | copy]))
 
     assert list(found_in(audit_dataset(across), "leak")) == ["Identical audio stands on two sides."]
     report = audit_dataset(within)
@@ -53,7 +54,7 @@ def test_identical_audio_under_other_names_is_found(prepared, rows_by_split, tmp
 
 def test_noise_on_two_sides_is_a_leak_and_its_overlap_is_measured(prepared, rows_by_split, tmp_path):
     other = rows_by_split["snr_6db/train"][0]
-    noise = {name: other[name] for name in ("noise_recording_ids", "noise_start")}
+    noise = {name: other[name] for name in ("noise_recording_ids", "noise_recording_hashes", "noise_start")}
     copy = rewritten(prepared, tmp_path / "copy", in_split("snr_6db/test", first_changed(**noise)))
     leaks = found_in(audit_dataset(copy), "leak")
 
@@ -98,7 +99,7 @@ def test_exactly_what_two_sides_share_is_a_leak(clips):
         for number, (split, event, noise, start) in enumerate(clips)
     ]
     findings = Findings()
-    check_splits(clips_table(rows), findings)
+    check_splits(with_events(clips_table(rows)), findings)
     leaks = {one.what: one.places for one in findings.all()}
     pairs = [(a, b) for a, b in combinations(clips, 2) if a[0] != b[0]]
     same_noise = [(a, b) for a, b in pairs if a[2] == b[2]]

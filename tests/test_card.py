@@ -198,3 +198,22 @@ def test_the_code_of_the_card_opens_the_folder(out, tmp_path):
 
 def test_the_citation_is_the_papers(out):
     assert "@inproceedings{koizumi2019toyadmos," in card(out).split("## Citation")[1]
+
+
+def test_conditions_are_listed_by_meaning(out):
+    table = table_after(card(out), "Anomalous clips by condition</summary>\n")
+    told = {row["condition"]: row["what it is"] for row in table}
+
+    assert told == {
+        "ab01": "last carriage with chipped wheel axle",
+        "ab02": "first carriage with chipped wheel axle",
+    }
+    assert {row["condition"]: row["condition_text"] for row in rows(out)} == told | {"normal": "normal"}
+
+
+def test_what_is_odd_about_the_corpus_is_told_of_true_recordings_alone(out, make_believe):
+    heading = "## What is odd about the corpus"
+
+    assert "1152 noise files" in card(out).split(heading)[1].split("##")[0]
+    assert "spectra" in card(out).split(heading)[1].split("##")[0]
+    assert heading not in card(make_believe)

@@ -19,7 +19,9 @@ from small import SMALL, basic
 from tiny import STORED, only, write_tree, write_volumes
 
 from toyadmos_datasets.cli.app import app
+from toyadmos_datasets.corpus.condition_text import condition_text
 from toyadmos_datasets.files.lock import folder_lock
+from toyadmos_datasets.sources import simulated_folder
 from toyadmos_datasets.values.dataset import read_manifest
 from toyadmos_datasets.values.index import read_index
 
@@ -168,7 +170,7 @@ def test_index_prints_a_row_a_recording_and_its_summary_beside_them(capsys, smal
 def test_index_lists_a_simulated_corpus_too(capsys, simulated, tmp_path):
     cache = tmp_path / "cache"
     (cache / "simulated").mkdir(parents=True)
-    shutil.copytree(simulated, cache / "simulated" / "ToyTrain-tiny")
+    shutil.copytree(simulated, simulated_folder(cache, "ToyTrain", "tiny"))
 
     ran = toyadmos(capsys, "index", "simulate:tiny", "--toy", "train", "--cache", cache, "--json")
 
@@ -184,7 +186,7 @@ def test_index_of_volumes_tells_size_checksum_and_block_of_every_recording(capsy
     ran = toyadmos(capsys, "index", source, "--toy", "train")
     heading, *rows = (line.split() for line in ran.out.splitlines())
 
-    assert heading == ["recording_id", "sound", "channel", "n_bytes", "crc32", "block"]
+    assert heading == ["recording_id", "sound", "channel", "n_bytes", "crc32", "block", "condition_text"]
     assert {row[0]: (int(row[3]), int(row[4], 16)) for row in rows} == {
         Path(member).stem: (len(content), zlib.crc32(content)) for member, content in some.items()
     }
@@ -199,7 +201,10 @@ def test_index_writes_the_table_that_json_prints_on_request(capsys, small_tree, 
 
     assert (ran.status, ran.out) == (0, "")
     assert ran.err.endswith("Written to index.parquet.\n")
-    assert read_index(tmp_path / "index.parquet").to_pylist() == json.loads(printed.out)
+    rows = json.loads(printed.out)
+    words = [row.pop("condition_text") for row in rows]
+    assert read_index(tmp_path / "index.parquet").to_pylist() == rows
+    assert words == [None if row["sound"] == "noise" else condition_text("train", row["condition"]) for row in rows]
 
 
 def test_verify_tells_good_from_bad_by_its_exit_status(capsys, small_tree, tmp_path):

@@ -32,6 +32,7 @@ PROMISED = {
     "channel": "int8",
     "recording_type": "string",
     "condition": "string",
+    "condition_text": "string",
     "damage_source": "string",
     "damaged_parts": "list<string>",
     "take": "int32",
@@ -50,6 +51,12 @@ PROMISED = {
     "snr_achieved_db": "float64",
     "snr_active_db": "float64",
     "peak": "float64",
+    "target_level_db": "float64",
+    "target_active_level_db": "float64",
+    "noise_level_db": "float64",
+    "health": "list<string>",
+    "recording_hashes": "list<string>",
+    "noise_recording_hashes": "list<string>",
 }
 """Columns beside clips, `label` and parts, in their order, with their types."""
 
@@ -170,17 +177,17 @@ def test_a_folder_without_a_manifest_is_an_error_that_says_how_to_get_one(tmp_pa
     )
 
 
-def test_a_newer_manifest_is_an_error_that_says_to_upgrade(tmp_path):
-    _change(tmp_path, schema_version=2)
+def test_a_manifest_of_another_version_is_an_error_that_says_what_to_do(tmp_path):
+    _change(tmp_path, schema_version=3)
 
     with pytest.raises(DatasetError, match="of a version that this package does not read") as caught:
         read_manifest(tmp_path)
 
-    assert (caught.value.expected, caught.value.actual) == ("schema_version 1", "2")
-    assert caught.value.remedy == "Upgrade: pip install --upgrade toyadmos-datasets"
+    assert (caught.value.expected, caught.value.actual) == ("schema_version 2", "3")
+    assert "pip install --upgrade toyadmos-datasets" in caught.value.remedy
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 1}', '{"schema_version": 1, "shards": 3}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 2}', '{"schema_version": 2, "shards": 3}'])
 def test_a_damaged_manifest_is_an_error_that_names_it(tmp_path, content):
     (tmp_path / MANIFEST_NAME).write_text(content)
 

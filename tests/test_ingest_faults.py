@@ -118,6 +118,32 @@ def test_a_flipped_bit_in_an_archive_costs_one_recording_whatever_it_hits(tmp_pa
     assert contents(store).keys() == expected
 
 
+def test_an_odd_header_enters_the_store_only_once_the_checksum_has_proved_it(tmp_path):
+    files = CORPUS.files()
+    bad = tiny.only(files, "normal_IND_ch2_0002")
+    files[bad] = files[bad][:4] + bytes(4) + files[bad][8:40] + bytes(4) + files[bad][44:] + b"\7"
+    source = _stored_with_a_flipped_bit(tmp_path, files, bad, len(files[bad]) - 1)  # the last byte of all
+    store = store_for(tmp_path, source, RATE_HZ)
+
+    report = ingest(source, index_of(source), store, skip_bad=True)
+
+    assert [one.member for one in report.bad] == [bad]
+    assert "CRC32" in report.bad[0].reason
+    assert Path(bad).stem not in contents(store)
+
+
+def test_a_recording_that_was_cut_off_stays_an_error_however_odd_its_header_is(tmp_path, make):
+    files = CORPUS.files()
+    bad = tiny.only(files, "normal_IND_ch2_0002")
+    source = make(tmp_path, files | {bad: files[bad][:4] + bytes(4) + files[bad][8:-100]})
+    store = store_for(tmp_path, source, RATE_HZ)
+
+    with pytest.raises(TruncatedWavError, match="ends within its data chunk") as caught:
+        ingest(source, index_of(source), store)
+
+    assert caught.value.where == bad
+
+
 def test_where_a_block_cannot_be_decoded_any_further_the_rest_of_it_is_listed_and_other_blocks_survive(tmp_path):
     files = CORPUS.files()
     source = volumes(tmp_path, files, n_blocks=2)

@@ -23,7 +23,7 @@ from tiny import TinyCorpus, write_tree
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import BusyError, DatasetError
 from toyadmos_datasets.load import settled
-from toyadmos_datasets.load.audio import SoundfileAudio
+from toyadmos_datasets.load.audio import Audio
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")
 
@@ -132,7 +132,7 @@ def test_a_damaged_clip_is_an_error_that_names_it_or_the_same_samples(prepared, 
         del content[data.draw(st.integers(0, len(content) - 1), label="length") :]
     else:
         content[data.draw(st.integers(0, len(content) - 1), label="place")] ^= 1 << data.draw(st.integers(0, 7))
-    feature = SoundfileAudio(sampling_rate=16000)
+    feature = Audio(sampling_rate=16000)
     outcome = outcome_of(lambda: feature.decode_example({"bytes": bytes(content), "path": original["path"]}))
 
     if isinstance(outcome, DatasetError):
@@ -146,7 +146,7 @@ def test_a_damaged_clip_is_an_error_that_names_it_or_the_same_samples(prepared, 
 def test_a_damaged_clip_among_others_is_an_error_that_names_it(train):
     content = train.cast_column("audio", datasets.Audio(decode=False))[1]["audio"]["bytes"]
     table = pa.table({"audio": [{"bytes": content, "path": "a.flac"}, {"bytes": content[:500], "path": "b.flac"}]})
-    rows = datasets.Dataset(table).cast_column("audio", SoundfileAudio(sampling_rate=16000))
+    rows = datasets.Dataset(table).cast_column("audio", Audio(sampling_rate=16000))
 
     assert len(rows[0]["audio"]["array"]) > 0
     with pytest.raises(DatasetError, match="cannot be decoded") as caught:

@@ -16,7 +16,7 @@ from preparing import hashes, options, toyadmos
 from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.errors import DatasetError, OptionError, PlanError
-from toyadmos_datasets.plan import PlanOptions, own_recipe
+from toyadmos_datasets.plan import NONE_JOINED, Joined, PlanOptions, own_recipe
 from toyadmos_datasets.prepare import prepare
 from toyadmos_datasets.values.example_table import read_examples
 from toyadmos_datasets.values.recipe import Recipe, write_recipe
@@ -50,8 +50,8 @@ def parquet(path: Path, *some: dict[str, object]) -> Path:
     return path
 
 
-def own(path: Path, *some: dict[str, object], choices: PlanOptions = TRAIN) -> Recipe:
-    return own_recipe(read_examples(parquet(path, *some)), INDEX, choices, path)
+def own(path: Path, *some: dict[str, object], choices: PlanOptions = TRAIN, joined: Joined = NONE_JOINED) -> Recipe:
+    return own_recipe(read_examples(parquet(path, *some)), INDEX, choices, path, joined=joined)
 
 
 @pytest.fixture
@@ -260,6 +260,66 @@ def test_what_is_on_two_sides_is_refused(path, what, changes, remedy):
 
     assert caught.value.actual == "train, test"
     assert remedy in caught.value.remedy
+
+
+NOISES = Joined(groups=(("ToyTrain_case1_noise_CNT_0001", "ToyTrain_case1_noise_CNT_0002"),))
+TARGETS = Joined(groups=(("ToyTrain_case1_ab01_IND_0001", "ToyTrain_case1_normal_IND_0001"),))
+
+
+@pytest.mark.parametrize(
+    ("joined", "pair", "remedy"),
+    [
+        (NOISES, [recording("noise"), recording("noise", take=2)], "--shared-noise"),
+        (TARGETS, [recording("normal"), recording("ab01")], "put both in one split"),
+    ],
+)
+@pytest.mark.parametrize("is_written", [False, True])
+def test_one_sound_on_two_sides_is_refused_with_both_recordings_and_the_row(path, joined, pair, remedy, is_written):
+    test = noisy(split="test", recording_ids=[recording("ab01")], noise_recording_ids=[recording("noise", take=2)])
+    fine = noisy(recording_ids=[recording("normal", take=3)])
+    table = own(path, fine, noisy(), test)
+    if is_written:
+        write_recipe(table, path)
+
+    with pytest.raises(PlanError, match="Two recordings with the same sound are in several splits") as caught:
+        own_recipe(read_examples(path), INDEX, TRAIN, path, joined=joined)
+
+    assert f"several splits: {' and '.join(pair)}." in caught.value.what
+    assert caught.value.where == f"{path}, row 3 of 3"
+    assert caught.value.actual == "train, test"
+    assert remedy in caught.value.remedy
+
+
+def test_one_sound_on_one_side_or_as_noise_that_is_shared_is_a_note(path):
+    both = noisy(), noisy(recording_ids=[recording("ab01")], noise_recording_ids=[recording("noise", take=2)])
+    apart = both[0], both[1] | {"split": "test"}
+    shared = PlanOptions(toy="ToyTrain", is_noise_shared=True)
+
+    together = own(path, *both, joined=Joined(groups=NOISES.groups + TARGETS.groups))
+    accepted = own(path, *apart, joined=NOISES, choices=shared)
+
+    assert [note.split(" (")[0] for note in together.notes[1:]] == [
+        "2 events carry the same sound under several names",
+        "2 noise recordings carry the same sound under several names",
+    ]
+    assert any(note.endswith("all splits share them.") for note in accepted.notes)
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_a_take_of_noise_in_two_cases_on_two_sides_is_a_note(path, is_written):
+    test = noisy(
+        split="test", recording_ids=[recording("ab01", case=2)], noise_recording_ids=[recording("noise", case=2)]
+    )
+    found = own(path, noisy(), test)
+    if is_written:
+        write_recipe(Recipe(examples=found.examples, parameters=found.parameters, notes=("As it was.",)), path)
+        found = own_recipe(read_examples(path), INDEX, TRAIN, path)
+
+    assert len(found.notes) == 2
+    assert found.notes[1] == (
+        "The recipe has 1 take of noise in several splits (such as ToyTrain_case1_noise_CNT_0001 and "
+        "ToyTrain_case2_noise_CNT_0001): each may be one recording."
+    )
 
 
 def test_two_microphones_of_one_event_are_one_event(path):

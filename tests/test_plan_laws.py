@@ -16,7 +16,7 @@ from tiny import TinyCorpus
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.errors import PlanError
-from toyadmos_datasets.plan import PROTOCOLS, PlanOptions, plan
+from toyadmos_datasets.plan import PROTOCOLS, Joined, PlanOptions, plan
 from toyadmos_datasets.values.activity import ACTIVITY_SCHEMA
 from toyadmos_datasets.values.recipe import Recipe
 
@@ -90,38 +90,63 @@ def test_a_protocol_keeps_its_laws_or_says_why_it_cannot(protocol, data):
     asked = {"toy": names[0].toy, "protocols": (protocol,)} | data.draw(choices(protocol))
     index = index_of(names, n_bytes=44 + 2 * 480_000)
     activity = activity_in(index, asked["seed"])
-    recipe = planned_or_refused(index, PlanOptions(**asked), activity)
+    joined = data.draw(same_sounds(names))
+    recipe = planned_or_refused(index, PlanOptions(**asked), activity, joined)
 
     if isinstance(recipe, PlanError):
         assert recipe.where
         assert recipe.remedy
         return
-    require_sides_apart(recipe)
+    require_sides_apart(recipe, joined)
     require_whole(recipe, index, asked)
+    require_quick_look(recipe, asked["max_events"])
     require_noise_of_the_same_microphones(recipe)
     order = np.random.default_rng(asked["seed"]).permutation(len(index))
-    shuffled = plan(index.take(order), PlanOptions(**asked), activity=activity.take(np.arange(len(activity))[::-1]))
+    backwards = activity.take(np.arange(len(activity))[::-1])
+    shuffled = plan(index.take(order), PlanOptions(**asked), activity=backwards, joined=joined)
     assert shuffled.sha256 == recipe.sha256
 
 
-def planned_or_refused(index: pa.Table, options: PlanOptions, activity: pa.Table) -> Recipe | PlanError:
+@st.composite
+def same_sounds(draw: st.DrawFn, names: list[RecordingName]) -> Joined:
+    """Sometimes join a few events of machines, of any label and case, and a few of noise."""
+    pairs = []
+    for is_noise in (False, True):
+        events = sorted({name.event_id for name in names if (name.sound == "noise") == is_noise})
+        if len(events) > 1:
+            one = st.sampled_from(events)
+            pairs += draw(st.lists(st.tuples(one, one), max_size=draw(st.sampled_from([0, 3]))))
+    return Joined().with_pairs(pairs)
+
+
+def planned_or_refused(index: pa.Table, options: PlanOptions, activity: pa.Table, joined: Joined) -> Recipe | PlanError:
     try:
-        return plan(index, options, activity=activity)
+        return plan(index, options, activity=activity, joined=joined)
     except PlanError as error:
         return error
 
 
-def require_sides_apart(recipe: Recipe) -> None:
-    """No event and no noise recording is in two splits of a config, and no split is empty."""
-    sides: dict[tuple[str, str], set[str]] = defaultdict(set)
+def require_sides_apart(recipe: Recipe, joined: Joined) -> None:
+    """No event, no take of noise and no sound is in two splits of a config, and no split is empty."""
+    group = {event: events[0] for events in joined.groups for event in events}
+    sides: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for row in recipe.examples.select(["config", "split", "event_id", "noise_recording_ids"]).to_pylist():
-        sides[row["config"], row["event_id"]].add(row["split"])
-        for noise in row["noise_recording_ids"]:
-            sides[row["config"], event_of(noise)].add(row["split"])
+        sides[row["config"], "event", group.get(row["event_id"], row["event_id"])].add(row["split"])
+        for noise in map(event_of, row["noise_recording_ids"]):
+            sides[row["config"], "noise", group.get(noise, noise)].add(row["split"])
+            sides[row["config"], "take", noise.split("_")[-1]].add(row["split"])
     assert {key: splits for key, splits in sides.items() if len(splits) > 1} == {}
     for config in recipe.configs:
         of_config = recipe.examples.filter(pc.equal(recipe.examples["config"], config))
         assert {"train", "test"} <= set(of_config["split"].to_pylist())
+
+
+def require_quick_look(recipe: Recipe, max_events: int | None) -> None:
+    """No split has more events of a case and label than a quick look may have."""
+    events: dict[tuple[Any, ...], set[str]] = defaultdict(set)
+    for row in recipe.examples.to_pylist():
+        events[row["config"], row["split"], row["case"], row["label"]].add(row["event_id"])
+    assert max_events is None or max(map(len, events.values())) <= max_events
 
 
 def require_whole(recipe: Recipe, index: pa.Table, asked: dict[str, Any]) -> None:

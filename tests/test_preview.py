@@ -20,6 +20,7 @@ from toyadmos_datasets.plan.listing import SplitCount
 from toyadmos_datasets.prepare import PrepareOptions, prepare
 from toyadmos_datasets.preview import preview
 from toyadmos_datasets.recordings import ingest as ingest_recordings
+from toyadmos_datasets.sources import simulated_folder
 from toyadmos_datasets.values.recordings import read_catalogue
 
 CORPUS = TinyCorpus(n_normal=6, n_noise=4, clip_s=1.0, noise_s=1.5)
@@ -172,7 +173,7 @@ def test_a_simulated_corpus_that_is_not_there_yet_is_planned_as_it_will_be_and_n
     request = options(Path("simulate:tiny"), tmp_path, protocols=("basic",), snrs_db=(6.0,))
     told = preview(request)
     untouched = list(tmp_path.iterdir())
-    shutil.copytree(simulated, tmp_path / "cache" / "simulated" / "ToyTrain-tiny")
+    shutil.copytree(simulated, simulated_folder(tmp_path / "cache", "ToyTrain", "tiny"))
     made = preview(request)
 
     assert untouched == []

@@ -222,7 +222,7 @@ def test_no_recipe_writes_outside_of_its_folder(place, tmp_path, config):
         output=OutputFolder(path=tmp_path / "deep" / "out", request={}),
         cache=place / "cache",
         render=RenderOptions(),
-        examples=lambda _index: leading_out,
+        examples=lambda _index, _joined: leading_out,
     )
 
     with pytest.raises(PlanError, match="cannot be a part of a path"):

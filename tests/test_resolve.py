@@ -256,18 +256,60 @@ def test_noise_that_is_shorter_than_the_clip_is_an_error(tmp_path):
     assert caught.value.remedy == "Use longer noise recordings, or prepare without noise: --protocol basic"
 
 
-@pytest.mark.parametrize(("silent", "what"), [("t", "target"), ("n", "noise")])
-@pytest.mark.parametrize("gains", [{}, {"target_gain_db": 0.0, "noise_gain_db": 10.0, "snr_db": None}])
-@pytest.mark.parametrize("reference", ["clip", "active", "corpus"])
-def test_silence_in_a_mixture_is_an_error_that_names_the_recording(tmp_path, silent, what, gains, reference):
+@pytest.mark.parametrize(
+    ("silent", "what", "reference"),
+    [
+        ("t", "target", "clip"),
+        ("t", "target", "active"),
+        ("n", "noise", "clip"),
+        ("n", "noise", "active"),
+        ("n", "noise", "corpus"),
+    ],
+)
+def test_silence_on_one_side_of_an_snr_is_an_error_that_says_what_leaves_it_out(tmp_path, silent, what, reference):
     sounds = {"t": random_sound(1, 3000), "n": random_sound(2, 5000)} | {silent: np.zeros(4000)}
     catalogue = store(tmp_path, sounds | {"other": random_sound(3, 3000)})
 
     with pytest.raises(SilentSignalError, match=f"The {what} of a mixture is digital silence") as caught:
-        resolved(catalogue, row("other", "other"), row("t", "n", **gains), reference=reference)
+        resolved(catalogue, row("other", "other"), row("t", "n"), reference=reference)
 
     assert caught.value.where.startswith(f"{silent}, ")
-    assert "--seed" in caught.value.remedy
+    assert "--exclude silent" in caught.value.remedy
+    assert "--skip-bad" in caught.value.remedy
+
+
+@pytest.mark.parametrize("silent", ["t", "n"])
+@pytest.mark.parametrize("reference", ["clip", "active", "corpus"])
+def test_silence_is_mixed_with_fixed_gains_like_any_other_sound(tmp_path, silent, reference):
+    sounds = {"t": random_sound(1, 3000), "n": random_sound(2, 5000)} | {silent: np.zeros(4000)}
+    catalogue = store(tmp_path, sounds)
+    gains = {"target_gain_db": 0.0, "noise_gain_db": 10.0, "snr_db": None}
+
+    (found,) = resolved(catalogue, row("t", "n", **gains), reference=reference).examples.to_pylist()
+
+    assert (found["target_gain_db"], found["noise_gain_db"]) == (0.0, 10.0)
+    assert found["target_level_db" if silent == "t" else "noise_level_db"] == -math.inf
+
+
+def test_a_silent_clip_has_an_snr_relative_to_the_mean_of_the_corpus(tmp_path):
+    catalogue = store(tmp_path, {"t": random_sound(1, 3000), "zeros": np.zeros(3000), "n": random_sound(2, 5000)})
+
+    found = resolved(catalogue, row("t", "n"), row("zeros", "n"), reference="corpus").examples.to_pylist()
+
+    assert found[0]["reference_level_db"] == found[1]["reference_level_db"]
+    assert found[0]["noise_gain_db"] == found[1]["noise_gain_db"]
+
+
+def test_a_mean_of_silent_clips_is_an_error_that_names_the_group(tmp_path):
+    catalogue = store(tmp_path, {"zeros": np.zeros(3000), "n": random_sound(2, 5000)})
+
+    with pytest.raises(
+        SilentSignalError, match="normal clips that an SNR is relative to are digital silence"
+    ) as caught:
+        resolved(catalogue, row("zeros", "n"), reference="corpus")
+
+    assert caught.value.where == "config some, case 1, channel 1"
+    assert "--exclude silent" in caught.value.remedy
 
 
 @settings(max_examples=30)

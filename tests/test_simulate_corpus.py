@@ -10,6 +10,7 @@ import wave
 import zlib
 from collections import Counter
 
+import numpy as np
 import py7zr
 import pytest
 from micro import MICRO
@@ -130,7 +131,7 @@ def test_the_corpus_says_loudly_that_it_is_simulated(tiny):
         "toy": "ToyTrain",
         "size": "tiny",
         "seed": 0,
-        "model": 1,
+        "model": 2,
         "tree": True,
         "volumes": True,
     }
@@ -146,6 +147,34 @@ def test_in_every_size_every_part_is_damaged_and_noise_outlasts_clips(toy, size)
     assert size.anomalous_takes >= 2
     assert size.continuous_s > 2 * (size.clip_s or toy.clip_s)
     assert len({event.name.event_id for event in events}) == len(events)
+
+
+@pytest.mark.parametrize("size", list(SIZES.values()), ids=list(SIZES))
+@pytest.mark.parametrize("toy", TOYS, ids=lambda toy: toy.name)
+def test_in_every_size_machines_never_ran_in_a_few_takes_of_case_1(toy, size):
+    takes = [event for event in list_events(toy.name, size) if event.name.recording_type == "IND"]
+
+    resting = Counter((event.name.case, event.name.sound) for event in takes if event.is_at_rest)
+    there = Counter((event.name.case, event.name.sound) for event in takes)
+    assert set(resting) == {(1, "normal"), (1, "anomalous")}
+    assert resting[1, "normal"] == max(round(0.01 * there[1, "normal"]), 1)
+    assert resting[1, "anomalous"] == max(round(0.06 * there[1, "anomalous"]), 1)
+
+
+def test_the_near_silent_takes_and_the_doubled_noise_are_in_the_files(tiny):
+    corpus, _, _ = tiny
+    names = {member: parse_member(member) for member in members_of(corpus.tree)}
+    samples = {member: np.frombuffer((corpus.tree / member).read_bytes()[44:], "<i2") for member in names}
+
+    quiet = Counter(
+        (name.case, name.sound) for member, name in names.items() if samples[member].astype(float).std() < 32.768
+    )
+    contents = Counter(samples[member].tobytes() for member, name in names.items() if name.sound == "noise")
+    others = Counter(samples[member].tobytes() for member, name in names.items() if name.sound != "noise")
+
+    assert quiet == {(1, "normal"): 4, (1, "anomalous"): 4}
+    assert set(contents.values()) == {2}
+    assert set(others.values()) == {1}
 
 
 def test_small_has_every_state_and_medium_every_pattern():

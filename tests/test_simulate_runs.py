@@ -11,10 +11,14 @@ import time
 
 import pytest
 
+from toyadmos_datasets import sources
+from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import BusyError, DiskFullError, OptionError, OutputConflictError
 from toyadmos_datasets.files import atomic
 from toyadmos_datasets.files.lock import folder_lock
-from toyadmos_datasets.simulate import packing, simulate
+from toyadmos_datasets.simulate import MODEL_VERSION, corpus, packing, simulate, sizes
+from toyadmos_datasets.sources import resolve_source
+from toyadmos_datasets.upkeep import list_cache
 
 
 def contents(folder):
@@ -102,8 +106,25 @@ def test_another_corpus_in_the_folder_is_left_alone_and_said_so(tmp_path, micro,
 def test_a_tree_without_volumes_does_not_do_for_who_wants_volumes(tmp_path, micro):
     simulate("train", tmp_path / "out", size=micro, volumes=False)
 
-    with pytest.raises(OutputConflictError, match="expected: ToyTrain, size micro, seed 0, model 1, tree and volumes"):
+    with pytest.raises(OutputConflictError, match="expected: ToyTrain, size micro, seed 0, model 2, tree and volumes"):
         simulate("train", tmp_path / "out", size=micro)
+
+
+def test_a_corpus_that_an_older_version_left_in_the_cache_does_not_stop_a_new_one(tmp_path, micro, monkeypatch):
+    monkeypatch.setattr(sources, "SIZES", {micro: sizes.SIZES[micro]})
+    with monkeypatch.context() as older:
+        older.setattr(sources, "MODEL_VERSION", MODEL_VERSION - 1)
+        older.setattr(corpus, "MODEL_VERSION", MODEL_VERSION - 1)
+        old = resolve_source(f"simulate:{micro}", "ToyTrain", tmp_path, progress=Quiet())
+    before = contents(tmp_path)
+
+    new = resolve_source(f"simulate:{micro}", "ToyTrain", tmp_path, progress=Quiet())
+
+    assert new.identity != old.identity
+    assert before.items() < contents(tmp_path).items()
+    assert {entry.path.name for entry in list_cache(tmp_path)} == {
+        f"ToyTrain-micro-model{version}" for version in (MODEL_VERSION - 1, MODEL_VERSION)
+    }
 
 
 def test_a_full_disk_midway_leaves_nothing_and_the_next_run_succeeds(tmp_path, micro, monkeypatch):

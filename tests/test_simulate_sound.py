@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from toyadmos_datasets.simulate.synthesis import synthesise
 
 CASES = [(toy.name, case) for toy in TOYS for case in toy.cases]
 TOY_NAMES = [toy.name for toy in TOYS]
+NOISE_CASES = {"ToyTrain": (1, 2, 3, 4), "ToyConveyor": (1, 2, 3)}
 
 
 @pytest.mark.parametrize(("toy", "case"), CASES)
@@ -28,12 +31,70 @@ def test_a_clip_starts_and_stops_within_itself(toy, case):
 
 
 @pytest.mark.parametrize(("toy", "case"), CASES)
-def test_levels_are_those_of_the_corpus_and_nothing_clips(toy, case):
+def test_a_machine_runs_near_minus_32_dbfs_on_channel_1_and_rests_near_minus_87(toy, case):
+    level_db = np.concatenate([levels_db(hear(toy, case=case, take=take)[0], 4800) for take in (1, 2, 3)])
+
+    assert np.median(level_db[level_db > -50]) == pytest.approx(-32, abs=2.5)
+    assert np.median(level_db[level_db < -80]) == pytest.approx(-87, abs=0.5)
+
+
+@pytest.mark.parametrize(("toy", "case"), CASES)
+def test_nothing_clips_and_no_channel_is_lost(toy, case):
     for condition in ("normal", "ab01", "ab20", "ab52"):
         peaks = np.abs(hear(toy, condition, case=case)).max(axis=1)
 
         assert peaks.max() < 0.7
         assert peaks.min() > 0.02
+
+
+def bounds_s(mono):
+    """When a machine is first and last heard."""
+    heard = np.flatnonzero(levels_db(mono) > -75)
+    return heard[0] * FRAME / RATE_HZ, (heard[-1] + 1) * FRAME / RATE_HZ
+
+
+@pytest.mark.parametrize("toy", TOY_NAMES)
+def test_a_clip_has_the_onset_and_the_tail_of_the_corpus(toy):
+    bounds = np.array([bounds_s(hear(toy, take=take, duration_s=8.0)[0]) for take in range(1, 17)])
+
+    onsets_s, tails_s = bounds[:, 0], 8.0 - bounds[:, 1]
+    assert onsets_s.mean() == pytest.approx(0.82, abs=0.06)
+    assert 0.03 < onsets_s.std() < 0.12
+    assert tails_s.mean() == pytest.approx(0.45, abs=0.06)
+
+
+@pytest.mark.parametrize("toy", TOY_NAMES)
+def test_a_short_clip_has_an_onset_of_at_most_a_fifth_and_runs_for_most_of_it(toy):
+    for take in range(1, 9):
+        mono = hear(toy, take=take, duration_s=2.2)[0]
+        first_s, last_s = bounds_s(mono)
+
+        assert 0.2 < first_s < 2.2 / 5
+        assert 0.1 < 2.2 - last_s < 2.2 / 5
+        assert np.mean(levels_db(mono) > np.median(levels_db(mono)) - 12) > 0.5
+
+
+@pytest.mark.parametrize("condition", ["normal", "ab20"])
+@pytest.mark.parametrize("toy", TOY_NAMES)
+def test_a_machine_that_never_ran_leaves_the_noise_of_the_microphones(toy, condition):
+    channels = hear(toy, condition, is_at_rest=True)
+
+    assert 20 * np.log10(channels.std(axis=1)) == pytest.approx(-87, abs=0.5)
+    assert (channels != 0).any(axis=1).all()
+
+
+def test_two_cases_of_the_train_have_the_same_noise_and_no_two_of_the_conveyor():
+    def noise(toy, case):
+        return hear(toy, "noise", case=case, recording_type="CNT", duration_s=1.0)
+
+    train, conveyor = ([noise(toy, case) for case in cases] for toy, cases in NOISE_CASES.items())
+    assert [[np.array_equal(one, two) for two in train] for one in train] == [
+        [True, True, False, False],
+        [True, True, False, False],
+        [False, False, True, True],
+        [False, False, True, True],
+    ]
+    assert not any(np.array_equal(one, two) for one, two in combinations(conveyor, 2))
 
 
 def test_the_machine_spins_up_and_its_pitch_with_it():
@@ -99,7 +160,7 @@ def test_each_microphone_has_noise_of_its_own():
 
     likeness = np.corrcoef(quiet) - np.eye(4)
     assert np.abs(likeness).max() < 0.1
-    assert quiet.std(axis=1) == pytest.approx(2.5e-4, rel=0.1)
+    assert quiet.std(axis=1) == pytest.approx(10 ** (-87 / 20), rel=0.1)
 
 
 def test_a_train_is_loudest_at_each_microphone_when_it_passes_there():

@@ -300,6 +300,21 @@ def test_all_bad_recordings_of_a_tree_are_told(files, tmp_path, workers):
     assert all(one.expected and one.actual and one.remedy for one in verdict.problems)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("write", [write_tree, write_volumes])
+def test_odd_headers_of_whole_recordings_are_counted_and_no_problem(files, tmp_path, write, workers):
+    first, second = (only(files, part) for part in ("ab01_IND_ch1", "ab02_IND_ch2"))
+    files[first] = files[first][:4] + bytes(4) + files[first][8:]
+    files[second] += bytes(16)
+    verdict = verify_source(write(files, tmp_path / "src"), "ToyTrain", workers=workers)
+
+    assert verdict.is_good
+    assert [(one.code, one.n, one.examples) for one in verdict.oddities] == [
+        ("header_riff_size", 1, (first,)),
+        ("header_trailing_bytes", 1, (second,)),
+    ]
+
+
 def stored_volumes(files: dict[str, bytes], folder: Path) -> list[Path]:
     """Write volumes of one block that is not packed, so that a test can damage a recording of its choice."""
     archive = folder / "ToyTrain.7z"

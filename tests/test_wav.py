@@ -171,15 +171,6 @@ def test_a_data_chunk_larger_than_the_file_is_found_before_any_sample():
     assert caught.value.actual == f"{SAMPLES.nbytes} bytes"
 
 
-@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
-@pytest.mark.parametrize("offset", [4, 40], ids=["RIFF", "data"])
-def test_a_size_that_was_never_filled_in_is_an_error(size, offset):
-    with pytest.raises(WavError, match="never finished") as caught:
-        read(put(wav(), offset, struct.pack("<I", size)))
-
-    assert str(size) in caught.value.actual
-
-
 @pytest.mark.parametrize(("content", "what"), [(b"", "is empty"), (b"RIFF", "too short"), (wav()[:43], "too short")])
 def test_a_file_too_small_for_a_header_is_an_error(content, what):
     with pytest.raises(WavError, match=what) as caught:
@@ -197,18 +188,6 @@ def test_what_is_not_wav_is_an_error(content):
         read(content)
 
     assert caught.value.expected == "RIFF .... WAVE"
-
-
-@pytest.mark.parametrize("difference", [-2, -1, 1, 2, 100])
-def test_a_riff_size_that_is_not_the_files_is_an_error(difference):
-    content = put(wav(), 4, struct.pack("<I", len(wav()) - 8 + difference))
-    longer_or_shorter = "shorter" if difference > 0 else "longer"
-
-    with pytest.raises(WavError, match=f"{longer_or_shorter} than its header says") as caught:
-        read(content)
-
-    assert caught.value.expected == f"{len(wav()) + difference} bytes"
-    assert caught.value.actual == f"{len(wav())} bytes"
 
 
 @pytest.mark.parametrize(
@@ -318,7 +297,7 @@ def test_a_flipped_byte_in_the_header_is_an_error_or_harmless(offset, mask):
         return
 
     assert np.array_equal(samples, SAMPLES)
-    assert 28 <= offset < 32  # bytes a second, which nothing depends on
+    assert 4 <= offset < 8 or 28 <= offset < 32  # the RIFF size and the bytes a second, which no sound depends on
 
 
 @given(st.binary(max_size=200), st.booleans())

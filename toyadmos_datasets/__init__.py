@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 from toyadmos_datasets.errors import ToyAdmosError
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.audit import AuditReport
+    from toyadmos_datasets.audit import AuditReport, PairReport
     from toyadmos_datasets.audit import audit as audit_dataset
     from toyadmos_datasets.builder import load_dataset
     from toyadmos_datasets.corpus.damage import Damage, damage_of
     from toyadmos_datasets.corpus.names import RecordingName, format_name, parse_name
+    from toyadmos_datasets.load.audio import Audio
+    from toyadmos_datasets.load.redecoding import as_plain_audio, decode_with_soundfile
     from toyadmos_datasets.load.training import torch_loader
     from toyadmos_datasets.plan import PlanOptions
     from toyadmos_datasets.prepare import PrepareOptions, PrepareReport
@@ -34,10 +36,12 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Audio",
     "AuditReport",
     "Damage",
     "DatasetVerdict",
     "Encoding",
+    "PairReport",
     "PlanOptions",
     "PrepareOptions",
     "PrepareReport",
@@ -47,8 +51,10 @@ __all__ = [
     "SourceVerdict",
     "ToyAdmosError",
     "__version__",
+    "as_plain_audio",
     "audit_dataset",
     "damage_of",
+    "decode_with_soundfile",
     "fetch_recipe",
     "format_name",
     "load_dataset",
@@ -63,10 +69,12 @@ __all__ = [
 
 # A name here is never that of a submodule: once the submodule is imported, it would hide what is meant.
 _PLACES = {
+    "Audio": "load.audio:Audio",
     "AuditReport": "audit:AuditReport",
     "Damage": "corpus.damage:Damage",
     "DatasetVerdict": "verify:DatasetVerdict",
     "Encoding": "render:Encoding",
+    "PairReport": "audit:PairReport",
     "PlanOptions": "plan:PlanOptions",
     "PrepareOptions": "prepare:PrepareOptions",
     "PrepareReport": "prepare:PrepareReport",
@@ -74,8 +82,10 @@ _PLACES = {
     "RenderOptions": "render:RenderOptions",
     "ShareOptions": "share:ShareOptions",
     "SourceVerdict": "verify:SourceVerdict",
+    "as_plain_audio": "load.redecoding:as_plain_audio",
     "audit_dataset": "audit:audit",
     "damage_of": "corpus.damage:damage_of",
+    "decode_with_soundfile": "load.redecoding:decode_with_soundfile",
     "fetch_recipe": "share:fetch_recipe",
     "format_name": "corpus.names:format_name",
     "load_dataset": "builder:load_dataset",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,17 @@ from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import OWN, PlanOptions, own_recipe, plan, require_own, windowed_recordings
+from toyadmos_datasets.plan import (
+    NONE_JOINED,
+    OWN,
+    Joined,
+    PlanOptions,
+    find_joined,
+    own_recipe,
+    plan,
+    require_own,
+    windowed_recordings,
+)
 from toyadmos_datasets.recordings import (
     INGESTED_BY,
     BadRecording,
@@ -30,6 +41,7 @@ from toyadmos_datasets.recordings import (
     store_for,
 )
 from toyadmos_datasets.render import (
+    LeavingOut,
     OutputFolder,
     RenderOptions,
     ShardTask,
@@ -40,10 +52,14 @@ from toyadmos_datasets.render import (
 from toyadmos_datasets.sources import resolve_source
 from toyadmos_datasets.values.dataset import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.example_table import read_examples
+from toyadmos_datasets.values.health import Exclusion
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recordings import read_catalogue
 from toyadmos_datasets.values.sides import unusable_side
 from toyadmos_datasets.values.source import Source
+
+SHOWN_SKIPPED = 3
+"""How many skipped recordings an error names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +76,7 @@ class PrepareOptions:
         skip_bad: Leave out recordings that cannot be read, and list them.
         is_overwriting: Replace a dataset that is in `out` already.
         fetch: How a source on the web is fetched.
+        exclude: Events that are left out once the splits are drawn, for what is odd about their sound or by name.
     """
 
     plan: PlanOptions
@@ -71,6 +88,7 @@ class PrepareOptions:
     is_overwriting: bool = False
     fetch: FetchChoices = field(default_factory=FetchChoices)
     recipe: Path | None = None
+    exclude: Exclusion = field(default_factory=Exclusion)
 
     def __post_init__(self) -> None:
         if self.recipe is not None:
@@ -81,6 +99,7 @@ class PrepareOptions:
         return (
             self.plan.as_parameters()
             | self.render.as_request()
+            | self.exclude.as_request()
             | {
                 "source": source.identity,
                 "skip_bad": self.skip_bad,
@@ -88,15 +107,23 @@ class PrepareOptions:
             | ({} if self.recipe is None else {"protocols": [OWN], "recipe": sha256_of(self.recipe)})
         )
 
-    def examples(self) -> Callable[[pa.Table], Recipe]:
-        """Return what says which examples there are, given the index of the source.
+    def examples(self) -> Callable[[pa.Table, Joined], Recipe]:
+        """Return what says which examples there are, given the index of the source and which events are one.
 
         Raises:
             DatasetError: The user's own recipe cannot be read.
         """
-        if self.recipe is None:
-            return functools.partial(plan, options=self.plan)
-        return functools.partial(own_recipe, read_examples(self.recipe), options=self.plan, path=self.recipe)
+        path = self.recipe
+        if path is None:
+            return lambda index, joined: plan(index, self.plan, joined=joined)
+        table = read_examples(path)
+        return lambda index, joined: own_recipe(table, index, self.plan, path, joined=joined)
+
+    def examples_heard(self) -> Callable[[pa.Table, Joined, pa.Table], Recipe] | None:
+        """Return the same for a plan that depends on where machines run; None for one that does not."""
+        if not self.is_cut_by_activity:
+            return None
+        return lambda index, joined, activity: plan(index, self.plan, joined=joined, activity=activity)
 
     @property
     def is_cut_by_activity(self) -> bool:
@@ -113,23 +140,30 @@ class Work:
         output: Where the dataset goes.
         cache: Folder for the recording store.
         render: How the examples are rendered.
-        examples: Says which examples there are, given the index of the source.
+        examples: Says which examples there are, given the index of the source and which events carry the same sound.
         examples_heard: The same, given also where machines run in the continuous recordings that `examples` names;
             None where that changes nothing.
         skip_bad: Leave out recordings that cannot be read, and list them.
         is_overwriting: Replace a dataset that is in the folder already.
         skipped: Recordings that the examples were made without.
+        exclude: Events that are left out of the examples.
     """
 
     source: Source
     output: OutputFolder
     cache: Path
     render: RenderOptions
-    examples: Callable[[pa.Table], Recipe]
-    examples_heard: Callable[[pa.Table, pa.Table], Recipe] | None = None
+    examples: Callable[[pa.Table, Joined], Recipe]
+    examples_heard: Callable[[pa.Table, Joined, pa.Table], Recipe] | None = None
     skip_bad: bool = False
     is_overwriting: bool = False
     skipped: tuple[SkippedRecording, ...] = ()
+    exclude: Exclusion = field(default_factory=Exclusion)
+
+    @property
+    def leaving_out(self) -> LeavingOut:
+        """What is left out when the recordings are known."""
+        return LeavingOut(exclusion=self.exclude, is_skipping=self.skip_bad)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +224,7 @@ def carry_out(work: Work, progress: Progress) -> PrepareReport:
             work.source,
             work.render,
             skipped=work.skipped + tuple(_skipped(bad) for bad in report.bad),
+            leaving_out=work.leaving_out,
             progress=progress,
         )
     return PrepareReport(out=out, manifest=manifest, was_done=False, ingested=report)
@@ -210,7 +245,8 @@ def prepared_tasks(options: PrepareOptions, source: Source, progress: Progress |
     work = _work(options, source)
     store = store_for(work.cache, source, work.render.encoding.rate_hz)
     recipe, _ = _ingest(work, store, progress)
-    return shard_tasks(recipe, read_catalogue(store.folder), work.output, work.render, progress)
+    catalogue = read_catalogue(store.folder)
+    return shard_tasks(recipe, catalogue, work.output, work.render, leaving_out=work.leaving_out, progress=progress)
 
 
 def _work(options: PrepareOptions, source: Source) -> Work:
@@ -221,19 +257,22 @@ def _work(options: PrepareOptions, source: Source) -> Work:
         cache=options.cache,
         render=options.render,
         examples=examples,
-        examples_heard=(lambda index, activity: plan(index, options.plan, activity=activity))
-        if options.is_cut_by_activity
-        else None,
+        examples_heard=options.examples_heard(),
         skip_bad=options.skip_bad,
         is_overwriting=options.is_overwriting,
+        exclude=options.exclude,
     )
 
 
 def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, IngestReport]:
-    """Plan, and ingest what the plan needs; plan again without recordings that turn out to be bad."""
-    index = build_index(work.source.members())
+    """Plan, and ingest what the plan needs; plan again when that shows more than was known.
+
+    Recordings that turn out to be bad are left out, those with the same content are joined. Both only grow, so it ends.
+    """
+    index, joined = build_index(work.source.members()), NONE_JOINED
     before = read_catalogue(store.folder)["recording_id"]
     reports: list[IngestReport] = []
+    listened = functools.lru_cache(maxsize=1)(lambda some: _activity(some, store, work, progress))
 
     def bad_among(recording_ids: list[str]) -> list[str]:
         """Ingest recordings, note the report, and return which of them could not be read."""
@@ -242,19 +281,52 @@ def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, Inges
         return [one.recording_id for one in reports[-1].bad]
 
     while True:
-        recipe, bad = work.examples(index), []
+        with naming_skipped(reports):
+            recipe, bad = work.examples(index, joined), []
         _require_sides(recipe)
         require_features_possible(recipe.parameters, work.render)
         if work.examples_heard is not None:
             continuous = windowed_recordings(recipe)
             bad = bad_among(continuous)
             if not bad:
-                recipe = work.examples_heard(index, _activity(continuous, store, work, progress))
+                activity = listened(tuple(continuous))
+                with naming_skipped(reports):
+                    recipe = work.examples_heard(index, joined, activity)
         bad = bad or bad_among(recipe.recording_ids)
-        if not bad:
+        if bad:
+            index = _without_events(index, bad)
+            continue
+        found = find_joined(recipe.recording_ids, index, read_catalogue(store.folder), so_far=joined)
+        if found == joined:
             n_reused = pc.sum(pc.is_in(pa.array(recipe.recording_ids, pa.string()), value_set=before)).as_py() or 0
             return recipe, _sum_of(reports, n_reused)
-        index = _without_events(index, bad)
+        joined = found
+
+
+@contextlib.contextmanager
+def naming_skipped(reports: Sequence[IngestReport]) -> Iterator[None]:
+    """Let an error about what is missing say which recordings were skipped before, and why.
+
+    Args:
+        reports: What was ingested so far, with the recordings that could not be read.
+    """
+    try:
+        yield
+    except PlanError as error:
+        bad = [one for report in reports for one in report.bad]
+        if not bad:
+            raise
+        recordings = "1 recording was" if len(bad) == 1 else f"{len(bad)} recordings were"
+        shown = [f"{one.recording_id}: {one.reason.splitlines()[0]}" for one in bad[:SHOWN_SKIPPED]]
+        more = [f"and {len(bad) - SHOWN_SKIPPED} more"] if len(bad) > SHOWN_SKIPPED else []
+        raise PlanError(
+            error.what,
+            where=error.where,
+            expected=error.expected,
+            actual=f"{error.actual}; {recordings} skipped because they could not be read (--skip-bad): "
+            f"{'; '.join([*shown, *more])}",
+            remedy=error.remedy,
+        ) from error
 
 
 def _require_sides(recipe: Recipe) -> None:
@@ -270,7 +342,7 @@ def _require_sides(recipe: Recipe) -> None:
         )
 
 
-def _activity(recording_ids: list[str], store: Store, work: Work, progress: Progress) -> pa.Table:
+def _activity(recording_ids: Sequence[str], store: Store, work: Work, progress: Progress) -> pa.Table:
     return activity_of(
         recording_ids,
         read_catalogue(store.folder),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ from toyadmos_datasets.archive.tree_source import tree_of
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import plan, windowed_recordings
+from toyadmos_datasets.plan import NONE_JOINED, find_joined, windowed_recordings
 from toyadmos_datasets.plan.listing import SplitCount, count_examples
 from toyadmos_datasets.prepare import PrepareOptions
 from toyadmos_datasets.recordings import Store, bytes_to_decode, bytes_to_store, missing_recordings, store_for
@@ -53,6 +54,13 @@ FLAC_SHARE = 0.6
 
 SHARD_BYTES: Bytes = 10_000
 """What a shard takes beside its audio: schema, footer, the other columns."""
+
+
+UNCHECKED = (
+    "Whether some recordings carry the same sound under several names is not checked before the recordings are read. "
+    "Where they do, prepare divides the splits anew, so that no sound is in two of them."
+)
+"""What a reader of a plan must know as long as not all of its recordings are in the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,18 +164,33 @@ def preview(options: PrepareOptions, progress: Progress | None = None) -> Previe
 
 
 def _recipe(index: pa.Table, store: Store, options: PrepareOptions, progress: Progress) -> Recipe:
-    """Plan; where windows depend on activity, with what the store tells of it if it has all of the recordings."""
-    recipe = options.examples()(index)
-    require_features_possible(recipe.parameters, options.render)
-    if not options.is_cut_by_activity:
-        return recipe
-    windowed, catalogue = windowed_recordings(recipe), read_catalogue(store.folder)
-    n_there = pc.sum(pc.is_in(catalogue["recording_id"], value_set=pa.array(windowed, pa.string()))).as_py() or 0
-    if not windowed or n_there < len(windowed):
-        return recipe
-    workers = options.render.workers
-    activity = activity_of(windowed, catalogue, rate_hz=store.rate_hz, workers=workers, progress=progress)
-    return plan(index, options.plan, activity=activity)
+    """Plan as `prepare` does, with what the store tells of the recordings that it has."""
+    examples, examples_heard = options.examples(), options.examples_heard()
+    catalogue, joined = read_catalogue(store.folder), NONE_JOINED
+
+    @functools.lru_cache(maxsize=1)
+    def listened(recording_ids: tuple[str, ...]) -> pa.Table:
+        """Find where machines run, once for the same recordings."""
+        workers = options.render.workers
+        return activity_of(recording_ids, catalogue, rate_hz=store.rate_hz, workers=workers, progress=progress)
+
+    while True:
+        recipe = examples(index, joined)
+        require_features_possible(recipe.parameters, options.render)
+        windowed = windowed_recordings(recipe)
+        if examples_heard is not None and windowed and _n_among(windowed, catalogue) == len(windowed):
+            recipe = examples_heard(index, joined, listened(tuple(windowed)))
+        found = find_joined(recipe.recording_ids, index, catalogue, so_far=joined)
+        if found == joined:
+            is_known = _n_among(recipe.recording_ids, catalogue) == len(recipe.recording_ids)
+            return recipe if is_known else replace(recipe, notes=(*recipe.notes, UNCHECKED))
+        joined = found
+
+
+def _n_among(recording_ids: list[str], catalogue: pa.Table) -> int:
+    """Count how many of some recordings are in the store."""
+    is_there = pc.is_in(pa.array(recording_ids, pa.string()), value_set=catalogue["recording_id"])
+    return pc.sum(is_there).as_py() or 0
 
 
 def _source(options: PrepareOptions, progress: Progress) -> tuple[Source, Bytes]:

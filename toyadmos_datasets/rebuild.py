@@ -89,7 +89,7 @@ def rebuild(options: RebuildOptions, progress: Progress | None = None) -> Rebuil
         output=OutputFolder(path=options.out, request=_request(shared, source)),
         cache=options.cache,
         render=render,
-        examples=lambda index: _planned(shared, index, source),
+        examples=lambda index, _joined: _planned(shared, index, source),
         is_overwriting=options.is_overwriting,
         skipped=shared.skipped,
     )

@@ -25,6 +25,7 @@ from toyadmos_datasets.signal.levels import count_full_scale, health_flags, meas
 from toyadmos_datasets.signal.resample import resample_chunks, resampler_name
 from toyadmos_datasets.signal.wav import open_wav
 from toyadmos_datasets.units import Bytes, Hertz
+from toyadmos_datasets.values.header_oddities import header_flags
 from toyadmos_datasets.values.recordings import SEGMENT_BYTES, SegmentWriter, read_catalogue, remove_abandoned
 from toyadmos_datasets.values.source import Member, Source
 
@@ -218,7 +219,9 @@ def _ingest_member(
 ) -> None:
     counter = _Counter(member.crc32)
     try:
-        wav = open_wav(counter.through(chunks), name=member.path, n_bytes=member.n_bytes)
+        wav = open_wav(
+            counter.through(chunks), name=member.path, n_bytes=member.n_bytes, is_proved=member.crc32 is not None
+        )
         resampled = list(resample_chunks(counter.looking(wav.chunks), CORPUS_RATE_HZ, rate_hz))
     except WavError:
         for _ in chunks:  # where the source has a wrong CRC32 for it, that is the reason and is raised here
@@ -242,7 +245,7 @@ def _ingest_member(
         active_level_db=levels.active_level_db,
         active_share=levels.active_share,
         peak=levels.peak,
-        flags=health_flags(levels, counter.n_full_scale),
+        flags=health_flags(levels, counter.n_full_scale) + header_flags(wav.quirks),
         source_crc32=counter.crc32,
     )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.remote.opening import FetchChoices, open_origin
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.simulate import SIZES, simulate
+from toyadmos_datasets.simulate import MODEL_VERSION, SIZES, simulate
 from toyadmos_datasets.values.source import Source
 
 SIMULATE = "simulate"
@@ -23,6 +24,7 @@ def resolve_source(
     workers: int = 1,
     progress: Progress,
     fetch: FetchChoices | None = None,
+    ignore: Sequence[str] = (),
 ) -> Source:
     """Open the source that a text names; a simulated corpus is made first if the cache has it not.
 
@@ -35,14 +37,16 @@ def resolve_source(
         workers: Processes that synthesise.
         progress: Told about the simulation.
         fetch: How a source on the web is fetched.
+        ignore: Glob patterns of files and folders that are left out.
 
     Raises:
-        OptionError: There is no such size.
+        OptionError: There is no such size, or a pattern is empty.
         SourceError: There is nothing usable at the path or the address.
     """
     size = simulated_size(source)
     if size is None:
-        return open_origin(source, toy, cache, fetch or FetchChoices(), progress) or open_source(source, toy)
+        on_web = open_origin(source, toy, cache, fetch or FetchChoices(), progress, ignore=ignore)
+        return on_web or open_source(source, toy, ignore=ignore)
     folder = simulated_folder(cache, toy, size)
     with progress.stage(f"Simulating {toy} ({size})", 100, "%") as on_progress:
         simulate(
@@ -53,7 +57,7 @@ def resolve_source(
             volumes=False,
             report=lambda done, total: on_progress(100 * done // max(total, 1)),
         )
-    return open_source(folder / "tree", toy)
+    return open_source(folder / "tree", toy, ignore=ignore)
 
 
 def simulated_size(source: str) -> str | None:
@@ -77,5 +81,5 @@ def simulated_size(source: str) -> str | None:
 
 
 def simulated_folder(cache: Path, toy: str, size: str) -> Path:
-    """Return where a simulated corpus is kept."""
-    return cache / "simulated" / f"{toy}-{size}"
+    """Return where a simulated corpus is kept; one that another version of this package made is kept elsewhere."""
+    return cache / "simulated" / f"{toy}-{size}-model{MODEL_VERSION}"

@@ -16,12 +16,14 @@ from py7zr.exceptions import ArchiveError as Py7zrError
 from py7zr.exceptions import Bad7zFile
 from py7zr.properties import PROPERTY
 
+from toyadmos_datasets.archive.archive_names import archive_names
 from toyadmos_datasets.archive.coders import open_chain
 from toyadmos_datasets.archive.folders import broken_header, packed_blocks
 from toyadmos_datasets.archive.listing import list_recordings
 from toyadmos_datasets.archive.packed_bytes import PackedBytes
 from toyadmos_datasets.archive.reading import PIECE_BYTES
 from toyadmos_datasets.archive.signature import read_next_header
+from toyadmos_datasets.archive.strays import Ignore
 from toyadmos_datasets.archive.table import ArchiveTable, PackedBlock
 from toyadmos_datasets.archive.volume_set import VolumeSet
 from toyadmos_datasets.archive.volume_stream import VolumeStream
@@ -34,9 +36,19 @@ _MAX_NESTING = 4
 
 
 def read_header(
-    volumes: VolumeSet, toy: str, open_stream: Callable[[VolumeSet], VolumeStream] = VolumeStream
+    volumes: VolumeSet,
+    toy: str,
+    open_stream: Callable[[VolumeSet], VolumeStream] = VolumeStream,
+    *,
+    ignore: Ignore | None = None,
 ) -> tuple[ArchiveTable, str]:
     """Read what an archive holds.
+
+    Args:
+        volumes: Its files.
+        toy: ``ToyTrain``.
+        open_stream: Opens them as one file.
+        ignore: What the user wants left out.
 
     Returns:
         The table of its blocks and recordings, and its identity: a hash over its toy, its size and its
@@ -54,10 +66,12 @@ def read_header(
             decoded = _decode(raw, volumes, stream)
             streams, files = _parse(decoded)
             blocks = packed_blocks(streams, end=volumes.n_bytes - len(raw), where=where)
-            table = list_recordings(streams, files, blocks, toy=toy, where=where)
+            names = archive_names(files, toy, ignore or Ignore(), where=where)
+            table = list_recordings(streams, files, blocks, names=names, where=where)
     identity = hashlib.sha256(f"{toy}\n{volumes.n_bytes}\n{len(raw)}\n".encode())
     identity.update(raw)
     identity.update(decoded)
+    identity.update(names.chosen)
     return table, identity.hexdigest()
 
 

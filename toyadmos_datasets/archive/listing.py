@@ -1,4 +1,4 @@
-"""From py7zr's list of files to the table of recordings, with names and kinds judged."""
+"""From py7zr's list of files to the table of recordings."""
 
 from __future__ import annotations
 
@@ -9,15 +9,9 @@ from typing import Any
 
 from py7zr.archiveinfo import StreamsInfo
 
+from toyadmos_datasets.archive.archive_names import ArchiveNames
 from toyadmos_datasets.archive.folders import broken_header
 from toyadmos_datasets.archive.methods import Coder
-from toyadmos_datasets.archive.names import (
-    MARKER_NAME,
-    is_recording,
-    require_distinct,
-    require_plain_kind,
-    require_safe_name,
-)
 from toyadmos_datasets.archive.table import ArchiveTable, PackedBlock
 from toyadmos_datasets.units import Bytes
 
@@ -42,50 +36,37 @@ def list_recordings(
     files: Sequence[dict[str, Any]],
     blocks: Sequence[PackedBlock],
     *,
-    toy: str,
+    names: ArchiveNames,
     where: object,
 ) -> ArchiveTable:
     """Join files with their places in blocks.
 
-    Members that are no WAV files are left out: who reads a published archive cannot remove them. An empty
-    file has no block in an archive; those share one of their own, so that they are found when they are read.
+    Members that are no recordings of the toy are left out. An empty file has no block in an archive; those share one
+    of their own, so that they are found when they are read.
 
     Raises:
         ArchiveError: Files and places do not match, or a file has no checksum.
-        UnsafeMemberError: A name or a kind that must not reach a disk.
-        IndexConflictError: A name is there twice.
     """
-    paths = _checked_paths(files, toy=toy, where=where)
     places = _places(streams, blocks, where)
     rows, empty = [], []
-    for path, raw in zip(paths, files, strict=True):
+    found: list[str] = []
+    found_empty: list[str] = []
+    for path, raw in zip(names.paths, files, strict=True):
         if not raw["emptystream"]:
             place = next(places, None)
             if place is None:
-                raise broken_header(where, f"more files than places, from {path} on")
-            if is_recording(path):
-                rows.append(_Row(path=path, n_bytes=place[1], crc32=place[2], offset=place[3], block=place[0]))
-        elif is_recording(path) and not _is_folder(raw.get("attributes")):
+                raise broken_header(where, f"more files than places, from {raw['filename']} on")
+            if path is not None:
+                row = _Row(path=path, n_bytes=place[1], crc32=place[2], offset=place[3], block=place[0])
+                rows.append(row)
+                found.append(raw["filename"])
+        elif path is not None:
             empty.append(_Row(path=path, n_bytes=0, crc32=0, offset=0, block=len(blocks)))
+            found_empty.append(raw["filename"])
     if next(places, None) is not None:
         raise broken_header(where, "more places than files")
     all_blocks = (*blocks, _empty_block(blocks)) if empty else tuple(blocks)
-    return _table((*rows, *empty), all_blocks, is_simulated=f"{toy}/{MARKER_NAME}" in paths)
-
-
-def _checked_paths(files: Sequence[dict[str, Any]], *, toy: str, where: object) -> list[str]:
-    paths = []
-    for raw in files:
-        path = raw.get("filename", "")
-        require_safe_name(path, toy=toy, where=where)
-        require_plain_kind(path, attributes=raw.get("attributes"), where=where)
-        paths.append(path)
-    require_distinct(paths, where=where)
-    return paths
-
-
-def _is_folder(attributes: int | None) -> bool:
-    return attributes is not None and attributes & 0x10 != 0
+    return _table((*rows, *empty), all_blocks, names, [*found, *found_empty])
 
 
 def _places(
@@ -121,16 +102,22 @@ def _empty_block(blocks: Sequence[PackedBlock]) -> PackedBlock:
     return PackedBlock(number=len(blocks), offset=end, n_packed_bytes=0, coders=(_COPY,), sizes=(0,))
 
 
-def _table(rows: Sequence[_Row], blocks: tuple[PackedBlock, ...], *, is_simulated: bool) -> ArchiveTable:
+def _table(
+    rows: Sequence[_Row], blocks: tuple[PackedBlock, ...], names: ArchiveNames, found: Sequence[str]
+) -> ArchiveTable:
+    paths = tuple(row.path for row in rows)
     counts = [0] * len(blocks)
     for row in rows:
         counts[row.block] += 1
     return ArchiveTable(
         blocks=blocks,
         first=tuple(itertools.accumulate(counts, initial=0)),
-        paths=tuple(row.path for row in rows),
+        paths=paths,
         sizes=tuple(row.n_bytes for row in rows),
         crcs=tuple(row.crc32 for row in rows),
         offsets=tuple(row.offset for row in rows),
-        is_simulated=is_simulated,
+        is_simulated=names.is_simulated,
+        found=() if paths == tuple(found) else tuple(found),
+        ignored=names.ignored,
+        oddities=names.oddities,
     )

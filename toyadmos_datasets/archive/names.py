@@ -1,18 +1,14 @@
-"""Which names and kinds of files a source may hold."""
+"""Which names and kinds of files the recordings of a source may have."""
 
 from __future__ import annotations
 
-import fnmatch
 import stat
-from collections.abc import Iterable
-from pathlib import PurePosixPath
+from collections.abc import Sequence
 
 from toyadmos_datasets.errors import IndexConflictError, UnsafeMemberError
 
 MARKER_NAME = "SIMULATED.txt"
 """Stands beside the cases of a corpus that this package synthesised."""
-
-_HARMLESS = ("SIMULATED.txt", ".DS_Store", "._*", "Thumbs.db", "desktop.ini", "LICENSE*", "README*", "MD5SUMS*")
 
 _WINDOWS_REPARSE_POINT = 0x400
 _WINDOWS_DEVICE = 0x40
@@ -24,41 +20,27 @@ Source:
 """
 
 
-def is_recording(path: str) -> bool:
-    """Whether a file calls itself a WAV file; whether its name makes sense is for the index to say."""
-    name = PurePosixPath(path).name
-    return name.lower().endswith(".wav") and not name.startswith("._")
-
-
-def is_harmless(path: str) -> bool:
-    """Whether a file that is no recording is known to stand beside recordings."""
-    name = PurePosixPath(path).name
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in _HARMLESS)
-
-
-def require_safe_name(path: str, *, toy: str, where: object) -> None:
-    """Raise unless a member's name stays below its toy's folder on every system.
+def require_safe_name(path: str, *, where: object) -> None:
+    """Raise unless the name of a recording stays below its source on every system.
 
     Raises:
         UnsafeMemberError: It is absolute, climbs, has a drive, a backslash or a NUL, or is no text.
     """
-    parts = path.split("/")
     reason = None
     if not path or "\0" in path or "\\" in path or not path.isprintable():
         reason = "it is empty or has a backslash, a NUL or another character that cannot be shown"
     elif path.startswith("/") or (len(path) > 1 and path[1] == ":"):
         reason = "it is absolute"
-    elif any(part in {"", ".", ".."} for part in parts):
+    elif any(part in {"", ".", ".."} for part in path.split("/")):
         reason = "it climbs out of its folder or has an empty part"
-    elif parts[0] != toy:
-        reason = f"it is not in the folder {toy}"
     if reason is not None:
         raise UnsafeMemberError(
             f"A file in the source has a name that cannot be used: {reason}.",
             where=where,
-            expected=f"{toy}/.../<name>.wav",
+            expected="folders and <name>.wav",
             actual=ascii(path),
-            remedy="Rename or remove it if the source is your own; else fetch the source again.",
+            remedy="Rename or remove it if the source is your own, or leave it out with --ignore PATTERN; else fetch "
+            "the source again.",
         )
 
 
@@ -101,22 +83,33 @@ def not_a_file(path: str, *, kind: str, where: object) -> UnsafeMemberError:
     )
 
 
-def require_distinct(paths: Iterable[str], *, where: object) -> None:
-    """Raise if two names are one on some system.
+def require_distinct(paths: Sequence[str], found: Sequence[str] = (), *, where: object) -> None:
+    """Raise if two recordings have one name on some system.
+
+    Args:
+        paths: Where they are in the corpus as published.
+        found: Where they really are; empty where that is the same.
+        where: The source.
 
     Raises:
         IndexConflictError: The same name twice, or two that differ only in case.
     """
-    seen: dict[str, str] = {}
-    for path in paths:
-        folded = path.casefold()
-        if folded in seen:
-            other = seen[folded]
-            raise IndexConflictError(
-                "A name is there twice." if other == path else "Two names differ only in upper and lower case.",
-                where=where,
-                expected="one file for each name",
-                actual=f"{other} and {path}",
-                remedy="Keep the one that belongs there and remove the other.",
-            )
-        seen[folded] = path
+    folded = [path.casefold() for path in paths]
+    if len(set(folded)) == len(folded):
+        return
+    seen: dict[str, int] = {}
+    for number, key in enumerate(folded):
+        earlier = seen.setdefault(key, number)
+        if earlier == number:
+            continue
+        one, other = ((found or paths)[place] for place in (earlier, number))
+        what = "Two names differ only in upper and lower case."
+        if one.casefold() != other.casefold():
+            what = "Two files would be the same recording."
+        raise IndexConflictError(
+            "A name is there twice." if one == other else what,
+            where=where,
+            expected="one file for each name",
+            actual=f"{one} and {other}",
+            remedy="Keep the one that belongs there, and remove the other or leave it out with --ignore PATTERN.",
+        )

@@ -3,47 +3,60 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
+from toyadmos_datasets.archive.layout import is_wav, says_case_or_sound
+from toyadmos_datasets.archive.near_miss import spelled_otherwise, unpack_command
 from toyadmos_datasets.archive.reading import reading
-from toyadmos_datasets.archive.tree_source import open_tree
-from toyadmos_datasets.archive.volume_set import VolumeSet, find_volumes, volume_name, whole_archive
+from toyadmos_datasets.archive.strays import Ignore
+from toyadmos_datasets.archive.tree_opening import TreeSearch, open_tree, require_whole_links, search_tree
+from toyadmos_datasets.archive.tree_walk import MAX_DEPTH
+from toyadmos_datasets.archive.volume_names import rename_command, renames, volume_name
+from toyadmos_datasets.archive.volume_set import VolumeSet, find_volumes, whole_archive
 from toyadmos_datasets.archive.volumes_source import open_volumes
-from toyadmos_datasets.corpus.toys import TOYS, Toy
+from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.errors import SourceError, SourceNotFoundError
 from toyadmos_datasets.values.source import Source
 
 
-def open_source(location: str | Path, toy: str) -> Source:
+def open_source(location: str | Path, toy: str, *, ignore: Sequence[str] = ()) -> Source:
     """Open the recordings of a toy where they are.
 
     Args:
-        location: A folder with the toy's folder or its volumes, the toy's folder itself, a whole archive,
-            or the first of its volumes.
+        location: A folder with the toy's volumes, or with its recordings anywhere below; the toy's folder itself or
+            that of a case, whatever it is called; a whole archive, or the first of its volumes.
         toy: ``ToyCar``, ``ToyConveyor`` or ``ToyTrain``.
+        ignore: Glob patterns of files and folders that are left out.
 
     Raises:
+        OptionError: A pattern is empty.
         SourceNotFoundError: Nothing of the toy is there.
-        SourceError: Both a tree and an archive are there, or what is there cannot be read.
+        SourceError: Both a tree and an archive are there, several trees are, or what is there cannot be read.
         VolumeError: A volume is missing, repeated or truncated.
         ArchiveError: The archive is damaged, or holds what cannot be read or used.
         IndexConflictError: Two names in it are one.
     """
+    patterns = Ignore(patterns=tuple(ignore))
     place = Path(os.path.expanduser(location)).absolute()  # noqa: PTH111  # Path's own raises for a ~name of nobody
     with reading(place):
         is_folder, is_file = place.is_dir(), place.is_file()
     if is_folder:
-        return _open_folder(place, toy)
+        return _open_folder(place, toy, patterns)
     volumes = _named_volumes(place, toy) if is_file else None
     if volumes is None:
-        raise _not_found(place, toy)
-    return open_volumes(volumes, toy)
+        raise _no_folder(place, toy, is_file=is_file)
+    return open_volumes(volumes, toy, patterns)
 
 
-def _open_folder(place: Path, toy: str) -> Source:
+def _open_folder(place: Path, toy: str, ignore: Ignore) -> Source:
     volumes = find_volumes(place, toy)
-    tree = _find_tree(place, toy)
-    if volumes is not None and tree is not None:
+    # Beside volumes only a tree that they were unpacked to counts, not whatever lies deep below.
+    search = search_tree(place, toy, ignore, max_depth=1 if volumes is not None else MAX_DEPTH)
+    root = search.root()
+    if volumes is not None and root is not None:
+        tree = search.anchor / root.path
         raise SourceError(
             f"Both a tree and an archive of {toy} are there.",
             where=place,
@@ -54,20 +67,10 @@ def _open_folder(place: Path, toy: str) -> Source:
             else f"Move one of them away, or name the archive to read: {volumes.paths[0]}",
         )
     if volumes is not None:
-        return open_volumes(volumes, toy)
-    if tree is not None:
-        return open_tree(tree, toy)
-    raise _not_found(place, toy)
-
-
-def _find_tree(place: Path, toy: str) -> Path | None:
-    inner = place / toy
-    if inner.is_dir():
-        return inner
-    if toy not in {place.name, place.resolve().name}:
-        return None
-    with reading(place), os.scandir(place) as entries:
-        return place if any(entry.is_dir() for entry in entries) else None
+        return open_volumes(volumes, toy, ignore)
+    if root is not None:
+        return open_tree(search, root)
+    raise _nothing_in(place, search)
 
 
 def _named_volumes(path: Path, toy: str) -> VolumeSet | None:
@@ -76,39 +79,73 @@ def _named_volumes(path: Path, toy: str) -> VolumeSet | None:
     return find_volumes(path.parent, toy) if path.name == volume_name(toy, 1) else None
 
 
-def _not_found(place: Path, toy: str) -> SourceNotFoundError:
-    others, inside = _held_otherwise(place, toy)
-    if place.is_file():
-        actual = "a file of another name"
-    elif not place.is_dir():
-        actual = "nothing there"
-    else:
-        actual = f"{', '.join(one.name for one in others)} alone" if others else "neither of them"
-    hints = [f"Give {' or '.join(map(str, inside))}. "] if inside else []
-    hints += [f"Type {' or '.join(f'--toy {one.short}' for one in others)} if that was meant. "] if others else []
-    short = toy.removeprefix("Toy").lower()
+def _no_folder(place: Path, toy: str, *, is_file: bool) -> SourceNotFoundError:
+    """The error for a file that is no archive of the toy, or for a place where nothing is."""
+    if not is_file:
+        meant = spelled_otherwise(place)
+        return _not_found(place, toy, "nothing there", [] if meant is None else [_give(meant)])
+    with reading(place.parent):
+        names = os.listdir(place.parent)  # noqa: PTH208  # names are all that is needed
+    first = next((one for one in (volume_name(toy, 1), f"{toy}.7z") if one in names), None)
+    hints = [] if first is None else [_give(place.parent / first)]
+    return _not_found(place, toy, "a file of another name", hints or _near_misses(place.parent, names, toy))
+
+
+def _nothing_in(place: Path, search: TreeSearch) -> SourceError:
+    """The error for a folder in which nothing of the toy was found; names what nearly is."""
+    walk, toy = search.walk, search.toy
+    broken = [one for found in walk.folders.values() for one in found.broken if _is_of_corpus(one[0], toy)]
+    require_whole_links(broken, where=place)
+    hints, others = [], set(search.other_toys())
+    for found in walk.folders.values():
+        folder = Path(found.path)
+        if folder != place and any(name in {f"{toy}.7z", volume_name(toy, 1)} for name in found.archives):
+            hints.append(_give(folder))
+        else:
+            hints += _near_misses(folder, found.archives, toy)
+        if folder == place:
+            names = {name: one.name for one in TOYS for name in (f"{one.name}.7z", volume_name(one.name, 1))}
+            others |= {names[name] for name in found.archives if name in names}
+    others.discard(toy)
+    actual = f"{', '.join(sorted(others))} alone" if others else "neither of them"
+    if walk.is_cut:
+        actual += f" in {len(walk.folders)} folders, {MAX_DEPTH} deep; those deeper or beyond were not looked into"
+    unread = sum(found.unread is not None for found in walk.folders.values())
+    if unread:
+        actual += f"; {unread} folders cannot be read"
+    short = [toy_named(one).short for one in sorted(others)]
+    hints += [f"Type {' or '.join(f'--toy {one}' for one in short)} if that was meant."] if short else []
+    return _not_found(place, toy, actual, hints)
+
+
+def _is_of_corpus(path: str, toy: str) -> bool:
+    name = path.rpartition("/")[2]
+    return is_wav(name) or says_case_or_sound(name) or toy.lower() in name.lower()
+
+
+def _near_misses(folder: Path, names: Sequence[str], toy: str) -> list[str]:
+    wanted = renames(names, toy)
+    if wanted:
+        return [f"Rename: {rename_command(folder, wanted)}, then type --source {shlex.quote(str(folder))}."]
+    unpacking = unpack_command(folder, names, toy)
+    if unpacking is None:
+        return []
+    command, place = unpacking
+    return [f"Unpack it: {command}, then type --source {shlex.quote(str(place))}."]
+
+
+def _give(place: Path) -> str:
+    return f"Type --source {shlex.quote(str(place))}."
+
+
+def _not_found(place: Path, toy: str, actual: str, hints: Sequence[str]) -> SourceNotFoundError:
+    short = toy_named(toy).short
+    otherwise = "Else give" if hints else "Give"
     return SourceNotFoundError(
         f"There are no recordings of {toy} at this place.",
         where=place,
         expected=f"the folder {toy}, or the volumes {volume_name(toy, 1)} and the following, or {toy}.7z",
         actual=actual,
-        remedy=f"{''.join(hints)}{'Else give' if hints else 'Give'} the folder that holds {toy}, or make up a corpus: "
+        remedy=f"{' '.join([*hints, otherwise])} the folder that holds {toy}, or make up a corpus: "
         f"toyadmos simulate --toy {short} --out corpus, which is then in corpus/tree",
     )
-
-
-def _held_otherwise(place: Path, toy: str) -> tuple[list[Toy], list[Path]]:
-    """What is at a place without the toy: other toys, and folders directly in it that hold the toy."""
-    if not place.is_dir():
-        return [], []
-    with reading(place), os.scandir(place) as entries:
-        folders = sorted(Path(entry.path) for entry in entries if entry.is_dir())
-    return [one for one in TOYS if _holds(place, one.name)], [one for one in folders if _holds(one, toy)]
-
-
-def _holds(folder: Path, toy: str) -> bool:
-    """Whether a folder looks as if it held a toy, by names alone; not where we may not look, as others' folders."""
-    try:
-        return (folder / toy).is_dir() or any((folder / name).is_file() for name in (f"{toy}.7z", volume_name(toy, 1)))
-    except OSError:
-        return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from toyadmos_datasets.archive.methods import Coder, describe
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.source import Block, Member
+from toyadmos_datasets.values.source import Block, Member, Oddity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +58,14 @@ class ArchiveTable:
     Attributes:
         blocks: All blocks, by number.
         first: For every block the number of its first recording, and at the end that of all recordings.
-        paths: Names of the recordings, by block and position in it.
+        paths: The recordings as the published corpus calls them, by block and position in it.
         sizes: Their sizes, bytes.
         crcs: Their CRC32.
         offsets: Where each begins in its decoded block, bytes.
         is_simulated: Whether the archive says that this package made it up.
+        found: What the archive calls them, in the same order; empty where that is as published.
+        ignored: Hash over the recordings that patterns of the user's leave out; empty where they leave out none.
+        oddities: What in it is not as published.
     """
 
     blocks: tuple[PackedBlock, ...]
@@ -72,6 +75,9 @@ class ArchiveTable:
     crcs: tuple[int, ...]
     offsets: tuple[Bytes, ...]
     is_simulated: bool
+    found: tuple[str, ...] = ()
+    ignored: str = ""
+    oddities: tuple[Oddity, ...] = ()
 
     def members(self, block: int) -> Iterator[tuple[Member, Bytes]]:
         """The recordings of a block, each with its offset in the decoded block."""

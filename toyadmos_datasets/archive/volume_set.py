@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from toyadmos_datasets.archive.reading import reading
+from toyadmos_datasets.archive.volume_names import rename_command, renames, volume_name
 from toyadmos_datasets.errors import VolumeError
 from toyadmos_datasets.units import Bytes, format_bytes
 
@@ -53,15 +54,6 @@ class VolumeSet:
         return tuple(found)
 
 
-def volume_name(toy: str, number: int) -> str:
-    """The name that 7-Zip gives to a volume: ``ToyTrain.7z.001``.
-
-    Source:
-        File names of record 3351307 on Zenodo.
-    """
-    return f"{toy}.7z.{number:03d}"
-
-
 def find_volumes(folder: Path, toy: str) -> VolumeSet | None:
     """The volumes, or the whole archive, of a toy in a folder; None where there are neither.
 
@@ -84,6 +76,7 @@ def find_volumes(folder: Path, toy: str) -> VolumeSet | None:
             actual=f"{whole.name} and {len(numbered)} volumes",
             remedy=f"Name the one to read ({whole} or {folder / volume_name(toy, 1)}), or move the other away.",
         )
+    _require_right_names(numbered, names, toy, folder)
     _require_contiguous(numbered, toy, folder)
     volumes = _measured(folder / numbered[number] for number in sorted(numbered))
     _require_even(volumes)
@@ -115,6 +108,28 @@ def _numbered(names: Iterable[str], toy: str, folder: Path) -> dict[int, str]:
     return numbered
 
 
+def _require_right_names(numbered: dict[int, str], names: Sequence[str], toy: str, folder: Path) -> None:
+    """Raise where a volume has nearly its name, as browsers and other programs give it."""
+    wrong = {
+        name: volume_name(toy, number)
+        for number, name in numbered.items()
+        if number and name != volume_name(toy, number)
+    }
+    nearly = renames([name for name in names if name not in numbered.values()], toy)
+    wrong |= {name: right for name, right in nearly.items() if right not in {f"{toy}.7z", *map(str, numbered.values())}}
+    if wrong or 0 in numbered:
+        name = min(wrong) if wrong else numbered[0]
+        raise VolumeError(
+            "A volume is not named as 7-Zip names it.",
+            where=folder / name,
+            expected=wrong.get(name, f"numbers from {volume_name(toy, 1)} on"),
+            actual=name,
+            remedy=f"If it is a volume, rename it: {rename_command(folder, dict(sorted(wrong.items())))}"
+            if wrong
+            else "Move it away if it is not a volume; else give it the expected name.",
+        )
+
+
 def _require_contiguous(numbered: dict[int, str], toy: str, folder: Path) -> None:
     last = max(numbered)
     missing = [volume_name(toy, n) for n in range(1, min(last, len(numbered) + 1) + 1) if n not in numbered]
@@ -126,15 +141,6 @@ def _require_contiguous(numbered: dict[int, str], toy: str, folder: Path) -> Non
             actual=f"no {missing[0]} among {len(numbered)} volumes",
             remedy=f"Fetch {missing[0]} into {folder}, then run the same command again.",
         )
-    for number, name in sorted(numbered.items()):
-        if number == 0 or name != volume_name(toy, number):
-            raise VolumeError(
-                "A volume is not named as 7-Zip names it.",
-                where=folder / name,
-                expected=volume_name(toy, number) if number else f"numbers from {volume_name(toy, 1)} on",
-                actual=name,
-                remedy="Move it away if it is not a volume; else give it the expected name.",
-            )
 
 
 def _measured(paths: Iterable[Path]) -> VolumeSet:

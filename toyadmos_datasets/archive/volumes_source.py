@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from toyadmos_datasets.archive.block import read_block
+from toyadmos_datasets.archive.strays import Ignore
 from toyadmos_datasets.archive.table import ArchiveTable
 from toyadmos_datasets.archive.volume_set import VolumeSet
 from toyadmos_datasets.errors import SourceNotFoundError
@@ -29,6 +30,11 @@ class VolumesSource:
     table: ArchiveTable
     identity: str
     oddities: tuple[Oddity, ...] = ()
+
+    @property
+    def ignored(self) -> str:
+        """Hash over the recordings that the user leaves out; empty where there are none."""
+        return self.table.ignored
 
     @property
     def kind(self) -> str:
@@ -60,8 +66,13 @@ class VolumesSource:
         return read_block(self.volumes, self.table, block=block, wanted=wanted, on_bytes=on_bytes)
 
 
-def open_volumes(volumes: VolumeSet, toy: str) -> VolumesSource:
+def open_volumes(volumes: VolumeSet, toy: str, ignore: Ignore | None = None) -> VolumesSource:
     """Read an archive's header, and nothing else.
+
+    Args:
+        volumes: Its files.
+        toy: ``ToyTrain``.
+        ignore: What the user wants left out.
 
     Raises:
         SourceNotFoundError: There is no recording in it.
@@ -70,7 +81,7 @@ def open_volumes(volumes: VolumeSet, toy: str) -> VolumesSource:
     """
     from toyadmos_datasets.archive.header import read_header  # noqa: PLC0415  # py7zr is slow to import
 
-    table, identity = read_header(volumes, toy)
+    table, identity = read_header(volumes, toy, ignore=ignore)
     if not table.paths:
         raise SourceNotFoundError(
             f"The archive holds no recordings of {toy}.",
@@ -79,4 +90,4 @@ def open_volumes(volumes: VolumeSet, toy: str) -> VolumesSource:
             actual=f"no .wav file in {len(table.blocks)} blocks",
             remedy="Give the folder with the volumes as they were published.",
         )
-    return VolumesSource(toy=toy, volumes=volumes, table=table, identity=identity)
+    return VolumesSource(toy=toy, volumes=volumes, table=table, identity=identity, oddities=table.oddities)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toyadmos_datasets.audit.alike import check_alike
 from toyadmos_datasets.audit.collecting import Findings
+from toyadmos_datasets.audit.contents import check_names_of_contents, check_takes, with_events
 from toyadmos_datasets.audit.dataset import clips_of_dataset
 from toyadmos_datasets.audit.folder import SUFFIXES, clips_of_folder
+from toyadmos_datasets.audit.health import check_health
+from toyadmos_datasets.audit.listening import Listener
 from toyadmos_datasets.audit.names import check_names
+from toyadmos_datasets.audit.pair import compare
 from toyadmos_datasets.audit.recipe import clips_of_recipe
-from toyadmos_datasets.audit.report import AuditReport, Kind
+from toyadmos_datasets.audit.report import AuditReport, Kind, PairReport
 from toyadmos_datasets.audit.snr import check_snrs
 from toyadmos_datasets.audit.sounds import check_levels, check_sounds, count_clips
 from toyadmos_datasets.audit.splits import check_splits
@@ -34,22 +41,43 @@ class _Heard:
         clips: Table with `CLIPS_SCHEMA`.
         recipe: The recipe, where there is one.
         is_simulated: Whether the recordings are known to be synthesised.
+        listener: Gives the sound of clips again, where there is any.
     """
 
     kind: Kind
     clips: pa.Table
     recipe: Recipe | None = None
     is_simulated: bool = False
+    listener: Listener | None = None
 
 
-def audit(place: str | os.PathLike[str], *, workers: int = 1, progress: Progress | None = None) -> AuditReport:
-    """Tell from the data whether a dataset is what a reviewer would sign.
+@overload
+def audit(
+    place: str | os.PathLike[str], other: None = None, *, workers: int = 1, progress: Progress | None = None
+) -> AuditReport: ...
+
+
+@overload
+def audit(
+    place: str | os.PathLike[str], other: str | os.PathLike[str], *, workers: int = 1, progress: Progress | None = None
+) -> PairReport: ...
+
+
+def audit(
+    place: str | os.PathLike[str],
+    other: str | os.PathLike[str] | None = None,
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> AuditReport | PairReport:
+    """Tell from the data whether a dataset is what a reviewer would sign, or whether two are apart.
 
     Of a prepared folder every clip is decoded and measured, of any other folder every WAV and FLAC file; of a
     recipe, what can be told without audio.
 
     Args:
         place: A prepared folder, a recipe, or a folder of audio files in DCASE layout or with ToyADMOS names.
+        other: Another of these: then tell whether one learns from anything that the other tests.
         workers: Number of processes.
         progress: Told about the work.
 
@@ -57,15 +85,42 @@ def audit(place: str | os.PathLike[str], *, workers: int = 1, progress: Progress
         OptionError: There is nothing to audit.
         DatasetError: The manifest, the recipe or a shard is damaged.
     """
-    path = Path(place).expanduser()
-    heard = _hear(path, workers=workers, progress=progress or Quiet())
+    paths = [Path(one).expanduser() for one in (place, other) if one is not None]
+    first, *second = [_hear(path, workers=workers, progress=progress or Quiet()) for path in paths]
+    return _audit_pair(paths, first, second[0]) if second else _audit_one(paths[0], first)
+
+
+def _audit_pair(paths: Sequence[Path], first: _Heard, second: _Heard) -> PairReport:
+    common, findings = compare(
+        first.clips,
+        second.clips,
+        (first.listener, second.listener),
+        is_one_corpus=first.is_simulated == second.is_simulated,
+    )
+    return PairReport(
+        places=(str(paths[0]), str(paths[1])),
+        kinds=(first.kind, second.kind),
+        are_simulated=(first.is_simulated, second.is_simulated),
+        n_clips=(len(first.clips), len(second.clips)),
+        common=common,
+        findings=findings,
+    )
+
+
+def _audit_one(path: Path, heard: _Heard) -> AuditReport:
     parameters = heard.recipe.parameters if heard.recipe else {}
     findings = Findings()
-    clips = heard.clips
+    clips, sharing_noise = heard.clips, _sharing_noise(heard.recipe)
     counts = count_clips(clips, findings)
-    check_splits(clips, findings, sharing_noise=_sharing_noise(heard.recipe))
+    named = with_events(clips)
+    check_splits(named, findings, sharing_noise=sharing_noise)
+    if heard.listener:
+        check_alike(named, findings, heard.listener, sharing_noise=sharing_noise)
+    check_names_of_contents(named, findings)
+    check_takes(named, findings, sharing_noise=sharing_noise)
     check_names(clips, findings, must_parse=heard.kind != "folder")
     check_sounds(clips, findings)
+    check_health(clips, findings)
     return AuditReport(
         place=str(path),
         kind=heard.kind,
@@ -98,6 +153,7 @@ def _hear(path: Path, *, workers: int, progress: Progress) -> _Heard:
             clips=clips_of_dataset(path, manifest, recipe.parameters, progress, workers=workers),
             recipe=recipe,
             is_simulated=bool(manifest.source.get("is_simulated")),
+            listener=Listener(root=path, is_dataset=True),
         )
     clips = clips_of_folder(path, progress, workers=workers) if path.is_dir() else None
     if not clips:
@@ -108,7 +164,7 @@ def _hear(path: Path, *, workers: int, progress: Progress) -> _Heard:
             actual="no such folder" if clips is None else "a folder without any",
             remedy="Say where it is: toyadmos audit DIR",
         )
-    return _Heard(kind="folder", clips=clips)
+    return _Heard(kind="folder", clips=clips, listener=Listener(root=path, is_dataset=False))
 
 
 def _hear_recipe(path: Path) -> _Heard:

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from toyadmos_datasets.audit.clips import CLIPS_SCHEMA, FLOOR_DB, clips_table, measured
+from toyadmos_datasets.audit.clips import CLIPS_SCHEMA, FLOOR_DB, clips_table, measured, place_of_row, sketched
 from toyadmos_datasets.corpus.damage import damage_of, has_condition
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
+from toyadmos_datasets.errors import WavError
 from toyadmos_datasets.signal.energy import energies_of
-from toyadmos_datasets.signal.levels import active_frames, frame_energies
-from toyadmos_datasets.signal.pcm import Pcm
+from toyadmos_datasets.signal.levels import active_frames
+from toyadmos_datasets.signal.pcm import Pcm, decode
 from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.dataset import LABELS, STEMS, Manifest, Shard, check_shard_sizes
 from toyadmos_datasets.values.shards import row_groups
@@ -67,10 +68,11 @@ def measure_shard(task: _ShardTask, watch: Watch) -> tuple[str, pa.Table]:
     """Return a shard's path and its clips."""
     shard, rows, number = task.shard, [], 0
     known = [name for name in CLIPS_SCHEMA.names if name not in {"place", "config", "split"}]
-    wanted = {*known, "audio", *STEMS, *toy_named(task.toy).parts}
+    of_stems = {"target_level_db", "noise_level_db"}  # columns of clips that a dataset has for the recordings
+    wanted = {*known, "audio", *STEMS, *toy_named(task.toy).parts} - of_stems
     for group in row_groups(task.folder / shard.path):
         for row in group.select([name for name in group.column_names if name in wanted]).to_pylist():
-            place = f"{shard.path}, row {number}"
+            place = place_of_row(shard.path, number)
             watch.advance(1, at=place)
             fixed: dict[str, str | None] = {
                 "place": place,
@@ -93,33 +95,56 @@ def _damage_fault(row: Mapping[str, Any], toy: str) -> str | None:
     return "; ".join(wrong) or None
 
 
-def _measured(row: dict[str, Any], place: str, task: _ShardTask) -> dict[str, Any]:
+def _measured(row: Mapping[str, Any], place: str, task: _ShardTask) -> dict[str, Any]:
     found, clip = measured(io.BytesIO(row["audio"]["bytes"]), name=place)
-    if clip is None or any(row.get(name) is None for name in STEMS):
+    if clip is None:
         return found
-    target, noise = (measured(io.BytesIO(row[name]["bytes"]), name=f"{place}, {name}") for name in STEMS)
-    if target[1] is None or noise[1] is None:
-        return found | {"fault": target[0].get("fault") or noise[0].get("fault")}
-    return found | {
-        "target_level_db": _compared_db(target[1], target[1], task),
-        "noise_level_db": _compared_db(noise[1], target[1], task),
-        "stem_error": _stem_error(clip, target[1], noise[1]),
-    }
+    stems: dict[str, Pcm] = {} if row.get("noise_recording_ids") else {"target": clip}
+    for name in STEMS:
+        if row.get(name) is None or (name in stems and row[name]["bytes"] == row["audio"]["bytes"]):
+            continue
+        try:
+            stems[name] = decode(io.BytesIO(row[name]["bytes"]), name=f"{place}, {name}")
+        except WavError as error:
+            return found | {"fault": error.actual}
+    for name, stem in stems.items():
+        found |= sketched(stem, name)
+    return found | _levels(stems, task) | {"stem_error": _stem_error(clip, stems)}
 
 
-def _compared_db(stem: Pcm, target: Pcm, task: _ShardTask) -> Decibels:
-    """Return the level of a stem that the SNR compares: of all of it, or of the frames where the target is active."""
-    energies = energies_of(stem.samples.T, stem.rate_hz, task.weighting)
-    if not task.is_active:
-        return max(energies.level_db(stem.full_scale), FLOOR_DB)
-    active = active_frames(frame_energies(target.samples.T, target.rate_hz))
-    return max(energies.level_over_db(active, stem.full_scale), FLOOR_DB)
+def _levels(stems: Mapping[str, Pcm], task: _ShardTask) -> dict[str, Decibels | None]:
+    """Return the levels of the stems: those that the SNR compares where there are two, and those of all frequencies."""
+    found: dict[str, Decibels | None] = {}
+    plains = {name: energies_of(stem.samples.T, stem.rate_hz) for name, stem in stems.items()}
+    active = active_frames(plains["target"].by_frame) if "target" in plains else None
+    for name, stem in stems.items():
+        plain = plains[name]
+        if not _reaches_full_scale(stem):
+            found[f"heard_{name}_db"] = max(plain.level_db(stem.full_scale), FLOOR_DB)
+            if name == "target" and active is not None:
+                found["heard_target_active_db"] = max(plain.level_over_db(active, stem.full_scale), FLOOR_DB)
+        if len(stems) == len(STEMS):
+            compared = energies_of(stem.samples.T, stem.rate_hz, task.weighting) if task.weighting else plain
+            level_db = (
+                compared.level_over_db(active, stem.full_scale)
+                if active is not None and task.is_active
+                else compared.level_db(stem.full_scale)
+            )
+            found[f"compared_{name}_db"] = max(level_db, FLOOR_DB)
+    return found
 
 
-def _stem_error(clip: Pcm, target: Pcm, noise: Pcm) -> int | None:
+def _reaches_full_scale(stem: Pcm) -> bool:
+    return bool(stem.samples.max() >= stem.full_scale - 1 or stem.samples.min() <= -stem.full_scale)
+
+
+def _stem_error(clip: Pcm, stems: Mapping[str, Pcm]) -> int | None:
     """Return how far the sum of the stems is from the clip; where that stands at full scale it may well be."""
-    if not clip.samples.shape == target.samples.shape == noise.samples.shape:
+    if stems.get("target") is None or stems["target"] is clip:
+        return None
+    if any(stem.samples.shape != clip.samples.shape for stem in stems.values()):
         return clip.full_scale
     whole = clip.samples.astype(np.int64)
     inside = (whole > -clip.full_scale) & (whole < clip.full_scale - 1)
-    return int(np.abs(whole - target.samples - noise.samples)[inside].max(initial=0))
+    apart = whole - sum(stem.samples.astype(np.int64) for stem in stems.values())
+    return int(np.abs(apart)[inside].max(initial=0))

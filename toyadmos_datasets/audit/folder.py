@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 
-from toyadmos_datasets.audit.clips import CLIPS_SCHEMA, clips_table, measured
+from toyadmos_datasets.audit.clips import CLIPS_SCHEMA, WHOLE, clips_table, measured, place_of_file, sketched
 from toyadmos_datasets.corpus.names import RecordingName, parse_name
 from toyadmos_datasets.corpus.noise_names import NOISE_FOLDER
 from toyadmos_datasets.corpus.toys import CHANNELS, TOYS, RecordingType
@@ -20,9 +20,6 @@ from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import NameGrammarError, OptionError
 
 SUFFIXES = (".wav", ".flac")
-WHOLE = "all"
-"""Split of clips that lie in no folder named like one."""
-
 SPLITS = {"train", "test", "validation", "adapt", "support", "eval", "dev"}
 FILES_A_TASK = 64
 
@@ -79,16 +76,18 @@ def measure_files(task: _FilesTask, watch: Watch) -> pa.Table:
     rows = []
     for path in task.paths:
         watch.advance(1, at=path)
-        rows.append(facts_of(path, root=task.root.name) | _measured(task.root / path))
+        facts = facts_of(path, root=task.root.name)
+        rows.append(facts | _measured(task.root / path, "noise" if facts["label"] == "noise" else "target"))
     return clips_table(rows)
 
 
-def _measured(path: Path) -> dict[str, Any]:
+def _measured(path: Path, part: str) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
-            return measured(file, name=str(path))[0]
+            found, pcm = measured(file, name=str(path))
     except OSError as error:
         return {"fault": str(error)}
+    return found if pcm is None else found | sketched(pcm, part)
 
 
 def facts_of(path: str, *, root: str) -> dict[str, Any]:
@@ -100,7 +99,7 @@ def facts_of(path: str, *, root: str) -> dict[str, Any]:
     """
     *folders, file_name = path.split("/")
     stem = file_name.rpartition(".")[0]
-    place = ascii(path)[1:-1]
+    place = place_of_file(path)
     toy = next((match[0] for part in (stem, *reversed(folders), root) if (match := _TOY.search(part))), None)
     others = [part for part in folders if part not in SPLITS and part not in LABELS_OF_FOLDERS]
     facts: dict[str, Any] = {

@@ -10,7 +10,7 @@ from pathlib import PurePath
 import numpy as np
 import pyarrow.compute as pc
 
-from toyadmos_datasets.audit.report import AuditReport, Finding, LevelCheck, SnrCheck
+from toyadmos_datasets.audit.report import AuditReport, Finding, LevelCheck, PairReport, SnrCheck
 from toyadmos_datasets.pages.charts import Axes, chart, histogram
 from toyadmos_datasets.pages.page import figure, paragraph, rows_table, section, whole_page
 from toyadmos_datasets.units import format_duration
@@ -18,6 +18,17 @@ from toyadmos_datasets.values.dataset import LABELS
 
 SIMULATED = "The corpus is SIMULATED: results on it are not results on ToyADMOS."
 COUNTED = ("config", "split", "label", "case", "clips", "events", "length")
+IN_COMMON = (
+    "learns",
+    "tests",
+    "events",
+    "recordings",
+    "clips",
+    "noises",
+    "noise recordings",
+    "stretches of noise",
+    "alike",
+)
 _PLACES = 20
 _KINDS = {"dataset": "prepared dataset", "recipe": "recipe, without audio", "folder": "folder of audio files"}
 
@@ -42,6 +53,51 @@ def page_of(report: AuditReport) -> str:
     if report.snrs:
         sections.append(section("Requested and achieved SNR", *_snrs(report.snrs)))
     return whole_page(f"Audit of {PurePath(report.place).name}", sections)
+
+
+def page_of_pair(report: PairReport) -> str:
+    """Return the page about two datasets as HTML."""
+    shown = zip(("First", "Second"), report.places, report.kinds, report.n_clips, strict=True)
+    sections = [
+        *([paragraph(SIMULATED, "note")] if any(report.are_simulated) else []),
+        paragraph(verdict_of_pair(report)),
+        *(paragraph(f"{word}: {place}: {_KINDS[kind]}; {n} clips.", "dim") for word, place, kind, n in shown),
+        section("Findings", *_findings(report.findings)),
+    ]
+    if report.common:
+        sections.append(section("In common", rows_table(IN_COMMON, common_rows(report))))
+    return whole_page("Audit of two datasets", sections)
+
+
+def verdict_of_pair(report: PairReport) -> str:
+    """Say in a sentence whether two datasets are apart."""
+    if report.has_leak:
+        kinds = sum(one.severity == "leak" for one in report.findings)
+        return f"LEAK: one learns from what the other tests ({_several(kinds, 'leak')})."
+    return "Apart: neither learns from anything that the other tests."
+
+
+def common_rows(report: PairReport) -> list[list[str]]:
+    """Write what two datasets have in common for people, by the names of `IN_COMMON`."""
+    return [
+        [
+            f"{one.learner}, {one.learnt_config}",
+            f"{'second' if one.learner == 'first' else 'first'}, {one.tested_config}",
+            *(
+                str(n)
+                for n in (
+                    one.n_events,
+                    one.n_recordings,
+                    one.n_clips,
+                    one.n_noises,
+                    one.n_noise_recordings,
+                    one.n_stretches,
+                    one.n_alike,
+                )
+            ),
+        ]
+        for one in report.common
+    ]
 
 
 def verdict_of(report: AuditReport) -> str:

@@ -165,3 +165,64 @@ class AuditReport:
             "is_clean": self.is_clean,
             **{name: [asdict(one) for one in getattr(self, name)] for name in ("findings", "counts", "levels", "snrs")},
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonCount:
+    """How much of what one dataset learns from another tests, for one config of each.
+
+    Attributes:
+        learner: Which of the two learns: ``first`` or ``second``.
+        learnt_config: Config of that one.
+        tested_config: Config of the other.
+        n_events: Events, by their names and by recordings that they share.
+        n_recordings: Recordings, by their content.
+        n_clips: Clips with equal samples.
+        n_noises: Takes of noise, by their names and by recordings that they share.
+        n_noise_recordings: Noise recordings, by their content.
+        n_stretches: Stretches of a noise recording that overlap.
+        n_alike: Sounds that are one although their names are not.
+    """
+
+    learner: str
+    learnt_config: str
+    tested_config: str
+    n_events: int = 0
+    n_recordings: int = 0
+    n_clips: int = 0
+    n_noises: int = 0
+    n_noise_recordings: int = 0
+    n_stretches: int = 0
+    n_alike: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairReport:
+    """Whether one of two datasets learns from anything that the other tests.
+
+    Attributes:
+        places: What was compared, first and second.
+        kinds: ``dataset``, ``recipe`` or ``folder``, of each.
+        are_simulated: Whether the recordings of each are known to be synthesised.
+        n_clips: How many clips each has.
+        common: What they have in common, by who learns and by configs; only configs that have something.
+        findings: The worst first.
+    """
+
+    places: tuple[str, str]
+    kinds: tuple[Kind, Kind]
+    are_simulated: tuple[bool, bool]
+    n_clips: tuple[int, int]
+    common: tuple[CommonCount, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def has_leak(self) -> bool:
+        """Whether one learns from anything that the other tests."""
+        return any(one.severity == "leak" for one in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        said = {name: list(getattr(self, name)) for name in ("places", "kinds", "are_simulated", "n_clips")}
+        lists = {name: [asdict(one) for one in getattr(self, name)] for name in ("common", "findings")}
+        return {**said, "has_leak": self.has_leak, **lists}

@@ -11,16 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.audit.collecting import Findings
+from toyadmos_datasets.audit.health import TOLERANCE_DB, rounding_db
 from toyadmos_datasets.audit.report import SnrCheck
-from toyadmos_datasets.units import Decibels
 
 Array = npt.NDArray[np.float64]
-
-TOLERANCE_DB: Decibels = 0.01
-"""How far the achieved SNR may be from what was asked for, before rounding to integers."""
-
-STEP_DB: Decibels = -101.1
-"""Level of the rounding noise of 16 bits, 1/12 of a step squared: 10 log10(1 / 12 / 32768^2)."""
 
 _WRONG = f"The achieved SNR is not what was asked for: off by over {TOLERANCE_DB} dB."
 
@@ -53,9 +47,9 @@ def check_snrs(clips: pa.Table, findings: Findings, *, reference: str) -> tuple[
 
 def _of_config(clips: pa.Table, findings: Findings, config: str, reference: str) -> Iterator[SnrCheck]:
     asked = _floats(clips, "snr_db")
-    has_stems = clips["noise_level_db"].null_count == 0
+    has_stems = clips["compared_noise_db"].null_count == 0
     errors, tolerance = _errors_of_stems(clips, reference) if has_stems else _errors_of_columns(clips, reference)
-    achieved = _floats(clips, "target_level_db") - _floats(clips, "noise_level_db")
+    achieved = _floats(clips, "compared_target_db") - _floats(clips, "compared_noise_db")
     if not has_stems:
         achieved = _floats(clips, _achieved(reference))
     for number in np.flatnonzero(np.abs(errors) > tolerance).tolist():
@@ -84,20 +78,14 @@ def _of_config(clips: pa.Table, findings: Findings, config: str, reference: str)
 
 def _errors_of_stems(clips: pa.Table, reference: str) -> tuple[Array, Array]:
     """Return how far each clip is off, and how far it may be: stems are rounded, which adds a little power."""
-    target, noise = _floats(clips, "target_level_db"), _floats(clips, "noise_level_db")
+    target, noise = _floats(clips, "compared_target_db"), _floats(clips, "compared_noise_db")
     referred = target
     if reference == "corpus":
         referred = np.full(len(clips), np.nan)
         for group, chosen in _groups(clips):
             referred[group] = 10 * np.log10(np.mean(10 ** (target[chosen] / 10)))
-    tolerance = TOLERANCE_DB + _rounding_db(target) + _rounding_db(noise)
+    tolerance = TOLERANCE_DB + rounding_db(target) + rounding_db(noise)
     return referred - noise - _floats(clips, "snr_db"), tolerance
-
-
-def _rounding_db(levels_db: Array) -> Array:
-    """Return by how much rounding may move levels, dB: twice what its mean power adds."""
-    added: Array = 20 * np.log10(1 + 10 ** ((STEP_DB - levels_db) / 10))
-    return added
 
 
 def _errors_of_columns(clips: pa.Table, reference: str) -> tuple[Array, Array]:

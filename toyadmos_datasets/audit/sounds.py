@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.audit.clips import TEST
+from toyadmos_datasets.audit.clips import TEST, family_of
 from toyadmos_datasets.audit.collecting import Findings
 from toyadmos_datasets.audit.report import Count, LevelCheck, Severity
 from toyadmos_datasets.signal.metrics import auc
@@ -30,9 +30,11 @@ def check_sounds(clips: pa.Table, findings: Findings) -> None:
     for row in clips.filter(clips["fault"].is_valid()).to_pylist():
         findings.add("problem", "A clip cannot be decoded.", f"{row['config']}, {row['place']}: {row['fault']}")
     decoded = clips.filter(clips["digest"].is_valid())
-    for config, places, is_leak in _identical(decoded):
-        what = f"Identical audio stands {'on two sides' if is_leak else 'in a config more than once'}."
-        findings.add("leak" if is_leak else "problem", what, f"{config}: {places}")
+    # Equal zeros prove nothing; where no sample was heard, a hash alone tells.
+    sounding = decoded.filter(pc.fill_null(pc.greater(decoded["peak"], 0), fill_value=True))
+    for how, configs, places, is_leak in _identical(sounding):
+        where = "on two sides" if is_leak else "in a config more than once"
+        findings.add("leak" if is_leak else "problem", f"Identical audio stands {where}{how}.", f"{configs}: {places}")
     odd = decoded.filter(pc.greater(pc.fill_null(pc.list_value_length(decoded["flags"]), 0), 0))
     for row in odd.select(["config", "place", "flags", "peak", "level_db", "noise_recording_ids"]).to_pylist():
         said = f"{row['config']}, {row['place']}: {row['level_db']:.1f} dB, peak {row['peak']:.4f}"
@@ -45,12 +47,25 @@ def check_sounds(clips: pa.Table, findings: Findings) -> None:
             findings.add(severity, what, said)
 
 
-def _identical(clips: pa.Table) -> Iterator[tuple[str, str, bool]]:
-    """Yield config, places, and whether several splits are among them, of every sound that is there twice."""
-    found = clips.group_by(["config", "digest"], use_threads=False).aggregate([("place", "list"), ("split", "list")])
-    for row in found.filter(pc.greater(pc.list_value_length(found["place_list"]), 1)).to_pylist():
-        places = [f"{place} ({split})" for place, split in zip(row["place_list"], row["split_list"], strict=True)]
-        yield row["config"], " = ".join(places), len(set(row["split_list"])) > 1
+def _identical(clips: pa.Table) -> Iterator[tuple[str, str, str, bool]]:
+    """Yield every sound that is there twice: how, in which configs, where, and whether on two sides.
+
+    In one config that is one clip too many. Two configs that differ in noise alone may have a clip in common, but not
+    on two sides.
+    """
+    known: set[tuple[str, str]] = set()
+    families = pa.array([family_of(one) for one in clips["config"].to_pylist()], pa.string())
+    grouped = clips.append_column("family", families)
+    for unit, how in (("config", ""), ("family", ", in two configs that differ in noise alone")):
+        lists = [(name, "list") for name in ("config", "place", "split")]
+        found = grouped.group_by([unit, "digest"], use_threads=False).aggregate(lists)
+        for row in found.filter(pc.greater(pc.list_value_length(found["place_list"]), 1)).to_pylist():
+            configs, is_leak = tuple(dict.fromkeys(row["config_list"])), len(set(row["split_list"])) > 1
+            if how and (not is_leak or any((config, row["digest"]) in known for config in configs)):
+                continue
+            known |= {(config, row["digest"]) for config in configs if is_leak}
+            pairs = zip(row["place_list"], row["split_list"], strict=True)
+            yield how, " and ".join(configs), " = ".join(f"{place} ({split})" for place, split in pairs), is_leak
 
 
 def count_clips(clips: pa.Table, findings: Findings) -> tuple[Count, ...]:

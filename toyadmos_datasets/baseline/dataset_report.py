@@ -14,7 +14,7 @@ from toyadmos_datasets.baseline.frames import rows_of
 from toyadmos_datasets.baseline.level_section import level_section
 from toyadmos_datasets.baseline.report import LICENCE, SIMULATED
 from toyadmos_datasets.baseline.spectrogram import picture, place_of, player, shades_of, spectrum_of
-from toyadmos_datasets.corpus.damage import damage_of
+from toyadmos_datasets.corpus.condition_text import condition_text
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.pages.charts import histogram
@@ -54,7 +54,7 @@ def report_dataset(
         level_section(tables["test"], config=test.config, split="test"),
         section("Levels, SNR and lengths of all splits", f'<div class="pair">{_histograms(joined)}</div>'),
         section("Clips of each condition", _grid(test, has_audio=has_audio)),
-        section("Conditions", rows_table(["condition", "damage", "clips"], _conditions(joined, manifest.toy))),
+        section("Conditions", rows_table(["condition", "what it is", "clips"], _conditions(joined, manifest.toy))),
         section("What it was made of", facts_table(_facts(test))),
     ]
     write_text(out, whole_page(f"{manifest.toy}, {test.config}", sections))
@@ -94,12 +94,8 @@ def _histograms(table: pa.Table) -> str:
 
 def _conditions(table: pa.Table, toy: str) -> list[list[str]]:
     counts = Counter(table["condition"].to_pylist())
-    found = []
-    for condition in sorted(counts, key=lambda one: (one != "normal", one)):
-        states = damage_of(toy, condition).by_part
-        damaged = [f"{part}: {states[part]}" for part in damage_of(toy, condition).damaged_parts]
-        found.append([condition, "; ".join(damaged).replace("_", " ") or "none", str(counts[condition])])
-    return found
+    ordered = sorted(counts, key=lambda one: (one != "normal", one))
+    return [[condition, condition_text(toy, condition), str(counts[condition])] for condition in ordered]
 
 
 def _grid(test: SplitOfConfig, *, has_audio: bool) -> str:
@@ -119,13 +115,13 @@ def _condition(
     rows: list[dict[str, Any]], spectra: list[FloatArray], shades: tuple[float, float], *, has_audio: bool
 ) -> str:
     first = rows[0]
-    parts = "; ".join(f"{part}: {first[part]}" for part in first["damaged_parts"]).replace("_", " ") or "no damage"
+    words = condition_text(first["toy"], first["condition"]) if first["damaged_parts"] else "no damage"
     cells = []
     for number, (row, spectrum) in enumerate(zip(rows, spectra, strict=True)):
         shown = picture(spectrum, shades, f"Log-mel spectrogram of {row['event_id']}, 0 to 8 kHz")
         sound = player(row["audio"], f"Play {row['event_id']}") if has_audio and number == 0 else ""
         cells.append(f'<div class="clip"><p class="dim">{place_of(row)}</p>{shown}{sound}</div>')
-    return f'<h3>{first["condition"]}: {parts}</h3><div class="grid-of">{"".join(cells)}</div>'
+    return f'<h3>{first["condition"]}: {words}</h3><div class="grid-of">{"".join(cells)}</div>'
 
 
 def _facts(split: SplitOfConfig) -> dict[str, str]:

@@ -20,11 +20,12 @@ from toyadmos_datasets.baseline.level_section import level_section
 from toyadmos_datasets.baseline.run_folder import FRAME_SCORES_NAME, METRICS_NAME, Run, read_run
 from toyadmos_datasets.baseline.spectrogram import picture, place_of, player, shades_of, spectrum_of
 from toyadmos_datasets.baseline.summary import Summary, summarise
+from toyadmos_datasets.corpus.condition_text import condition_text
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.files.json import read_json
 from toyadmos_datasets.pages.charts import curve, histogram
-from toyadmos_datasets.pages.page import facts_table, figure, paragraph, section, whole_page
+from toyadmos_datasets.pages.page import facts_table, figure, paragraph, rows_table, section, whole_page
 from toyadmos_datasets.signal.metrics import roc
 
 Array = npt.NDArray[np.float64]
@@ -113,7 +114,7 @@ def report_run(folder: Path, out: Path, *, has_audio: bool = True) -> Evaluated:
         *([paragraph(SIMULATED, "note")] if found.run.is_simulated else []),
         *([paragraph(LICENCE, "note")] if has_audio and not found.run.is_simulated else []),
         section("How well it does", _figures(found.summary), _charts(found)),
-        *_groups(found.summary),
+        *_groups(found.summary, found.split.manifest.toy),
         level_section(found.scores, config=found.split.config, split="test"),
         _worst(found, has_audio=has_audio),
         section("What was trained on what", facts_table(_facts(found))),
@@ -188,7 +189,7 @@ def roc_band(scores: pa.Table) -> tuple[Array, Array, Array]:
     return _GRID, low, high
 
 
-def _groups(summary: Summary) -> list[str]:
+def _groups(summary: Summary, toy: str) -> list[str]:
     names = {
         "part": "By damaged part",
         "damage": "By state of a part",
@@ -203,9 +204,10 @@ def _groups(summary: Summary) -> list[str]:
         groups = summary.by(by)
         if len(groups) > 1:
             rows = [(one.name.replace("_", " "), one.auc, f"{one.share_overlooked:.0%}") for one in groups]
-            found.append(
-                section(f"{heading}, worst first", interval_bars(rows, by.replace("_db", "").replace("_", " ")))
-            )
+            bars = interval_bars(rows, by.replace("_db", "").replace("_", " "))
+            words = [[one.name, condition_text(toy, one.name)] for one in groups] if by == "condition" else []
+            told = rows_table(["condition", "what it is"], words) if words else ""
+            found.append(section(f"{heading}, worst first", bars + told))
     return found
 
 
@@ -226,7 +228,7 @@ def _worst(found: Evaluated, *, has_audio: bool) -> str:
         for number in chosen:
             row = rows[number]
             name = f"{row['condition']}, {place_of(row)}"
-            state = "; ".join(found.scores["damage"][number].as_py()).replace("_", " ") or "normal"
+            state = condition_text(found.split.manifest.toy, row["condition"])
             parts = [f"<h3>{name}</h3><p class=dim>{state}. Score {scores[number]:.4g}</p>"]
             parts.append(picture(spectra[number], shades, f"Log-mel spectrogram of {row['event_id']}, 0 to 8 kHz"))
             if traces is not None:

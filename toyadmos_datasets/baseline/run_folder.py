@@ -9,6 +9,7 @@ from typing import Any
 from toyadmos_datasets.baseline.clips import SplitOfConfig, open_split
 from toyadmos_datasets.baseline.presets import Preset
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.checked import Sha256, checked
 from toyadmos_datasets.files.json import read_json, write_json
 
 RUN_NAME = "run.json"
@@ -41,8 +42,8 @@ class Run:
     config: str
     toy: str
     is_simulated: bool
-    recipe_sha256: str
-    shards_sha256: tuple[str, ...]
+    recipe_sha256: Sha256
+    shards_sha256: tuple[Sha256, ...]
     preset: dict[str, Any] | None
     seed: int
     device: str
@@ -100,8 +101,4 @@ def read_run(folder: Path) -> Run:
             expected=f"schema_version {SCHEMA_VERSION}",
             remedy="Upgrade: pip install --upgrade toyadmos-datasets",
         )
-    try:
-        content |= {name: tuple(content[name]) for name in ("shards_sha256", "cases")}
-        return Run(**content)
-    except (KeyError, TypeError) as error:
-        raise DatasetError("The run's file is damaged.", where=path, actual=str(error), remedy=remedy) from error
+    return checked(Run, content, what="The run's file is damaged.", where=path, remedy=remedy)

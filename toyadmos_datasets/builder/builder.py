@@ -17,7 +17,7 @@ from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch
 from toyadmos_datasets.errors import OptionError, ToyAdmosError
 from toyadmos_datasets.load import check_decode
-from toyadmos_datasets.load.audio import decoding
+from toyadmos_datasets.load.redecoding import decoding
 from toyadmos_datasets.plan import PlanOptions
 from toyadmos_datasets.prepare import prepared_tasks
 from toyadmos_datasets.render import ROWS_A_GROUP, ShardTask, rendered_groups

@@ -28,11 +28,12 @@ def load_dataset(
     storage_options: Mapping[str, Any] | None = None,
     **options: Any,  # noqa: ANN401  # attributes of ToyAdmosConfig
 ) -> Dataset | DatasetDict | IterableDataset | IterableDatasetDict:
-    """Load a prepared dataset, from a folder or an address, or build one of a toy.
+    """Load a prepared dataset or a saved one, from a folder or an address, or build one of a toy.
 
     Args:
-        path: A folder that `toyadmos prepare` made, an address of one (``s3://``, ``hf://datasets/``, ``memory://``),
-            or a toy: ``car``, ``conveyor``, ``train``. A folder of that name is ``./train``.
+        path: A folder that `toyadmos prepare` made, or that `save_to_disk` wrote of what was loaded here; an address
+            of one (``s3://``, ``hf://datasets/``, ``memory://``); or a toy: ``car``, ``conveyor``, ``train``. A folder
+            of that name is ``./train``.
         name: Config of the prepared dataset, such as ``snr_6db``; None for the first. For a toy, the protocol; None
             for ``waspaa2019``.
         split: ``train``, or an expression of `datasets` such as ``train[:10%]``; None for all splits.

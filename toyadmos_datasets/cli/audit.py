@@ -14,7 +14,7 @@ from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.cli.table import table_lines
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.audit import AuditReport, Finding
+    from toyadmos_datasets.audit import AuditReport, Finding, PairReport
 
 _SHOWN_PLACES = 5
 
@@ -23,6 +23,10 @@ def audit(
     place: Annotated[
         Path, typer.Argument(help="A prepared dataset, a recipe, or a folder of WAV files.", metavar="DIR|RECIPE")
     ],
+    other: Annotated[
+        Path | None,
+        typer.Argument(help="Another: does one learn from what the other tests?", metavar="[DIR|RECIPE]"),
+    ] = None,
     *,
     report: Annotated[
         Path | None, typer.Option(help="Also write a page with pictures.", metavar="FILE", dir_okay=False)
@@ -30,25 +34,42 @@ def audit(
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Prove from the data that nothing leaks.
+    """Prove from the data that nothing leaks, within a dataset or between two.
 
     Decodes every clip. The exit status is 1 if anything leaks.
     """
+    from toyadmos_datasets.audit import AuditReport
     from toyadmos_datasets.audit import audit as run
     from toyadmos_datasets.engine.memory import keep_pandas_out
 
     keep_pandas_out()
-    found = run(place, workers=workers or processors(), progress=progress_on_terminal())
+    found = run(place, other, workers=workers or processors(), progress=progress_on_terminal())
     if report is not None:
-        from toyadmos_datasets.audit.page import page_of
+        from toyadmos_datasets.audit.page import page_of, page_of_pair
         from toyadmos_datasets.files.atomic import write_text
 
-        write_text(report, page_of(found))
+        write_text(report, page_of(found) if isinstance(found, AuditReport) else page_of_pair(found))
     if as_json:
         typer.echo(json.dumps(found.as_json(), indent=2))
     else:
-        typer.echo("\n".join(_lines(found, report)))
+        lines = _lines(found, report) if isinstance(found, AuditReport) else _pair_lines(found, report)
+        typer.echo("\n".join(lines))
     return 1 if found.has_leak else 0
+
+
+def _pair_lines(found: PairReport, page: Path | None) -> list[str]:
+    from toyadmos_datasets.audit.page import IN_COMMON, SIMULATED, common_rows, verdict_of_pair
+
+    shown = zip(("first", "second"), found.places, found.n_clips, strict=True)
+    lines = [f"{word}: {place}: {n} clips" for word, place, n in shown]
+    if any(found.are_simulated):
+        lines.append(SIMULATED)
+    if found.common:
+        lines += ["", *table_lines(IN_COMMON, common_rows(found))]
+    lines.append("")
+    for one in found.findings:
+        lines += _finding_lines(one)
+    return [*lines, verdict_of_pair(found), *([f"Written: {page}"] if page else [])]
 
 
 def _lines(found: AuditReport, page: Path | None) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,10 @@ from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.units import format_bytes
 
-_SHOWN = ("recording_id", "sound", "channel", "n_bytes", "crc32", "block")
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SHOWN = ("recording_id", "sound", "channel", "n_bytes", "crc32", "block", "condition_text")
 
 
 def index(
@@ -53,10 +56,10 @@ def index(
     if out is not None:
         write_index(table, out)
     if as_json:
-        typer.echo(json.dumps(table.to_pylist()))
+        typer.echo(json.dumps(_with_words(table).to_pylist()))
         return
     if out is None:
-        rows = [[_cell(name, row[name]) for name in _SHOWN] for row in table.select(_SHOWN).to_pylist()]
+        rows = [[_cell(name, row[name]) for name in _SHOWN] for row in _with_words(table).select(_SHOWN).to_pylist()]
         typer.echo("\n".join(table_lines(_SHOWN, rows)))
     n_bytes = sum(block.n_packed_bytes for block in opened.blocks())
     written = f" Written to {out}." if out is not None else ""
@@ -65,6 +68,22 @@ def index(
         f"{written}",
         err=True,
     )
+
+
+def _with_words(table: pa.Table) -> pa.Table:
+    """Return an index with what each condition is in words; null for noise."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from toyadmos_datasets.corpus.condition_text import condition_text
+    from toyadmos_datasets.corpus.names import NOISE
+
+    pairs = table.group_by(["toy", "condition"]).aggregate([]).to_pylist()
+    words = {
+        one["condition"]: condition_text(one["toy"], one["condition"]) for one in pairs if one["condition"] != NOISE
+    }
+    places = pc.index_in(table["condition"], value_set=pa.array(list(words), pa.string()))
+    return table.append_column("condition_text", pa.array(list(words.values()), pa.string()).take(places))
 
 
 def _cell(name: str, value: object) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from toyadmos_datasets.cli.health import health_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.request import JsonOption, taking_request
 from toyadmos_datasets.cli.table import table_lines
@@ -59,6 +60,7 @@ def _lines(report: PrepareReport) -> list[str]:
     if manifest.skipped:
         lines.append(f"Skipped because they could not be read: {len(manifest.skipped)} (listed in manifest.json)")
         lines += [f"  {one.member}: {one.reason.splitlines()[0]}" for one in manifest.skipped[:10]]
+    lines += health_lines(manifest.health)
     if report.ingested and report.ingested.n_reused:
         lines.append(
             f"{report.ingested.n_reused} recordings were in the cache, {report.ingested.n_ingested} were read."

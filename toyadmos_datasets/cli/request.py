@@ -48,11 +48,24 @@ def _place_choices(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out and list recordings that cannot be read.")
     ] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Leave out events with these flags, such as near_silent,clipped, or those that a text file names.",
+            metavar="FLAGS|FILE",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a dataset that was prepared in the folder before.")
     ] = False,
 ) -> dict[str, Any]:
-    """Gather where a dataset comes from and goes to, by the names of `PrepareOptions`."""
+    """Gather where a dataset comes from and goes to and what stays out of it, by the names of `PrepareOptions`.
+
+    Raises:
+        OptionError: An option cannot be meant.
+    """
+    from toyadmos_datasets.values.health import exclusion_of
+
     if not source:
         raise OptionError(
             "It is not said where the recordings are.",
@@ -67,6 +80,7 @@ def _place_choices(
         "out": out,
         "cache": cache or default_cache(),
         "skip_bad": skip_bad,
+        "exclude": exclusion_of(exclude or []),
         "is_overwriting": overwrite,
     }
 

@@ -163,6 +163,7 @@ def _source_lines(verdict: SourceVerdict) -> list[str]:
         lines.append(f"{compared if n else 'No volume has the published size, and no md5 was compared'}.")
     if verdict.incomplete:
         lines.append(f"{len(verdict.incomplete)} events lack a channel, such as {verdict.incomplete[0].event_id}.")
+    lines += [f"{one.n} recordings, such as {one.examples[0]}: {one.what}" for one in verdict.oddities]
     if verdict.is_simulated:
         lines.append("The recordings are SIMULATED.")
     return lines

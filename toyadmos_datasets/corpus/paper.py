@@ -25,6 +25,13 @@ Source:
     LICENSE.pdf of Zenodo record 3351307.
 """
 
+PAPER_LIMITS = ("The machines are toys: the spectra of their sounds differ from those of real machines.",)
+"""What the authors say that the corpus is not good for.
+
+Source:
+    Koizumi et al. 2019.
+"""
+
 CITATION = """\
 @inproceedings{koizumi2019toyadmos,
   author    = {Koizumi, Yuma and Saito, Shoichiro and Uematsu, Hisashi and Harada, Noboru and Imoto, Keisuke},

@@ -205,7 +205,7 @@ def _packed(work: _Work) -> Iterator[Placed]:
     for shard in work.shards:
         path = f"{work.namer.config}/{Path(shard.path).stem}.tar"
         if not work.folder.has(path):
-            write_tar(work.folder.files / path, clips_of(work.source, [shard]))
+            write_tar(work.folder.place(path), clips_of(work.source, [shard]))
         for clip in clips_of(work.source, [shard]):  # read twice, so that memory holds a row group and no shard
             place = f"{path}/{packed_name(clip)}"
             _require_free(place, taken)

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.files.atomic import sync_folder, write_file, writing
+from toyadmos_datasets.files.inside import inside
 from toyadmos_datasets.files.json import canonical_json, read_json, write_json
 from toyadmos_datasets.files.lock import HOLDER_NAME, LOCK_NAME, folder_lock
 from toyadmos_datasets.units import Bytes
@@ -81,9 +82,17 @@ class ExportFolder:
                 write_json(self.path / _PARTIAL / _JOB, self.job)
             yield
 
+    def place(self, path: str) -> Path:
+        """Return where a file is collected.
+
+        Raises:
+            DatasetError: The path, which holds names from the dataset, would lead outside.
+        """
+        return inside(self.files, path)
+
     def has(self, path: str) -> bool:
         """Whether a file was finished before."""
-        return (self.files / path).exists()
+        return self.place(path).exists()
 
     def n_bytes_done(self) -> Bytes:
         """Return how much an earlier run finished."""
@@ -92,7 +101,7 @@ class ExportFolder:
     def put(self, path: str, content: bytes) -> None:
         """Write a file that was not finished before."""
         if not self.has(path):
-            with write_file(self.files / path) as file:
+            with write_file(self.place(path)) as file:
                 file.write(content)
 
     def commit(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from toyadmos_datasets.export.clips import Clip
 from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.inside import inside
 
 
 def packed_name(clip: Clip, suffix: str | None = None) -> str:
@@ -19,7 +20,9 @@ def packed_name(clip: Clip, suffix: str | None = None) -> str:
         webdataset: the files of a sample share the name up to the first dot.
     """
     stem, _, own = clip.name.rpartition(".")
-    return f"{stem.replace('.', '-')}.{suffix or own}"
+    name = f"{stem.replace('.', '-')}.{suffix or own}"
+    inside(Path(), name, where=clip.name)  # whoever unpacks the tar is led nowhere else
+    return name
 
 
 def write_tar(path: Path, clips: Iterable[Clip]) -> None:

@@ -10,6 +10,9 @@ from typing import Any, NoReturn
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_text
 
+MAX_JSON_BYTES = 1 << 26
+"""A hundred times what the manifest of a whole toy, all channels at four SNRs, takes."""
+
 
 def canonical_json(value: object, *, indent: int | None = None) -> str:
     """Spell a value as JSON in the one way that its hash can rest on.
@@ -59,12 +62,12 @@ def read_json(path: Path, *, remedy: str = "Make it again, or take it from a cop
         remedy: What to do when it cannot be read, for the error.
 
     Raises:
-        DatasetError: The file is missing, cannot be read, is not JSON, holds NaN, an infinity or a key twice, or
-            is not an object at its top.
+        DatasetError: The file is missing, larger than `MAX_JSON_BYTES`, cannot be read, is not JSON, holds NaN, an
+            infinity or a key twice, or is not an object at its top.
     """
     try:
         value = json.loads(
-            path.read_text(encoding="utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_distinct
+            _read_text(path, remedy=remedy), parse_constant=_refuse_constant, object_pairs_hook=_distinct
         )
     except FileNotFoundError as error:
         raise DatasetError("A file is missing.", where=path, remedy=remedy) from error
@@ -77,6 +80,20 @@ def read_json(path: Path, *, remedy: str = "Make it again, or take it from a cop
             "A file is damaged.", where=path, expected="a JSON object", actual=type(value).__name__, remedy=remedy
         )
     return value
+
+
+def _read_text(path: Path, *, remedy: str) -> str:
+    with path.open("rb") as file:
+        content = file.read(MAX_JSON_BYTES + 1)
+    if len(content) > MAX_JSON_BYTES:
+        raise DatasetError(
+            "A file is larger than any that this package writes.",
+            where=path,
+            expected=f"at most {MAX_JSON_BYTES} bytes",
+            actual="more",
+            remedy=remedy,
+        )
+    return content.decode()
 
 
 def _refuse_constant(name: str) -> NoReturn:

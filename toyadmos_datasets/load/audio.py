@@ -1,170 +1,174 @@
-"""An audio feature for `datasets` that needs soundfile, and neither torch nor FFmpeg."""
+"""An audio feature for `datasets` that needs soundfile, and neither torch nor FFmpeg.
+
+Whatever `datasets` derives from a column says in its schema that it is decoded by this type, so that it decodes as
+its source did wherever this package is imported, and nowhere else in another way.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import io
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, get_args
 
 import datasets
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import soundfile
-import soxr
+from datasets.features import features as feature_types
+from datasets.utils.file_utils import is_local_path
 
-from toyadmos_datasets.load.decoding import SampleType, decode_clip
-from toyadmos_datasets.signal.resample import QUALITY
+from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.load.decoding import Samples, SampleType, decode_clip
+from toyadmos_datasets.load.encoding import encode_clip
 from toyadmos_datasets.units import Hertz
 
-_FLAC_DEPTHS = (16, 24)
+TYPE_NAME = "ToyAdmosAudio"
+"""What schemas call the feature; `datasets` without this package refuses what it does not know."""
 
 
-class SoundfileAudio(datasets.Audio):  # type: ignore[misc]  # datasets has no type annotations to see
+@dataclass
+class Audio(datasets.Audio):  # type: ignore[misc]  # datasets has no type annotations to see
     """Decodes a clip to ``{"array", "sampling_rate", "path"}`` with soundfile.
 
-    `array` is float32, full scale +-1, shape (n_samples,), or (n_channels, n_samples) where a clip has several
-    channels; none is averaged away. A `sampling_rate` that the clip does not have is reached by resampling. What is
-    written to Parquet or to the disk calls itself `Audio`, so that plain `datasets` reads it.
+    `array` has the shape (n_samples,), or (n_channels, n_samples) where a clip has several channels; none is averaged
+    away. A `sampling_rate` that the clip does not have is reached by resampling.
+
+    Attributes:
+        sampling_rate: As `datasets.Audio` has it; None for that of the clip.
+        decode: False for ``{"bytes", "path"}``.
+        sample_type: ``float32``, full scale +-1, or ``int16``, the integers of a 16-bit clip as they are stored.
+
+    Raises:
+        OptionError: There is no such sample type.
     """
 
-    sample_type: ClassVar[SampleType] = "float32"
+    sample_type: SampleType = "float32"
+    _type: str = field(default=TYPE_NAME, init=False, repr=False)
 
-    def decode_example(self, value: dict[str, Any], token_per_repo_id: object = None) -> dict[str, Any]:
-        """Decode one clip; what is decoded already stays as it is.
+    def __post_init__(self) -> None:
+        if self.sample_type not in get_args(SampleType):
+            raise OptionError(
+                "Audio cannot be decoded to this.",
+                where="sample_type",
+                expected=" or ".join(get_args(SampleType)),
+                actual=repr(self.sample_type),
+                remedy="Leave it out for float32.",
+            )
+
+    def decode_example(self, value: Any, token_per_repo_id: Any = None) -> dict[str, Any]:  # noqa: ANN401  # as its parent's
+        """Decode one clip; what is decoded already, and as it should be, stays as it is.
 
         Raises:
-            DatasetError: The clip is damaged.
+            DatasetError: The clip is damaged, or there is none.
+            OptionError: It does not fit the sample type, or has other channels than are asked for.
         """
-        del token_per_repo_id  # clips are never remote
-        if "array" in value:
-            return value
-        samples, rate_hz = decode_clip(value["bytes"], value["path"], self.sample_type)
-        if self.sampling_rate and self.sampling_rate != rate_hz:
-            samples = soxr.resample(samples.T, rate_hz, self.sampling_rate, quality=QUALITY).T
-            rate_hz = self.sampling_rate
-        return {"array": samples, "sampling_rate": rate_hz, "path": value["path"]}
+        if not self.decode:
+            raise RuntimeError("Decoding is disabled for this feature. Please use Audio(decode=True) instead.")
+        if not isinstance(value, dict) or "array" in value:
+            if self._is_decoded(value):
+                return dict(value)
+            value = self.encode_example(value)
+        content, path = value["bytes"], value["path"]
+        if content is None and path is not None and not is_local_path(path):
+            content = self.embed_storage(pa.array([value], self.pa_type), token_per_repo_id)[0]["bytes"].as_py()
+        samples, rate_hz = decode_clip(content, path, self.sample_type)
+        self._require_channels(samples, path)
+        return {**self._resampled(samples, rate_hz), "path": path}
 
-    def encode_example(self, value: object) -> dict[str, Any]:
-        """Encode what `decode_example` gives; anything else as `datasets.Audio` does."""
-        if isinstance(value, dict):
-            if "array" in value:
-                return _encode(np.asarray(value["array"]), value["sampling_rate"], value.get("path"))
-            if value.get("bytes") is not None:
-                return {"bytes": value["bytes"], "path": value.get("path")}
-        encoded: dict[str, Any] = super().encode_example(value)
-        return encoded
+    def encode_example(self, value: Any) -> dict[str, Any]:  # noqa: ANN401  # as its parent's
+        """Encode samples, or take bytes and paths as they are.
+
+        Args:
+            value: What `decode_example` gives, ``{"bytes", "path"}``, a path, bytes, or torchcodec's decoder.
+
+        Raises:
+            OptionError: It is none of these, or does not fit the sample type.
+        """
+        if isinstance(value, (str, PathLike)):
+            return {"bytes": None, "path": value if isinstance(value, str) else str(Path(value).absolute())}
+        if isinstance(value, (bytes, bytearray)):
+            return {"bytes": bytes(value), "path": None}
+        if isinstance(value, dict) and value.get("array") is not None:
+            return self._encoded(value["array"], value["sampling_rate"], value.get("path"))
+        if isinstance(value, dict) and (value.get("bytes") is not None or value.get("path") is not None):
+            return {"bytes": value.get("bytes"), "path": value.get("path")}
+        if hasattr(value, "get_all_samples"):
+            return self._encoded_of_torchcodec(value)
+        raise OptionError(
+            "This is no clip.",
+            where="audio",
+            expected="{'array', 'sampling_rate'}, {'bytes', 'path'}, a path or bytes",
+            actual=sorted(value) if isinstance(value, dict) else type(value).__name__,
+        )
 
     def cast_storage(self, storage: pa.Array) -> pa.StructArray:
-        """Turn a column into encoded clips; decoded ones are what a `map` gives that looked at the audio."""
-        if pa.types.is_struct(storage.type) and storage.type.get_field_index("array") >= 0:
-            encoded = [_encode_scalar(clip) if clip.is_valid else None for clip in storage]
-            storage = pa.array(encoded, self.pa_type)
+        """Turn a column into encoded clips; decoded ones are what a `map` gives that changed the audio."""
+        if not pa.types.is_struct(storage.type):
+            return super().cast_storage(storage)
+        names = {storage.type.field(number).name for number in range(storage.type.num_fields)}
+        if "array" in names:
+            clips = [None if clip is None else self.encode_example(_samples_of(clip)) for clip in _rows(storage)]
+            return pa.array(clips, self.pa_type)
+        if not names & {"bytes", "path"}:
+            raise pa.ArrowTypeError(f"Couldn't cast {storage.type} to clips")
         return super().cast_storage(storage)
 
+    def _is_decoded(self, value: Any) -> bool:  # noqa: ANN401  # as above
+        if not isinstance(value, dict) or getattr(value["array"], "dtype", None) != np.dtype(self.sample_type):
+            return False
+        return self.sampling_rate in (None, value["sampling_rate"])
 
-class Int16Audio(SoundfileAudio):
-    """Decodes as `SoundfileAudio` does, to int16: the integers of a 16-bit clip, as they are stored."""
+    def _encoded(self, array: Any, rate_hz: Hertz, path: str | None) -> dict[str, Any]:  # noqa: ANN401  # or a list
+        return {"bytes": encode_clip(np.asarray(array), int(rate_hz), self.sample_type), "path": path}
 
-    sample_type: ClassVar[SampleType] = "int16"
+    def _encoded_of_torchcodec(self, decoder: Any) -> dict[str, Any]:  # noqa: ANN401  # torchcodec need not be there
+        encoded: dict[str, Any] | None = getattr(decoder, "_hf_encoded", None)
+        if encoded is not None:
+            return encoded
+        samples = decoder.get_all_samples()
+        array = samples.data.cpu().numpy()
+        return self._encoded(array[0] if len(array) == 1 else array, samples.sample_rate, None)
 
+    def _resampled(self, samples: Samples, rate_hz: Hertz) -> dict[str, Any]:
+        if not self.sampling_rate or self.sampling_rate == rate_hz:
+            return {"array": samples, "sampling_rate": rate_hz}
+        import soxr  # noqa: PLC0415  (who keeps the rate does without)
 
-class SoundfileInfo(datasets.DatasetInfo):  # type: ignore[misc]  # datasets has no type annotations to see
-    """Info of a dataset whose audio is decoded by `SoundfileAudio`, and stays so.
+        from toyadmos_datasets.signal.resample import QUALITY  # noqa: PLC0415  (as above)
 
-    `datasets` gives a copy of its info to every dataset that it derives from another. It takes the features
-    anew, from the file, when it finds the result of an earlier `map` in its cache: there the audio is a plain
-    `Audio` again, which this puts right.
-    """
+        resampled = soxr.resample(samples.T, rate_hz, self.sampling_rate, quality=QUALITY).T
+        return {"array": resampled, "sampling_rate": self.sampling_rate}
 
-    audio: ClassVar[type[SoundfileAudio]] = SoundfileAudio
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name == "features" and isinstance(value, datasets.Features):
-            value = _decoding(value, self.audio)
-        super().__setattr__(name, value)
-
-
-class Int16Info(SoundfileInfo):
-    """Info of a dataset whose audio is decoded by `Int16Audio`."""
-
-    audio: ClassVar[type[SoundfileAudio]] = Int16Audio
-
-
-def info_for(info: datasets.DatasetInfo, *, decode: bool | str) -> datasets.DatasetInfo:
-    """Return the same info with the audio decoded by soundfile, as ``int16`` where `decode` says so, or not at all."""
-    if decode:
-        return (Int16Info if decode == "int16" else SoundfileInfo)(**vars(info))
-    encoded = info.copy()
-    encoded.features = datasets.Features(
-        {
-            name: datasets.Audio(sampling_rate=feature.sampling_rate, decode=False) if is_audio(feature) else feature
-            for name, feature in info.features.items()
-        }
-    )
-    return encoded
+    def _require_channels(self, samples: Samples, path: str | None) -> None:
+        """Raise where other channels are asked for than there are: none is averaged, and none made up."""
+        asked = getattr(self, "num_channels", None)  # the oldest datasets does not have it
+        n_channels = 1 if samples.ndim == 1 else len(samples)
+        if asked in (None, n_channels) and not self.stream_index:
+            return
+        raise OptionError(
+            "Channels are neither mixed nor made up.",
+            where=path,
+            expected=f"num_channels={n_channels}, or none, and no stream_index",
+            actual=f"num_channels={asked}, stream_index={self.stream_index}",
+            remedy="Leave them out, and choose from the array: clip['array'][0]",
+        )
 
 
-def decoding(loaded: Any, decode: bool | str) -> Any:  # noqa: ANN401, FBT001  # any of the four kinds of datasets
-    """Return the same rows with their audio decoded by soundfile, or not at all, also in what is made of them."""
-    if isinstance(loaded, dict):
-        return type(loaded)({split: decoding(rows, decode) for split, rows in loaded.items()})
-    info = info_for(loaded.info, decode=decode)
-    if isinstance(loaded, datasets.IterableDataset):
-        return datasets.IterableDataset(loaded._ex_iterable, info=info, split=loaded.split)  # noqa: SLF001  # as it does
-    # What `map` keeps is found by the fingerprint, and other samples give other results.
-    fingerprint = hashlib.sha256(f"{loaded._fingerprint} {decode}".encode()).hexdigest()[:16]  # noqa: SLF001
-    return datasets.Dataset(loaded.data, info=info, split=loaded.split, fingerprint=fingerprint)
+def _rows(storage: pa.StructArray) -> list[pa.StructScalar | None]:
+    return [clip if clip.is_valid else None for clip in storage]
 
 
-def is_audio(feature: object) -> bool:
-    """Whether a feature is one of clips."""
-    return isinstance(feature, datasets.Audio)
+def _samples_of(clip: pa.StructScalar) -> dict[str, Any]:
+    """Return a row of a column of decoded clips; rows that `map` left alone are encoded still."""
+    fields = {name: clip[name] for name in clip}
+    values = fields.pop("array").values
+    value = {name: scalar.as_py() for name, scalar in fields.items()}
+    if values is None:
+        return value
+    if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):  # several channels, each a list
+        return value | {"array": np.stack([one.values.to_numpy(zero_copy_only=False) for one in values])}
+    return value | {"array": values.to_numpy(zero_copy_only=False)}
 
 
-def _decoding(features: datasets.Features, audio: type[SoundfileAudio]) -> datasets.Features:
-    return datasets.Features(
-        {
-            name: audio(sampling_rate=feature.sampling_rate)
-            if type(feature) is datasets.Audio and feature.decode
-            else feature
-            for name, feature in features.items()
-        }
-    )
-
-
-def _encode_scalar(clip: pa.StructScalar) -> dict[str, Any]:
-    path = clip["path"].as_py() if "path" in clip else None
-    values = clip["array"].values
-    if pa.types.is_list(values.type):  # several channels, each a list
-        samples = np.stack([one.values.to_numpy(zero_copy_only=False) for one in values])
-    else:
-        samples = values.to_numpy(zero_copy_only=False)
-    return _encode(samples, clip["sampling_rate"].as_py(), path)
-
-
-def _encode(samples: npt.NDArray[Any], rate_hz: Hertz, path: str | None) -> dict[str, Any]:
-    """Encode without loss: as FLAC of 16 or 24 bits if these hold the samples exactly, else as WAV of floats.
-
-    A clip that was decoded and not changed gets back the samples that it had.
-    """
-    file = io.BytesIO()
-    frames = samples.T
-    if samples.dtype == np.int16:
-        soundfile.write(file, frames, int(rate_hz), format="FLAC", subtype="PCM_16")
-        return {"bytes": file.getvalue(), "path": path}
-    frames = frames.astype(np.float32, copy=False)
-    for depth in _FLAC_DEPTHS:
-        scaled = frames * np.float32(1 << (depth - 1))
-        limit = 1 << (depth - 1)
-        if (
-            np.array_equal(np.rint(scaled), scaled)
-            and -limit <= scaled.min(initial=0)
-            and scaled.max(initial=0) < limit
-        ):
-            # libsndfile takes 24-bit samples as the upper bits of 32.
-            whole = scaled.astype(np.int16) if depth == 16 else scaled.astype(np.int32) << 8
-            soundfile.write(file, whole, int(rate_hz), format="FLAC", subtype=f"PCM_{depth}")
-            return {"bytes": file.getvalue(), "path": path}
-    soundfile.write(file, frames, int(rate_hz), format="WAV", subtype="FLOAT")
-    return {"bytes": file.getvalue(), "path": path}
+# Without the wrapper, which warns of what is experimental.
+getattr(feature_types.register_feature, "__wrapped__", feature_types.register_feature)(Audio, TYPE_NAME)

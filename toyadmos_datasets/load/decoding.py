@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.units import Hertz
 
 SampleType: TypeAlias = Literal["float32", "int16"]
@@ -18,6 +18,7 @@ Samples: TypeAlias = npt.NDArray[Any]
 
 _SCALE = np.float32(1 / 32768)
 _PCM = 1
+_FITS_INT16 = {"PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,8 @@ def decode_clip(
         Samples of shape (n_samples,), or (n_channels, n_samples) where there are several channels, and their rate.
 
     Raises:
-        DatasetError: The clip is damaged.
+        DatasetError: The clip is damaged, or there is none.
+        OptionError: It does not fit int16.
     """
     layout = None if content is None else _layout(content)
     if content is None or layout is None:
@@ -60,8 +62,13 @@ def _channels_first(frames: Samples) -> Samples:
 def _with_soundfile(content: bytes | memoryview | None, path: str | None, dtype: SampleType) -> tuple[Samples, Hertz]:
     import soundfile  # noqa: PLC0415  (WAV of 16 bits does without)
 
+    if content is None and path is None:
+        raise DatasetError("A clip has neither bytes nor a path.", where="audio", expected="one of them")
     try:
-        frames, rate_hz = soundfile.read(path if content is None else io.BytesIO(content), dtype=dtype, always_2d=True)
+        with soundfile.SoundFile(path if content is None else io.BytesIO(content)) as file:
+            if dtype == "int16" and file.subtype not in _FITS_INT16:
+                raise _too_wide(file.subtype, path)
+            return _channels_first(file.read(dtype=dtype, always_2d=True)), file.samplerate
     except soundfile.SoundFileError as error:
         raise DatasetError(
             "A clip cannot be decoded.",
@@ -71,7 +78,16 @@ def _with_soundfile(content: bytes | memoryview | None, path: str | None, dtype:
             remedy="Look for what else is damaged: toyadmos verify DIR. Then prepare the folder again with the same "
             "command and --overwrite.",
         ) from error
-    return _channels_first(frames), rate_hz
+
+
+def _too_wide(subtype: str, path: str | None) -> OptionError:
+    return OptionError(
+        "Clips of more than 16 bits do not fit int16.",
+        where=path,
+        expected="a clip of 16 bits",
+        actual=subtype,
+        remedy="Decode it to float32, which holds 24 bits exactly: Audio(), or decode_with_soundfile(dataset)",
+    )
 
 
 def _layout(content: bytes | memoryview) -> _Layout | None:

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.load.choices import check_decode, check_split, chosen_splits
+from toyadmos_datasets.load.expressions import part_of
 from toyadmos_datasets.load.place import Place
+from toyadmos_datasets.load.saved import is_saved, open_saved
 from toyadmos_datasets.load.settled import open_settled
 from toyadmos_datasets.values.dataset import Manifest, Shard
 
@@ -27,14 +29,14 @@ def load_prepared(
     cache_dir: str | os.PathLike[str] | None = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Dataset | DatasetDict | IterableDataset | IterableDatasetDict:
-    """Load a prepared dataset.
+    """Load a prepared dataset, or what `save_to_disk` wrote of one.
 
     Only the shards that the manifest lists are read. A folder is read where it is: the clips are mapped into memory
     inside its shards, and the cache of `datasets` gets the other columns and where the clips are. The first time every
     shard is compared with its hash. An address is copied into that cache first, or streamed.
 
     Args:
-        path: The prepared folder, or an address that fsspec knows.
+        path: The prepared folder, one that `save_to_disk` wrote, or an address of either that fsspec knows.
         name: Config, such as ``snr_6db``; None for the first.
         split: ``train``, or an expression of `datasets` such as ``train[:10%]`` or ``train+test``; None for all
             splits.
@@ -63,7 +65,14 @@ def load_prepared(
             return _streamed(place, splits, asked, decode=decode)
         return _mapped(place, _used(splits, asked), asked, decode=decode, cache=_cache(cache_dir))
 
-    return opening(place.manifest()) if place.is_far else open_settled(place.folder, opening)
+    if not place.is_far and is_saved(place):
+        return open_saved(place, name, split, decode=decode, streaming=streaming)
+    try:
+        return opening(place.manifest()) if place.is_far else open_settled(place.folder, opening)
+    except DatasetError:
+        if not place.is_far or not is_saved(place):
+            raise
+    return open_saved(place, name, split, decode=decode, streaming=streaming)
 
 
 def _streamed(
@@ -102,30 +111,7 @@ def _mapped(
     from toyadmos_datasets.load.mapped import open_split  # noqa: PLC0415  (as above)
 
     opened = {split: open_split(place, split, shards, decode=decode, cache=cache) for split, shards in splits.items()}
-    return datasets.DatasetDict(opened) if asked is None else _part(opened, asked)
-
-
-def _part(opened: dict[str, Dataset], asked: str) -> Dataset:
-    """Cut and put together what an expression of `datasets` says."""
-    import datasets  # noqa: PLC0415  (as above)
-
-    try:
-        n_rows = {split: len(rows) for split, rows in opened.items()}
-        pieces = datasets.ReadInstruction.from_spec(asked).to_absolute(n_rows)
-    except (ValueError, AssertionError) as error:  # how datasets refuses what stands in the brackets
-        raise OptionError(
-            "This is not an expression for a split.",
-            where="split",
-            expected="train, train[:100], train[10%:20%], train+test and the like",
-            actual=f"{asked}: {error}",
-            remedy="See https://huggingface.co/docs/datasets/loading#slice-splits",
-        ) from error
-    parts = []
-    for piece in pieces:
-        rows = opened[piece.splitname]
-        start, end = piece.from_ or 0, len(rows) if piece.to is None else piece.to
-        parts.append(rows if (start, end) == (0, len(rows)) else rows.select(range(start, end)))
-    return parts[0] if len(parts) == 1 else datasets.concatenate_datasets(parts, split=datasets.NamedSplit(asked))
+    return datasets.DatasetDict(opened) if asked is None else part_of(opened, asked)
 
 
 def _cache(cache_dir: str | os.PathLike[str] | None) -> Path:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import datasets
 
-from toyadmos_datasets.load.audio import decoding
 from toyadmos_datasets.load.kept import split_places
 from toyadmos_datasets.load.place import Place
+from toyadmos_datasets.load.redecoding import decoding
 from toyadmos_datasets.load.table import InPlaceTable
 from toyadmos_datasets.values.dataset import Shard
 
@@ -28,5 +28,4 @@ def open_split(
         features=datasets.Features.from_arrow_schema(table.schema), config_name=shards[0].config
     )
     rows = datasets.Dataset(table, info=info, split=datasets.NamedSplit(split), fingerprint=path.parent.name)
-    mapped: datasets.Dataset = decoding(rows, decode)
-    return mapped
+    return decoding(rows, decode)

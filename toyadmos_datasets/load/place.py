@@ -15,6 +15,7 @@ from typing import IO, Any
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.address import is_address, open_address, shown_address
 from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.inside import inside
 from toyadmos_datasets.values.dataset import MANIFEST_NAME, Manifest, Shard, manifest_of, read_manifest
 
 
@@ -92,7 +93,7 @@ class Place:
             DatasetError: It is missing, cannot be read to its end, or was changed.
             OutputError: It could not be written.
         """
-        path = folder / shard.path
+        path = inside(folder, shard.path, where=self.where(shard))
         if path.exists() and path.stat().st_size == shard.n_bytes:
             return  # it was compared before it got its name
         digest = hashlib.sha256()

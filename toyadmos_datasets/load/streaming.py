@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 from datasets.iterable_dataset import ArrowExamplesIterable
 
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.load.audio import info_for
 from toyadmos_datasets.load.place import Place
+from toyadmos_datasets.load.redecoding import decoding
 from toyadmos_datasets.values.dataset import Shard
 
 
@@ -24,7 +24,7 @@ def stream_split(place: Place, split: str, shards: Sequence[Shard], *, decode: b
     with place.open(shards[0]) as file:
         features = datasets.Features.from_arrow_schema(_schema(file, place, shards[0]))
     info = datasets.DatasetInfo(features=features, config_name=shards[0].config)
-    return datasets.IterableDataset(rows, info=info_for(info, decode=decode), split=datasets.NamedSplit(split))
+    return decoding(datasets.IterableDataset(rows, info=info, split=datasets.NamedSplit(split)), decode)
 
 
 def _tables(place: Place, shards: Sequence[Shard]) -> Iterator[tuple[str, pa.Table]]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.toys import ALL_CASES, CHANNELS
+from toyadmos_datasets.plan.joined import NONE_JOINED, Joined
 from toyadmos_datasets.signal.randomness import derived_words, text_hashes
 
 Numbers: TypeAlias = npt.NDArray[np.int64]
@@ -44,6 +45,7 @@ class Events:
         recordings: Where in `recording_id` an event's channels are, `ABSENT` where one is missing, shape (n, 4).
         n_samples: Length by the size of the shortest file, samples at 48 kHz.
         identity: Hash of the event_id, what draws derive from.
+        group: First of the events that carry the same sound; the event itself where no other does.
     """
 
     event_id: pa.Array
@@ -57,6 +59,7 @@ class Events:
     recordings: npt.NDArray[np.int64]
     n_samples: npt.NDArray[np.int64]
     identity: npt.NDArray[np.uint64]
+    group: Numbers
 
     def where(self, *, sound: str | None = None, recording_type: str | None = None) -> Numbers:
         """Return the events of a sound and a recording type, where one is given."""
@@ -100,13 +103,19 @@ class Events:
     def shuffled(self, numbers: Numbers, seed: int, *purpose: str) -> Numbers:
         """Put events in a random order that each event's own draw decides.
 
-        More or fewer events do not change the order of the others.
+        More or fewer events do not change the order of the others. Events that carry the same sound stand together,
+        where the first of them would.
         """
-        words = derived_words(seed, *purpose, of=self.identity[numbers])
+        words = derived_words(seed, *purpose, of=self.identity[self.group[numbers]])
         return numbers[np.lexsort((numbers, words[:, 1], words[:, 0]))]
 
+    def with_others(self, numbers: Numbers) -> Numbers:
+        """Return those of some events that carry the same sound as another of them."""
+        _, place, counts = np.unique(self.group[numbers], return_inverse=True, return_counts=True)
+        return numbers[counts[place] > 1]
 
-def events_of(index: pa.Table) -> Events:
+
+def events_of(index: pa.Table, joined: Joined = NONE_JOINED) -> Events:
     """Gather recordings into events, whatever their order in the index."""
     index = index.select(
         [
@@ -143,6 +152,7 @@ def events_of(index: pa.Table) -> Events:
         recordings=recordings,
         n_samples=np.maximum(n_bytes - _WAV_HEADER_BYTES, 0) // _SAMPLE_BYTES,
         identity=_hashes_of(event_id),
+        group=_groups_of(event_id, joined),
     )
 
 
@@ -163,6 +173,21 @@ def _served_by(index: pa.Table) -> npt.NDArray[np.bool_]:
     several = in_one_piece(index["serves"])
     serves[pc.list_parent_indices(several).to_numpy(), pc.list_flatten(several).to_numpy()] = True
     return serves
+
+
+def _groups_of(event_id: pa.Array, joined: Joined) -> Numbers:
+    """Return the first event of each event's group; events that the source has not are passed over."""
+    group = np.arange(len(event_id))
+    if not joined.groups:
+        return group
+    names = pa.array([name for names in joined.groups for name in names], pa.string())
+    number = np.repeat(np.arange(len(joined.groups)), [len(names) for names in joined.groups])
+    place = pc.fill_null(pc.index_in(names, value_set=event_id), ABSENT).to_numpy().astype(np.int64)
+    number, place = number[place != ABSENT], place[place != ABSENT]
+    first = np.full(len(joined.groups), len(event_id))
+    np.minimum.at(first, number, place)
+    group[place] = first[number]
+    return group
 
 
 def _hashes_of(texts: pa.Array) -> npt.NDArray[np.uint64]:

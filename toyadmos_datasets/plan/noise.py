@@ -11,11 +11,9 @@ import numpy.typing as npt
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.plan.events import Events, Numbers
 from toyadmos_datasets.plan.layout import Split
+from toyadmos_datasets.plan.noise_division import divided_noise
 from toyadmos_datasets.plan.scope import Scope
 from toyadmos_datasets.signal.randomness import choices_of, derived_words, fractions_of
-
-WEIGHTS = {"train": 4, "test": 2}
-"""How the noise recordings of a case are shared out; other splits weigh 1. Each gets at least one recording."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,50 +70,22 @@ class NoisePool:
 
 
 def split_noise(scope: Scope, splits: Sequence[Split]) -> dict[str, NoisePool]:
-    """Divide the noise recordings of each case among the splits that have events of it.
+    """Divide the noise among the splits, take by take over all cases.
 
     A noise recording that lacks one of the channels is left out.
 
     Raises:
-        PlanError: A case has fewer noise recordings than splits that need them.
+        PlanError: A case has fewer takes of noise than splits that need them.
     """
-    pools: dict[str, dict[int, Numbers]] = {split.name: {} for split in splits}
-    served: dict[tuple[int, ...], list[int]] = {}
-    for case in scope.cases:
-        served.setdefault(tuple(scope.noise(case).tolist()), []).append(case)
-    for noise, cases in served.items():
-        recordings = np.array(noise, dtype=np.int64)
-        needing = [split.name for split in splits if set(cases) & set(scope.events.case[split.targets].tolist())]
-        if not noise or not needing:
-            continue
-        in_order = scope.events.shuffled(recordings, scope.options.seed, "noise-split")
-        parts = dict.fromkeys(needing, in_order) if scope.is_noise_shared else _shared_out(scope, in_order, needing)
-        for name, some in parts.items():
-            pools[name] |= dict.fromkeys(cases, np.sort(some))
-    return {name: NoisePool(split=name, by_case=by_case) for name, by_case in pools.items()}
-
-
-def _shared_out(scope: Scope, recordings: Numbers, names: Sequence[str]) -> dict[str, Numbers]:
-    """Give each split one recording, and of the rest a share by its weight; train takes from the end."""
-    if len(recordings) < len(names):
-        raise _too_few(scope, recordings, names)
-    in_order = sorted(names, key="train".__eq__)
-    weights = np.array([0, *(WEIGHTS.get(name, 1) for name in in_order)]).cumsum()
-    rest = len(recordings) - len(names)
-    bounds = [int(rest * weight) // int(weights[-1]) + place for place, weight in enumerate(weights)] if names else []
-    return {name: recordings[bounds[place] : bounds[place + 1]] for place, name in enumerate(in_order)}
-
-
-def _too_few(scope: Scope, recordings: Numbers, names: Sequence[str]) -> PlanError:
-    n = len(recordings)
-    who = f"both {names[0]} and {names[1]}" if len(names) == 2 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return PlanError(
-        f"{'One noise recording' if n == 1 else f'{n} noise recordings'} cannot serve {who}.",
-        where=scope.events.name(recordings[0]),
-        expected=f"at least {'two' if len(names) == 2 else len(names)} noise recordings a case",
-        actual=str(n),
-        remedy="Add noise recordings to the source, or accept it: --shared-noise",
-    )
+    noise = {case: some for case in scope.cases if len(some := scope.noise(case))}
+    needs = {split.name: set(noise) & set(np.unique(scope.events.case[split.targets]).tolist()) for split in splits}
+    if scope.is_noise_shared:
+        return {name: NoisePool(split=name, by_case=noise) for name in needs}
+    sides = divided_noise(scope, noise, needs)
+    return {
+        name: NoisePool(split=name, by_case={case: np.intersect1d(noise[case], sides[name]) for case in sorted(cases)})
+        for name, cases in needs.items()
+    }
 
 
 def _no_noise(case: int, split: str, event_id: str) -> PlanError:

@@ -12,10 +12,19 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.plan.events import Numbers, events_of, in_one_piece
+from toyadmos_datasets.plan.joined import NONE_JOINED, Joined
+from toyadmos_datasets.plan.one_side import same_sound_notes
 from toyadmos_datasets.plan.options import PlanOptions
-from toyadmos_datasets.plan.own_rules import MIXING, SIDE_COLUMNS, check_mixing, check_rows, require_sides_apart
+from toyadmos_datasets.plan.own_rules import (
+    MIXING,
+    SIDE_COLUMNS,
+    check_mixing,
+    check_rows,
+    require_sides_apart,
+    takes_on_two_sides,
+)
 from toyadmos_datasets.plan.own_table import OwnTable
-from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, STACK, Recipe
+from toyadmos_datasets.values.recipe import IS_EXCLUDED, RECIPE_SCHEMA, STACK, Recipe, unmarked
 
 OWN = "own"
 """What stands in the place of the protocols among a recipe's parameters."""
@@ -40,7 +49,9 @@ def require_own(options: PlanOptions, path: Path) -> None:
         )
 
 
-def own_recipe(examples: Recipe | pa.Table, index: pa.Table, options: PlanOptions, path: Path) -> Recipe:
+def own_recipe(
+    examples: Recipe | pa.Table, index: pa.Table, options: PlanOptions, path: Path, *, joined: Joined = NONE_JOINED
+) -> Recipe:
     """Check a user's recipe against the index and make it whole.
 
     Columns that are left out follow from the recordings' names (label, toy, case, channel, recording_type,
@@ -51,23 +62,41 @@ def own_recipe(examples: Recipe | pa.Table, index: pa.Table, options: PlanOption
         index: Every recording of the source.
         options: Toy, and for a table without parameters of its own what else holds for all examples.
         path: Where it is from, for errors.
+        joined: Events that carry the same sound, which no two splits of a config may have.
 
     Raises:
         PlanError: A rule is broken; names the first row that breaks it.
     """
-    table = examples.examples if isinstance(examples, Recipe) else examples
+    table = examples.planned if isinstance(examples, Recipe) else examples
     parameters: dict[str, Any] = options.as_parameters() | {"protocols": [OWN]}
     if isinstance(examples, Recipe):
         _require_its_own_parameters(examples, options, path)
         parameters = examples.parameters
-    own = OwnTable(table=table.combine_chunks(), events=events_of(index), path=path)
+    own = OwnTable(table=table.combine_chunks(), events=events_of(index, joined), path=path)
     whole = _completed(own, options.toy)
     is_noise_shared = any(parameters.get(name) for name in ("is_noise_shared", "is_faithful"))
     require_sides_apart(own, whole, is_noise_shared=is_noise_shared)
+    notes = _notes(own, whole, is_noise_shared=is_noise_shared)
     if isinstance(examples, Recipe):
-        return examples
+        return replace(examples, notes=tuple(dict.fromkeys((*examples.notes, *notes))))
     note = f"The recipe is the user's own ({path.name}); no protocol has made it."
-    return Recipe(examples=_in_order(whole, own.event), parameters=parameters, notes=(note,))
+    rows, excluded = unmarked(_in_order(_marked(own, whole), own.event))
+    return Recipe(examples=rows, parameters=parameters, notes=(note, *notes), excluded=excluded)
+
+
+def _marked(own: OwnTable, whole: pa.Table) -> pa.Table:
+    """Say which rows are left out: those that the table says so of, such as a recipe that was changed by hand."""
+    given = own.table[IS_EXCLUDED.name] if IS_EXCLUDED.name in own.table.column_names else None
+    return whole.append_column(IS_EXCLUDED, pa.repeat(False, len(whole)) if given is None else given)
+
+
+def _notes(own: OwnTable, whole: pa.Table, *, is_noise_shared: bool) -> list[str]:
+    """Say which events carry the same sound, and which noise may."""
+    noise = np.unique(own.noise_event[own.has_noise])
+    notes = same_sound_notes(own.events, np.unique(own.event), "events", "they stand in one split")
+    rule = "all splits share them" if is_noise_shared else "they are one recording for every split"
+    notes += same_sound_notes(own.events, noise, "noise recordings", rule)
+    return notes if is_noise_shared else [*notes, *takes_on_two_sides(own, whole)]
 
 
 def _require_its_own_parameters(recipe: Recipe, options: PlanOptions, path: Path) -> None:

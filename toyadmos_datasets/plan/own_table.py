@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.plan.events import ABSENT, Events, Numbers
-from toyadmos_datasets.values.recipe import RECIPE_SCHEMA
+from toyadmos_datasets.values.recipe import IS_EXCLUDED, RECIPE_SCHEMA
 
 Bools = npt.NDArray[np.bool_]
 
@@ -49,7 +49,8 @@ class OwnTable:
 
     def __init__(self, *, table: pa.Table, events: Events, path: Path) -> None:
         self.table, self.events, self.path = table, events, path
-        if not len(table):
+        is_excluded = table.column_names.count(IS_EXCLUDED.name) and pc.all(table[IS_EXCLUDED.name]).as_py()
+        if not len(table) or is_excluded:
             raise PlanError(
                 "The recipe has no examples.",
                 where=path,

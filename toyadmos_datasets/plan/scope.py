@@ -75,7 +75,11 @@ class Scope:
         """Return the noise that serves a case and that all microphones have heard, ascending."""
         return self.events.serving(case, self.channels.needed)
 
-    def taken(self, *orders: Numbers) -> Numbers:
-        """Return the first of each order, as many as a quick look has of a split, case and label, ascending."""
-        n = self.options.max_events
-        return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *(order[:n] for order in orders)]))
+    def taken(self, order: Numbers) -> Numbers:
+        """Return the first of an order, as many as a quick look has of a split, case and label."""
+        return order[: self.options.max_events]
+
+
+def gathered(*orders: Numbers) -> Numbers:
+    """Return the events of some orders, ascending."""
+    return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *orders]))

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
+from toyadmos_datasets.corpus.condition_text import condition_text
 from toyadmos_datasets.corpus.paper import CITATION, LICENSE_URL, PAPER_URL, RECORD_URL
 from toyadmos_datasets.corpus.toys import toy_named
-from toyadmos_datasets.render.card_text import columns_text, licence_text, loading_text, mixing_text
+from toyadmos_datasets.render.card_text import columns_text, licence_text, loading_text, mixing_text, oddities_text
 from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.render.features import features_text
 from toyadmos_datasets.render.options import RenderOptions
@@ -40,11 +41,12 @@ def card_of(manifest: Manifest, recipe: Recipe, examples: pa.Table, options: Ren
         f"# {_title(manifest)}\n",
         *([_simulated_warning()] if manifest.source["is_simulated"] else []),
         _made_from(manifest, recipe),
-        _counts(examples, options.encoding),
+        _counts(examples, manifest.toy, options.encoding),
         mixing_text(manifest, recipe, examples),
         loading_text(manifest, recipe),
         columns_text(manifest, recipe, options),
         *([features_text(options, recipe.configs)] if options.log_mel else []),
+        *([] if manifest.source["is_simulated"] else [oddities_text(manifest)]),
         licence_text(manifest),
         f"## Citation\n\n```bibtex\n{CITATION}```\n",
     ]
@@ -156,7 +158,7 @@ def _made_from(manifest: Manifest, recipe: Recipe) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _counts(examples: pa.Table, encoding: Encoding) -> str:
+def _counts(examples: pa.Table, toy: str, encoding: Encoding) -> str:
     by_split = _group(examples, encoding, ["config", "split", "label", "case"])
     conditions = _group(
         examples.filter(pc.equal(examples["label"], "anomalous")), encoding, ["config", "split", "condition"]
@@ -164,7 +166,9 @@ def _counts(examples: pa.Table, encoding: Encoding) -> str:
     lines = ["## Counts\n", *_table(["config", "split", "label", "case", "clips", "events", "duration"], by_split)]
     if conditions:
         lines += ["\n<details><summary>Anomalous clips by condition</summary>\n"]
-        lines += [*_table(["config", "split", "condition", "clips", "events", "duration"], conditions), "\n</details>"]
+        told = [[*row[:3], condition_text(toy, row[2]), *row[3:]] for row in conditions]
+        names = ["config", "split", "condition", "what it is", "clips", "events", "duration"]
+        lines += [*_table(names, told), "\n</details>"]
     return "\n".join(lines) + "\n"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toyadmos_datasets.corpus.observations import what_is_odd
 from toyadmos_datasets.corpus.paper import LICENSE_LIMITS, LICENSE_NAME, LICENSE_URL
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.render.options import RenderOptions
@@ -24,6 +25,7 @@ _COLUMNS = """\
 | `toy`, `case`, `channel` | which machine, which of its cases, which microphone (0: {channel_zero}) |
 | `recording_type` | IND (one run, about {clip_s:g} s) or CNT (continuous) |
 | `condition` | `normal`, or the damage pattern `ab01` and so on |
+| `condition_text` | the same in words, with voltages and objects; `[inferred]` where the table had to be repaired |
 | `damage_source` | whether the damage table's row is as `published` or `repaired`; null for normal |
 | `damaged_parts` | the parts that are not normal |
 | {parts} | the state of each part |
@@ -36,6 +38,11 @@ _COLUMNS = """\
 | `reference_level_db` | the level that `snr_db` is relative to, before headroom, dB re full scale |
 | `snr_achieved_db`, `snr_active_db` | the SNR of the mixture{weighted}: all of it, and where the machine is active |
 | `peak` | the largest magnitude, full scale 1 |
+| `target_level_db`, `target_active_level_db` | how loud the clip was recorded: all of it, and where the machine is \
+active; before gain and headroom, dB re full scale; -inf for digital zeros |
+| `noise_level_db` | how loud its noise was recorded; null without noise |
+| `health` | what is odd about the clip's own stretch of its recordings, see [Health](#health) |
+| `recording_hashes`, `noise_recording_hashes` | hashes of the recordings' content; the same for the same sound |
 """
 
 
@@ -132,6 +139,12 @@ def columns_text(manifest: Manifest, recipe: Recipe, options: RenderOptions) -> 
         parts=", ".join(f"`{part}`" for part in toy.parts),
         weighted=f", {weighting}-weighted" if weighting else "",
     )
+
+
+def oddities_text(manifest: Manifest) -> str:
+    """Tell what is odd about the corpus, so that nobody takes it for a fault of the dataset."""
+    lines = "\n".join(f"- {one}" for one in what_is_odd(manifest.toy))
+    return f"## What is odd about the corpus\n\n{lines}\n"
 
 
 def licence_text(manifest: Manifest) -> str:

@@ -28,6 +28,7 @@ from toyadmos_datasets.values.dataset import (
     Shard,
     check_shard_sizes,
     read_manifest,
+    read_shard_note,
     write_manifest,
 )
 from toyadmos_datasets.values.recipe import Recipe, write_recipe
@@ -174,8 +175,8 @@ class OutputFolder:
     def _finished(self) -> dict[str, Shard]:
         finished = {}
         for path in sorted((self.partial / "done").glob("*.json")):
-            with contextlib.suppress(DatasetError, TypeError, OSError):
-                shard = Shard(**read_json(path))
+            with contextlib.suppress(DatasetError, OSError):
+                shard = read_shard_note(path)
                 if (self.partial / shard.path).stat().st_size == shard.n_bytes:
                     finished[shard.path] = shard
         return finished

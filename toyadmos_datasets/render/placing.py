@@ -28,6 +28,12 @@ class Parts:
     noisy: Numbers
     noises: Stretches
 
+    def of_noisy(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+        """Spread values of the noises over all examples, NaN where there is no noise."""
+        spread = np.full(len(self.targets), np.nan)
+        spread[self.noisy] = values
+        return spread
+
 
 def floats(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     """Return a column of numbers as float64, NaN where it is null."""

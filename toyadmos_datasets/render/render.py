@@ -6,6 +6,7 @@ import importlib.metadata
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,18 @@ from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.render.card import card_of
 from toyadmos_datasets.render.features import feature_shards, require_features_possible
 from toyadmos_datasets.render.folder import OutputFolder
+from toyadmos_datasets.render.health import summary_of
+from toyadmos_datasets.render.leaving_out import LeavingOut
 from toyadmos_datasets.render.options import RenderOptions
 from toyadmos_datasets.render.resolve import Resolved, resolve
 from toyadmos_datasets.render.rules import is_stacked, rules_of, values_a_sample
 from toyadmos_datasets.render.shard import ROWS_A_SHARD, ShardTask, render_shard
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.dataset import FEATURES_SUFFIX, Manifest, Shard, SkippedRecording, shard_path
+from toyadmos_datasets.values.dataset import FEATURES_SUFFIX, Manifest, Shard, SkippedRecording
+from toyadmos_datasets.values.header_oddities import header_oddities
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recordings import crc32s_sha256, needed_to_read
+from toyadmos_datasets.values.sides import shard_path
 from toyadmos_datasets.values.source import Source
 
 SMALLEST_FLAC_SHARE = 0.2
@@ -55,6 +60,7 @@ def render(
     options: RenderOptions,
     *,
     skipped: tuple[SkippedRecording, ...] = (),
+    leaving_out: LeavingOut | None = None,
     progress: Progress,
 ) -> Manifest:
     """Render every example of a recipe into a folder that plain `datasets` opens.
@@ -69,15 +75,18 @@ def render(
         source: Where the recordings are from, for the manifest and the card.
         options: How to render.
         skipped: Recordings that were left out, for the manifest.
+        leaving_out: What more is left out, now that the recordings are known; None for nothing.
         progress: Told about the work.
 
     Raises:
         ClippingError: An example exceeds full scale although the headroom was given, and that is an error.
         DiskFullError: There is no room; what is finished is kept for the next run.
+        SilentSignalError: An SNR is asked for that does not exist, and nothing says to leave such examples out.
     """
     require_features_possible(recipe.parameters, options)
     catalogue = _needed_by(recipe, catalogue)
-    resolved = _resolved(recipe, catalogue, options, progress)
+    resolved = _resolved(recipe, catalogue, options, leaving_out, progress)
+    recipe = resolved.recipe
     job = {"recipe_sha256": recipe.sha256, "headroom_db": resolved.headroom_db, "versions": versions()}
     finished = output.begin(job)
     planned = [shard for shard in _planned_shards(resolved.examples, recipe) if shard.path not in finished]
@@ -105,14 +114,22 @@ def render(
         recipe_sha256=recipe.sha256,
         headroom_db=resolved.headroom_db,
         shards=tuple(_in_order(shards, recipe)),
-        skipped=skipped,
+        skipped=skipped + _unmixable(resolved, source),
+        oddities=header_oddities(catalogue),
+        health=summary_of(resolved.examples, recipe.excluded),
     )
     output.commit(manifest, recipe, card_of(manifest, recipe, resolved.examples, options))
     return manifest
 
 
 def shard_tasks(
-    recipe: Recipe, catalogue: pa.Table, output: OutputFolder, options: RenderOptions, progress: Progress
+    recipe: Recipe,
+    catalogue: pa.Table,
+    output: OutputFolder,
+    options: RenderOptions,
+    *,
+    leaving_out: LeavingOut | None = None,
+    progress: Progress,
 ) -> list[ShardTask]:
     """Return the tasks that `render` would run, in the order of the dataset, for who runs them otherwise.
 
@@ -121,10 +138,12 @@ def shard_tasks(
         catalogue: The ingested recordings.
         output: Where shards would go, if they were written.
         options: How to render.
+        leaving_out: What more is left out; None for nothing.
         progress: Told about the measuring of levels.
     """
     catalogue = _needed_by(recipe, catalogue)
-    resolved = _resolved(recipe, catalogue, options, progress)
+    resolved = _resolved(recipe, catalogue, options, leaving_out, progress)
+    recipe = resolved.recipe
     planned = list(_planned_shards(resolved.examples, recipe))
     return list(_tasks(planned, resolved, catalogue=catalogue, output=output, recipe=recipe, options=options))
 
@@ -134,15 +153,31 @@ def _needed_by(recipe: Recipe, catalogue: pa.Table) -> pa.Table:
     return catalogue.filter(pc.is_in(catalogue["recording_id"], value_set=needed))
 
 
-def _resolved(recipe: Recipe, catalogue: pa.Table, options: RenderOptions, progress: Progress) -> Resolved:
+def _resolved(
+    recipe: Recipe, catalogue: pa.Table, options: RenderOptions, leaving_out: LeavingOut | None, progress: Progress
+) -> Resolved:
     return resolve(
         recipe,
         catalogue,
         rate_hz=options.encoding.rate_hz,
         bit_depth=options.encoding.bit_depth,
         headroom_db=options.headroom_db,
+        leaving_out=leaving_out,
         workers=options.workers,
         progress=progress,
+    )
+
+
+def _unmixable(resolved: Resolved, source: Source) -> tuple[SkippedRecording, ...]:
+    """Return the events that could not be mixed as the manifest has them."""
+    if not resolved.skipped:
+        return ()
+    members = {PurePosixPath(member.path).stem: member.path for member in source.members()}
+    return tuple(
+        SkippedRecording(
+            recording_id=one.recording_id, member=members.get(one.recording_id, one.recording_id), reason=one.reason
+        )
+        for one in resolved.skipped
     )
 
 

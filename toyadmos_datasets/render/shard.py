@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from toyadmos_datasets.corpus.condition_text import condition_text
 from toyadmos_datasets.corpus.damage import damage_of
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch
@@ -60,6 +61,12 @@ _SAME = (
     "noise_gain_db",
     "snr_db",
     "reference_level_db",
+    "target_level_db",
+    "target_active_level_db",
+    "noise_level_db",
+    "health",
+    "recording_hashes",
+    "noise_recording_hashes",
 )
 """Columns that an example has before it is rendered."""
 
@@ -202,6 +209,7 @@ def _row(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> t
     row = {name: example[name] for name in _SAME} | damage.by_part | _clips(example, mixed, task)
     row |= {
         "label": LABELS.index(example["label"]),
+        "condition_text": condition_text(task.toy, example["condition"]),
         "damage_source": damage.source,
         "damaged_parts": list(damage.damaged_parts),
         "headroom_db": task.headroom_db,

@@ -27,6 +27,7 @@ NO_RECORDING = -1
 
 Numbers = npt.NDArray[np.int64]
 Decibel = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,16 @@ the bytes:
 
 from toyadmos_datasets.simulate.corpus import Report, SimulatedCorpus, simulate
 from toyadmos_datasets.simulate.sizes import SIZES, CorpusSize
+from toyadmos_datasets.simulate.synthesis import MODEL_VERSION
 from toyadmos_datasets.simulate.tree import PlannedTree, planned_tree
 
-__all__ = ["SIZES", "CorpusSize", "PlannedTree", "Report", "SimulatedCorpus", "planned_tree", "simulate"]
+__all__ = [
+    "MODEL_VERSION",
+    "SIZES",
+    "CorpusSize",
+    "PlannedTree",
+    "Report",
+    "SimulatedCorpus",
+    "planned_tree",
+    "simulate",
+]

@@ -42,7 +42,7 @@ _CAR: Final = {
             Modulation(cycle="wheel", depth=0.3, per_cycle=2),
             Modulation(cycle="wheel", depth=0.22, per_cycle=3),
         ),
-        hiss=1.15,
+        hiss=1.3,
     ),
     ("gears", "Melted"): Effect(
         knocks=(Knock(cycle="wheel", weight=0.065, tone_hz=2900, decay_s=0.0016, place="front"),), loudness=0.9

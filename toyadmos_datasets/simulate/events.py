@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toyadmos_datasets.corpus.names import NOISE, NORMAL, RecordingName
 from toyadmos_datasets.corpus.toys import CHANNELS, RecordingType, toy_named
@@ -13,6 +13,15 @@ from toyadmos_datasets.units import Bytes, Seconds
 
 WAV_HEADER_BYTES: Bytes = 44
 
+RESTING_CASE = 1
+RESTING_SHARE = {"normal": 0.01, "anomalous": 0.06}
+"""The case with IND takes in which the machine never runs, and the share of them; one at least.
+
+Source:
+    ToyCar, channel 1, as inventoried by a user (tudorcoroian17/ssm-mcu-asd-ind): of case 1, 14 of 1350 normal and 16
+    of 264 anomalous IND clips have an RMS below 0.001. The other cases have fewer. For the other toys nothing is known.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -21,10 +30,12 @@ class Event:
     Attributes:
         names: Of its recordings, channel 1 to 4.
         duration_s: Length of each.
+        is_at_rest: Whether the machine is never switched on, so that the recordings are near-silent.
     """
 
     names: tuple[RecordingName, ...]
     duration_s: Seconds
+    is_at_rest: bool = False
 
     @property
     def name(self) -> RecordingName:
@@ -70,8 +81,15 @@ def list_events(toy: str, size: CorpusSize) -> tuple[Event, ...]:
     clip_s = size.clip_s or toy_named(toy).clip_s
     events: list[Event] = []
     for case in cases:
-        for condition in chosen_conditions(toy, size.patterns):
-            events += _takes(toy, case, condition, n_takes=size.anomalous_takes, duration_s=clip_s)
+        anomalous = [
+            event
+            for condition in chosen_conditions(toy, size.patterns)
+            for event in _takes(toy, case, condition, n_takes=size.anomalous_takes, duration_s=clip_s)
+        ]
+        normal = list(_takes(toy, case, NORMAL, n_takes=size.normal_takes, duration_s=clip_s))
+        if case == RESTING_CASE:
+            anomalous, normal = _some_at_rest(anomalous), _some_at_rest(normal)
+        events += anomalous
         events += _takes(
             toy,
             case,
@@ -80,7 +98,7 @@ def list_events(toy: str, size: CorpusSize) -> tuple[Event, ...]:
             duration_s=size.continuous_s,
             recording_type="CNT",
         )
-        events += _takes(toy, case, NORMAL, n_takes=size.normal_takes, duration_s=clip_s)
+        events += normal
     for case in toy_named(toy).noise_cases[: size.cases]:
         events += _takes(toy, case, NOISE, n_takes=size.noise_takes, duration_s=size.continuous_s, recording_type="CNT")
     return tuple(events)
@@ -98,6 +116,13 @@ def list_blocks(events: tuple[Event, ...], *, block_bytes: Bytes) -> tuple[Event
         waiting.append(event)
     blocks.append(EventBlock(events=tuple(waiting)))
     return tuple(blocks)
+
+
+def _some_at_rest(events: list[Event]) -> list[Event]:
+    """Let the machine of a few events, evenly spread over them, never run."""
+    n_resting = max(round(RESTING_SHARE[events[0].name.sound] * len(events)), 1)
+    resting = {(2 * number + 1) * len(events) // (2 * n_resting) for number in range(n_resting)}
+    return [replace(event, is_at_rest=number in resting) for number, event in enumerate(events)]
 
 
 def _takes(

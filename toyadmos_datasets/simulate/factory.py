@@ -72,6 +72,7 @@ def factory_noise(
     microphones: Sequence[Point],
     n_samples: int,
     *,
+    gain: float = 1.0,
     draws: np.random.Generator,
     noise: Callable[[int], np.random.Generator],
 ) -> list[Samples]:
@@ -81,16 +82,17 @@ def factory_noise(
         stations: The hall.
         microphones: Positions, one a channel.
         n_samples: Length at 48 kHz.
+        gain: Factor on all that sounds in the hall.
         draws: What happens when.
         noise: Channel to the generator of that microphone's own noise.
     """
     fan_at = (3.0, 4.0, 3.0)
-    background = _ventilation(n_samples, draws) * np.float32(distance_m(fan_at, (0, 0, 0)) / REFERENCE_M)
+    background = _ventilation(n_samples, draws) * np.float32(gain * distance_m(fan_at, (0, 0, 0)) / REFERENCE_M)
     recordings = record([Heard(sound=background, at=fan_at)], microphones, turns=None, noise=noise)
     for station in stations:
         n_sounds = 1 + draws.poisson(n_samples / RATE_HZ / station.every_s)
         for _ in range(n_sounds):
-            sound = station.sounds(draws) * np.float32(station.loudness * draws.uniform(0.4, 1.2))
+            sound = station.sounds(draws) * np.float32(gain * station.loudness * draws.uniform(0.4, 1.2))
             start = int(draws.integers(-len(sound) // 2, n_samples))
             _spread(recordings, sound, start, station=station, microphones=microphones)
     return recordings

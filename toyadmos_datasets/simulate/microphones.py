@@ -21,8 +21,12 @@ Path: TypeAlias = Callable[[npt.NDArray[np.float64]], tuple[npt.NDArray[np.float
 SOUND_SPEED = 343.0
 """Metres a second in air at 20 degrees Celsius."""
 
-SELF_NOISE = 2.5e-4
-"""RMS of what a microphone and its amplifier add, full scale 1."""
+SELF_NOISE = 10 ** (-87 / 20)
+"""RMS of what a microphone and its amplifier add, full scale 1: 1.5 steps of 16 bits.
+
+Source:
+    A ToyCar at rest, IND, channel 1, as inventoried by a user (tudorcoroian17/ssm-mcu-asd-ind): near -87 dBFS.
+"""
 
 REFERENCE_M = 0.5
 """Distance at which a sound has the level it was made with."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +15,24 @@ RATE_HZ: Hertz = 48_000
 
 Samples = npt.NDArray[np.float32]
 
+ONSET_S, TAIL_S, SWITCH_SPREAD_S = 0.82, 0.45, 0.07
+"""When an IND clip's machine starts, how long before the end it stands, and the standard deviation of both.
+
+Source:
+    ToyCar, IND, channel 1, as inventoried by a user (tudorcoroian17/ssm-mcu-asd-ind): onset 0.82 s with a standard
+    deviation of 0.07 s, silent tail 0.45 s. The spread of the tail is not published; it is that of the onset here.
+"""
+
+ROOMY_CLIP_S: Seconds = 5.0
+"""A shorter clip has onset and tail in proportion, at most a fifth of it each."""
+
 CONTROL_EVERY = 480
 """Speed and place change slowly: they are worked out every 10 ms and interpolated."""
 
 _WANDER_POINTS_HZ = 3.0
+
+_STANDS_BELOW = 0.02
+"""Friction ends the coasting: below this share of its speed the machine stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +56,19 @@ class Motion:
     turns: npt.NDArray[np.float64]
 
 
-def started_and_stopped(duration_s: Seconds, draws: np.random.Generator) -> tuple[Stretch, ...]:
-    """Draw when the switch goes on and off in a clip that holds one start and one stop."""
-    return (
-        Stretch(
-            on_s=duration_s * draws.uniform(0.04, 0.07),
-            off_s=duration_s * (1 - draws.uniform(0.11, 0.15)),
-        ),
-    )
+def started_and_stopped(duration_s: Seconds, *, spin_up_s: Seconds, draws: np.random.Generator) -> tuple[Stretch, ...]:
+    """Draw when the switch goes on and off in a clip that holds one start and one stop.
+
+    It goes off early enough for the machine to coast before it stands for the tail.
+    """
+    share = min(duration_s / ROOMY_CLIP_S, 1.0)
+    onset_s, tail_s = (share * draws.normal(mean_s, SWITCH_SPREAD_S) for mean_s in (ONSET_S, TAIL_S))
+    return (Stretch(on_s=onset_s, off_s=duration_s - tail_s - _coasting_s(spin_up_s)),)
+
+
+def _coasting_s(spin_up_s: Seconds) -> Seconds:
+    """Return how long a machine at full speed coasts: `move` stops it three times as fast as it starts."""
+    return -math.log(_STANDS_BELOW) * spin_up_s / 3
 
 
 def running_on(duration_s: Seconds) -> tuple[Stretch, ...]:
@@ -118,8 +138,7 @@ def _drive(
         reached = 1 - np.exp(-running_s / spin_up_s)
         coasting_s = np.maximum(control_s - stretch.off_s, 0)
         drive += reached * np.exp(-coasting_s / (spin_up_s / 3))
-    # Friction ends the coasting: below a fiftieth of its speed the machine stands.
-    moving: npt.NDArray[np.float64] = np.maximum((drive - 0.02) / 0.98, 0.0)
+    moving: npt.NDArray[np.float64] = np.maximum((drive - _STANDS_BELOW) / (1 - _STANDS_BELOW), 0.0)
     return moving
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from toyadmos_datasets.errors import DatasetError, OutputConflictError
 from toyadmos_datasets.files.atomic import writing
+from toyadmos_datasets.files.checked import checked
 from toyadmos_datasets.files.json import read_json, write_json
 
 RECORD_NAME = "simulated.json"
@@ -62,8 +63,8 @@ def is_there(out: Path, wanted: CorpusRecord) -> bool:
     actual = "something that toyadmos simulate did not make"
     if (out / RECORD_NAME).is_file():
         try:
-            found = CorpusRecord(**read_json(out / RECORD_NAME))
-        except (DatasetError, TypeError):
+            found = _read_record(out / RECORD_NAME)
+        except DatasetError:
             actual = f"a damaged {RECORD_NAME}"
         else:
             missing = _missing(out, found)
@@ -77,6 +78,11 @@ def is_there(out: Path, wanted: CorpusRecord) -> bool:
         actual=actual,
         remedy=remedy,
     )
+
+
+def _read_record(path: Path) -> CorpusRecord:
+    remedy = "Remove the folder and simulate it again."
+    return checked(CorpusRecord, read_json(path), what="The record is damaged.", where=path, remedy=remedy)
 
 
 def _missing(out: Path, found: CorpusRecord) -> str | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +27,29 @@ from toyadmos_datasets.simulate.motion import (
     with_a_rest,
 )
 from toyadmos_datasets.simulate.running import Run, motor_period, sound_sources
-from toyadmos_datasets.units import Seconds
+from toyadmos_datasets.units import Decibels, Seconds
 
-MODEL_VERSION = 1
+MODEL_VERSION = 2
 """Changes when the same seed would sound different."""
+
+GAIN_DB: Final[Mapping[str, Decibels]] = MappingProxyType({"ToyCar": -6.0, "ToyConveyor": -5.5, "ToyTrain": 0.0})
+"""Gain of each toy's machines and of its factory noise, so that machines run near -32 dBFS RMS on channel 1.
+
+One gain for both keeps what the paper's fixed gains make of them.
+
+Source:
+    ToyCar, IND, channel 1, as inventoried by a user (tudorcoroian17/ssm-mcu-asd-ind): running near -32 dBFS. For the
+    other toys nothing is known.
+"""
+
+SAME_NOISE: Final[Mapping[str, Mapping[int, int]]] = MappingProxyType({"ToyTrain": MappingProxyType({2: 1, 4: 3})})
+"""Toy, then the cases whose noise is that of another case, byte for byte, under names of their own.
+
+Source:
+    An inference: the record has 1152 ToyTrain noise files, which are 192 hours; the paper's Table 1 has 96, two sets
+    (HO and N). The car has one set for all cases. The conveyor's 864 files are the 144 hours of the paper, so its three
+    sets differ, if only as three recordings of one playback do.
+"""
 
 _LARGEST = 0.9
 """A recording that would exceed this is turned down, all four channels alike, before anything could clip."""
@@ -60,8 +82,8 @@ def _machine(event: Event, seed: int) -> list[Samples]:
     machine, effect = MACHINES[name.toy][name.case], effect_of(name.toy, name.condition)
     draws = derived_generator(seed, "simulate", name.event_id, "machine")
     battery = 1 + _BATTERY_SPREAD * draws.standard_normal()
-    level = 10 ** (_LEVEL_SPREAD_DB / 20 * draws.standard_normal())
-    stretches = _stretches(name, event.duration_s, draws)
+    level = 10 ** ((GAIN_DB[name.toy] + _LEVEL_SPREAD_DB * draws.standard_normal()) / 20)
+    stretches = _stretches(event, spin_up_s=machine.spin_up_s, draws=draws)
     motion = move(
         stretches,
         event.n_samples,
@@ -85,20 +107,25 @@ def _machine(event: Event, seed: int) -> list[Samples]:
     return record(sources, machine.microphones, turns=motion.turns, noise=_microphone_noise(name, seed))
 
 
-def _stretches(name: RecordingName, duration_s: Seconds, draws: np.random.Generator) -> tuple[Stretch, ...]:
+def _stretches(event: Event, *, spin_up_s: Seconds, draws: np.random.Generator) -> tuple[Stretch, ...]:
+    name, duration_s = event.name, event.duration_s
+    if event.is_at_rest:
+        return ()
     if name.recording_type == "IND":
-        return started_and_stopped(duration_s, draws)
+        return started_and_stopped(duration_s, spin_up_s=spin_up_s, draws=draws)
     return with_a_rest(duration_s, draws) if name.toy == "ToyCar" else running_on(duration_s)
 
 
 def _noise(event: Event, seed: int) -> list[Samples]:
-    name = event.name
+    case = event.name.case
+    name = replace(event.name, case=SAME_NOISE.get(event.name.toy, {}).get(case, case))
     machines = MACHINES[name.toy]
     machine = machines[1 if name.case == ALL_CASES else name.case]
     return factory_noise(
         hall(derived_generator(seed, "simulate", name.toy, name.case, "hall")),
         machine.microphones,
         event.n_samples,
+        gain=10 ** (GAIN_DB[name.toy] / 20),
         draws=derived_generator(seed, "simulate", name.event_id, "noise"),
         noise=_microphone_noise(name, seed),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ import pyarrow as pa
 
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.checked import Count, Sha256, checked
 from toyadmos_datasets.files.json import read_json, write_json
 from toyadmos_datasets.files.looking import looking
-from toyadmos_datasets.units import Bytes, Decibels, Hertz
+from toyadmos_datasets.units import Decibels, Hertz
+from toyadmos_datasets.values.health import Health
+from toyadmos_datasets.values.sides import is_shard_place, shard_path
 from toyadmos_datasets.values.source import Oddity
 
 SCHEMA_VERSION = 2
@@ -36,6 +39,7 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
     ("channel", "int8"),
     ("recording_type", "string"),
     ("condition", "string"),
+    ("condition_text", "string"),
     ("damage_source", "string"),
 )
 _COLUMNS_AFTER_PARTS: tuple[tuple[str, str], ...] = (
@@ -55,6 +59,12 @@ _COLUMNS_AFTER_PARTS: tuple[tuple[str, str], ...] = (
     ("snr_achieved_db", "float64"),
     ("snr_active_db", "float64"),
     ("peak", "float64"),
+    ("target_level_db", "float64"),
+    ("target_active_level_db", "float64"),
+    ("noise_level_db", "float64"),
+    ("health", "list<string>"),
+    ("recording_hashes", "list<string>"),
+    ("noise_recording_hashes", "list<string>"),
 )
 _ARROW_TYPES = {
     "string": pa.string(),
@@ -147,10 +157,10 @@ class Shard:
     path: str
     config: str
     split: str
-    n_rows: int
-    n_bytes: Bytes
-    sha256: str
-    n_clipped: int
+    n_rows: Count
+    n_bytes: Count
+    sha256: Sha256
+    n_clipped: Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,17 +187,19 @@ class Manifest:
         shards: All shards, ordered by config, split and number.
         skipped: Recordings that were left out.
         oddities: What is not as published in the source or in the recordings that were used.
+        health: What is odd about the clips, and how many are left out.
     """
 
     toy: str
     request: dict[str, Any]
     source: dict[str, Any]
     versions: dict[str, str]
-    recipe_sha256: str
+    recipe_sha256: Sha256
     headroom_db: Decibels
     shards: tuple[Shard, ...]
     skipped: tuple[SkippedRecording, ...] = ()
     oddities: tuple[Oddity, ...] = ()
+    health: Health = field(default_factory=Health)
 
     @property
     def configs(self) -> dict[str, dict[str, list[Shard]]]:
@@ -257,19 +269,40 @@ def manifest_of(content: dict[str, Any], where: object) -> Manifest:
             remedy="Prepare the dataset again with this version; a newer one reads it after: "
             "pip install --upgrade toyadmos-datasets",
         )
-    try:
-        content["shards"] = tuple(Shard(**shard) for shard in content["shards"])
-        content["skipped"] = tuple(SkippedRecording(**one) for one in content["skipped"])
-        content["oddities"] = tuple(Oddity(**one | {"examples": tuple(one["examples"])}) for one in content["oddities"])
-        return Manifest(**content)
-    except (KeyError, TypeError) as error:
-        remedy = "Prepare the folder again with the same command and --overwrite."
-        raise DatasetError("The manifest is damaged.", where=where, actual=str(error), remedy=remedy) from error
+    manifest = checked(
+        Manifest,
+        content,
+        what="The manifest is damaged.",
+        where=where,
+        remedy="Prepare the folder again with the same command and --overwrite.",
+    )
+    for shard in manifest.shards:
+        _require_own_place(shard, where)
+    return manifest
 
 
-def shard_path(config: str, split: str, number: int, count: int) -> str:
-    """Name a shard as the Hub does: ``data/clean/train-00000-of-00004.parquet``."""
-    return f"data/{config}/{split}-{number:05d}-of-{count:05d}.parquet"
+def _require_own_place(shard: Shard, where: object) -> None:
+    """Raise unless a shard lies where its config, split and number put it: below `data`, and nowhere else."""
+    if not is_shard_place(shard.path, shard.config, shard.split):
+        raise DatasetError(
+            "The manifest names a shard that is not where shards are.",
+            where=where,
+            expected=f"{shard_path('CONFIG', 'SPLIT', 0, 1)} of its own config and split",
+            actual=f"{shard.path!a} for config {shard.config!a}, split {shard.split!a}",
+            remedy="Do not use this dataset: prepare it again, or get it from a source that you trust.",
+        )
+
+
+def read_shard_note(path: Path) -> Shard:
+    """Read what was noted of a finished shard.
+
+    Raises:
+        DatasetError: The note is damaged.
+    """
+    remedy = "Remove it: the shard is then rendered again."
+    shard = checked(Shard, read_json(path, remedy=remedy), what="A note is damaged.", where=path, remedy=remedy)
+    _require_own_place(shard, path)
+    return shard
 
 
 def check_shard_sizes(folder: Path, shards: Sequence[Shard]) -> None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.values.own_memory import open_in_own_memory
-from toyadmos_datasets.values.recipe import HEADER_KEY, RECIPE_SCHEMA, Recipe, read_recipe
+from toyadmos_datasets.values.recipe import FILE_SCHEMA, HEADER_KEY, Recipe, read_recipe
 from toyadmos_datasets.values.shared_recipe import is_shared_recipe, read_shared_recipe
 
 REQUIRED = ("config", "split", "recording_ids")
@@ -28,7 +28,7 @@ def read_examples(path: Path) -> Recipe | pa.Table:
 
     Returns:
         A recipe where a program has written one; else the columns that there are, with the types of
-        `RECIPE_SCHEMA`, those of `REQUIRED` among them.
+        `FILE_SCHEMA`, those of `REQUIRED` among them.
 
     Raises:
         DatasetError: The file cannot be read, or has a column that recipes have not, or one of another type.
@@ -44,15 +44,15 @@ def read_examples(path: Path) -> Recipe | pa.Table:
         return read_shared_recipe(path).recipe
     if HEADER_KEY in (table.schema.metadata or {}):
         return read_recipe(path)
-    known = ", ".join(RECIPE_SCHEMA.names)
+    known = ", ".join(FILE_SCHEMA.names)
     names = table.column_names
-    strange = [name for name in names if name not in RECIPE_SCHEMA.names or names.count(name) > 1]
+    strange = [name for name in names if name not in FILE_SCHEMA.names or names.count(name) > 1]
     if strange:
         raise _unreadable(path, f"columns of these, each once: {known}", f"a column {strange[0]!r}")
     absent = [name for name in REQUIRED if name not in names]
     if absent:
         raise _unreadable(path, f"the columns {', '.join(REQUIRED)}", f"no column {absent[0]!r}")
-    fields = [field for field in RECIPE_SCHEMA if field.name in names]
+    fields = [field for field in FILE_SCHEMA if field.name in names]
     return pa.table({field.name: _cast(path, table[field.name], field) for field in fields})
 
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.checked import checked
 from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.values.digest import column_digest
 from toyadmos_datasets.values.own_memory import open_in_own_memory
 
 SCHEMA_VERSION = 2
+
+_AGAIN = "Prepare the dataset again, or get the recipe again from whoever made it."
 
 HEADER_KEY = b"toyadmos_recipe"
 """Where in the metadata of a file's schema the parameters of a recipe are."""
@@ -60,6 +64,11 @@ then the noise's gain follows from the levels of the recordings.
 """
 
 
+IS_EXCLUDED = pa.field("is_excluded", pa.bool_(), nullable=False)
+FILE_SCHEMA = RECIPE_SCHEMA.append(IS_EXCLUDED)
+"""Columns of a recipe in a file; `is_excluded` marks what was left out after it had been planned, at the end."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Examples and what they were planned with.
@@ -68,11 +77,24 @@ class Recipe:
         examples: Table with `RECIPE_SCHEMA`.
         parameters: What the plan was made with, as JSON values; it explains the examples and is hashed with them.
         notes: Sentences that a reader of the dataset must know, such as a split smaller than the paper's.
+        excluded: Examples that were planned and then left out, a table like `examples`. They go on to count for
+            reference levels and headroom, so that the examples sound as they would beside them.
     """
 
     examples: pa.Table
     parameters: dict[str, Any]
     notes: tuple[str, ...] = ()
+    excluded: pa.Table = field(default_factory=RECIPE_SCHEMA.empty_table)
+
+    @property
+    def planned(self) -> pa.Table:
+        """All that was planned: the examples, and after them what was left out."""
+        return pa.concat_tables([self.examples, self.excluded]) if len(self.excluded) else self.examples
+
+    def marked(self) -> pa.Table:
+        """Return all that was planned with `FILE_SCHEMA`; `unmarked` takes it back."""
+        is_excluded = np.arange(len(self.planned)) >= len(self.examples)
+        return self.planned.cast(RECIPE_SCHEMA).append_column(IS_EXCLUDED, pa.array(is_excluded))
 
     @property
     def sha256(self) -> str:
@@ -81,13 +103,14 @@ class Recipe:
         It is the hash of the schema's version, the parameters' canonical JSON, the number of rows, and for each column
         of `RECIPE_SCHEMA` its name and the hashes of its parts (`values.digest`): little-endian values, lengths and
         texts as one stream each, so that chunks, offsets into buffers, dictionaries and what stands behind a null
-        have no say.
+        have no say. Where examples were left out, theirs follow in the same way.
         """
         digest = hashlib.sha256(f"{SCHEMA_VERSION}\x1d{canonical_json(self.parameters)}".encode())
-        digest.update(f"\x1d{len(self.examples)}".encode())
-        for field in RECIPE_SCHEMA:
-            digest.update(f"\x1d{field.name}\x1d".encode())
-            digest.update(column_digest(self.examples[field.name], field.type))
+        for table in (self.examples, self.excluded) if len(self.excluded) else (self.examples,):
+            digest.update(f"\x1d{len(table)}".encode())
+            for column in RECIPE_SCHEMA:
+                digest.update(f"\x1d{column.name}\x1d".encode())
+                digest.update(column_digest(table[column.name], column.type))
         return digest.hexdigest()
 
     @property
@@ -98,17 +121,31 @@ class Recipe:
 
     @property
     def recording_ids(self) -> list[str]:
-        """Every recording that the examples need, targets and noise, sorted."""
-        names = ("recording_ids", "noise_recording_ids")
-        distinct = [pc.unique(pc.list_flatten(self.examples[name])).cast(pa.string()) for name in names]
+        """Every recording that the examples need, and those left out, targets and noise, sorted."""
+        names, planned = ("recording_ids", "noise_recording_ids"), self.planned
+        distinct = [pc.unique(pc.list_flatten(planned[name])).cast(pa.string()) for name in names]
         both: list[str] = pc.unique(pa.chunked_array(distinct, pa.string())).to_pylist()
         return sorted(both)
+
+
+def unmarked(table: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the examples of a table with `FILE_SCHEMA`, and what was left out."""
+    rows, is_excluded = table.select(RECIPE_SCHEMA.names), table[IS_EXCLUDED.name]
+    return rows.filter(pc.invert(is_excluded)), rows.filter(is_excluded)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Header:
+    """What the metadata of a recipe's file hold."""
+
+    parameters: dict[str, Any]
+    notes: tuple[str, ...]
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:
     """Write a recipe as one Parquet file, atomically."""
     header = {"version": SCHEMA_VERSION, "parameters": recipe.parameters, "notes": list(recipe.notes)}
-    table = recipe.examples.cast(RECIPE_SCHEMA).replace_schema_metadata(
+    table = recipe.marked().replace_schema_metadata(
         {HEADER_KEY: canonical_json(header), "toyadmos_recipe_sha256": recipe.sha256}
     )
     with write_file(path) as file:
@@ -123,14 +160,16 @@ def read_recipe(path: Path) -> Recipe:
     """
     try:
         table = pq.read_table(open_in_own_memory(path))
-        header = json.loads(table.schema.metadata[HEADER_KEY])
-        if header["version"] != SCHEMA_VERSION:
-            raise _unreadable(path, f"version {header['version']}")
-        recipe = Recipe(
-            examples=table.cast(RECIPE_SCHEMA), parameters=header["parameters"], notes=tuple(header["notes"])
-        )
+        content = json.loads(table.schema.metadata[HEADER_KEY])
+        if content["version"] != SCHEMA_VERSION:
+            raise _unreadable(path, f"version {content['version']}")
+        header = checked(_Header, content, what="The recipe is damaged.", where=path, remedy=_AGAIN)
+        examples, excluded = unmarked(table.cast(FILE_SCHEMA))
+        recipe = Recipe(examples=examples, parameters=header.parameters, notes=header.notes, excluded=excluded)
         promised = table.schema.metadata[b"toyadmos_recipe_sha256"].decode()
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+    except DatasetError:
+        raise
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, RecursionError) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
     if recipe.sha256 != promised:
         raise _unreadable(path, f"rows that hash to {recipe.sha256[:16]} and not to {promised[:16]}")
@@ -143,5 +182,5 @@ def _unreadable(path: Path, actual: str) -> DatasetError:
         where=path,
         expected=f"a Parquet file with a toyadmos_recipe header, version {SCHEMA_VERSION}, unchanged",
         actual=actual,
-        remedy="Prepare the dataset again, or get the recipe again from who made it.",
+        remedy=_AGAIN,
     )

@@ -19,19 +19,23 @@ import pyarrow.parquet as pq
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.checked import Count, Sha256, checked
 from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.signal.pcm import DIGEST_BYTES
-from toyadmos_datasets.units import Bytes, Decibels
+from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.dataset import SkippedRecording
 from toyadmos_datasets.values.own_memory import open_in_own_memory
-from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
-from toyadmos_datasets.values.sides import unusable_side
+from toyadmos_datasets.values.recipe import FILE_SCHEMA, Recipe, unmarked
+from toyadmos_datasets.values.sides import is_shard_place, unusable_side
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SUFFIX = ".toyrecipe"
 
-_DIGEST = pa.field("samples_digest", pa.binary(DIGEST_BYTES), nullable=False)
-_SCHEMA = RECIPE_SCHEMA.append(_DIGEST)
+_GET_AGAIN = "Get the file again from whoever made it; it is made with: toyadmos recipe export DIR -o FILE"
+_DIGEST = pa.field("samples_digest", pa.binary(DIGEST_BYTES), nullable=True)
+"""Null for what was left out after it had been planned: it was never mixed."""
+
+_SCHEMA = FILE_SCHEMA.append(_DIGEST)
 _DELTA = {
     "recording_ids.list.element": "DELTA_BYTE_ARRAY",
     "event_id": "DELTA_BYTE_ARRAY",
@@ -58,11 +62,11 @@ class SharedShard:
     path: str
     config: str
     split: str
-    n_rows: int
-    n_bytes: Bytes
-    sha256: str
-    audio_sha256: str
-    columns_sha256: str
+    n_rows: Count
+    n_bytes: Count
+    sha256: Sha256
+    audio_sha256: Sha256
+    columns_sha256: Sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +128,8 @@ def write_shared_recipe(shared: SharedRecipe, path: Path) -> None:
     """Write the file, atomically."""
     header = shared.header()
     metadata = {"toyrecipe": canonical_json(header), "toyrecipe_sha256": _sha256_of(header, shared.digests)}
-    rows = shared.recipe.examples.cast(RECIPE_SCHEMA).append_column(_DIGEST, shared.digests)
+    of_excluded = pa.nulls(len(shared.recipe.excluded), _DIGEST.type)
+    rows = shared.recipe.marked().append_column(_DIGEST, pa.chunked_array([shared.digests, of_excluded]))
     plain = {*_DELTA, _DIGEST.name}
     leaves = {"noise_recording_ids": "noise_recording_ids.list.element", "recording_ids": "recording_ids.list.element"}
     with write_file(path) as file:
@@ -151,17 +156,18 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         metadata = table.schema.metadata or {}
         if b"toyrecipe" not in metadata:
             raise _unreadable(path, "a Parquet file of something else")
-        header = json.loads(metadata[b"toyrecipe"])
-        if header["version"] != FORMAT_VERSION:
-            raise _unreadable(path, f"version {header['version']}")
+        content = json.loads(metadata[b"toyrecipe"])
+        if content["version"] != FORMAT_VERSION:
+            raise _unreadable(path, f"version {content['version']}")
+        header = checked(_Header, content, what="The shared recipe is damaged.", where=path, remedy=_GET_AGAIN)
         shared = _shared_of(header, table.cast(_SCHEMA))
         found = shared.header()
         promised, actual = metadata[b"toyrecipe_sha256"].decode(), _sha256_of(found, shared.digests)
     except DatasetError:
         raise
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, RecursionError) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
-    if (promised, header["recipe_sha256"]) != (actual, found["recipe_sha256"]):
+    if (promised, header.recipe_sha256) != (actual, found["recipe_sha256"]):
         raise _unreadable(path, f"content that hashes to {actual[:16]} and not to {promised[:16]}: it was changed")
     _require_names(shared, path)
     return shared
@@ -176,19 +182,34 @@ def is_shared_recipe(path: Path) -> bool:
         return path.name.endswith(SUFFIX)
 
 
-def _shared_of(header: dict[str, Any], table: pa.Table) -> SharedRecipe:
-    rows = table.select(RECIPE_SCHEMA.names)
-    recipe = Recipe(examples=rows, parameters=dict(header["parameters"]), notes=tuple(header["notes"]))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Header:
+    """What the metadata of the file hold, as `SharedRecipe.header` writes it."""
+
+    toy: str
+    recipe_sha256: Sha256
+    parameters: dict[str, Any]
+    notes: tuple[str, ...]
+    source: dict[str, Any]
+    request: dict[str, Any]
+    versions: dict[str, str]
+    headroom_db: Decibels
+    shards: tuple[SharedShard, ...]
+    skipped: tuple[SkippedRecording, ...]
+
+
+def _shared_of(header: _Header, table: pa.Table) -> SharedRecipe:
+    examples, excluded = unmarked(table)
     return SharedRecipe(
-        toy=header["toy"],
-        recipe=recipe,
-        digests=table[_DIGEST.name].combine_chunks(),
-        source=dict(header["source"]),
-        request=dict(header["request"]),
-        versions=dict(header["versions"]),
-        headroom_db=header["headroom_db"],
-        shards=tuple(SharedShard(**shard) for shard in header["shards"]),
-        skipped=tuple(SkippedRecording(**one) for one in header["skipped"]),
+        toy=header.toy,
+        recipe=Recipe(examples=examples, parameters=header.parameters, notes=header.notes, excluded=excluded),
+        digests=table[_DIGEST.name].slice(0, len(examples)).combine_chunks(),
+        source=header.source,
+        request=header.request,
+        versions=header.versions,
+        headroom_db=header.headroom_db,
+        shards=header.shards,
+        skipped=header.skipped,
     )
 
 
@@ -198,10 +219,13 @@ def _require_names(shared: SharedRecipe, path: Path) -> None:
         toy = toy_named(str(shared.toy)).name
     except OptionError as error:
         raise _unreadable(path, f"a toy called {shared.toy!a}") from error
-    examples = shared.recipe.examples
+    examples = shared.recipe.planned
     told = [*pc.unique(examples["toy"]).to_pylist(), shared.recipe.parameters.get("toy"), shared.toy]
     if any(one != toy for one in told):
         raise _unreadable(path, f"rows of {', '.join(sorted(set(map(ascii, told))))}")
+    stray = next((one.path for one in shared.shards if not is_shard_place(one.path, one.config, one.split)), None)
+    if stray is not None:
+        raise _unreadable(path, f"a shard at {stray!a}")
     unusable = unusable_side(examples)
     if unusable is not None:
         raise _unreadable(path, f"a config or split called {unusable!a}")
@@ -213,5 +237,5 @@ def _unreadable(path: Path, actual: str) -> DatasetError:
         where=path,
         expected=f"a {SUFFIX} file, version {FORMAT_VERSION}, unchanged",
         actual=actual,
-        remedy="Get the file again from who made it; it is made with: toyadmos recipe export DIR -o FILE",
+        remedy=_GET_AGAIN,
     )

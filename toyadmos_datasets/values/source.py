@@ -90,6 +90,10 @@ class Source(Protocol):
         """Whether the recordings were synthesised by this package."""
 
     @property
+    def ignored(self) -> str:
+        """Hash over the recordings that the user wants left out; empty where none are."""
+
+    @property
     def oddities(self) -> tuple[Oddity, ...]:
         """What was found when the source was listed that is not as published and does no harm."""
 

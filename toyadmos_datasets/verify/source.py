@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.volumes_source import VolumesSource
 from toyadmos_datasets.corpus.names import RecordingName, parse_member
@@ -18,9 +20,13 @@ from toyadmos_datasets.errors import IndexConflictError, NameGrammarError, Sourc
 from toyadmos_datasets.index import IncompleteEvent, build_index, missing_channels
 from toyadmos_datasets.signal.wav import open_wav
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.source import Member, Source
+from toyadmos_datasets.values.header_oddities import header_flags, header_oddities
+from toyadmos_datasets.values.source import Member, Oddity, Source
 from toyadmos_datasets.verify.hashing import hash_of
 from toyadmos_datasets.verify.problem import Problem, problem_of
+
+_FLAGS_SCHEMA = pa.schema([("recording_id", pa.string()), ("flags", pa.list_(pa.string()))])
+"""Which recordings have odd headers; here they are called by their paths."""
 
 _TASK_BYTES: Bytes = 64_000_000
 """Blocks of a tree are single recordings; a task takes about so much of them."""
@@ -59,6 +65,7 @@ class SourceVerdict:
         n_volumes_compared: Volumes whose size is that of the published ones, and whose MD5 was compared.
         counts: Takes of each kind; for information.
         incomplete: Events that lack a channel; for information.
+        oddities: Headers that are odd although the sound is whole; for information.
         problems: What is wrong, ordered by path; empty for a source that can be used whole.
     """
 
@@ -71,6 +78,7 @@ class SourceVerdict:
     n_volumes_compared: int
     counts: tuple[TakeCount, ...]
     incomplete: tuple[IncompleteEvent, ...]
+    oddities: tuple[Oddity, ...]
     problems: tuple[Problem, ...]
 
     @property
@@ -103,9 +111,11 @@ def verify_source(
     index_problems, incomplete = _index([member for member in members if member.path in names])
     problems += index_problems
     n_bytes = sum(member.n_bytes for member in members)
+    flags: list[pa.Table] = []
     with progress.stage(f"Reading {toy}", n_bytes, "bytes") as on_progress:
         for found in run_tasks(check_blocks, _tasks(source, workers), workers=workers, on_progress=on_progress):
-            problems += found
+            problems += found.problems
+            flags.append(found.flags)
     volumes = _published(source)
     with progress.stage(f"Comparing {toy} with what was published", sum(one.n_bytes for one in volumes), "bytes") as on:
         problems += [one for one in run_tasks(check_volume, volumes, workers=workers, on_progress=on) if one]
@@ -119,6 +129,7 @@ def verify_source(
         n_volumes_compared=len(volumes),
         counts=_count(names, toy),
         incomplete=incomplete,
+        oddities=header_oddities(pa.concat_tables([_FLAGS_SCHEMA.empty_table(), *flags])),
         problems=tuple(sorted(problems, key=lambda one: one.path)),
     )
 
@@ -174,27 +185,48 @@ def _tasks(source: Source, workers: int) -> list[_BlocksTask]:
     ]
 
 
-def check_blocks(task: _BlocksTask, watch: Watch) -> list[Problem]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What reading some blocks showed.
+
+    Attributes:
+        problems: What is wrong with their recordings.
+        flags: Their recordings with odd headers, with `_FLAGS_SCHEMA`.
+    """
+
+    problems: list[Problem]
+    flags: pa.Table
+
+
+def check_blocks(task: _BlocksTask, watch: Watch) -> _Found:
     """Read all recordings of some blocks, and go on after a bad one."""
-    problems = []
+    problems, odd = [], {}
     for block in task.blocks:
         try:
             for member, chunks in task.source.read(block, task.wanted, watch.advance):
                 watch.advance(at=member.path)
-                error = _fault(member, chunks)
-                if error is not None:
-                    problems.append(problem_of(error, member.path))
+                fault, quirks = _examine(member, chunks)
+                if fault is not None:
+                    problems.append(problem_of(fault, member.path))
+                elif quirks:
+                    odd[member.path] = header_flags(quirks)
         except SourceError as error:
             problems.append(problem_of(error, f"block {block}"))
-    return problems
+    return _Found(problems=problems, flags=pa.table([list(odd), list(odd.values())], schema=_FLAGS_SCHEMA))
 
 
-def _fault(member: Member, chunks: Iterator[bytes]) -> WavError | SourceError | None:
-    """Return what is wrong with one recording; where its bytes are wrong, that and not what follows from it."""
+def _examine(member: Member, chunks: Iterator[bytes]) -> tuple[WavError | SourceError | None, tuple[str, ...]]:
+    """Return what is wrong with one recording, and what is odd about its header.
+
+    Where its bytes are wrong, that is told and not what follows from it.
+    """
     fault: WavError | SourceError | None = None
+    quirks: tuple[str, ...] = ()
     try:
-        for _ in open_wav(chunks, name=member.path, n_bytes=member.n_bytes).chunks:
+        wav = open_wav(chunks, name=member.path, n_bytes=member.n_bytes, is_proved=member.crc32 is not None)
+        for _ in wav.chunks:
             pass
+        quirks = wav.quirks
     except (WavError, SourceError) as error:
         fault = error
     try:
@@ -202,7 +234,7 @@ def _fault(member: Member, chunks: Iterator[bytes]) -> WavError | SourceError | 
             pass
     except SourceError as error:
         fault = error
-    return fault
+    return fault, quirks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from toyadmos_datasets.archive.remote.source import RemoteSource
 from toyadmos_datasets.archive.remote.stream import GrowingStream
 from toyadmos_datasets.archive.remote.transfer import NoRangesError, Transfer
 from toyadmos_datasets.archive.remote.turn import having_turn
+from toyadmos_datasets.archive.strays import Ignore
 from toyadmos_datasets.archive.volume_set import VolumeSet
 from toyadmos_datasets.archive.volume_stream import VolumeStream
 from toyadmos_datasets.engine.progress import Progress, Quiet
@@ -20,7 +21,9 @@ from toyadmos_datasets.errors import ArchiveError, SourceNotFoundError, VolumeEr
 from toyadmos_datasets.units import Bytes
 
 
-def open_remote(options: FetchOptions, progress: Progress | None = None) -> RemoteSource:
+def open_remote(
+    options: FetchOptions, progress: Progress | None = None, *, ignore: Ignore | None = None
+) -> RemoteSource:
     """Read an archive's header by its ranges, and nothing else; what was read once is not fetched again.
 
     A header that is damaged is fetched once more, unless the volumes it stands in were found to be right.
@@ -28,6 +31,7 @@ def open_remote(options: FetchOptions, progress: Progress | None = None) -> Remo
     Args:
         options: Which archive, from where, to where.
         progress: Told about waiting, for another process or for the server.
+        ignore: What the user wants left out.
 
     Raises:
         FetchError: The server does not give it.
@@ -41,11 +45,11 @@ def open_remote(options: FetchOptions, progress: Progress | None = None) -> Remo
         try:
             from toyadmos_datasets.archive.header import read_header  # noqa: PLC0415  # py7zr is slow to import
 
-            table, identity = read_header(volumes, manifest.toy, fetch.open_stream)
+            table, identity = read_header(volumes, manifest.toy, fetch.open_stream, ignore=ignore)
         except (ArchiveError, VolumeError):
             if not fetch.forget():
                 raise
-            table, identity = read_header(volumes, manifest.toy, fetch.open_stream)
+            table, identity = read_header(volumes, manifest.toy, fetch.open_stream, ignore=ignore)
     if not table.paths:
         raise SourceNotFoundError(
             f"The archive holds no recordings of {manifest.toy}.",
@@ -54,7 +58,9 @@ def open_remote(options: FetchOptions, progress: Progress | None = None) -> Remo
             actual=f"no .wav file in {len(table.blocks)} blocks",
             remedy="Give the address of the volumes as they were published.",
         )
-    return RemoteSource(toy=manifest.toy, volumes=volumes, table=table, identity=identity, options=options)
+    return RemoteSource(
+        toy=manifest.toy, volumes=volumes, table=table, identity=identity, oddities=table.oddities, options=options
+    )
 
 
 class _HeaderFetch:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toyadmos_datasets.archive.reading import reading
-from toyadmos_datasets.archive.volume_set import find_volumes, volume_name
+from toyadmos_datasets.archive.volume_names import volume_name
+from toyadmos_datasets.archive.volume_set import find_volumes
 from toyadmos_datasets.corpus.volumes import LICENSE_FILE, Volume, published_license, published_volumes
 from toyadmos_datasets.errors import OptionError, SourceNotFoundError
 from toyadmos_datasets.files.atomic import write_text

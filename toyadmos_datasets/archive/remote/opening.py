@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from toyadmos_datasets.archive.remote.copy import copies_folder
 from toyadmos_datasets.archive.remote.manifest import Manifest, published_manifest, read_manifest
 from toyadmos_datasets.archive.remote.options import FetchOptions
 from toyadmos_datasets.archive.remote.source import RemoteSource
+from toyadmos_datasets.archive.strays import Ignore
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.units import Bytes
 
@@ -56,9 +58,23 @@ def manifest_for(toy: str, choices: FetchChoices) -> Manifest:
 
 
 def open_origin(
-    source: str, toy: str, cache: Path, choices: FetchChoices, progress: Progress | None = None
+    source: str,
+    toy: str,
+    cache: Path,
+    choices: FetchChoices,
+    progress: Progress | None = None,
+    *,
+    ignore: Sequence[str] = (),
 ) -> RemoteSource | None:
     """Open the archive of a toy at an address, after its licence was accepted; None if `source` is no address.
+
+    Args:
+        source: What was typed after ``--source``.
+        toy: ``ToyTrain``.
+        cache: Folder for copies of volumes.
+        choices: How it is fetched.
+        progress: Told about waiting.
+        ignore: Glob patterns of files and folders that are left out.
 
     Raises:
         OptionError: An address that nothing is fetched from, or another choice that cannot be meant.
@@ -86,4 +102,4 @@ def open_origin(
     )
     progress = progress or Quiet()
     require_license(options, is_accepted=choices.is_license_accepted, ask=choices.ask, progress=progress)
-    return open_remote(options, progress)
+    return open_remote(options, progress, ignore=Ignore(patterns=tuple(ignore)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from toyadmos_datasets.plan.events import Numbers
 from toyadmos_datasets.plan.layout import Layout, Planned, Split, clean_and_snrs
-from toyadmos_datasets.plan.scope import Scope
+from toyadmos_datasets.plan.scope import Scope, gathered
 from toyadmos_datasets.plan.splits import CaseEvents, fraction_note, require, split_as_paper
 
 
@@ -21,13 +21,13 @@ def plan_basic(scope: Scope) -> Planned:
     share = scope.options.validation_share
     validation = [_validation(one, share) for one in divided]
     train = [one.train[len(held) :] for one, held in zip(divided, validation, strict=True)]
-    splits = [Split(name="train", targets=scope.taken(*train))]
+    splits = [Split(name="train", targets=gathered(*train))]
     notes = fraction_note(divided, scope.experiment)
     if share:
-        splits.append(Split(name="validation", targets=scope.taken(*validation)))
+        splits.append(Split(name="validation", targets=gathered(*validation)))
         notes.append(f"Of the normal events for training, {share:g} are held out as validation, case by case.")
     splits.append(
-        Split(name="test", targets=scope.taken(*(part for one in divided for part in (one.test, one.anomalous))))
+        Split(name="test", targets=gathered(*(part for one in divided for part in (one.test, one.anomalous))))
     )
     layout = Layout(splits=tuple(splits), configs=clean_and_snrs(scope.options.snrs_db))
     return Planned(layouts=(layout,), notes=tuple(notes))

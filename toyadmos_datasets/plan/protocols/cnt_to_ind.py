@@ -6,7 +6,7 @@ import numpy as np
 
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ, toy_named
 from toyadmos_datasets.plan.layout import Layout, Planned, Split, clean_and_snrs
-from toyadmos_datasets.plan.scope import Scope
+from toyadmos_datasets.plan.scope import Scope, gathered
 from toyadmos_datasets.plan.splits import require
 from toyadmos_datasets.plan.windows import Windows, windows_of
 
@@ -34,7 +34,7 @@ def plan_cnt_to_ind(scope: Scope) -> Planned:
         require(len(anomalous) > 0, case, "anomalous events for the test", 0)
     splits = (
         Split(name="train", targets=windows.targets, starts=windows.starts, length=window),
-        Split(name="test", targets=scope.taken(*ind)),
+        Split(name="test", targets=gathered(*ind)),
     )
     layout = Layout(splits=splits, configs=clean_and_snrs(scope.options.snrs_db, "cnt_to_ind_"))
     return Planned(layouts=(layout,), notes=_notes(windows, window_s, hop / CORPUS_RATE_HZ))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toyadmos_datasets.plan.layout import Config, Layout, Mixture, Planned, Split, at_snrs
-from toyadmos_datasets.plan.scope import Scope
+from toyadmos_datasets.plan.scope import Scope, gathered
 from toyadmos_datasets.plan.splits import fraction_note, split_as_paper
 
 
@@ -20,8 +20,8 @@ def plan_dcase2020(scope: Scope) -> Planned:
     """
     divided = split_as_paper(scope)
     splits = (
-        Split(name="train", targets=scope.taken(*(one.train for one in divided))),
-        Split(name="test", targets=scope.taken(*(part for one in divided for part in (one.test, one.anomalous)))),
+        Split(name="train", targets=gathered(*(one.train for one in divided))),
+        Split(name="test", targets=gathered(*(part for one in divided for part in (one.test, one.anomalous)))),
     )
     gains = scope.experiment.gains
     mixed = Config(name="dcase2020", mixtures=(Mixture(target_gain_db=gains.target_db, noise_gain_db=gains.noise_db),))

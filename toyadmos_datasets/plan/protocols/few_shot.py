@@ -9,7 +9,7 @@ from toyadmos_datasets.corpus.damage import damage_of
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.plan.events import Numbers
 from toyadmos_datasets.plan.layout import Layout, Planned, Split, clean_and_snrs
-from toyadmos_datasets.plan.scope import Scope
+from toyadmos_datasets.plan.scope import Scope, gathered
 from toyadmos_datasets.plan.splits import CaseEvents, fraction_note, split_as_paper
 
 SHOTS = 1
@@ -41,9 +41,9 @@ def plan_few_shot(scope: Scope) -> Planned:
         )
     rest = [_without(one.anomalous, some) for one, some in zip(divided, support, strict=True)]
     splits = (
-        Split(name="train", targets=scope.taken(*(one.train for one in divided))),
-        Split(name="support", targets=scope.taken(*support)),
-        Split(name="test", targets=scope.taken(*(one.test for one in divided), *rest)),
+        Split(name="train", targets=gathered(*(one.train for one in divided))),
+        Split(name="support", targets=gathered(*support)),
+        Split(name="test", targets=gathered(*(one.test for one in divided), *rest)),
     )
     layout = Layout(splits=splits, configs=clean_and_snrs(scope.options.snrs_db, "few_shot_"))
     notes = (*fraction_note(divided, scope.experiment), *_notes(scope, shots))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.plan.layout import Layout, Planned, Split, clean_and_snrs
-from toyadmos_datasets.plan.scope import Scope
+from toyadmos_datasets.plan.scope import Scope, gathered
 from toyadmos_datasets.plan.splits import CaseEvents, fraction_note, require, split_as_paper
 
 ADAPT_EVENTS = 3
@@ -53,9 +53,9 @@ def _layout(scope: Scope, case: int, divided: Sequence[CaseEvents], n_adapt: int
     normal, anomalous = scope.of(case, "normal"), scope.of(case, "anomalous")
     others = [one for one in divided if one.case != case]
     require(len(normal) > n_adapt, case, f"normal events for the test beside {n_adapt} to adapt with", len(normal))
-    splits = [Split(name="train", targets=scope.taken(*(one.train for one in others)))]
+    splits = [Split(name="train", targets=gathered(*(one.train for one in others)))]
     if n_adapt:
-        splits.append(Split(name="adapt", targets=scope.taken(normal[:n_adapt])))
+        splits.append(Split(name="adapt", targets=gathered(normal[:n_adapt])))
     of_others = (part for one in others for part in (one.test, one.anomalous))
-    splits.append(Split(name="test", targets=scope.taken(normal[n_adapt:], anomalous, *of_others)))
+    splits.append(Split(name="test", targets=gathered(normal[n_adapt:], anomalous, *of_others)))
     return Layout(splits=tuple(splits), configs=clean_and_snrs(scope.options.snrs_db, f"leave_out_case{case}_"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.plan.layout import Config, Layout, Mixture, Planned, Split
-from toyadmos_datasets.plan.scope import Scope
+from toyadmos_datasets.plan.scope import Scope, gathered
 from toyadmos_datasets.plan.splits import fraction_note, split_as_paper
 from toyadmos_datasets.units import Decibels
 
@@ -40,8 +40,8 @@ def plan_noise_shift(scope: Scope) -> Planned:
         )
     divided = split_as_paper(scope)
     splits = (
-        Split(name="train", targets=scope.taken(*(one.train for one in divided))),
-        Split(name="test", targets=scope.taken(*(part for one in divided for part in (one.test, one.anomalous)))),
+        Split(name="train", targets=gathered(*(one.train for one in divided))),
+        Split(name="test", targets=gathered(*(part for one in divided for part in (one.test, one.anomalous)))),
     )
     train, test = (tuple(Mixture(snr_db=snr_db) for snr_db in some) for some in (train_db, test_db))
     config = Config(name="noise_shift", mixtures=train, by_split={"test": test})

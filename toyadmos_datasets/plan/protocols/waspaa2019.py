@@ -6,7 +6,7 @@ import math
 
 from toyadmos_datasets.corpus.paper import Gains
 from toyadmos_datasets.plan.layout import Config, Layout, Mixture, Planned, Split
-from toyadmos_datasets.plan.scope import Scope
+from toyadmos_datasets.plan.scope import Scope, gathered
 from toyadmos_datasets.plan.splits import fraction_note, split_as_paper
 
 FAITHFUL_CHANNELS = (1, 2, 3)
@@ -31,8 +31,8 @@ def plan_waspaa2019(scope: Scope) -> Planned:
     """
     divided = split_as_paper(scope)
     splits = (
-        Split(name="train", targets=scope.taken(*(one.train for one in divided))),
-        Split(name="test", targets=scope.taken(*(part for one in divided for part in (one.test, one.anomalous)))),
+        Split(name="train", targets=gathered(*(one.train for one in divided))),
+        Split(name="test", targets=gathered(*(part for one in divided for part in (one.test, one.anomalous)))),
     )
     config = Config(name=scope.protocol, mixtures=(_mixture(scope),))
     notes = (*fraction_note(divided, scope.experiment), *_notes(scope))

@@ -1,0 +1,42 @@
+"""What nearly is a source: a corpus packed otherwise, or a place spelled otherwise."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+_TAR = r"\.(?:tar(?:\.(?:gz|xz|bz2|zst))?|tgz|txz|tbz2?)"
+
+
+def unpack_command(folder: Path, names: Iterable[str], toy: str) -> tuple[str, Path] | None:
+    """Return the command that unpacks a zip or tar file of a toy, and the folder that it fills."""
+    wanted = re.compile(rf".*(?:{toy}|toyadmos).*(?:{_TAR}|\.zip|\.rar)", re.IGNORECASE)
+    name = next((one for one in sorted(names) if wanted.fullmatch(one)), None)
+    if name is None:
+        return None
+    place, packed = str(folder / "unpacked"), str(folder / name)
+    if name.lower().endswith(".zip"):
+        return shlex.join(["unzip", packed, "-d", place]), folder / "unpacked"
+    if name.lower().endswith(".rar"):
+        return shlex.join(["unrar", "x", packed, f"{place}/"]), folder / "unpacked"
+    making = shlex.join(["mkdir", "-p", place])
+    return f"{making} && {shlex.join(['tar', '-xf', packed, '-C', place])}", folder / "unpacked"
+
+
+def spelled_otherwise(place: Path) -> Path | None:
+    """Return the place that was meant where only its capitals are wrong, or None."""
+    parts, found = place.parts, Path(place.anchor)
+    for part in parts[1:]:
+        if (found / part).exists():
+            found /= part
+            continue
+        try:
+            alike = sorted(one.name for one in found.iterdir() if one.name.casefold() == part.casefold())
+        except OSError:
+            return None
+        if not alike:
+            return None
+        found /= alike[0]
+    return None if found == place else found
