@@ -37,7 +37,7 @@ from toyadmos_datasets.render import (
     require_features_possible,
     shard_tasks,
 )
-from toyadmos_datasets.sources import resolve_source
+from toyadmos_datasets.sources import require_outside, resolve_source, written_in
 from toyadmos_datasets.values.dataset import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.example_table import read_examples
 from toyadmos_datasets.values.recipe import Recipe
@@ -60,6 +60,7 @@ class PrepareOptions:
         skip_bad: Leave out recordings that cannot be read, and list them.
         is_overwriting: Replace a dataset that is in `out` already.
         fetch: How a source on the web is fetched.
+        ignore: Glob patterns of files and folders in the source that are left out.
     """
 
     plan: PlanOptions
@@ -71,6 +72,7 @@ class PrepareOptions:
     is_overwriting: bool = False
     fetch: FetchChoices = field(default_factory=FetchChoices)
     recipe: Path | None = None
+    ignore: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.recipe is not None:
@@ -85,6 +87,7 @@ class PrepareOptions:
                 "source": source.identity,
                 "skip_bad": self.skip_bad,
             }
+            | ({"ignored": source.ignored} if source.ignored else {})
             | ({} if self.recipe is None else {"protocols": [OWN], "recipe": sha256_of(self.recipe)})
         )
 
@@ -167,6 +170,7 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
         workers=options.render.workers,
         progress=progress,
         fetch=options.fetch,
+        ignore=options.ignore,
     )
     return carry_out(_work(options, source), progress)
 
@@ -174,6 +178,7 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
 def carry_out(work: Work, progress: Progress) -> PrepareReport:
     """Make a dataset, or find that it is made already."""
     output, out = work.output, work.output.path
+    require_outside(work.source, out, *written_in(work.cache))
     state = output.state(is_overwriting=work.is_overwriting)  # refuses before anything is made
     if state == "done" and not output.has_leftovers:
         return PrepareReport(out=out, manifest=read_manifest(out), was_done=True)
@@ -208,6 +213,7 @@ def prepared_tasks(options: PrepareOptions, source: Source, progress: Progress |
     """
     progress = progress or Quiet()
     work = _work(options, source)
+    require_outside(source, *written_in(work.cache))
     store = store_for(work.cache, source, work.render.encoding.rate_hz)
     recipe, _ = _ingest(work, store, progress)
     return shard_tasks(recipe, read_catalogue(store.folder), work.output, work.render, progress)
