@@ -49,7 +49,7 @@ from toyadmos_datasets.render import (
     require_features_possible,
     shard_tasks,
 )
-from toyadmos_datasets.sources import resolve_source
+from toyadmos_datasets.sources import require_outside, resolve_source, written_in
 from toyadmos_datasets.values.dataset import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.example_table import read_examples
 from toyadmos_datasets.values.health import Exclusion
@@ -77,6 +77,7 @@ class PrepareOptions:
         is_overwriting: Replace a dataset that is in `out` already.
         fetch: How a source on the web is fetched.
         exclude: Events that are left out once the splits are drawn, for what is odd about their sound or by name.
+        ignore: Glob patterns of files and folders in the source that are left out.
     """
 
     plan: PlanOptions
@@ -89,6 +90,7 @@ class PrepareOptions:
     fetch: FetchChoices = field(default_factory=FetchChoices)
     recipe: Path | None = None
     exclude: Exclusion = field(default_factory=Exclusion)
+    ignore: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.recipe is not None:
@@ -104,6 +106,7 @@ class PrepareOptions:
                 "source": source.identity,
                 "skip_bad": self.skip_bad,
             }
+            | ({"ignored": source.ignored} if source.ignored else {})
             | ({} if self.recipe is None else {"protocols": [OWN], "recipe": sha256_of(self.recipe)})
         )
 
@@ -201,6 +204,7 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
         workers=options.render.workers,
         progress=progress,
         fetch=options.fetch,
+        ignore=options.ignore,
     )
     return carry_out(_work(options, source), progress)
 
@@ -208,6 +212,7 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
 def carry_out(work: Work, progress: Progress) -> PrepareReport:
     """Make a dataset, or find that it is made already."""
     output, out = work.output, work.output.path
+    require_outside(work.source, out, *written_in(work.cache))
     state = output.state(is_overwriting=work.is_overwriting)  # refuses before anything is made
     if state == "done" and not output.has_leftovers:
         return PrepareReport(out=out, manifest=read_manifest(out), was_done=True)
@@ -243,6 +248,7 @@ def prepared_tasks(options: PrepareOptions, source: Source, progress: Progress |
     """
     progress = progress or Quiet()
     work = _work(options, source)
+    require_outside(source, *written_in(work.cache))
     store = store_for(work.cache, source, work.render.encoding.rate_hz)
     recipe, _ = _ingest(work, store, progress)
     catalogue = read_catalogue(store.folder)

@@ -25,7 +25,7 @@ from toyadmos_datasets.render import OutputFolder, require_features_possible
 from toyadmos_datasets.render.rules import is_stacked, values_a_sample
 from toyadmos_datasets.render.shard import ROWS_A_SHARD
 from toyadmos_datasets.simulate import planned_tree
-from toyadmos_datasets.sources import resolve_source, simulated_folder, simulated_size
+from toyadmos_datasets.sources import require_outside, resolve_source, simulated_folder, simulated_size, written_in
 from toyadmos_datasets.units import Bytes, Seconds
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recordings import read_catalogue
@@ -126,6 +126,7 @@ def preview(options: PrepareOptions, progress: Progress | None = None) -> Previe
     """
     progress = progress or Quiet()
     source, n_simulated_bytes = _source(options, progress)
+    require_outside(source, options.out, *written_in(options.cache))
     index = build_index(source.members())
     store = store_for(options.cache, source, options.render.encoding.rate_hz)
     recipe = _recipe(index, store, options, progress)
@@ -197,13 +198,16 @@ def _source(options: PrepareOptions, progress: Progress) -> tuple[Source, Bytes]
     """Return the source as `prepare` would find or make it, and how much is to be synthesised for it."""
     toy, size = options.plan.toy, simulated_size(options.source)
     if size is None:
-        return resolve_source(options.source, toy, options.cache, progress=progress, fetch=options.fetch), 0
+        source = resolve_source(
+            options.source, toy, options.cache, progress=progress, fetch=options.fetch, ignore=options.ignore
+        )
+        return source, 0
     tree = (simulated_folder(options.cache, toy, size) / "tree").absolute()
     if tree.exists():
-        return open_source(tree, toy), 0
+        return open_source(tree, toy, ignore=options.ignore), 0
     planned = planned_tree(toy, size)
-    source = tree_of(tree / toy, toy, planned.recordings, marker=planned.marker)
-    return source, sum(source.sizes)
+    planned_source = tree_of(tree / toy, toy, planned.recordings, marker=planned.marker)
+    return planned_source, sum(planned_source.sizes)
 
 
 def _rows_by_split(counts: tuple[SplitCount, ...]) -> dict[tuple[str, str], int]:

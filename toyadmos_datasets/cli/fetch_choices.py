@@ -28,6 +28,14 @@ SourceOption = Annotated[
         metavar="SRC",
     ),
 ]
+IgnoreOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore",
+        help="Leave out files and folders of the source with such a name or path, as '*_copy.wav'; can be repeated.",
+        metavar="PATTERN",
+    ),
+]
 ManifestOption = Annotated[
     Path | None,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toyadmos_datasets.cli.fetch_choices import AcceptOption, ManifestOption, fetch_choices
+from toyadmos_datasets.cli.fetch_choices import AcceptOption, IgnoreOption, ManifestOption, fetch_choices
 from toyadmos_datasets.cli.plan_choices import ToyOption
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import processors
@@ -36,6 +36,7 @@ def index(
     out: Annotated[
         Path | None, typer.Option(help="Write the whole index as Parquet.", metavar="FILE", dir_okay=False)
     ] = None,
+    ignore: IgnoreOption = None,
     manifest: ManifestOption = None,
     accept_license: AcceptOption = False,
     cache: CacheOption = None,
@@ -44,14 +45,22 @@ def index(
     """List the recordings in a source, without decoding any."""
     from toyadmos_datasets.engine.memory import keep_pandas_out
     from toyadmos_datasets.index import build_index
-    from toyadmos_datasets.sources import resolve_source
+    from toyadmos_datasets.sources import require_outside, resolve_source
     from toyadmos_datasets.values.index import write_index
 
     keep_pandas_out()
     name, choices = toy_named(toy).name, fetch_choices(manifest=manifest, accept_license=accept_license)
     opened = resolve_source(
-        source, name, cache or default_cache(), workers=processors(), progress=progress_on_terminal(), fetch=choices
+        source,
+        name,
+        cache or default_cache(),
+        workers=processors(),
+        progress=progress_on_terminal(),
+        fetch=choices,
+        ignore=ignore or (),
     )
+    if out is not None:
+        require_outside(opened, out)
     table = build_index(opened.members())
     if out is not None:
         write_index(table, out)

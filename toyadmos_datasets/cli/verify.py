@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toyadmos_datasets.cli.fetch_choices import RECORD, ManifestOption, SourceOption, fetch_choices
+from toyadmos_datasets.cli.fetch_choices import RECORD, IgnoreOption, ManifestOption, SourceOption, fetch_choices
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import WorkersOption, processors
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
@@ -36,6 +36,7 @@ def verify(
     ] = None,
     *,
     source: SourceOption = RECORD,
+    ignore: IgnoreOption = None,
     manifest: ManifestOption = None,
     cache: CacheOption = None,
     write_manifest: Annotated[
@@ -68,7 +69,7 @@ def verify(
         verdict = verify_dataset(folder, progress, workers=n_workers)
         lines = _dataset_lines(verdict)
     else:
-        verdict = verify_source(place, _required_toy(toy, folder), progress, workers=n_workers)
+        verdict = verify_source(place, _required_toy(toy, folder), progress, workers=n_workers, ignore=ignore or ())
         lines = _source_lines(verdict)
     if as_json:
         typer.echo(json.dumps(asdict(verdict) | {"is_good": verdict.is_good}, indent=2, default=str))

@@ -88,7 +88,12 @@ class SourceVerdict:
 
 
 def verify_source(
-    location: str | Path, toy: str, progress: Progress | None = None, *, workers: int = 1
+    location: str | Path,
+    toy: str,
+    progress: Progress | None = None,
+    *,
+    workers: int = 1,
+    ignore: Sequence[str] = (),
 ) -> SourceVerdict:
     """Read everything in a source: names, sizes, checksums, and every WAV file to its end.
 
@@ -99,13 +104,14 @@ def verify_source(
         toy: ``ToyTrain``, or ``train``.
         progress: Told about the work.
         workers: Number of processes.
+        ignore: Glob patterns of files and folders that are left out.
 
     Raises:
         OptionError: There is no such toy.
         SourceError: There is nothing to read: no source, volumes that are not one archive, or a damaged header.
     """
     progress, toy = progress or Quiet(), toy_named(toy).name
-    source = open_source(location, toy)
+    source = open_source(location, toy, ignore=ignore)
     members = source.members()
     names, problems = _parse(members)
     index_problems, incomplete = _index([member for member in members if member.path in names])
