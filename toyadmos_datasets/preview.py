@@ -16,7 +16,7 @@ from toyadmos_datasets.archive.remote.source import RemoteSource
 from toyadmos_datasets.archive.tree_source import tree_of
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.index import build_index
+from toyadmos_datasets.index import AsFound, as_found, index_source
 from toyadmos_datasets.plan import NONE_JOINED, find_joined, windowed_recordings
 from toyadmos_datasets.plan.listing import SplitCount, count_examples
 from toyadmos_datasets.prepare import PrepareOptions
@@ -88,6 +88,7 @@ class Preview:
         fetch: What is fetched first; None for a source on the disk.
         n_simulated_bytes: What is synthesised first; 0 where the recordings are there.
         notes: What a reader of the dataset must know.
+        as_found: What the source holds beside what was published, and what is tolerated.
     """
 
     location: str
@@ -110,6 +111,7 @@ class Preview:
     fetch: Estimate | None
     n_simulated_bytes: Bytes
     notes: tuple[str, ...]
+    as_found: AsFound
 
 
 def preview(options: PrepareOptions, progress: Progress | None = None) -> Preview:
@@ -127,7 +129,8 @@ def preview(options: PrepareOptions, progress: Progress | None = None) -> Previe
     progress = progress or Quiet()
     source, n_simulated_bytes = _source(options, progress)
     require_outside(source, options.out, *written_in(options.cache))
-    index = build_index(source.members())
+    indexed = index_source(source, is_strict=options.is_strict)
+    index = indexed.table
     store = store_for(options.cache, source, options.render.encoding.rate_hz)
     recipe = _recipe(index, store, options, progress)
     wanted = index.filter(pc.is_in(index["recording_id"], value_set=pa.array(recipe.recording_ids, pa.string())))
@@ -161,6 +164,7 @@ def preview(options: PrepareOptions, progress: Progress | None = None) -> Previe
         fetch=estimate(source, missing["member"].to_pylist()) if isinstance(source, RemoteSource) else None,
         n_simulated_bytes=n_simulated_bytes,
         notes=recipe.notes,
+        as_found=as_found(indexed, source),
     )
 
 

@@ -36,6 +36,10 @@ IgnoreOption = Annotated[
         metavar="PATTERN",
     ),
 ]
+StrictOption = Annotated[
+    bool,
+    typer.Option("--strict", help="Refuse a source of which anything is not as published, instead of counting it."),
+]
 ManifestOption = Annotated[
     Path | None,
     typer.Option(

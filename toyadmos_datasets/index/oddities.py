@@ -107,7 +107,7 @@ def usual_lengths(table: pa.Table) -> tuple[UsualLength, ...]:
     n_bytes = table["n_bytes"].to_numpy()
     found = []
     for kind in KINDS_OF_LENGTH:
-        sizes, counts = np.unique(n_bytes[_is_of(table, kind)], return_counts=True)
+        sizes, counts = np.unique(n_bytes[is_of_kind(table, kind)], return_counts=True)
         if not len(sizes):
             continue
         published = _bytes_of(toy.clip_s if kind == "IND" else CNT_S)
@@ -189,14 +189,15 @@ def _whom(cases: tuple[int, ...]) -> str:
 def _lengths(table: pa.Table) -> Iterator[Oddity | None]:
     n_bytes = table["n_bytes"].to_numpy()
     for usual in usual_lengths(table):
-        is_odd = _is_of(table, usual.kind) & (n_bytes != usual.usual_bytes)
+        is_odd = is_of_kind(table, usual.kind) & (n_bytes != usual.usual_bytes)
         if is_odd.any():
             shortest, longest = (seconds_of(int(some)) for some in (n_bytes[is_odd].min(), n_bytes[is_odd].max()))
             what = f"{usual.kind} recordings are not {seconds_of(usual.usual_bytes):g} s long, as most are"
             yield _oddity(table, pa.array(is_odd), "length", f"{what}, but {shortest:.4g} to {longest:.4g} s.")
 
 
-def _is_of(table: pa.Table, kind: str) -> npt.NDArray[np.bool_]:
+def is_of_kind(table: pa.Table, kind: str) -> npt.NDArray[np.bool_]:
+    """Tell which recordings are of one of `KINDS_OF_LENGTH`."""
     is_noise = pc.equal(table["sound"], NOISE).to_numpy()
     if kind == NOISE:
         return np.asarray(is_noise)
