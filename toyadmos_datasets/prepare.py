@@ -52,8 +52,8 @@ from toyadmos_datasets.render import (
 from toyadmos_datasets.sources import require_outside, resolve_source, written_in
 from toyadmos_datasets.values.dataset import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.example_table import read_examples
-from toyadmos_datasets.values.health import Exclusion
 from toyadmos_datasets.values.header_oddities import header_oddities
+from toyadmos_datasets.values.health import Exclusion
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recordings import read_catalogue
 from toyadmos_datasets.values.sides import unusable_side

@@ -54,7 +54,7 @@ def source_report(indexed: Indexed, source: Source, volumes: Sequence[VolumeSize
         source: The source.
         volumes: The volumes that it consists of, if it does.
     """
-    report = {
+    report: dict[str, Any] = {
         "report_version": REPORT_VERSION,
         "versions": {
             "toyadmos-datasets": importlib.metadata.version("toyadmos-datasets"),
@@ -70,7 +70,7 @@ def source_report(indexed: Indexed, source: Source, volumes: Sequence[VolumeSize
         "name_forms": _name_forms(indexed.table),
         "problems": _problems(indexed.faults),
     }
-    return _without_places(report, source.location)
+    return {name: _without_places(value, source.location) for name, value in report.items()}
 
 
 def _blocks(source: Source) -> dict[str, Any]:
