@@ -34,6 +34,7 @@ class DownloadOptions:
         sounds: ``normal``, ``anomalous``, ``noise``; None for all.
         fetch: How.
         workers: Processes that check what has come.
+        ignore: Glob patterns of files and folders in the archive that are left out.
     """
 
     toy: str
@@ -44,6 +45,7 @@ class DownloadOptions:
     sounds: tuple[str, ...] | None = None
     fetch: FetchChoices = field(default_factory=FetchChoices)
     workers: int = 1
+    ignore: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         unknown = [one for one in self.sounds or () if one not in SOUNDS]
@@ -120,7 +122,7 @@ def _require_fetched(options: DownloadOptions) -> None:
 
 
 def _opened(options: DownloadOptions, progress: Progress) -> RemoteSource:
-    source = open_origin(options.source, options.toy, options.cache, options.fetch, progress)
+    source = open_origin(options.source, options.toy, options.cache, options.fetch, progress, ignore=options.ignore)
     if source is None:
         raise OptionError(
             "Only what is on the web is fetched.",

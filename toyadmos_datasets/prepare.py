@@ -18,7 +18,7 @@ from toyadmos_datasets.archive.remote.opening import FetchChoices
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.files.checksum import sha256_of
-from toyadmos_datasets.index import build_index
+from toyadmos_datasets.index import AsFound, as_found, index_source, refuse_oddities
 from toyadmos_datasets.plan import (
     NONE_JOINED,
     OWN,
@@ -49,9 +49,10 @@ from toyadmos_datasets.render import (
     require_features_possible,
     shard_tasks,
 )
-from toyadmos_datasets.sources import resolve_source
+from toyadmos_datasets.sources import require_outside, resolve_source, written_in
 from toyadmos_datasets.values.dataset import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.example_table import read_examples
+from toyadmos_datasets.values.header_oddities import header_oddities
 from toyadmos_datasets.values.health import Exclusion
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recordings import read_catalogue
@@ -77,6 +78,8 @@ class PrepareOptions:
         is_overwriting: Replace a dataset that is in `out` already.
         fetch: How a source on the web is fetched.
         exclude: Events that are left out once the splits are drawn, for what is odd about their sound or by name.
+        ignore: Glob patterns of files and folders in the source that are left out.
+        is_strict: Refuse a source of which anything is not as published, instead of counting it.
     """
 
     plan: PlanOptions
@@ -89,6 +92,8 @@ class PrepareOptions:
     fetch: FetchChoices = field(default_factory=FetchChoices)
     recipe: Path | None = None
     exclude: Exclusion = field(default_factory=Exclusion)
+    ignore: tuple[str, ...] = ()
+    is_strict: bool = False
 
     def __post_init__(self) -> None:
         if self.recipe is not None:
@@ -104,6 +109,7 @@ class PrepareOptions:
                 "source": source.identity,
                 "skip_bad": self.skip_bad,
             }
+            | ({"ignored": source.ignored} if source.ignored else {})
             | ({} if self.recipe is None else {"protocols": [OWN], "recipe": sha256_of(self.recipe)})
         )
 
@@ -147,6 +153,7 @@ class Work:
         is_overwriting: Replace a dataset that is in the folder already.
         skipped: Recordings that the examples were made without.
         exclude: Events that are left out of the examples.
+        is_strict: Refuse what is not as published.
     """
 
     source: Source
@@ -159,6 +166,7 @@ class Work:
     is_overwriting: bool = False
     skipped: tuple[SkippedRecording, ...] = ()
     exclude: Exclusion = field(default_factory=Exclusion)
+    is_strict: bool = False
 
     @property
     def leaving_out(self) -> LeavingOut:
@@ -175,12 +183,15 @@ class PrepareReport:
         manifest: What is in it.
         was_done: Whether it was there before, so that nothing was to do.
         ingested: What was ingested; None if nothing was to do.
+        as_found: What the source holds beside what was published; None if nothing was to do. What was tolerated
+            stands in the manifest too.
     """
 
     out: Path
     manifest: Manifest
     was_done: bool
     ingested: IngestReport | None = None
+    as_found: AsFound | None = None
 
 
 def prepare(options: PrepareOptions, progress: Progress | None = None) -> PrepareReport:
@@ -201,6 +212,7 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
         workers=options.render.workers,
         progress=progress,
         fetch=options.fetch,
+        ignore=options.ignore,
     )
     return carry_out(_work(options, source), progress)
 
@@ -208,26 +220,46 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
 def carry_out(work: Work, progress: Progress) -> PrepareReport:
     """Make a dataset, or find that it is made already."""
     output, out = work.output, work.output.path
+    require_outside(work.source, out, *written_in(work.cache))
     state = output.state(is_overwriting=work.is_overwriting)  # refuses before anything is made
     if state == "done" and not output.has_leftovers:
-        return PrepareReport(out=out, manifest=read_manifest(out), was_done=True)
+        return _found_done(work)
     with output.held():
         if output.state(is_overwriting=work.is_overwriting) == "done":
             output.discard_partial()
-            return PrepareReport(out=out, manifest=read_manifest(out), was_done=True)
+            return _found_done(work)
+        indexed = index_source(work.source, is_strict=work.is_strict)
         store = store_for(work.cache, work.source, work.render.encoding.rate_hz)
-        recipe, report = _ingest(work, store, progress)
+        recipe, report = _ingest(work, indexed.table, store, progress)
+        catalogue = read_catalogue(store.folder)
+        _refuse_odd_headers(work, recipe, catalogue)
         manifest = render(
             recipe,
-            read_catalogue(store.folder),
+            catalogue,
             output,
             work.source,
             work.render,
             skipped=work.skipped + tuple(_skipped(bad) for bad in report.bad),
             leaving_out=work.leaving_out,
+            oddities=indexed.oddities,
             progress=progress,
         )
-    return PrepareReport(out=out, manifest=manifest, was_done=False, ingested=report)
+    found = replace(as_found(indexed, work.source), oddities=manifest.oddities)
+    return PrepareReport(out=out, manifest=manifest, was_done=False, ingested=report, as_found=found)
+
+
+def _found_done(work: Work) -> PrepareReport:
+    manifest = read_manifest(work.output.path)
+    if work.is_strict:
+        refuse_oddities(manifest.oddities, work.source.location)
+    return PrepareReport(out=work.output.path, manifest=manifest, was_done=True)
+
+
+def _refuse_odd_headers(work: Work, recipe: Recipe, catalogue: pa.Table) -> None:
+    """Raise in a strict run if a recording that is used has an odd header, which only reading it could tell."""
+    if work.is_strict:
+        used = catalogue.filter(_is_among(catalogue, recipe.recording_ids))
+        refuse_oddities(header_oddities(used), work.source.location)
 
 
 def prepared_tasks(options: PrepareOptions, source: Source, progress: Progress | None = None) -> list[ShardTask]:
@@ -243,9 +275,11 @@ def prepared_tasks(options: PrepareOptions, source: Source, progress: Progress |
     """
     progress = progress or Quiet()
     work = _work(options, source)
+    require_outside(source, *written_in(work.cache))
     store = store_for(work.cache, source, work.render.encoding.rate_hz)
-    recipe, _ = _ingest(work, store, progress)
+    recipe, _ = _ingest(work, index_source(source, is_strict=work.is_strict).table, store, progress)
     catalogue = read_catalogue(store.folder)
+    _refuse_odd_headers(work, recipe, catalogue)
     return shard_tasks(recipe, catalogue, work.output, work.render, leaving_out=work.leaving_out, progress=progress)
 
 
@@ -261,15 +295,16 @@ def _work(options: PrepareOptions, source: Source) -> Work:
         skip_bad=options.skip_bad,
         is_overwriting=options.is_overwriting,
         exclude=options.exclude,
+        is_strict=options.is_strict,
     )
 
 
-def _ingest(work: Work, store: Store, progress: Progress) -> tuple[Recipe, IngestReport]:
+def _ingest(work: Work, index: pa.Table, store: Store, progress: Progress) -> tuple[Recipe, IngestReport]:
     """Plan, and ingest what the plan needs; plan again when that shows more than was known.
 
     Recordings that turn out to be bad are left out, those with the same content are joined. Both only grow, so it ends.
     """
-    index, joined = build_index(work.source.members()), NONE_JOINED
+    joined = NONE_JOINED
     before = read_catalogue(store.folder)["recording_id"]
     reports: list[IngestReport] = []
     listened = functools.lru_cache(maxsize=1)(lambda some: _activity(some, store, work, progress))

@@ -16,7 +16,7 @@ from toyadmos_datasets.archive.remote.source import RemoteSource
 from toyadmos_datasets.archive.tree_source import tree_of
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.index import build_index
+from toyadmos_datasets.index import AsFound, as_found, index_source
 from toyadmos_datasets.plan import NONE_JOINED, find_joined, windowed_recordings
 from toyadmos_datasets.plan.listing import SplitCount, count_examples
 from toyadmos_datasets.prepare import PrepareOptions
@@ -27,7 +27,7 @@ from toyadmos_datasets.render.leaving_out import reasons_of
 from toyadmos_datasets.render.rules import is_stacked, values_a_sample
 from toyadmos_datasets.render.shard import ROWS_A_SHARD
 from toyadmos_datasets.simulate import planned_tree
-from toyadmos_datasets.sources import resolve_source, simulated_folder, simulated_size
+from toyadmos_datasets.sources import require_outside, resolve_source, simulated_folder, simulated_size, written_in
 from toyadmos_datasets.units import Bytes, Seconds
 from toyadmos_datasets.values.health import Exclusion, Health
 from toyadmos_datasets.values.recipe import Recipe
@@ -93,6 +93,7 @@ class Preview:
         notes: What a reader of the dataset must know.
         health: What is odd about the clips that the recording store knows, without those that are left out.
         n_unmeasured_clips: Clips that it does not know.
+        as_found: What the source holds beside what was published, and what is tolerated.
     """
 
     location: str
@@ -117,6 +118,7 @@ class Preview:
     notes: tuple[str, ...]
     health: Health
     n_unmeasured_clips: int
+    as_found: AsFound
 
 
 def preview(options: PrepareOptions, progress: Progress | None = None) -> Preview:
@@ -133,7 +135,9 @@ def preview(options: PrepareOptions, progress: Progress | None = None) -> Previe
     """
     progress = progress or Quiet()
     source, n_simulated_bytes = _source(options, progress)
-    index = build_index(source.members())
+    require_outside(source, options.out, *written_in(options.cache))
+    indexed = index_source(source, is_strict=options.is_strict)
+    index = indexed.table
     store = store_for(options.cache, source, options.render.encoding.rate_hz)
     recipe = _recipe(index, store, options, progress)
     wanted = index.filter(pc.is_in(index["recording_id"], value_set=pa.array(recipe.recording_ids, pa.string())))
@@ -170,6 +174,7 @@ def preview(options: PrepareOptions, progress: Progress | None = None) -> Previe
         notes=recipe.notes,
         health=health,
         n_unmeasured_clips=n_clips - health.n_clips_in_all - health.n_left_out_clips,
+        as_found=as_found(indexed, source),
     )
 
 
@@ -215,13 +220,16 @@ def _source(options: PrepareOptions, progress: Progress) -> tuple[Source, Bytes]
     """Return the source as `prepare` would find or make it, and how much is to be synthesised for it."""
     toy, size = options.plan.toy, simulated_size(options.source)
     if size is None:
-        return resolve_source(options.source, toy, options.cache, progress=progress, fetch=options.fetch), 0
+        source = resolve_source(
+            options.source, toy, options.cache, progress=progress, fetch=options.fetch, ignore=options.ignore
+        )
+        return source, 0
     tree = (simulated_folder(options.cache, toy, size) / "tree").absolute()
     if tree.exists():
-        return open_source(tree, toy), 0
+        return open_source(tree, toy, ignore=options.ignore), 0
     planned = planned_tree(toy, size)
-    source = tree_of(tree / toy, toy, planned.recordings, marker=planned.marker)
-    return source, sum(source.sizes)
+    planned_source = tree_of(tree / toy, toy, planned.recordings, marker=planned.marker)
+    return planned_source, sum(planned_source.sizes)
 
 
 def _rows_by_split(counts: tuple[SplitCount, ...]) -> dict[tuple[str, str], int]:

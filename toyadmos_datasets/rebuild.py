@@ -35,6 +35,7 @@ class RebuildOptions:
         workers: Number of processes.
         is_overwriting: Replace a dataset that is in `out` already.
         fetch: How a source on the web is fetched.
+        ignore: Glob patterns of files and folders in the source that are left out.
     """
 
     file: Path
@@ -44,6 +45,7 @@ class RebuildOptions:
     workers: int = 1
     is_overwriting: bool = False
     fetch: FetchChoices = field(default_factory=FetchChoices)
+    ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,13 @@ def rebuild(options: RebuildOptions, progress: Progress | None = None) -> Rebuil
     shared = read_shared_recipe(options.file)
     render = _render_options(shared, options)
     source = resolve_source(
-        options.source, shared.toy, options.cache, workers=options.workers, progress=progress, fetch=options.fetch
+        options.source,
+        shared.toy,
+        options.cache,
+        workers=options.workers,
+        progress=progress,
+        fetch=options.fetch,
+        ignore=options.ignore,
     )
     _require_same_kind(shared, source, options.file)
     work = Work(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.remote.opening import FetchChoices, open_origin
+from toyadmos_datasets.archive.tree_source import TreeSource
 from toyadmos_datasets.engine.progress import Progress
-from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.errors import OptionError, OutputConflictError
 from toyadmos_datasets.simulate import MODEL_VERSION, SIZES, simulate
 from toyadmos_datasets.values.source import Source
 
@@ -58,6 +60,51 @@ def resolve_source(
             report=lambda done, total: on_progress(100 * done // max(total, 1)),
         )
     return open_source(folder / "tree", toy, ignore=ignore)
+
+
+def require_outside(source: Source, *places: Path) -> None:
+    """Raise if anything would be written into the toy's folder that was found.
+
+    Folders are compared as the system knows them, so links, ``..`` and capitals make no difference. Beside the toy's
+    folder anything may be written.
+
+    Args:
+        source: Where the recordings are.
+        places: What is to be written, whether it is there or not.
+
+    Raises:
+        OutputConflictError: One of them is the toy's folder, or inside of it.
+    """
+    if not isinstance(source, TreeSource):
+        return
+    folders = [(_identity(folder), folder) for folder in (source.root, *source.linked)]
+    kept = {identity: folder for identity, folder in folders if identity is not None}
+    for place in places:
+        resolved = place.expanduser().resolve()
+        folder = next((kept[one] for one in map(_identity, (resolved, *resolved.parents)) if one in kept), None)
+        if folder is not None:
+            beside = folder.parent / f"{folder.name}-out"
+            raise OutputConflictError(
+                f"This would write into the folder with the recordings of {source.toy}.",
+                where=place,
+                expected=f"a place outside of {folder}",
+                actual=str(resolved),
+                remedy=f"Choose another folder, for instance: {shlex.quote(str(beside))}",
+            )
+
+
+def written_in(cache: Path) -> tuple[Path, ...]:
+    """Return the places in a cache that are written to; each may be a link of its own."""
+    return cache, *(cache / name for name in ("recordings", "archives", "simulated"))
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Return what the system knows a folder by; None where it is not there."""
+    try:
+        facts = folder.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def simulated_size(source: str) -> str | None:

@@ -118,7 +118,7 @@ def facts_of(path: str, *, root: str) -> dict[str, Any]:
         return facts
     same = ("case", "recording_type", "condition", "take", "event_id")
     named = {one: getattr(name, one) for one in same} | {"label": facts["label"] or name.sound}
-    channel = name.channel if f"ch{name.channel}" in stem else 0
+    channel = name.channel if f"ch{name.channel}" in stem.lower() else 0
     return facts | named | {"channel": channel, "recording_ids": [name.recording_id]}
 
 

@@ -13,7 +13,6 @@ from toyadmos_datasets.audit.clips import TEST
 from toyadmos_datasets.audit.collecting import Findings
 from toyadmos_datasets.corpus.names import RecordingName, parse_name
 from toyadmos_datasets.corpus.noise_names import NOISE_FOLDER
-from toyadmos_datasets.corpus.toys import ALL_CASES
 from toyadmos_datasets.errors import NameGrammarError
 
 Names: TypeAlias = Mapping[str, RecordingName | None]
@@ -114,7 +113,7 @@ def _noise_faults(row: Mapping[str, Any], names: Names, noises: Names) -> Iterat
     if len(known) < len(ids):
         yield "The noise of a clip is no noise recording of the corpus.", shown
         return
-    if len({name.event_id for name in known}) > 1 or any(name.case not in {row["case"], ALL_CASES} for name in known):
+    if len({name.event_id for name in known}) > 1 or not all(name.may_serve(row["case"]) for name in known):
         yield "The noise of a clip is of several takes, or of another case.", shown
     targets = [name.channel for one in row["recording_ids"] if (name := names[one]) is not None]
     if [name.channel for name in known] != targets:

@@ -53,6 +53,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
         source: ``record``, the address of a mirror, a path, or ``simulate[:size]``.
         cache: Folder of the recording store; None for that of the command line.
         fetch: How a source on the web is fetched.
+        ignore: Glob patterns of files and folders in the source that are left out.
         workers: Processes that ingest and measure; ``num_proc`` sets it too.
     """
 
@@ -78,6 +79,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
     source: str = "record"
     cache: str | Path | None = None
     fetch: FetchChoices = field(default_factory=FetchChoices)
+    ignore: tuple[str, ...] = ()
     workers: int = 1
 
     def prepare_options(self) -> PrepareOptions:
@@ -112,6 +114,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
             skip_bad=self.skip_bad,
             exclude=exclusion_of(self.exclude),
             fetch=self.fetch,
+            ignore=tuple(self.ignore),
         )
 
     def open_source(self) -> Source:
@@ -128,6 +131,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
             workers=options.render.workers,
             progress=Quiet(),
             fetch=options.fetch,
+            ignore=options.ignore,
         )
 
     def create_config_id(self, config_kwargs: dict[str, Any], custom_features: object = None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toyadmos_datasets.cli.fetch_choices import RECORD, SourceOption, taking_fetch
+from toyadmos_datasets.cli.fetch_choices import RECORD, IgnoreOption, SourceOption, taking_fetch
 from toyadmos_datasets.cli.plan_choices import ToyOption
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import WorkersOption, processors
@@ -33,6 +33,7 @@ def download(
     sounds: Annotated[
         str | None, typer.Option(help="normal, anomalous, noise; by default all.", metavar="LIST")
     ] = None,
+    ignore: IgnoreOption = None,
     fetch: FetchChoices,
     cache: CacheOption = None,
     workers: WorkersOption = None,
@@ -55,6 +56,7 @@ def download(
         sounds=tuple(words_of([sounds])) or None,
         fetch=fetch,
         workers=workers or processors(),
+        ignore=tuple(ignore or ()),
     )
     if dry_run:
         found = foresee(options, progress_on_terminal())

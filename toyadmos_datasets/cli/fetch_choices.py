@@ -28,6 +28,18 @@ SourceOption = Annotated[
         metavar="SRC",
     ),
 ]
+IgnoreOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore",
+        help="Leave out files and folders of the source with such a name or path, as '*_copy.wav'; can be repeated.",
+        metavar="PATTERN",
+    ),
+]
+StrictOption = Annotated[
+    bool,
+    typer.Option("--strict", help="Refuse a source of which anything is not as published, instead of counting it."),
+]
 ManifestOption = Annotated[
     Path | None,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toyadmos_datasets.cli.fetch_choices import AcceptOption, ManifestOption, fetch_choices
+from toyadmos_datasets.cli.fetch_choices import AcceptOption, IgnoreOption, ManifestOption, StrictOption, fetch_choices
 from toyadmos_datasets.cli.plan_choices import ToyOption
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import processors
@@ -20,6 +20,9 @@ from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from toyadmos_datasets.index import VolumeSize
+    from toyadmos_datasets.values.source import Source
 
 _SHOWN = ("recording_id", "sound", "channel", "n_bytes", "crc32", "block", "condition_text")
 
@@ -36,38 +39,72 @@ def index(
     out: Annotated[
         Path | None, typer.Option(help="Write the whole index as Parquet.", metavar="FILE", dir_okay=False)
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write what the source is made of, without audio, for a bug report.", metavar="FILE", dir_okay=False
+        ),
+    ] = None,
+    ignore: IgnoreOption = None,
+    strict: StrictOption = False,
     manifest: ManifestOption = None,
     accept_license: AcceptOption = False,
     cache: CacheOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the recordings in a source, without decoding any."""
+    """List the recordings in a source, without decoding any.
+
+    Tells what agrees with the published counts, what is missing, and what is odd and tolerated.
+    """
     from toyadmos_datasets.engine.memory import keep_pandas_out
-    from toyadmos_datasets.index import build_index
-    from toyadmos_datasets.sources import resolve_source
+    from toyadmos_datasets.files.json import write_json
+    from toyadmos_datasets.index import as_found, require_sound, source_report, survey_source
+    from toyadmos_datasets.sources import require_outside, resolve_source
     from toyadmos_datasets.values.index import write_index
 
     keep_pandas_out()
     name, choices = toy_named(toy).name, fetch_choices(manifest=manifest, accept_license=accept_license)
     opened = resolve_source(
-        source, name, cache or default_cache(), workers=processors(), progress=progress_on_terminal(), fetch=choices
+        source,
+        name,
+        cache or default_cache(),
+        workers=processors(),
+        progress=progress_on_terminal(),
+        fetch=choices,
+        ignore=ignore or (),
     )
-    table = build_index(opened.members())
+    require_outside(opened, *(place for place in (out, report) if place is not None))
+    indexed = survey_source(opened)
+    if report is not None:  # also, and all the more, of a source that cannot be indexed
+        write_json(report, source_report(indexed, opened, _volumes_of(opened)))
+    require_sound(indexed, opened.location, is_strict=strict)
+    table, found = indexed.table, as_found(indexed, opened)
     if out is not None:
         write_index(table, out)
     if as_json:
-        typer.echo(json.dumps(_with_words(table).to_pylist()))
+        typer.echo(json.dumps({"recordings": _with_words(table).to_pylist(), "as_found": found.as_json()}))
         return
     if out is None:
         rows = [[_cell(name, row[name]) for name in _SHOWN] for row in _with_words(table).select(_SHOWN).to_pylist()]
         typer.echo("\n".join(table_lines(_SHOWN, rows)))
     n_bytes = sum(block.n_packed_bytes for block in opened.blocks())
     written = f" Written to {out}." if out is not None else ""
+    typer.echo("\n".join(found.lines()), err=True)
     typer.echo(
         f"{len(table)} recordings in {len(opened.blocks())} blocks ({opened.kind}), {format_bytes(n_bytes)} on disk."
         f"{written}",
         err=True,
     )
+
+
+def _volumes_of(source: Source) -> list[VolumeSize]:
+    from toyadmos_datasets.archive.volumes_source import VolumesSource
+    from toyadmos_datasets.index import VolumeSize
+
+    if not isinstance(source, VolumesSource):
+        return []
+    sized = zip(source.volumes.paths, source.volumes.sizes, strict=True)
+    return [VolumeSize(name=path.name, n_bytes=n_bytes) for path, n_bytes in sized]
 
 
 def _with_words(table: pa.Table) -> pa.Table:

@@ -29,7 +29,8 @@ def plan(request: PrepareOptions, *, as_json: JsonOption = False) -> None:
     from toyadmos_datasets.preview import preview
 
     found = preview(request, progress_on_terminal())
-    typer.echo(json.dumps(asdict(found), indent=2) if as_json else "\n".join(_lines(found)))
+    as_values = asdict(found) | {"as_found": found.as_found.as_json()}
+    typer.echo(json.dumps(as_values, indent=2) if as_json else "\n".join(_lines(found)))
 
 
 def _lines(found: Preview) -> list[str]:
@@ -48,6 +49,8 @@ def _lines(found: Preview) -> list[str]:
         f"time        about {format_duration(found.expected_s)} on {found.workers} workers, by one machine's speed",
         *_health(found),
         *(f"note        {note}" for note in found.notes),
+        "",
+        *found.as_found.lines(),
     ]
 
 

@@ -38,6 +38,7 @@ def _as_json(report: PrepareReport) -> dict[str, object]:
         "was_done": report.was_done,
         "ingested": ingested,
         "manifest": asdict(report.manifest),
+        "as_found": None if report.as_found is None else report.as_found.as_json(),
     }
 
 
@@ -65,5 +66,15 @@ def _lines(report: PrepareReport) -> list[str]:
         lines.append(
             f"{report.ingested.n_reused} recordings were in the cache, {report.ingested.n_ingested} were read."
         )
+    lines += _as_found(report)
     lines.append(f'Load it with: datasets.load_dataset("{report.out}")')
     return lines
+
+
+def _as_found(report: PrepareReport) -> list[str]:
+    """Return what the source was found to hold; of a dataset that was there before, what was tolerated for it."""
+    from toyadmos_datasets.index import tolerated_lines
+
+    if report.as_found is not None:
+        return report.as_found.lines()
+    return [line for line in tolerated_lines(report.manifest.oddities) if report.manifest.oddities]

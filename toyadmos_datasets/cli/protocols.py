@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toyadmos_datasets.cli.fetch_choices import AcceptOption, ManifestOption, fetch_choices
+from toyadmos_datasets.cli.fetch_choices import AcceptOption, IgnoreOption, ManifestOption, fetch_choices
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import processors
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
@@ -30,6 +30,7 @@ def protocols(
     ] = None,
     *,
     toy: Annotated[str | None, typer.Option("--toy", help="With SRC: car, conveyor or train.", metavar="TOY")] = None,
+    ignore: IgnoreOption = None,
     manifest: ManifestOption = None,
     accept_license: AcceptOption = False,
     cache: CacheOption = None,
@@ -52,7 +53,13 @@ def protocols(
     if source is not None and toy is not None:
         name, choices = toy_named(toy).name, fetch_choices(manifest=manifest, accept_license=accept_license)
         opened = resolve_source(
-            source, name, cache or default_cache(), workers=processors(), progress=progress_on_terminal(), fetch=choices
+            source,
+            name,
+            cache or default_cache(),
+            workers=processors(),
+            progress=progress_on_terminal(),
+            fetch=choices,
+            ignore=ignore or (),
         )
         listed = list_protocols(build_index(opened.members()), name)
     typer.echo(json.dumps([asdict(one) for one in listed], indent=2) if as_json else "\n".join(_lines(listed)))

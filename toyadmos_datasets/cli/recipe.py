@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toyadmos_datasets.cli.fetch_choices import RECORD, SourceOption, taking_fetch
+from toyadmos_datasets.cli.fetch_choices import RECORD, IgnoreOption, SourceOption, taking_fetch
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import WorkersOption, processors
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
@@ -74,6 +74,7 @@ def rebuild(
     *,
     out: Annotated[Path, typer.Option(help="Folder of the dataset.", metavar="DIR", file_okay=False)],
     source: SourceOption = RECORD,
+    ignore: IgnoreOption = None,
     cache: CacheOption = None,
     workers: WorkersOption = None,
     overwrite: Annotated[
@@ -99,6 +100,7 @@ def rebuild(
         workers=workers or processors(),
         is_overwriting=overwrite,
         fetch=fetch,
+        ignore=tuple(ignore or ()),
     )
     report = run(options, progress_on_terminal())
     if as_json:

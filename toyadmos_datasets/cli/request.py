@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toyadmos_datasets.cli.fetch_choices import RECORD, SourceOption, fetch_choices
+from toyadmos_datasets.cli.fetch_choices import RECORD, IgnoreOption, SourceOption, StrictOption, fetch_choices
 from toyadmos_datasets.cli.plan_choices import plan_choices
 from toyadmos_datasets.cli.protocol_choices import protocol_choices
 from toyadmos_datasets.cli.render_choices import render_choices
@@ -32,6 +32,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value f
 def _place_choices(
     *,
     source: SourceOption = RECORD,
+    ignore: IgnoreOption = None,
+    strict: StrictOption = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the dataset; by default data/TOY.", metavar="DIR", file_okay=False)
     ] = None,
@@ -76,10 +78,12 @@ def _place_choices(
         )
     return {
         "source": source,
+        "ignore": tuple(ignore or ()),
         "recipe": recipe,
         "out": out,
         "cache": cache or default_cache(),
         "skip_bad": skip_bad,
+        "is_strict": strict,
         "exclude": exclusion_of(exclude or []),
         "is_overwriting": overwrite,
     }

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toyadmos_datasets.cli.fetch_choices import RECORD, ManifestOption, SourceOption, fetch_choices
+from toyadmos_datasets.cli.fetch_choices import (
+    RECORD,
+    IgnoreOption,
+    ManifestOption,
+    SourceOption,
+    StrictOption,
+    fetch_choices,
+)
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import WorkersOption, processors
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
@@ -20,9 +28,17 @@ from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.verify import DatasetVerdict, SourceVerdict
+    from toyadmos_datasets.verify import DatasetVerdict, Problem, SourceVerdict
 
 _SHOWN_PROBLEMS = 20
+_SOUND = {
+    "complete": "Everything is as it should be.",
+    "simulated": "Everything is as it should be.",
+    "partial": "PARTIAL: nothing is wrong with what is there, but recordings are missing.",
+}
+"""What is said where nothing is wrong."""
+_STATUS = {"complete": 0, "simulated": 0, "partial": 3, "wrong": 1}
+"""Exit status by the verdict about a source."""
 
 
 def verify(
@@ -36,6 +52,8 @@ def verify(
     ] = None,
     *,
     source: SourceOption = RECORD,
+    ignore: IgnoreOption = None,
+    strict: StrictOption = False,
     manifest: ManifestOption = None,
     cache: CacheOption = None,
     write_manifest: Annotated[
@@ -47,7 +65,7 @@ def verify(
 ) -> int:
     """Tell what is wrong with a dataset or a source.
 
-    Reads it once through. The exit status is 1 if anything is wrong.
+    Reads it once through. The exit status is 1 if anything is wrong, and 3 if nothing is but the corpus is partial.
     """
     if write_manifest is not None:
         return _list_volumes(place, toy, write_manifest, as_json=as_json)
@@ -60,7 +78,6 @@ def verify(
     keep_pandas_out()
     folder = Path(place)
     progress, n_workers = progress_on_terminal(), workers or processors()
-    verdict: DatasetVerdict | SourceVerdict
     if is_address(place):
         verdict = verify_shared(place, progress, workers=n_workers)
         lines = _dataset_lines(verdict)
@@ -68,13 +85,25 @@ def verify(
         verdict = verify_dataset(folder, progress, workers=n_workers)
         lines = _dataset_lines(verdict)
     else:
-        verdict = verify_source(place, _required_toy(toy, folder), progress, workers=n_workers)
-        lines = _source_lines(verdict)
+        name = _required_toy(toy, folder)
+        found = verify_source(place, name, progress, workers=n_workers, ignore=ignore or (), is_strict=strict)
+        return _tell_source(found, as_json=as_json)
     if as_json:
         typer.echo(json.dumps(asdict(verdict) | {"is_good": verdict.is_good}, indent=2, default=str))
     else:
-        typer.echo("\n".join([*lines, *_problem_lines(verdict)]))
+        typer.echo("\n".join([*lines, *_problem_lines(verdict.problems)]))
     return 0 if verdict.is_good else 1
+
+
+def _tell_source(verdict: SourceVerdict, *, as_json: bool) -> int:
+    if as_json:
+        told = {"is_good": verdict.is_good, "state": verdict.state, "as_found": verdict.as_found.as_json()}
+        typer.echo(json.dumps(asdict(verdict) | told, indent=2, default=str))
+    else:
+        typer.echo(
+            "\n".join([*_source_lines(verdict), *_problem_lines(verdict.problems, _SOUND.get(verdict.state, ""))])
+        )
+    return _STATUS[verdict.state]
 
 
 def _list_volumes(place: str | None, toy: str | None, table: Path, *, as_json: bool) -> int:
@@ -150,7 +179,8 @@ def _dataset_lines(verdict: DatasetVerdict) -> list[str]:
 
 def _source_lines(verdict: SourceVerdict) -> list[str]:
     rows = [
-        [str(one.case), one.sound, one.recording_type, str(one.n_takes), str(one.n_published)] for one in verdict.counts
+        [str(one.case), one.sound, one.recording_type, str(one.n_takes), str(one.n_published)]
+        for one in verdict.as_found.counts
     ]
     amount = f"{verdict.n_recordings} recordings of {verdict.toy}, {format_bytes(verdict.n_bytes)} of WAV"
     lines = [
@@ -161,21 +191,16 @@ def _source_lines(verdict: SourceVerdict) -> list[str]:
         n = verdict.n_volumes_compared
         compared = f"{n} volumes have the published size, and their md5 was compared"
         lines.append(f"{compared if n else 'No volume has the published size, and no md5 was compared'}.")
-    if verdict.incomplete:
-        lines.append(f"{len(verdict.incomplete)} events lack a channel, such as {verdict.incomplete[0].event_id}.")
-    lines += [
-        f"{one.n} recording{'s' if one.n > 1 else ''}, such as {one.examples[0]}: {one.what}"
-        for one in verdict.oddities
-    ]
+    lines += verdict.as_found.lines()
     if verdict.is_simulated:
         lines.append("The recordings are SIMULATED.")
     return lines
 
 
-def _problem_lines(verdict: DatasetVerdict | SourceVerdict) -> list[str]:
-    if verdict.is_good:
-        return ["Everything is as it should be."]
-    n = len(verdict.problems)
-    shown = [str(problem) for problem in verdict.problems[:_SHOWN_PROBLEMS]]
+def _problem_lines(problems: Sequence[Problem], sound: str = _SOUND["complete"]) -> list[str]:
+    if not problems:
+        return [sound]
+    n = len(problems)
+    shown = [str(problem) for problem in problems[:_SHOWN_PROBLEMS]]
     more = [f"and {n - len(shown)} more; see --json"] if n > len(shown) else []
     return [f"{n} {'problem' if n == 1 else 'problems'}:", *shown, *more]

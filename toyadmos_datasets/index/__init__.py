@@ -3,17 +3,34 @@
 What is odd about them is counted, and what is found is compared with what was published.
 """
 
-from toyadmos_datasets.index.build import Indexed, build_index, index_members, index_source
+from toyadmos_datasets.index.as_found import AsFound, KindCount, as_found, tolerated_lines
+from toyadmos_datasets.index.build import (
+    Indexed,
+    build_index,
+    index_members,
+    index_source,
+    require_sound,
+    survey_source,
+)
 from toyadmos_datasets.index.oddities import refuse_oddities
+from toyadmos_datasets.index.report import VolumeSize, source_report
 from toyadmos_datasets.index.select import IncompleteEvent, missing_channels, select
 
 __all__ = [
+    "AsFound",
     "IncompleteEvent",
     "Indexed",
+    "KindCount",
+    "VolumeSize",
+    "as_found",
     "build_index",
     "index_members",
     "index_source",
     "missing_channels",
     "refuse_oddities",
+    "require_sound",
     "select",
+    "source_report",
+    "survey_source",
+    "tolerated_lines",
 ]

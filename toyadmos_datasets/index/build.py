@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -57,7 +57,16 @@ def build_index(members: Sequence[Member]) -> pa.Table:
         IndexConflictError: Two members have one identifier, or identifiers that only differ in their
             letters' case, or are the same channel of one event.
     """
-    return _whole(index_members(members)).table
+    indexed = index_members(members)
+    if indexed.faults:
+        raise names_error(indexed.faults)
+    return indexed.table
+
+
+def survey_source(source: Source) -> Indexed:
+    """List the recordings of a source, all that is wrong with their names, and all that is odd about it."""
+    indexed = index_members(source.members())
+    return replace(indexed, oddities=(*source.oddities, *indexed.oddities))
 
 
 def index_source(source: Source, *, is_strict: bool = False) -> Indexed:
@@ -75,14 +84,14 @@ def index_source(source: Source, *, is_strict: bool = False) -> Indexed:
         IndexConflictError: As `build_index`.
         OddSourceError: Something is not as published, and that was asked for.
     """
-    indexed = _whole(index_members(source.members()))
-    oddities = (*source.oddities, *indexed.oddities)
-    if is_strict:
-        refuse_oddities(oddities, source.location)
-    return Indexed(table=indexed.table, faults=(), oddities=oddities)
+    indexed = survey_source(source)
+    require_sound(indexed, source.location, is_strict=is_strict)
+    return indexed
 
 
-def _whole(indexed: Indexed) -> Indexed:
+def require_sound(indexed: Indexed, location: str, *, is_strict: bool = False) -> None:
+    """Raise where members cannot be indexed by their names, or with `is_strict` where anything is not as published."""
     if indexed.faults:
         raise names_error(indexed.faults)
-    return indexed
+    if is_strict:
+        refuse_oddities(indexed.oddities, location)

@@ -27,6 +27,9 @@ Source:
 KINDS_OF_LENGTH = ("IND", "CNT", NOISE)
 """Recordings of one usual length: a start and a stop, continuous operation, environmental noise."""
 
+ACCEPTED_BY_STRICT = frozenset({"hidden", "ignored"})
+"""Oddities that say nothing of the corpus: files of systems, and what the user wants left out."""
+
 WAV_HEADER_BYTES: Bytes = 44
 _SAMPLE_BYTES: Bytes = 2
 _MAX_WORDS = 10
@@ -63,7 +66,7 @@ def oddities_of(table: pa.Table) -> tuple[Oddity, ...]:
 
 
 def refuse_oddities(oddities: Sequence[Oddity], location: str) -> None:
-    """Raise where anything is not as published.
+    """Raise where anything is not as published, but for what systems left there and what the user left out.
 
     Args:
         oddities: What is odd.
@@ -72,9 +75,10 @@ def refuse_oddities(oddities: Sequence[Oddity], location: str) -> None:
     Raises:
         OddSourceError: It lists all oddities with their first examples.
     """
-    if not oddities:
+    refused = [oddity for oddity in oddities if oddity.code not in ACCEPTED_BY_STRICT]
+    if not refused:
         return
-    lines = [line for oddity in oddities for line in oddity_lines(oddity)]
+    lines = [line for oddity in refused for line in oddity_lines(oddity)]
     raise OddSourceError(
         "The source is not as published, and --strict accepts nothing else.",
         where=location,
@@ -103,7 +107,7 @@ def usual_lengths(table: pa.Table) -> tuple[UsualLength, ...]:
     n_bytes = table["n_bytes"].to_numpy()
     found = []
     for kind in KINDS_OF_LENGTH:
-        sizes, counts = np.unique(n_bytes[_is_of(table, kind)], return_counts=True)
+        sizes, counts = np.unique(n_bytes[is_of_kind(table, kind)], return_counts=True)
         if not len(sizes):
             continue
         published = _bytes_of(toy.clip_s if kind == "IND" else CNT_S)
@@ -148,13 +152,13 @@ def _digits(table: pa.Table) -> Oddity | None:
     )
     agrees = pc.equal(pc.utf8_slice_codeunits(table["recording_id"], 0, 11), expected)
     is_odd = pc.and_(pc.invert(agrees), pc.not_equal(table["sound"], NOISE))
-    return _oddity(table, is_odd, "digits", "The ten digits of names do not repeat their words, or are missing")
+    return _oddity(table, is_odd, "digits", "The ten digits of names do not repeat their words, or are missing.")
 
 
 def _capitals(table: pa.Table) -> Oddity | None:
     found = pc.replace_substring_regex(table["member"], "^.*/", "")
     is_odd = pc.not_equal(found, pc.binary_join_element_wise(table["recording_id"], SUFFIX, ""))
-    return _oddity(table, is_odd, "capitals", "Names have other capitals than the corpus")
+    return _oddity(table, is_odd, "capitals", "Names have other capitals than the corpus.")
 
 
 def _noise_names(table: pa.Table) -> Iterator[Oddity | None]:
@@ -172,7 +176,7 @@ def _noise_names(table: pa.Table) -> Iterator[Oddity | None]:
         words = tuple(sorted({word for _, some in found for word in some}))
         shown = ", ".join(words[:_MAX_WORDS]) + (" .." if len(words) > _MAX_WORDS else "")
         is_odd = pc.is_in(stems.indices, value_set=pa.array([place for place, _ in found], stems.indices.type))
-        what = f"Names of noise are not of a known form ({shown}); this noise serves {_whom(cases)}"
+        what = f"Names of noise are not of a known form ({shown}); this noise serves {_whom(cases)}."
         yield _oddity(noise, is_odd, "noise_name", what)
 
 
@@ -185,14 +189,15 @@ def _whom(cases: tuple[int, ...]) -> str:
 def _lengths(table: pa.Table) -> Iterator[Oddity | None]:
     n_bytes = table["n_bytes"].to_numpy()
     for usual in usual_lengths(table):
-        is_odd = _is_of(table, usual.kind) & (n_bytes != usual.usual_bytes)
+        is_odd = is_of_kind(table, usual.kind) & (n_bytes != usual.usual_bytes)
         if is_odd.any():
             shortest, longest = (seconds_of(int(some)) for some in (n_bytes[is_odd].min(), n_bytes[is_odd].max()))
             what = f"{usual.kind} recordings are not {seconds_of(usual.usual_bytes):g} s long, as most are"
-            yield _oddity(table, pa.array(is_odd), "length", f"{what}, but {shortest:.4g} to {longest:.4g} s")
+            yield _oddity(table, pa.array(is_odd), "length", f"{what}, but {shortest:.4g} to {longest:.4g} s.")
 
 
-def _is_of(table: pa.Table, kind: str) -> npt.NDArray[np.bool_]:
+def is_of_kind(table: pa.Table, kind: str) -> npt.NDArray[np.bool_]:
+    """Tell which recordings are of one of `KINDS_OF_LENGTH`."""
     is_noise = pc.equal(table["sound"], NOISE).to_numpy()
     if kind == NOISE:
         return np.asarray(is_noise)

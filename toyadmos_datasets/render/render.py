@@ -34,7 +34,7 @@ from toyadmos_datasets.values.header_oddities import header_oddities
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recordings import crc32s_sha256, needed_to_read
 from toyadmos_datasets.values.sides import shard_path
-from toyadmos_datasets.values.source import Source
+from toyadmos_datasets.values.source import Oddity, Source
 
 SMALLEST_FLAC_SHARE = 0.2
 """Share of its PCM size that a FLAC takes at the very least: to see early that a disk is too small."""
@@ -61,6 +61,7 @@ def render(
     *,
     skipped: tuple[SkippedRecording, ...] = (),
     leaving_out: LeavingOut | None = None,
+    oddities: tuple[Oddity, ...] = (),
     progress: Progress,
 ) -> Manifest:
     """Render every example of a recipe into a folder that plain `datasets` opens.
@@ -76,6 +77,7 @@ def render(
         options: How to render.
         skipped: Recordings that were left out, for the manifest.
         leaving_out: What more is left out, now that the recordings are known; None for nothing.
+        oddities: What is odd about the source, for the manifest; odd headers are added.
         progress: Told about the work.
 
     Raises:
@@ -115,7 +117,7 @@ def render(
         headroom_db=resolved.headroom_db,
         shards=tuple(_in_order(shards, recipe)),
         skipped=skipped + _unmixable(resolved, source),
-        oddities=header_oddities(catalogue),
+        oddities=oddities + header_oddities(catalogue),
         health=summary_of(resolved.examples, recipe.excluded),
     )
     output.commit(manifest, recipe, card_of(manifest, recipe, resolved.examples, options))

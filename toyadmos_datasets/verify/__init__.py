@@ -3,13 +3,13 @@
 from toyadmos_datasets.verify.dataset import DatasetVerdict, is_prepared, verify_dataset
 from toyadmos_datasets.verify.problem import Problem
 from toyadmos_datasets.verify.shared import verify_shared
-from toyadmos_datasets.verify.source import SourceVerdict, TakeCount, verify_source
+from toyadmos_datasets.verify.source import SourceState, SourceVerdict, verify_source
 
 __all__ = [
     "DatasetVerdict",
     "Problem",
+    "SourceState",
     "SourceVerdict",
-    "TakeCount",
     "is_prepared",
     "verify_dataset",
     "verify_shared",

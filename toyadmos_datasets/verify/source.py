@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import pyarrow as pa
 
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.volumes_source import VolumesSource
-from toyadmos_datasets.corpus.names import RecordingName, parse_member
-from toyadmos_datasets.corpus.toys import RecordingType, Sound, toy_named
-from toyadmos_datasets.corpus.volumes import published_volumes, recording_counts
+from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.corpus.volumes import published_volumes
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.errors import IndexConflictError, NameGrammarError, SourceError, WavError
-from toyadmos_datasets.index import IncompleteEvent, build_index, missing_channels
+from toyadmos_datasets.errors import OddSourceError, SourceError, WavError
+from toyadmos_datasets.index import AsFound, as_found, refuse_oddities, survey_source
 from toyadmos_datasets.signal.wav import open_wav
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.header_oddities import header_flags, header_oddities
@@ -28,27 +28,10 @@ from toyadmos_datasets.verify.problem import Problem, problem_of
 _FLAGS_SCHEMA = pa.schema([("recording_id", pa.string()), ("flags", pa.list_(pa.string()))])
 """Which recordings have odd headers; here they are called by their paths."""
 
+SourceState: TypeAlias = Literal["complete", "partial", "wrong", "simulated"]
+
 _TASK_BYTES: Bytes = 64_000_000
 """Blocks of a tree are single recordings; a task takes about so much of them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TakeCount:
-    """How many takes of one kind there are, and how many were published; they may well differ.
-
-    Attributes:
-        case: Number of the case; 0 for noise that serves all cases.
-        sound: ``normal``, ``anomalous`` or ``noise``.
-        recording_type: ``IND`` or ``CNT``.
-        n_takes: Takes in the source, whatever their channels.
-        n_published: Takes in the corpus as published.
-    """
-
-    case: int
-    sound: Sound
-    recording_type: RecordingType
-    n_takes: int
-    n_published: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +46,7 @@ class SourceVerdict:
         n_recordings: Recordings in it.
         n_bytes: Their size.
         n_volumes_compared: Volumes whose size is that of the published ones, and whose MD5 was compared.
-        counts: Takes of each kind; for information.
-        incomplete: Events that lack a channel; for information.
-        oddities: Headers that are odd although the sound is whole; for information.
+        as_found: What is in it beside what was published, what is missing, and what is odd and tolerated.
         problems: What is wrong, ordered by path; empty for a source that can be used whole.
     """
 
@@ -76,19 +57,36 @@ class SourceVerdict:
     n_recordings: int
     n_bytes: Bytes
     n_volumes_compared: int
-    counts: tuple[TakeCount, ...]
-    incomplete: tuple[IncompleteEvent, ...]
-    oddities: tuple[Oddity, ...]
+    as_found: AsFound
     problems: tuple[Problem, ...]
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether nothing is wrong with what is there; the corpus may be partial all the same, see `state`."""
         return not self.problems
+
+    @property
+    def state(self) -> SourceState:
+        """The verdict: ``wrong`` with problems, ``partial`` where recordings are missing, else ``complete``.
+
+        A simulated corpus is ``simulated``, since no count of it was published, and ``partial`` only where events
+        lack a channel.
+        """
+        if self.problems:
+            return "wrong"
+        if self.as_found.missing or self.as_found.incomplete:
+            return "partial"
+        return "simulated" if self.is_simulated else "complete"
 
 
 def verify_source(
-    location: str | Path, toy: str, progress: Progress | None = None, *, workers: int = 1
+    location: str | Path,
+    toy: str,
+    progress: Progress | None = None,
+    *,
+    workers: int = 1,
+    ignore: Sequence[str] = (),
+    is_strict: bool = False,
 ) -> SourceVerdict:
     """Read everything in a source: names, sizes, checksums, and every WAV file to its end.
 
@@ -99,17 +97,18 @@ def verify_source(
         toy: ``ToyTrain``, or ``train``.
         progress: Told about the work.
         workers: Number of processes.
+        ignore: Glob patterns of files and folders that are left out.
+        is_strict: Whether it is a problem that something is not as published.
 
     Raises:
         OptionError: There is no such toy.
         SourceError: There is nothing to read: no source, volumes that are not one archive, or a damaged header.
     """
     progress, toy = progress or Quiet(), toy_named(toy).name
-    source = open_source(location, toy)
+    source = open_source(location, toy, ignore=ignore)
     members = source.members()
-    names, problems = _parse(members)
-    index_problems, incomplete = _index([member for member in members if member.path in names])
-    problems += index_problems
+    indexed = survey_source(source)
+    problems = [problem_of(fault, "") for fault in indexed.faults]
     n_bytes = sum(member.n_bytes for member in members)
     flags: list[pa.Table] = []
     with progress.stage(f"Reading {toy}", n_bytes, "bytes") as on_progress:
@@ -119,6 +118,10 @@ def verify_source(
     volumes = _published(source)
     with progress.stage(f"Comparing {toy} with what was published", sum(one.n_bytes for one in volumes), "bytes") as on:
         problems += [one for one in run_tasks(check_volume, volumes, workers=workers, on_progress=on) if one]
+    odd_headers = header_oddities(pa.concat_tables([_FLAGS_SCHEMA.empty_table(), *flags]))
+    indexed = replace(indexed, oddities=(*indexed.oddities, *odd_headers))
+    if is_strict:
+        problems += _odd_as_wrong(indexed.oddities, source.location)
     return SourceVerdict(
         location=source.location,
         kind=source.kind,
@@ -127,29 +130,17 @@ def verify_source(
         n_recordings=len(members),
         n_bytes=n_bytes,
         n_volumes_compared=len(volumes),
-        counts=_count(names, toy),
-        incomplete=incomplete,
-        oddities=header_oddities(pa.concat_tables([_FLAGS_SCHEMA.empty_table(), *flags])),
+        as_found=as_found(indexed, source),
         problems=tuple(sorted(problems, key=lambda one: one.path)),
     )
 
 
-def _parse(members: Sequence[Member]) -> tuple[dict[str, RecordingName], list[Problem]]:
-    names: dict[str, RecordingName] = {}
-    problems = []
-    for member in members:
-        try:
-            names[member.path] = parse_member(member.path)
-        except NameGrammarError as error:
-            problems.append(problem_of(error, member.path))
-    return names, problems
-
-
-def _index(members: Sequence[Member]) -> tuple[list[Problem], tuple[IncompleteEvent, ...]]:
+def _odd_as_wrong(oddities: Sequence[Oddity], location: str) -> list[Problem]:
     try:
-        return [], missing_channels(build_index(members))
-    except IndexConflictError as error:
-        return [problem_of(error, "")], ()
+        refuse_oddities(oddities, location)
+    except OddSourceError as error:
+        return [problem_of(error, location)]
+    return []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,14 +262,4 @@ def check_volume(task: _VolumeTask, watch: Watch) -> Problem | None:
         expected=f"md5 {task.md5}",
         actual=f"md5 {md5}",
         remedy=remedy,
-    )
-
-
-def _count(names: dict[str, RecordingName], toy: str) -> tuple[TakeCount, ...]:
-    events = {name.event_id: (name.case, name.sound, name.recording_type) for name in names.values()}
-    found = Counter(events.values())
-    published = {(one.case, one.sound, one.recording_type): one.n_takes for one in recording_counts(toy)}
-    return tuple(
-        TakeCount(case=kind[0], sound=kind[1], recording_type=kind[2], n_takes=found[kind], n_published=n_published)
-        for kind, n_published in (published | {kind: 0 for kind in found if kind not in published}).items()
     )
