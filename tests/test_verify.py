@@ -239,7 +239,7 @@ def test_a_whole_source_has_no_problems(files, tmp_path, write, workers):
     assert verdict.is_good
     assert verdict.kind == ("tree" if write is write_tree else "volumes")
     assert (verdict.toy, verdict.n_recordings, verdict.n_bytes) == ("ToyTrain", len(files), n_bytes)
-    assert (verdict.is_simulated, verdict.n_volumes_compared, verdict.incomplete) == (False, 0, ())
+    assert (verdict.is_simulated, verdict.n_volumes_compared, verdict.as_found.incomplete) == (False, 0, ())
     assert listener.stages[0] == ("Reading ToyTrain", n_bytes, "bytes", n_bytes)
 
 
@@ -261,7 +261,7 @@ def test_a_toy_may_be_called_by_its_short_name(files, tmp_path):
 
 def test_takes_are_counted_beside_the_published_ones(files, tmp_path):
     verdict = verify_source(write_tree(files, tmp_path), "ToyTrain")
-    counts = {(one.case, one.sound, one.recording_type): (one.n_takes, one.n_published) for one in verdict.counts}
+    counts = {(one.case, one.sound, one.recording_type): (one.n_takes, one.n_published) for one in verdict.as_found.counts}
 
     assert counts[1, "normal", "IND"] == (2, 1350)
     assert counts[1, "anomalous", "IND"] == (2, 270)
@@ -275,7 +275,7 @@ def test_an_event_without_a_channel_is_told_and_no_problem(files, tmp_path):
     verdict = verify_source(write_tree(some, tmp_path), "ToyTrain")
 
     assert verdict.is_good
-    assert [(one.event_id, one.missing_channels) for one in verdict.incomplete] == [
+    assert [(one.event_id, one.missing_channels) for one in verdict.as_found.incomplete] == [
         ("ToyTrain_case1_normal_IND_0001", (2,))
     ]
 
@@ -309,7 +309,7 @@ def test_odd_headers_of_whole_recordings_are_counted_and_no_problem(files, tmp_p
     verdict = verify_source(write(files, tmp_path / "src"), "ToyTrain", workers=workers)
 
     assert verdict.is_good
-    assert [(one.code, one.n, one.examples) for one in verdict.oddities] == [
+    assert [(one.code, one.n, one.examples) for one in verdict.as_found.oddities] == [
         ("header_riff_size", 1, (first,)),
         ("header_trailing_bytes", 1, (second,)),
     ]
