@@ -261,7 +261,9 @@ def test_a_toy_may_be_called_by_its_short_name(files, tmp_path):
 
 def test_takes_are_counted_beside_the_published_ones(files, tmp_path):
     verdict = verify_source(write_tree(files, tmp_path), "ToyTrain")
-    counts = {(one.case, one.sound, one.recording_type): (one.n_takes, one.n_published) for one in verdict.as_found.counts}
+    counts = {
+        (one.case, one.sound, one.recording_type): (one.n_takes, one.n_published) for one in verdict.as_found.counts
+    }
 
     assert counts[1, "normal", "IND"] == (2, 1350)
     assert counts[1, "anomalous", "IND"] == (2, 270)

@@ -32,7 +32,7 @@ ACCEPTED_BY_STRICT = frozenset({"hidden", "ignored"})
 
 WAV_HEADER_BYTES: Bytes = 44
 CHUNKS_ROOM: Bytes = 1024
-"""How much larger or smaller a file of the usual length may be: room for what a header holds beside the sound, 10 ms."""
+"""How much larger or smaller a file of the usual length may be (10 ms): room for what else a header holds."""
 
 _SAMPLE_BYTES: Bytes = 2
 _MAX_WORDS = 10
