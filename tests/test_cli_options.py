@@ -63,6 +63,7 @@ CASES: list[tuple[str, dict[str, dict[str, Any]]]] = [
     ("--cache there", {"": {"cache": Path("there")}}),
     ("--recipe table.csv", {"": {"recipe": Path("table.csv")}}),
     ("--skip-bad", {"": {"skip_bad": True}}),
+    ("--strict", {"": {"is_strict": True}}),
     ("--overwrite", {"": {"is_overwriting": True}}),
     ("--protocol waspaa2019,basic", {"plan": {"protocols": ("waspaa2019", "basic")}}),
     ("--cases 1,3", {"plan": {"cases": (1, 3)}}),
