@@ -36,7 +36,8 @@ def audit(
 ) -> int:
     """Prove from the data that nothing leaks.
 
-    Decodes every clip. Of two datasets it tells whether one learns from what the other tests. The exit status is 1 if anything leaks.
+    Decodes every clip. Of two datasets it tells whether one learns from what the other tests. The exit status is 1 if
+    anything leaks.
     """
     from toyadmos_datasets.audit import AuditReport
     from toyadmos_datasets.audit import audit as run
