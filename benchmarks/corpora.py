@@ -36,6 +36,7 @@ class Bench:
         times: How many times as many events a larger one, made from it, has.
         is_smoke: Whether this run only shows that the benchmark works.
         parts: Of a benchmark with several questions, those that are asked.
+        against: Checkout of another version of the package, whose times are to be compared; None for no comparison.
     """
 
     toy: str
@@ -46,6 +47,7 @@ class Bench:
     times: int
     is_smoke: bool
     parts: tuple[str, ...] = ()
+    against: Path | None = None
 
     def corpus(self, kind: str) -> Path:
         """Return the place of the corpus as a ``tree`` or as ``volumes``."""
@@ -69,7 +71,7 @@ class Bench:
 
 @contextlib.contextmanager
 def bench_from_arguments(
-    description: str, *, n_rounds: int, times: int = 1, parts: tuple[str, ...] = ()
+    description: str, *, n_rounds: int, times: int = 1, parts: tuple[str, ...] = (), can_compare: bool = False
 ) -> Iterator[Bench]:
     """Read the options that the benchmarks share.
 
@@ -78,6 +80,7 @@ def bench_from_arguments(
         n_rounds: Rounds where the user asks for no other number.
         times: The same of `Bench.times`.
         parts: Questions of which the user may choose some.
+        can_compare: Whether the user may name another version to compare with.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
@@ -95,6 +98,8 @@ def bench_from_arguments(
     parser.add_argument("--smoke", action="store_true", help="one round, the tiniest corpus: does it still run?")
     if parts:
         parser.add_argument("--only", action="append", choices=parts, help="a part of it; may be given several times")
+    if can_compare:
+        parser.add_argument("--against", type=Path, metavar="DIR", help="a checkout of another version, for the ratio")
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="toyadmos-benchmark-")))
@@ -107,6 +112,7 @@ def bench_from_arguments(
             times=options.times,
             is_smoke=options.smoke,
             parts=tuple(getattr(options, "only", None) or parts),
+            against=options.against.resolve() if getattr(options, "against", None) else None,
         )
 
 

@@ -36,14 +36,19 @@ Rounds = dict[str, list[Cost]]
 
 def run(command: Sequence[str]) -> Cost:
     """Run a command to its end and return its cost; what it prints is shown only if it fails."""
+    return run_and_read(command)[0]
+
+
+def run_and_read(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> tuple[Cost, str]:
+    """Run a command to its end and return its cost and what it prints."""
     cpu_s, busy_s, wall_s = -_children_s(), -_busy_s(), -time.perf_counter()
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     wall_s += time.perf_counter()
     cpu_s += _children_s()
     busy_s += _busy_s()
     if done.returncode:
         raise SystemExit(f"{' '.join(command)}\nended with status {done.returncode}:\n{done.stdout}{done.stderr}")
-    return Cost(wall_s=wall_s, cpu_s=cpu_s, others_s=max(busy_s - cpu_s, 0.0))
+    return Cost(wall_s=wall_s, cpu_s=cpu_s, others_s=max(busy_s - cpu_s, 0.0)), done.stdout
 
 
 def _children_s() -> float:

@@ -246,10 +246,23 @@ def test_an_unsafe_name_is_an_error(tmp_path, name):
     )
 
 
-def test_an_unsafe_name_of_an_empty_file_or_a_folder_is_an_error(tmp_path):
-    content = crafted.archive([one_block()], [CraftedFile("../folder", attributes=0x10)])
+def test_an_unsafe_name_of_an_empty_recording_is_an_error(tmp_path):
+    content = crafted.archive([one_block()], [CraftedFile("../empty.wav")])
 
     refused(tmp_path, content, UnsafeMemberError, "climbs out")
+
+
+def test_an_unsafe_name_of_what_is_not_read_is_no_error(tmp_path):
+    odd = [CraftedFile("../folder", attributes=0x10), CraftedFile("C:\\notes.txt"), CraftedFile("/etc/passwd")]
+    table, _ = read(crafted.write(tmp_path, crafted.archive([one_block()], odd)))
+
+    assert table.paths == (clip(1), clip(2))
+
+
+def test_a_folder_that_is_a_link_is_an_error(tmp_path):
+    content = crafted.archive([one_block()], [CraftedFile("ToyTrain/case2", attributes=0x410)])
+
+    refused(tmp_path, content, UnsafeMemberError, "There is a link in the source")
 
 
 def test_a_name_that_is_no_text_is_an_error(tmp_path):

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from toyadmos_datasets.archive.layout import is_wav
 from toyadmos_datasets.archive.names import (
-    is_harmless,
-    is_recording,
     require_distinct,
     require_plain_kind,
     require_safe_name,
 )
-from toyadmos_datasets.errors import IndexConflictError, UnsafeMemberError
+from toyadmos_datasets.archive.strays import Ignore, has_hidden_folder, is_hidden
+from toyadmos_datasets.errors import IndexConflictError, OptionError, UnsafeMemberError
 
 
 @pytest.mark.parametrize(
@@ -36,13 +36,11 @@ from toyadmos_datasets.errors import IndexConflictError, UnsafeMemberError
         ("ToyTrain/x\n.wav", "cannot be shown"),
         ("ToyTrain/\udcff.wav", "cannot be shown"),
         ("", "empty"),
-        ("ToyCar/x.wav", "not in the folder ToyTrain"),
-        ("x.wav", "not in the folder ToyTrain"),
     ],
 )
 def test_a_name_that_could_leave_its_folder_or_hide_is_an_error_that_says_why(path, reason):
     with pytest.raises(UnsafeMemberError, match=reason) as caught:
-        require_safe_name(path, toy="ToyTrain", where="here")
+        require_safe_name(path, where="here")
 
     assert caught.value.actual == ascii(path)
     assert "fetch the source again" in caught.value.remedy
@@ -52,14 +50,14 @@ def test_a_name_that_could_leave_its_folder_or_hide_is_an_error_that_says_why(pa
     "path", ["ToyTrain", "ToyTrain/case1/a b.wav", "ToyTrain/Lärm/騒音 (1).wav", "ToyTrain/..a/b..wav"]
 )
 def test_odd_but_harmless_names_are_allowed(path):
-    require_safe_name(path, toy="ToyTrain", where="here")
+    require_safe_name(path, where="here")
 
 
 @given(path=st.text(st.sampled_from("ab./\\:\0TC ~"), max_size=12))
 @example("ToyTrain/a")
 def test_no_allowed_name_leaves_the_toys_folder(path):
     try:
-        require_safe_name(f"T/{path}", toy="T", where="here")
+        require_safe_name(f"T/{path}", where="here")
     except UnsafeMemberError:
         return
 
@@ -111,19 +109,75 @@ def test_two_names_that_differ_in_case_alone_are_an_error_that_names_both(one, o
 
 
 def test_wav_files_are_recordings_however_they_are_written():
-    assert is_recording("T/a.wav")
-    assert is_recording("T/a.WAV")
-    assert not is_recording("T/a.wav.part")
-    assert not is_recording("T/._a.wav")
+    assert is_wav("a.wav")
+    assert is_wav("a.WAV")
+    assert not is_wav("a.wav.part")
+    assert not is_wav("wav")
+
+
+HIDDEN = (
+    *(".DS_Store", "._a.wav", ".nfs0001", ".directory", ".stfolder", ".stversions", ".git", ".gitattributes", ".svn"),
+    *(".hg", ".dvc", ".datalad", ".fseventsd", ".Spotlight-V100", ".Trashes", ".dropbox.attr", ".owncloudsync.log"),
+    *(
+        ".sync_abc.db",
+        "@eaDir",
+        "a.wav@SynoEAStream",
+        "#recycle",
+        "Desktop.ini",
+        "desktop.ini",
+        "Thumbs.db",
+        "__MACOSX",
+    ),
+    *("System Volume Information", "$RECYCLE.BIN", "lost+found", "~$notes.docx", "a.wav.part", "a.wav.crdownload"),
+)
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_what_systems_and_programs_leave_behind_is_known_by_its_name(name):
+    assert is_hidden(name)
+    assert has_hidden_folder(f"ToyTrain/{name}/case1")
+
+
+@pytest.mark.parametrize("name", ["a.wav", "notes.txt", "Readme.txt", "case1", "..", ".", "party.wav", "recycle"])
+def test_other_names_are_not_hidden(name):
+    assert not is_hidden(name)
 
 
 @pytest.mark.parametrize(
-    "name", ["SIMULATED.txt", ".DS_Store", "._a.wav", "Thumbs.db", "LICENSE.pdf", "README.md", "MD5SUMS"]
+    ("pattern", "path"),
+    [
+        ("x.wav", "ToyTrain/case1/x.wav"),
+        ("X.WAV", "ToyTrain/case1/x.wav"),
+        ("*_copy.wav", "ToyTrain/case1/x_copy.wav"),
+        ("ToyTrain/case1/*", "ToyTrain/case1/x.wav"),
+        ("case1/*", "ToyTrain/case1/x.wav"),
+        ("backup", "ToyTrain/backup/case1/x.wav"),
+        ("back*/", "ToyTrain/backup/case1/x.wav"),
+        ("ch[12].wav", "ch2.wav"),
+    ],
 )
-def test_files_that_usually_lie_beside_recordings_are_harmless(name):
-    assert is_harmless(f"ToyTrain/case1/{name}")
+def test_a_pattern_takes_names_paths_and_whole_folders_whatever_their_capitals(pattern, path):
+    assert Ignore(patterns=("else", pattern)).compiled().fullmatch(path)
 
 
-@pytest.mark.parametrize("name", ["a.wav.part", "a.flac", "a.mp3", "notes.txt", "README.wav.tmp.exe".lower()])
-def test_other_files_are_not_harmless(name):
-    assert not is_harmless(f"ToyTrain/case1/{name}")
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [("x", "ToyTrain/case1/x.wav"), ("ase1", "ToyTrain/case1/x.wav"), ("ch[12].wav", "ch3.wav"), ("a.wav", "aXwav")],
+)
+def test_a_pattern_takes_nothing_else(pattern, path):
+    assert not Ignore(patterns=(pattern,)).compiled().fullmatch(path)
+
+
+@pytest.mark.parametrize("pattern", ["", "/"])
+def test_an_empty_pattern_is_an_error(pattern):
+    with pytest.raises(OptionError, match="empty") as caught:
+        Ignore(patterns=(pattern,))
+
+    assert caught.value.where == "--ignore"
+
+
+def test_two_files_that_would_be_one_recording_are_an_error_that_says_where_they_are():
+    with pytest.raises(IndexConflictError, match="the same recording") as caught:
+        require_distinct(["T/case1/a.wav", "T/case1/a.wav"], ["T/a.wav", "T/case1/a.wav"], where="here")
+
+    assert caught.value.actual == "T/a.wav and T/case1/a.wav"

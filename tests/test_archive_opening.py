@@ -105,15 +105,13 @@ def test_where_another_toy_is_the_error_names_it(tmp_path):
     assert "--toy car if that was meant" in caught.value.remedy
 
 
-def test_where_a_folder_inside_has_the_toy_the_error_names_it(tmp_path):
-    (tmp_path / "tree" / "ToyTrain").mkdir(parents=True)
-    (tmp_path / "volumes").mkdir()
-    crafted.write(tmp_path / "volumes", CONTENT, n_volumes=2)
+def test_where_a_folder_inside_has_the_volumes_the_error_says_what_to_type(tmp_path):
+    crafted.write(tmp_path / "my volumes", CONTENT, n_volumes=2)
 
     with pytest.raises(SourceNotFoundError, match="no recordings of ToyTrain at this place") as caught:
         open_source(tmp_path, "ToyTrain")
 
-    assert caught.value.remedy.startswith(f"Give {tmp_path / 'tree'} or {tmp_path / 'volumes'}. ")
+    assert caught.value.remedy.startswith(f"Type --source '{tmp_path / 'my volumes'}'. ")
 
 
 def test_a_later_volume_cannot_be_named_for_all(tmp_path):

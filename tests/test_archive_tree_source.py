@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import pickle
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -106,21 +107,84 @@ def test_the_folder_may_be_given_itself_and_through_a_link(tree, tmp_path_factor
     assert read(open_source(link, "ToyTrain")) == DATA
 
 
-@pytest.mark.parametrize("target", ["1.wav", "/etc/passwd", "nowhere"])
-def test_a_link_to_a_file_is_an_error(tree, target):
-    (tree / "ToyTrain/case1/NormalSound_IND/7.wav").symlink_to(target)
+def test_links_to_recordings_and_folders_are_followed_and_counted(tree, tmp_path_factory):
+    store = tmp_path_factory.mktemp("annex")
+    first, other = (
+        tree / path for path in ("ToyTrain/case1/NormalSound_IND/1.wav", "ToyTrain/case1/AnomalousSound_IND")
+    )
+    shutil.move(first, store / "object")
+    shutil.move(other, store / "disk2")
+    first.symlink_to(store / "object")
+    other.symlink_to(store / "disk2", target_is_directory=True)
+    source = open_source(tree, "ToyTrain")
 
-    with pytest.raises(UnsafeMemberError, match="There is a link in the source") as caught:
+    assert read(source) == DATA
+    assert [(one.code, one.n) for one in source.oddities] == [("links", 2)]
+
+
+def test_the_identity_follows_the_file_that_a_link_leads_to(tree, tmp_path_factory):
+    content = tmp_path_factory.mktemp("annex") / "object"
+    link = tree / "ToyTrain/case1/NormalSound_IND/1.wav"
+    plain = open_source(tree, "ToyTrain").identity
+    shutil.move(link, content)
+    link.symlink_to(content)
+
+    assert open_source(tree, "ToyTrain").identity == plain
+    os.utime(content, ns=(1, 1))
+    assert open_source(tree, "ToyTrain").identity != plain
+
+
+def test_all_links_that_lead_nowhere_or_in_a_circle_are_one_error_that_names_them(tree):
+    toy = tree / "ToyTrain"
+    (toy / "case1/NormalSound_IND/7.wav").symlink_to("../../.git/annex/objects/7")
+    (toy / "case2").symlink_to("/mnt/not-mounted/case2")
+    (toy / "case1/NormalSound_IND/8.wav").symlink_to("8.wav")
+    (toy / "case1/up").symlink_to("..", target_is_directory=True)
+    (toy / "whole").symlink_to(tree.parent, target_is_directory=True)
+
+    with pytest.raises(SourceError, match="5 links in the source cannot be followed") as caught:
         open_source(tree, "ToyTrain")
 
-    assert "ToyTrain/case1/NormalSound_IND/7.wav" in caught.value.actual
+    for name in (
+        "8.wav (a link that leads to itself)",
+        "7.wav (a link to",
+        "case2 (a link to",
+        "up (a link that leads back",
+    ):
+        assert name in caught.value.actual
+    assert "git annex get" in caught.value.remedy
+    patterns = ["[78].wav", "case2", "up", "whole"]
+    assert read(open_source(tree, "ToyTrain", ignore=patterns)) == DATA
 
 
-def test_a_link_to_a_folder_is_an_error(tree):
-    (tree / "ToyTrain/case2").symlink_to("case1", target_is_directory=True)
+def test_a_circle_of_links_by_way_of_another_folder_ends(tree, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "back").symlink_to(tree / "ToyTrain", target_is_directory=True)
+    (tree / "ToyTrain/case1/out").symlink_to(elsewhere, target_is_directory=True)
 
-    with pytest.raises(UnsafeMemberError, match="There is a link in the source"):
+    with pytest.raises(SourceError, match="A link in the source cannot be followed") as caught:
         open_source(tree, "ToyTrain")
+
+    assert "ToyTrain/case1/out/back (a link that leads back" in caught.value.actual
+
+
+def test_links_that_cannot_be_followed_beside_the_toys_folder_are_nobodys_concern(tree):
+    (tree / "latest").symlink_to("gone")
+    (tree / "all").symlink_to(tree, target_is_directory=True)
+
+    assert read(open_source(tree, "ToyTrain")) == DATA
+
+
+def test_a_tree_whose_content_is_all_elsewhere_says_so_and_not_that_nothing_is_there(tmp_path):
+    for number in range(12):
+        link = tmp_path / f"ToyTrain/case1/NormalSound_IND/{number:02d}.wav"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to("../../.git/annex/objects/x")
+
+    with pytest.raises(SourceError, match="12 links") as caught:
+        open_source(tmp_path, "ToyTrain")
+
+    assert "and 2 more" in caught.value.actual
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
@@ -140,22 +204,88 @@ def test_two_names_that_differ_in_case_are_an_error(tree):
         open_source(tree, "ToyTrain")
 
 
-def test_harmless_files_are_passed_over(tree):
-    for name in (".DS_Store", "Thumbs.db", "LICENSE.pdf", "case1/._1.wav", "case1/desktop.ini"):
+def test_what_systems_leave_behind_is_passed_over_and_counted(tree):
+    for name in (".DS_Store", "Thumbs.db", "case1/._1.wav", "case1/desktop.ini", "@eaDir/1.wav", ".git/annex/a.wav"):
         put(tree, f"ToyTrain/{name}")
+    source = open_source(tree, "ToyTrain")
+
+    assert read(source) == DATA
+    assert [(one.code, one.n) for one in source.oddities] == [("hidden", 6)]
+
+
+def test_files_that_are_no_recordings_are_one_counted_oddity_with_ten_examples(tree):
+    names = [f"ToyTrain/case1/notes{n:02d}.txt" for n in range(12)]
+    for name in (*names, "ToyTrain/LICENSE.pdf", "beside.txt"):
+        put(tree, name)
+    source = open_source(tree, "ToyTrain")
+
+    assert read(source) == DATA
+    [oddity] = source.oddities
+    assert (oddity.code, oddity.n, oddity.examples) == ("passed_over", 12, tuple(names[:10]))
+
+
+def test_strays_do_not_change_the_identity(tree):
+    plain = open_source(tree, "ToyTrain")
+    put(tree, "ToyTrain/case1/1.npy")
+    put(tree, "ToyTrain/.nfs0001")
+
+    assert open_source(tree, "ToyTrain").identity == plain.identity
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_weird_name_of_what_is_not_read_is_no_error_and_can_be_shown(tree):
+    os.close(os.open(os.fsencode(tree / "ToyTrain") + b"/\xff\\.txt", os.O_CREAT))
+    [oddity] = open_source(tree, "ToyTrain").oddities
+
+    oddity.examples[0].encode()
+    assert oddity.n == 1
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="the system lets this user look everywhere")
+def test_a_folder_that_may_not_be_looked_at_is_an_error_unless_it_is_of_the_system(tree):
+    (tree / "ToyTrain/lost+found").mkdir(mode=0)
+    (tree / "theirs").mkdir(mode=0)
 
     assert read(open_source(tree, "ToyTrain")) == DATA
-
-
-@pytest.mark.parametrize("name", ["1.wav.part", "1.flac", "notes.txt"])
-def test_a_file_of_another_kind_is_an_error_that_names_it(tree, name):
-    put(tree, f"ToyTrain/case1/{name}")
-
-    with pytest.raises(SourceError, match="does not belong to the corpus") as caught:
+    (tree / "ToyTrain/case2").mkdir(mode=0)
+    with pytest.raises(SourceError, match="could not be read"):
         open_source(tree, "ToyTrain")
 
-    assert caught.value.where == str(tree / "ToyTrain/case1" / name)
-    assert "Move it out of the folder" in caught.value.remedy
+
+def test_what_is_ignored_is_no_recording_and_is_counted(tree):
+    put(tree, "ToyTrain/case1/NormalSound_IND/1_copy.wav")
+    put(tree, "ToyTrain/enhanced/2.wav")
+    source = open_source(tree, "ToyTrain", ignore=["*_copy.wav", "enhanced"])
+
+    assert read(source) == DATA
+    [oddity] = source.oddities
+    assert (oddity.code, oddity.n) == ("ignored", 2)
+    assert oddity.examples == ("ToyTrain/case1/NormalSound_IND/1_copy.wav", "ToyTrain/enhanced/2.wav")
+
+
+def test_leaving_out_recordings_keeps_the_identity_and_says_which_are_left(tree):
+    plain = open_source(tree, "ToyTrain")
+    less, other = (open_source(tree, "ToyTrain", ignore=[name]) for name in ("1.wav", "AnomalousSound_IND"))
+
+    assert [len(one.members()) for one in (plain, less, other)] == [4, 3, 3]
+    assert plain.identity == less.identity == other.identity
+    assert plain.ignored == open_source(tree, "ToyTrain", ignore=["nothing"]).ignored == ""
+    assert len({plain.ignored, less.ignored, other.ignored}) == 3
+
+
+def test_what_is_ignored_and_no_recording_of_the_corpus_changes_neither_identity_nor_request(tree):
+    plain = open_source(tree, "ToyTrain")
+    put(tree, "ToyTrain/enhanced/2.wav")
+    source = open_source(tree, "ToyTrain", ignore=["enhanced"])
+
+    assert (source.identity, source.ignored) == (plain.identity, "")
+
+
+def test_the_choice_between_two_files_of_one_name_changes_the_identity(tree):
+    put(tree, "ToyTrain/case2/NormalSound_IND/1.wav", b"other")
+    one, two = (open_source(tree, "ToyTrain", ignore=[f"case{n}/NormalSound_IND/1.wav"]) for n in (1, 2))
+
+    assert one.identity != two.identity
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
@@ -203,7 +333,7 @@ def test_a_file_that_vanished_since_the_listing_is_an_error_that_names_it(tree):
 def test_a_folder_without_recordings_is_not_found(tmp_path):
     put(tmp_path, "ToyTrain/README.txt")
 
-    with pytest.raises(SourceNotFoundError, match="holds no recordings of ToyTrain"):
+    with pytest.raises(SourceNotFoundError, match="no recordings of ToyTrain"):
         open_source(tmp_path, "ToyTrain")
 
 

@@ -25,6 +25,7 @@ from toyadmos_datasets.baseline.compare import compare
 from toyadmos_datasets.baseline.dataset_report import report_dataset
 from toyadmos_datasets.baseline.evaluate import evaluate, read_scores
 from toyadmos_datasets.baseline.report import report_run
+from toyadmos_datasets.corpus.condition_text import condition_text
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.prepare import prepare
 from toyadmos_datasets.values.dataset import read_manifest, write_manifest
@@ -114,6 +115,12 @@ def test_the_worst_clips_of_a_runs_page_are_the_worst(run_page, trained):
 
     assert lowest["event_id"] in alternatives[0]
     assert len(Page(run_page).all("audio")) == 8
+
+
+def test_pages_say_in_words_what_each_condition_is(run_page, dataset_page):
+    words = [condition_text("train", condition) for condition in ("ab01", "ab02", "ab12", "ab42")]
+
+    assert all(one in Page(run_page).text and one in Page(dataset_page).text for one in words)
 
 
 def test_frame_scores_stand_under_their_frames_whatever_the_datasets_rate(trained, tmp_path):

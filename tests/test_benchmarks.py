@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,7 @@ def test_every_script_has_a_test():
     assert scripts == {
         "baseline_epoch.py",
         "fetch.py",
+        "indexing.py",
         "jobs.py",
         "loading.py",
         "memory.py",
@@ -78,6 +80,15 @@ def test_startup_compares_with_an_empty_python():
 
 def test_planning_tells_its_time_and_its_growth():
     assert any(line.startswith("basic, 4 SNRs / basic, a quarter: ") for line in runs("planning.py"))
+
+
+def test_indexing_tells_the_ratio_to_another_version(tmp_path):
+    lines = runs("indexing.py", "--against", str(BENCHMARKS.parent), "--work", str(tmp_path))
+
+    assert any(re.match(r"# \d{4} recordings$", line) for line in lines)
+    for kind in ("tree", "archive"):
+        assert any(line.startswith(f"{kind} / {kind}, before: ") for line in lines)
+        assert any(line.startswith(f"{kind}, before: ") and line.endswith(" MB at most") for line in lines)
 
 
 def test_baseline_epoch_tells_the_ratio_to_the_naive_loop():

@@ -115,7 +115,7 @@ def test_recordings_that_were_skipped_are_listed(capsys, tmp_path, small_files):
     ran = toyadmos(capsys, "prepare", *basic(source, "--skip-bad"))
 
     assert ran.status == 0
-    assert "Skipped because they could not be read: 1 (listed in manifest.json)\n" in ran.out
+    assert "Skipped because they could not be used: 1 (listed in manifest.json)\n" in ran.out
     assert f"  {bad}: This WAV file is shorter than its header says.\n" in ran.out
 
 
@@ -140,7 +140,7 @@ def test_plan_tells_the_way_from_the_source_to_the_folder(capsys, small_tree):
 
     assert ran.status == 0
     assert ran.out.splitlines()[0].split() == ["config", "split", "label", "events", "clips"]
-    assert list(told) == ["source", "recordings", "read", "decode", "cache", "write", "time", "note"]
+    assert list(told) == ["source", "recordings", "read", "decode", "cache", "write", "time", "health", "note"]
     assert told["write"].endswith("in 4 shards to data/train")
 
 
@@ -157,6 +157,16 @@ def test_plan_says_when_there_is_nothing_to_do(capsys, small_tree):
     ran = toyadmos(capsys, "plan", *basic(small_tree))
 
     assert "write       nothing: data/train already holds this dataset\n" in ran.out
+
+
+def test_verify_counts_odd_headers_and_is_content(capsys, small_files, tmp_path):
+    first, *_ = small_files
+    source = write_tree(small_files | {first: small_files[first] + bytes(16)}, tmp_path / "odd")
+    ran = toyadmos(capsys, "verify", source, "--toy", "train", "--workers", "1")
+
+    assert ran.status == 0
+    (line,) = [one for one in ran.out.splitlines() if "bytes after the sound" in one]
+    assert line.startswith(f"1 recording, such as {first}: ")
 
 
 def test_index_prints_a_row_a_recording_and_its_summary_beside_them(capsys, small_tree, small_files):

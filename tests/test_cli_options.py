@@ -58,6 +58,7 @@ PARTS = ("plan", "render", "fetch")
 CASES: list[tuple[str, dict[str, dict[str, Any]]]] = [
     ("--toy conveyor", {"plan": {"toy": "ToyConveyor"}, "": {"out": Path("data/conveyor")}}),
     ("--source /corpus", {"": {"source": "/corpus"}}),
+    ("--ignore backup --ignore *_copy.wav", {"": {"ignore": ("backup", "*_copy.wav")}}),
     ("--out here", {"": {"out": Path("here")}}),
     ("--cache there", {"": {"cache": Path("there")}}),
     ("--recipe table.csv", {"": {"recipe": Path("table.csv")}}),

@@ -59,7 +59,7 @@ def test_a_bad_recording_is_skipped_on_request_and_the_manifest_the_card_and_the
     assert [one.member for one in report.manifest.skipped] == [bad]
     assert "This WAV file is shorter than its header says." in report.manifest.skipped[0].reason
     assert Path(bad).stem not in ids
-    assert "1 recording could not be read and was skipped" in (tmp_path / "out" / "README.md").read_text()
+    assert "1 recording could not be used and was skipped" in (tmp_path / "out" / "README.md").read_text()
 
 
 def _recording_ids(shard: Path) -> list[str]:

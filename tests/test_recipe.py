@@ -89,7 +89,7 @@ def recipe(*some: dict[str, object], **parameters: object) -> Recipe:
 def test_the_hash_is_the_one_that_recipes_were_published_with():
     noisy = row(2, noise_recording_ids=["n1", "n2"], noise_position=0.125, noise_gain_db=10.0, snr_db=-6.0)
 
-    assert recipe(row(), noisy).sha256 == "550faaed7bf0cd1dc22819225264bed265d955ebb25aeb87416e1b2c1158cd6e"
+    assert recipe(row(), noisy).sha256 == "954b63d210bd6016f97acccf01ec0eeffc24c31e9a943e2cab317f111914adde"
 
 
 @settings(max_examples=40)
@@ -215,9 +215,9 @@ def test_parameters_that_were_changed_since_are_an_error(tmp_path):
 def test_a_newer_version_is_an_error_that_says_so(tmp_path):
     path = tmp_path / "recipe.parquet"
     write_recipe(recipe(), path)
-    _change_header(path, lambda header: header.update(version=2))
+    _change_header(path, lambda header: header.update(version=3))
 
-    with pytest.raises(DatasetError, match=r"actual: +version 2"):
+    with pytest.raises(DatasetError, match=r"actual: +version 3"):
         read_recipe(path)
 
 

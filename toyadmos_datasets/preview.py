@@ -21,12 +21,15 @@ from toyadmos_datasets.plan import NONE_JOINED, find_joined, windowed_recordings
 from toyadmos_datasets.plan.listing import SplitCount, count_examples
 from toyadmos_datasets.prepare import PrepareOptions
 from toyadmos_datasets.recordings import Store, bytes_to_decode, bytes_to_store, missing_recordings, store_for
-from toyadmos_datasets.render import OutputFolder, require_features_possible
+from toyadmos_datasets.render import OutputFolder, require_features_possible, summary_of
+from toyadmos_datasets.render.health import known_of
+from toyadmos_datasets.render.leaving_out import reasons_of
 from toyadmos_datasets.render.rules import is_stacked, values_a_sample
 from toyadmos_datasets.render.shard import ROWS_A_SHARD
 from toyadmos_datasets.simulate import planned_tree
 from toyadmos_datasets.sources import require_outside, resolve_source, simulated_folder, simulated_size, written_in
 from toyadmos_datasets.units import Bytes, Seconds
+from toyadmos_datasets.values.health import Exclusion, Health
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recordings import read_catalogue
 from toyadmos_datasets.values.source import Source
@@ -88,6 +91,8 @@ class Preview:
         fetch: What is fetched first; None for a source on the disk.
         n_simulated_bytes: What is synthesised first; 0 where the recordings are there.
         notes: What a reader of the dataset must know.
+        health: What is odd about the clips that the recording store knows, without those that are left out.
+        n_unmeasured_clips: Clips that it does not know.
         as_found: What the source holds beside what was published, and what is tolerated.
     """
 
@@ -111,6 +116,8 @@ class Preview:
     fetch: Estimate | None
     n_simulated_bytes: Bytes
     notes: tuple[str, ...]
+    health: Health
+    n_unmeasured_clips: int
     as_found: AsFound
 
 
@@ -141,6 +148,7 @@ def preview(options: PrepareOptions, progress: Progress | None = None) -> Previe
     needed_blocks = set(missing["block"].to_pylist())
     decoded = bytes_to_decode(source, missing)
     n_clips = len(recipe.examples)
+    health = _health(recipe, store, options.exclude)
     busy_s = decoded / (TREE_BYTES_A_S if source.kind == "tree" else ARCHIVE_BYTES_A_S) + n_clips / CLIPS_A_S
     busy_s += n_simulated_bytes / SIMULATED_BYTES_A_S
     return Preview(
@@ -164,8 +172,18 @@ def preview(options: PrepareOptions, progress: Progress | None = None) -> Previe
         fetch=estimate(source, missing["member"].to_pylist()) if isinstance(source, RemoteSource) else None,
         n_simulated_bytes=n_simulated_bytes,
         notes=recipe.notes,
+        health=health,
+        n_unmeasured_clips=n_clips - health.n_clips_in_all - health.n_left_out_clips,
         as_found=as_found(indexed, source),
     )
+
+
+def _health(recipe: Recipe, store: Store, exclusion: Exclusion) -> Health:
+    """Count what is odd as far as the store knows it: whole recordings, and not the noise's stretches."""
+    known = known_of(recipe.examples, read_catalogue(store.folder))
+    reasons = reasons_of(known, exclusion, known["health"].combine_chunks())
+    is_out = np.logical_or.reduce([np.zeros(len(known), dtype=np.bool_), *reasons.values()])
+    return summary_of(known.filter(pa.array(~is_out)), known.filter(pa.array(is_out)))
 
 
 def _recipe(index: pa.Table, store: Store, options: PrepareOptions, progress: Progress) -> Recipe:

@@ -109,6 +109,9 @@ def _measured(row: Mapping[str, Any], place: str, task: _ShardTask) -> dict[str,
             return found | {"fault": error.actual}
     for name, stem in stems.items():
         found |= sketched(stem, name)
+    if stems.get("target") is clip and clip.n_channels == 1:  # measured as the clip
+        levels = {"heard_target_db": found["level_db"], "heard_target_active_db": found["active_level_db"]}
+        return found | ({} if _reaches_full_scale(clip) else levels)
     return found | _levels(stems, task) | {"stem_error": _stem_error(clip, stems)}
 
 

@@ -20,6 +20,7 @@ from toyadmos_datasets.render import Encoding, RenderOptions, versions
 from toyadmos_datasets.sources import resolve_source
 from toyadmos_datasets.units import Decibels, Hertz
 from toyadmos_datasets.values.dataset import SCHEMA_VERSION
+from toyadmos_datasets.values.health import exclusion_of
 from toyadmos_datasets.values.source import Source
 
 DATASET_VERSION = datasets.Version(f"{SCHEMA_VERSION}.0.0")
@@ -47,6 +48,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
         on_clip: ``error``, or ``count`` the clips that exceed full scale.
         stems: Whether the parts of each mixture are kept beside it, as the columns `target` and `noise`.
         skip_bad: Leave out recordings that cannot be read.
+        exclude: Flags of health, or text files of recordings and events, that are left out, as ``--exclude``.
         options: Attributes of `PlanOptions` that only some protocols take.
         source: ``record``, the address of a mirror, a path, or ``simulate[:size]``.
         cache: Folder of the recording store; None for that of the command line.
@@ -72,6 +74,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
     on_clip: str = "error"
     stems: bool = False
     skip_bad: bool = False
+    exclude: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     source: str = "record"
     cache: str | Path | None = None
@@ -109,6 +112,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
             out=cache / "builder",
             cache=cache,
             skip_bad=self.skip_bad,
+            exclude=exclusion_of(self.exclude),
             fetch=self.fetch,
             ignore=tuple(self.ignore),
         )

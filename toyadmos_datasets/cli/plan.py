@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from toyadmos_datasets.cli.download import fetch_lines
+from toyadmos_datasets.cli.health import health_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.request import JsonOption, taking_request
 from toyadmos_datasets.cli.table import table_lines
@@ -46,6 +47,7 @@ def _lines(found: Preview) -> list[str]:
         f"cache       {format_bytes(found.n_store_bytes)} more in {found.store}",
         f"write       {_written(found)}",
         f"time        about {format_duration(found.expected_s)} on {found.workers} workers, by one machine's speed",
+        *_health(found),
         *(f"note        {note}" for note in found.notes),
         "",
         *found.as_found.lines(),
@@ -55,6 +57,17 @@ def _lines(found: Preview) -> list[str]:
 def _simulated(found: Preview) -> list[str]:
     n_bytes = found.n_simulated_bytes
     return [f"simulate    {format_bytes(n_bytes)} first: the corpus is not there yet"] if n_bytes else []
+
+
+def _health(found: Preview) -> list[str]:
+    """Say what the cache knows of the clips, and that it does not know the others."""
+    n, in_all = found.n_unmeasured_clips, found.n_unmeasured_clips + found.health.n_clips_in_all
+    in_all += found.health.n_left_out_clips
+    why = "their recordings are not in the cache, or they are windows of longer ones"
+    if n and n == in_all:
+        return [f"health      not measured: {why}"]
+    lines = health_lines(found.health, label="health      ")
+    return [*lines, f"{'':<12}{n} of {in_all} clips not measured: {why}"] if n else lines
 
 
 def _written(found: Preview) -> str:

@@ -59,7 +59,7 @@ def _lines(report: PrepareReport) -> list[str]:
     if n_clipped:
         lines.append(f"Clips that exceed full scale, and stand at full scale there: {n_clipped}")
     if manifest.skipped:
-        lines.append(f"Skipped because they could not be read: {len(manifest.skipped)} (listed in manifest.json)")
+        lines.append(f"Skipped because they could not be used: {len(manifest.skipped)} (listed in manifest.json)")
         lines += [f"  {one.member}: {one.reason.splitlines()[0]}" for one in manifest.skipped[:10]]
     lines += health_lines(manifest.health)
     if report.ingested and report.ingested.n_reused:

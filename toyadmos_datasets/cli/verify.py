@@ -70,7 +70,7 @@ def verify(
     if write_manifest is not None:
         return _list_volumes(place, toy, write_manifest, as_json=as_json)
     if place is None:
-        return _verify_copies(toy, as_json=as_json, options=(source, manifest, cache))
+        return _verify_copies(toy, tuple(ignore or ()), as_json=as_json, options=(source, manifest, cache))
     from toyadmos_datasets.engine.memory import keep_pandas_out
     from toyadmos_datasets.files.address import is_address
     from toyadmos_datasets.verify import is_prepared, verify_dataset, verify_shared, verify_source
@@ -127,7 +127,9 @@ def _list_volumes(place: str | None, toy: str | None, table: Path, *, as_json: b
     return 0
 
 
-def _verify_copies(toy: str | None, *, as_json: bool, options: tuple[str, Path | None, Path | None]) -> int:
+def _verify_copies(
+    toy: str | None, ignore: tuple[str, ...], *, as_json: bool, options: tuple[str, Path | None, Path | None]
+) -> int:
     from toyadmos_datasets.download import DownloadOptions, verify_copies
 
     source, manifest, cache = options
@@ -137,6 +139,7 @@ def _verify_copies(toy: str | None, *, as_json: bool, options: tuple[str, Path |
             source=source,
             cache=cache or default_cache(),
             fetch=fetch_choices(manifest=manifest),
+            ignore=ignore,
         ),
         progress_on_terminal(),
     )

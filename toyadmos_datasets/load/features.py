@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -10,6 +11,8 @@ import datasets
 
 from toyadmos_datasets.load.audio import Audio
 from toyadmos_datasets.load.decoding import SampleType
+
+_DECODED = {"array", "sampling_rate", "path"}
 
 
 class AudioFeatures(datasets.Features):  # type: ignore[misc]  # datasets has no type annotations to see
@@ -56,12 +59,17 @@ class AudioFeatures(datasets.Features):  # type: ignore[misc]  # datasets has no
 class AudioInfo(datasets.DatasetInfo):  # type: ignore[misc]  # datasets has no type annotations to see
     """Info whose features are `AudioFeatures`, and stay so.
 
-    `datasets` gives a copy of its info to every dataset that it derives from another, and assigns features to it.
+    `datasets` gives a copy of its info to every dataset that it derives from another, and assigns features to it. What
+    the columns of clips were is remembered where features are not known, as after a `map` of what is streamed.
     """
+
+    __slots__ = ("_clips",)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "features" and isinstance(value, datasets.Features):
-            value = _following(value, vars(self).get("features"))
+            before = getattr(self, "_clips", {})
+            value = _following(value, before)
+            object.__setattr__(self, "_clips", before | {key: one for key, one in value.items() if _is_clip(one)})
         super().__setattr__(name, value)
 
     def __eq__(self, other: object) -> bool:
@@ -72,6 +80,10 @@ class AudioInfo(datasets.DatasetInfo):  # type: ignore[misc]  # datasets has no 
         return all(feature == others[name] for name, feature in mine.items() if name in others)
 
     __hash__ = datasets.DatasetInfo.__hash__
+
+    def copy(self) -> AudioInfo:
+        """Return a copy that remembers the same."""
+        return copy.deepcopy(self)
 
 
 def map_audio(feature: Any, change: Callable[[datasets.Audio], Any]) -> Any:  # noqa: ANN401  # features have no common type
@@ -96,8 +108,14 @@ def _of_this_package(audio: datasets.Audio, sample_type: SampleType) -> datasets
     return Audio(**arguments_of(audio), sample_type=sample_type)
 
 
-def _following(features: Mapping[str, Any], before: Mapping[str, Any] | None) -> AudioFeatures:
-    """Return features with the sample types of those before."""
-    following = AudioFeatures({name: one for name, one in (before or {}).items() if name in features})
-    following.update(features)
+def _is_clip(feature: object) -> bool:
+    return isinstance(feature, datasets.Audio)
+
+
+def _following(features: Mapping[str, Any], clips: Mapping[str, Any]) -> AudioFeatures:
+    """Return features whose columns of clips have the sample types of before, also where they are of decoded clips."""
+    following = AudioFeatures({name: one for name, one in clips.items() if name in features})
+    for name, feature in features.items():
+        if name not in clips or not isinstance(feature, dict) or set(feature) != _DECODED:
+            following[name] = feature
     return AudioFeatures({name: following[name] for name in features})

@@ -111,6 +111,8 @@ class Events:
 
     def with_others(self, numbers: Numbers) -> Numbers:
         """Return those of some events that carry the same sound as another of them."""
+        if (self.group[numbers] == numbers).all():
+            return numbers[:0]
         _, place, counts = np.unique(self.group[numbers], return_inverse=True, return_counts=True)
         return numbers[counts[place] > 1]
 
@@ -146,7 +148,7 @@ def events_of(index: pa.Table, joined: Joined = NONE_JOINED) -> Events:
         event_id=event_id,
         **{name: in_one_piece(index[name]).take(first) for name in ("sound", "recording_type", "condition")},
         case=index["case"].to_numpy()[first],
-        serves=_served_by(index.take(first)),
+        serves=_served_by(index.select(["case", "sound", "serves"]).take(first)),
         take=index["take"].to_numpy()[first],
         recording_id=in_one_piece(index["recording_id"]),
         recordings=recordings,

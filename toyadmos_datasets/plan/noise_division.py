@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,7 @@ def divided_noise(scope: Scope, noise: Mapping[int, Numbers], needs: Mapping[str
     side, lacking = _one_for_each_need(takes)
     if lacking is not None:
         raise _too_few(scope, takes, noise, cases[lacking], names)
-    _deal_the_rest(takes, side, np.array([WEIGHTS.get(name, 1) for name in names], dtype=np.float64))
+    _deal_the_rest(takes, side, [WEIGHTS.get(name, 1) for name in names])
     return {name: every[np.isin(take, numbers[side == place])] for place, name in enumerate(names)}
 
 
@@ -113,21 +114,20 @@ def _one_for_each_need(takes: _Takes) -> tuple[Numbers, int | None]:
     return side, None
 
 
-def _deal_the_rest(takes: _Takes, side: Numbers, weights: npt.NDArray[np.float64]) -> None:
+def _deal_the_rest(takes: _Takes, side: Numbers, weights: Sequence[int]) -> None:
     """Give each take that is left to the split that lacks most of its share, among takes for the same cases."""
-    if not len(takes.numbers) or not len(weights):
-        return
-    kinds, kind = np.unique(takes.serves, axis=0, return_inverse=True)
-    for number, cases in enumerate(kinds):
-        share = weights * (takes.needs & cases).any(axis=1)
-        if not share.any():
-            continue
-        places = np.flatnonzero(kind.ravel() == number)
-        given = np.bincount(side[places][side[places] != _NOBODY], minlength=len(weights))
-        for place in places[side[places] == _NOBODY]:
-            lacks = np.where(share > 0, share / share.sum() * (given.sum() + 1) - given, -np.inf)
-            side[place] = lacks.argmax()
-            given[side[place]] += 1
+    kinds: dict[bytes, list[int]] = {}
+    for take, cases in enumerate(takes.serves):
+        kinds.setdefault(cases.tobytes(), []).append(take)
+    for some in kinds.values():
+        needing = np.flatnonzero((takes.needs & takes.serves[some[0]]).any(axis=1)).tolist()
+        given = dict.fromkeys(needing, 0)
+        given.update(Counter(one for one in side[some].tolist() if one != _NOBODY))
+        for n, take in enumerate((one for one in some if side[one] == _NOBODY), start=sum(given.values()) + 1):
+            if needing:
+                share = n / sum(weights[split] for split in needing)
+                side[take] = max(needing, key=lambda split: weights[split] * share - given[split])
+                given[int(side[take])] += 1
 
 
 def _too_few(scope: Scope, takes: _Takes, noise: Mapping[int, Numbers], case: int, names: list[str]) -> PlanError:

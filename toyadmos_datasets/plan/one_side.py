@@ -111,6 +111,8 @@ def _homes(scope: Scope, layout: Layout) -> Numbers:
     """Return the rank of the split that each group belongs in, by its first event; `_NO_SPLIT` for events alone."""
     events = scope.events
     home = np.full(len(events.group), _NO_SPLIT)
+    if (events.group == np.arange(len(events.group))).all():
+        return home
     present = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(split.targets for split in layout.splits)]))
     same = events.with_others(present)
     if not len(same):

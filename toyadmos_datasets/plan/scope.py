@@ -67,8 +67,8 @@ class Scope:
 
     def of(self, case: int, sound: str, recording_type: str = "IND") -> Numbers:
         """Return the targets of a case and a sound, in the protocol's random order."""
-        wanted = np.intersect1d(self.targets, self.events.where(sound=sound, recording_type=recording_type))
-        wanted = wanted[self.events.case[wanted] == case]
+        wanted = self.targets[self.events.case[self.targets] == case]
+        wanted = wanted[np.isin(wanted, self.events.where(sound=sound, recording_type=recording_type), kind="table")]
         return self.events.shuffled(wanted, self.options.seed, self.protocol, "split")
 
     def noise(self, case: int) -> Numbers:

@@ -12,7 +12,14 @@ import yaml
 from toyadmos_datasets.corpus.condition_text import condition_text
 from toyadmos_datasets.corpus.paper import CITATION, LICENSE_URL, PAPER_URL, RECORD_URL
 from toyadmos_datasets.corpus.toys import toy_named
-from toyadmos_datasets.render.card_text import columns_text, licence_text, loading_text, mixing_text, oddities_text
+from toyadmos_datasets.render.card_text import (
+    columns_text,
+    health_text,
+    licence_text,
+    loading_text,
+    mixing_text,
+    oddities_text,
+)
 from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.render.features import features_text
 from toyadmos_datasets.render.options import RenderOptions
@@ -42,6 +49,7 @@ def card_of(manifest: Manifest, recipe: Recipe, examples: pa.Table, options: Ren
         *([_simulated_warning()] if manifest.source["is_simulated"] else []),
         _made_from(manifest, recipe),
         _counts(examples, manifest.toy, options.encoding),
+        health_text(manifest),
         mixing_text(manifest, recipe, examples),
         loading_text(manifest, recipe),
         columns_text(manifest, recipe, options),
@@ -153,7 +161,7 @@ def _made_from(manifest: Manifest, recipe: Recipe) -> str:
     lines += [f"- {note}" for note in recipe.notes]
     if manifest.skipped:
         n = len(manifest.skipped)
-        skipped = "1 recording could not be read and was" if n == 1 else f"{n} recordings could not be read and were"
+        skipped = "1 recording could not be used and was" if n == 1 else f"{n} recordings could not be used and were"
         lines.append(f"- {skipped} skipped; see `manifest.json`.")
     return "\n".join(lines) + "\n"
 

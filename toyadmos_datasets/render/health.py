@@ -14,7 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.toys import toy_named
-from toyadmos_datasets.render.stretches import NO_RECORDING, Flags, Numbers, Stretches, StretchLevels, stretches_of
+from toyadmos_datasets.render.stretches import (
+    NO_RECORDING,
+    Flags,
+    Numbers,
+    Stretches,
+    StretchLevels,
+    recording_numbers,
+    stretches_of,
+)
 from toyadmos_datasets.signal.levels import FULL_SCALE, SILENT_BELOW_DB
 from toyadmos_datasets.units import Seconds
 from toyadmos_datasets.values.health import HEALTH_FLAGS, SILENT, Health, HealthCount
@@ -120,18 +128,32 @@ def health_of(examples: pa.Table, heard: Heard, windows: StretchLevels, catalogu
     return pa.ListArray.from_arrays(offsets, names)
 
 
+def known_of(examples: pa.Table, catalogue: pa.Table) -> pa.Table:
+    """Return the examples of whole recordings that the store has, with `health`, as far as that tells before mixing."""
+    ids = examples["recording_ids"].combine_chunks()
+    is_known = pc.is_null(examples["target_start"]).to_numpy()
+    there = pc.is_in(ids.flatten(), value_set=catalogue["recording_id"].combine_chunks())
+    is_known[pc.list_parent_indices(ids).filter(pc.invert(there)).to_numpy()] = False
+    known = examples.filter(pa.array(is_known))
+    recordings = recording_numbers(known["recording_ids"], catalogue)
+    nothing = np.zeros(len(known), dtype=np.int64)
+    heard = heard_in(known, stretches_of(recordings, nothing, nothing), catalogue)
+    none = StretchLevels(level_db=np.empty(0), active_level_db=np.empty(0), peak=np.empty(0))
+    return known.append_column("health", health_of(known, heard, none, catalogue))
+
+
 def summary_of(examples: pa.Table, excluded: pa.Table | None = None) -> Health:
     """Count the examples that have a flag, by label and condition.
 
     Args:
-        examples: The examples, with what `resolve` says of them.
+        examples: The examples, with what `resolve` or `known_of` says of them.
         excluded: What is left out already.
     """
     health, n = examples["health"].combine_chunks(), len(examples)
     parents, words = pc.list_parent_indices(health).to_numpy(), health.flatten()
     rows = {("target", flag): parents[pc.equal(words, flag).to_numpy(zero_copy_only=False)] for flag in HEALTH_FLAGS}
-    noise_db = examples["noise_level_db"].to_numpy()
-    rows["noise", SILENT] = np.flatnonzero(np.isneginf(noise_db))
+    if "noise_level_db" in examples.column_names:
+        rows["noise", SILENT] = np.flatnonzero(np.isneginf(examples["noise_level_db"].to_numpy()))
     counts = [
         HealthCount(flag=flag, part=part, **one)
         for flag in HEALTH_FLAGS

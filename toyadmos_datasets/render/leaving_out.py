@@ -140,11 +140,8 @@ def leave_out(
     examples = recipe.planned
     pieces = pieces_of(examples)
     before = np.arange(len(examples)) >= len(recipe.examples)
-    reasons = {flag: _whole(rows, pieces) for flag, rows in _flagged(asked.exclusion, health, noise_level_db).items()}
-    if SILENT in reasons:
-        reasons[SILENT] |= _whole(_marked(len(examples), unmixable.rows), pieces)
-    if asked.exclusion.ids:
-        reasons["named"] = _whole(_named(examples, asked.exclusion.ids), pieces)
+    is_silent = np.isneginf(noise_level_db) | _marked(len(examples), unmixable.rows)
+    reasons = reasons_of(examples, asked.exclusion, health, is_silent)
     is_out = np.logical_or.reduce([before, *reasons.values()])
     left = [number for number, row in enumerate(unmixable.rows.tolist()) if not is_out[row]]
     skipped: tuple[SkippedEvent, ...] = ()
@@ -167,13 +164,24 @@ def leave_out(
     return Kept(recipe=changed, rows=np.flatnonzero(~is_out), skipped=skipped)
 
 
-def _flagged(exclusion: Exclusion, health: pa.Array, noise_level_db: Decibel) -> dict[str, Flags]:
-    """Return the examples that have each flag; digital zeros for a noise are ``silent`` too."""
-    parents, words = pc.list_parent_indices(health), health.flatten()
-    found = {flag: _marked(len(health), parents.filter(pc.equal(words, flag)).to_numpy()) for flag in exclusion.flags}
-    if SILENT in found:
-        found[SILENT] |= np.isneginf(noise_level_db)
-    return found
+def reasons_of(
+    examples: pa.Table, exclusion: Exclusion, health: pa.Array, is_silent: Flags | None = None
+) -> dict[str, Flags]:
+    """Return which examples each flag leaves out, and which the names do, whole events.
+
+    Args:
+        examples: The examples.
+        exclusion: Flags and names.
+        health: The flags of every example.
+        is_silent: Examples that the flag ``silent`` stands for beside those that have it: zeros for a noise.
+    """
+    pieces, parents, words = pieces_of(examples), pc.list_parent_indices(health), health.flatten()
+    rows = {flag: _marked(len(health), parents.filter(pc.equal(words, flag)).to_numpy()) for flag in exclusion.flags}
+    if SILENT in rows and is_silent is not None:
+        rows[SILENT] |= is_silent
+    if exclusion.ids:
+        rows["named"] = _named(examples, exclusion.ids)
+    return {reason: _whole(marked, pieces) for reason, marked in rows.items()}
 
 
 def _named(examples: pa.Table, ids: Sequence[str]) -> Flags:
