@@ -1,8 +1,8 @@
 """Every way in which `datasets` makes a dataset of another, and what becomes of the clips on it.
 
 Run as a script, with whatever version of `datasets` is on the path, so that the oldest and the newest are asked the
-same: ``python deriving.py FOLDER=int16 FOLDER=float32 SCRATCH`` prints as JSON the methods that nobody has thought of, and for each
-way what came of it: ``same``, the error, or what is ``WRONG``.
+same: ``python deriving.py FOLDER=int16 FOLDER=float32 SCRATCH`` prints as JSON the methods that nobody has thought of,
+and for each way what came of it: ``same``, the error, or what is ``WRONG``.
 """
 
 from __future__ import annotations

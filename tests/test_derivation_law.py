@@ -46,7 +46,7 @@ LOUD = {
 """What may be an error, and why; everything else must decode as its source did."""
 
 OF_DATASETS = {"IterableDataset.map: with features, then 8 kHz"}
-"""Where `datasets` from 4.5 on passes over a cast, of any audio, and nothing of ours is asked."""
+"""Where the newest `datasets` passes over a cast, of any audio at all, and asks nothing of ours."""
 
 STAND_IN = {
     "__init__.py": "",
