@@ -41,6 +41,7 @@ _TWO = {*_ONE, *STAGES, *COMPOSITIONS}
 
 MAY_IMPORT: dict[str, set[str]] = {
     **{name: set(LAYER_ZERO) - {name} for name in LAYER_ZERO},
+    "registering": set(),  # of the package itself: it waits for datasets, and knows a module by its name
     **{name: {*LAYER_ZERO, *takewhile(name.__ne__, LAYER_ONE_ORDER)} for name in LAYER_ONE_ORDER},
     **dict.fromkeys(STAGES, _ONE),
     **{name: {*_ONE, *STAGES, *takewhile(name.__ne__, COMPOSITIONS)} for name in COMPOSITIONS},

@@ -9,6 +9,7 @@ from typing import Any
 
 import datasets
 
+from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.load.audio import Audio
 from toyadmos_datasets.load.decoding import SampleType
 
@@ -116,6 +117,24 @@ def _following(features: Mapping[str, Any], clips: Mapping[str, Any]) -> AudioFe
     """Return features whose columns of clips have the sample types of before, also where they are of decoded clips."""
     following = AudioFeatures({name: one for name, one in clips.items() if name in features})
     for name, feature in features.items():
-        if name not in clips or not isinstance(feature, dict) or set(feature) != _DECODED:
+        if name in clips and _is_decoded(getattr(feature, "feature", None)):
+            raise _decoded_lists(name)
+        if name not in clips or not _is_decoded(feature):
             following[name] = feature
     return AudioFeatures({name: following[name] for name in features})
+
+
+def _is_decoded(feature: object) -> bool:
+    return isinstance(feature, dict) and set(feature) == _DECODED
+
+
+def _decoded_lists(name: str) -> OptionError:
+    """Say what `batch` of the oldest `datasets` would do, and any `map` that puts clips into lists."""
+    return OptionError(
+        "Clips would be kept decoded, as lists of numbers.",
+        where=name,
+        expected="a column of clips, or of lists of them",
+        actual="lists of decoded clips, without features that say what they are",
+        remedy=f"Give map features= with {name!r}: datasets.List(toyadmos_datasets.Audio()), or go over the rows with "
+        "dataset.iter(batch_size)",
+    )
