@@ -135,12 +135,13 @@ def test_every_command_that_reads_a_source_leaves_out_what_is_ignored(tree, tmp_
     write_tree({"ToyTrain/mine/a song.wav": b"x", "ToyTrain/case1/NormalSound_IND/b.wav": b"x"}, tree)
     words = [word.format(tree) for word in COMMANDS[command]]
 
-    assert toyadmos(capsys, *words, "--toy", "train").status != 0
+    assert toyadmos(capsys, *words, "--toy", "train").status == 1
     ran = toyadmos(capsys, *words, "--toy", "train", "--ignore", "mine", "--ignore", "*/b.wav")
-    assert (ran.status, ran.err if ran.status else "") == (0, "")
+    is_partial = command == "verify"  # nothing is wrong, and much of the published corpus is missing
+    assert (ran.status, ran.err if ran.status else "") == (3 if is_partial else 0, "")
 
 
 def test_an_index_lists_what_is_left(tree, capsys):
     ran = toyadmos(capsys, "index", tree, "--toy", "train", "--ignore", "*_case2_*", "--json")
 
-    assert {row["case"] for row in json.loads(ran.out)} == {1}
+    assert {row["case"] for row in json.loads(ran.out)["recordings"]} == {1}
