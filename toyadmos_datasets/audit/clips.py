@@ -42,6 +42,7 @@ CLIPS_SCHEMA = pa.schema(
         pa.field("noise_start", pa.int64()),
         pa.field("noise_position", pa.float64()),
         pa.field("snr_db", pa.float64()),
+        pa.field("reference_level_db", pa.float64()),
         pa.field("snr_achieved_db", pa.float64()),
         pa.field("snr_active_db", pa.float64()),
         pa.field("n_samples", pa.int64()),

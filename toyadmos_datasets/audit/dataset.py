@@ -68,8 +68,7 @@ def measure_shard(task: _ShardTask, watch: Watch) -> tuple[str, pa.Table]:
     """Return a shard's path and its clips."""
     shard, rows, number = task.shard, [], 0
     known = [name for name in CLIPS_SCHEMA.names if name not in {"place", "config", "split"}]
-    of_stems = {"target_level_db", "noise_level_db"}  # columns of clips that a dataset has for the recordings
-    wanted = {*known, "audio", *STEMS, *toy_named(task.toy).parts} - of_stems
+    wanted = {*known, "audio", *STEMS, *toy_named(task.toy).parts}
     for group in row_groups(task.folder / shard.path):
         for row in group.select([name for name in group.column_names if name in wanted]).to_pylist():
             place = place_of_row(shard.path, number)
