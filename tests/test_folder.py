@@ -45,7 +45,7 @@ def finish(folder: OutputFolder, path: str, content: bytes) -> Shard:
     place.write_bytes(content)
     config, name = path.split("/")[1:]
     shard = Shard(
-        path=path, config=config, split=name.split("-")[0], n_rows=1, n_bytes=len(content), sha256="", n_clipped=0
+        path=path, config=config, split=name.split("-")[0], n_rows=1, n_bytes=len(content), sha256="0" * 64, n_clipped=0
     )
     write_json(folder.note_for(path), asdict(shard))
     return shard
