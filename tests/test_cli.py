@@ -159,14 +159,16 @@ def test_plan_says_when_there_is_nothing_to_do(capsys, small_tree):
     assert "write       nothing: data/train already holds this dataset\n" in ran.out
 
 
-def test_verify_counts_odd_headers_and_is_content(capsys, small_files, tmp_path):
+def test_verify_counts_odd_headers_and_finds_nothing_wrong(capsys, small_files, tmp_path):
     first, *_ = small_files
     source = write_tree(small_files | {first: small_files[first] + bytes(16)}, tmp_path / "odd")
     ran = toyadmos(capsys, "verify", source, "--toy", "train", "--workers", "1")
 
-    assert ran.status == 0
-    (line,) = [one for one in ran.out.splitlines() if "bytes after the sound" in one]
-    assert line.startswith(f"1 recording, such as {first}: ")
+    assert ran.status == 3
+    lines = [line.strip() for line in ran.out.splitlines()]
+    (place,) = [number for number, line in enumerate(lines) if "bytes after the sound" in line]
+    assert lines[place].endswith("(header_trailing_bytes: 1)")
+    assert lines[place + 1] == first
 
 
 def test_index_prints_a_row_a_recording_and_its_summary_beside_them(capsys, small_tree, small_files):

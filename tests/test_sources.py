@@ -137,7 +137,8 @@ def test_every_command_that_reads_a_source_leaves_out_what_is_ignored(tree, tmp_
 
     assert toyadmos(capsys, *words, "--toy", "train").status == 1
     ran = toyadmos(capsys, *words, "--toy", "train", "--ignore", "mine", "--ignore", "*/b.wav")
-    assert ran.status not in {1, 2}, ran.err
+    is_partial = command == "verify"  # nothing is wrong, and much of the published corpus is missing
+    assert (ran.status, ran.err if ran.status else "") == (3 if is_partial else 0, "")
 
 
 def test_an_index_lists_what_is_left(tree, tmp_path, capsys):
