@@ -119,7 +119,7 @@ def inside(owner: str, name: str, *, at_top: bool) -> str | None:
     if name in {owner, "__version__"}:
         return None
     if not owner:  # the package's own __init__ hands names out lazily
-        if at_top and name not in LAYER_ZERO:
+        if at_top and name not in {*LAYER_ZERO, "registering"}:
             return f"the package imports '{name or PACKAGE}' at start-up"
         return "the package imports 'cli'" if name == CLI else None
     if name not in MAY_IMPORT:
