@@ -252,6 +252,13 @@ def test_any_dataset_can_be_decoded_with_soundfile(tmp_path):
     assert type(plain.features["sound"]) is datasets.Audio
 
 
+PLAIN_AGAIN = {"again": datasets.Audio()}
+
+
+def count_samples(row):
+    return {"n": len(row["audio"]["array"]), "again": None}
+
+
 def test_a_dataset_without_audio_is_said_to_have_none():
     with pytest.raises(OptionError, match="no column of audio") as caught:
         decode_with_soundfile(datasets.Dataset.from_dict({"a": [1], "b": [2]}))
@@ -272,6 +279,18 @@ def test_wide_clips_are_not_cut_to_int16():
 def test_what_is_no_clip_is_not_stored(value):
     with pytest.raises(OptionError, match="no clip"):
         Audio().encode_example(value)
+
+
+def test_new_clips_beside_int16_are_not_left_to_another_encoder(prepared):
+    rows = load_dataset(prepared, split="train", decode="int16")
+    features = rows.features
+    features["again"] = Audio(sample_type="int16")
+    copied = rows.map(lambda row: {"again": row["audio"]}, features=features)
+
+    assert np.array_equal(copied[1]["again"]["array"], rows[1]["audio"]["array"])
+    with pytest.raises(OptionError, match="needs the feature of this package") as caught:
+        rows.map(count_samples, features=datasets.Features({**features, "n": datasets.Value("int64")} | PLAIN_AGAIN))
+    assert caught.value.where == "again"
 
 
 def test_clips_do_not_turn_into_lists_of_numbers_in_silence(train):
