@@ -1,7 +1,7 @@
 """Reading a folder that another process may be replacing: the old dataset or the new one, never a mixture.
 
-A commit takes the manifest away, moves the shards, and writes the new manifest last. So what was opened between two
-looks at one and the same manifest belongs to it, whatever went on in between.
+A commit takes the manifest away, moves shards out and in, and writes the new manifest last. So what was opened between
+two looks at one and the same manifest belongs to it, whatever went on in between.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from toyadmos_datasets.errors import BusyError, DatasetError
 from toyadmos_datasets.units import Seconds
-from toyadmos_datasets.values.dataset import MANIFEST_NAME, Manifest, read_manifest
+from toyadmos_datasets.values.dataset import CARD_NAME, MANIFEST_NAME, Manifest, read_manifest
 
 Opened = TypeVar("Opened")
 
@@ -59,9 +59,14 @@ def open_settled(folder: Path, opening: Callable[[Manifest], Opened]) -> Opened:
 def _wait_for_manifest(folder: Path) -> bytes | None:
     """Return the manifest's bytes, after a commit, if that is why there are shards and no manifest."""
     end_s = time.monotonic() + COMMIT_S
-    while (found := _manifest_bytes(folder)) is None and (folder / _DATA).exists() and time.monotonic() < end_s:
+    while (found := _manifest_bytes(folder)) is None and _may_be_committed(folder) and time.monotonic() < end_s:
         time.sleep(_PERIOD_S)
     return found
+
+
+def _may_be_committed(folder: Path) -> bool:
+    """Whether there is a part of a dataset: its card comes before its shards, and its shards before its manifest."""
+    return (folder / CARD_NAME).exists() or (folder / _DATA).exists()
 
 
 def _manifest_bytes(folder: Path) -> bytes | None:

@@ -1,8 +1,11 @@
 """The output folder: what may be written there, what is kept of a run that was cut, and the last step.
 
-Shards are collected in `.partial/`, which `datasets` does not look into. The last step moves them to their
-places, then writes the recipe and the card, and the manifest at the very end. A run that was cut finds its
-finished shards in `.partial/` again, if it asks for the same thing.
+Shards are collected in `.partial/`, which `datasets` does not look into. The last step hides the shards of a dataset
+that is replaced, writes the card and the recipe, moves the new shards to their places with one rename, and writes the
+manifest at the very end. A card whose shards are not there opens as nothing, so that plain `datasets`, which knows of
+no manifest, sees the old dataset, the new one, or none: shards without their card would open with all configs mixed,
+and a recipe alone as if it were data. A run that was cut finds its finished shards in `.partial/` again, if it asks for
+the same thing.
 """
 
 from __future__ import annotations
@@ -144,18 +147,18 @@ class OutputFolder:
         """Put everything in its place, the manifest last; a dataset that was there before is replaced."""
         with writing(self.path):
             self._remove_unfinished()
-            for name in (MANIFEST_NAME, CARD_NAME):
-                (self.path / name).unlink(missing_ok=True)
+            (self.path / MANIFEST_NAME).unlink(missing_ok=True)
             sync_folder(self.path)
             if (self.path / _DATA).exists():
                 replaced = self.partial / "replaced"
                 if replaced.exists():  # of a commit that was cut; `data` has come after it
                     shutil.rmtree(replaced)
                 (self.path / _DATA).replace(replaced)
+                sync_folder(self.path)
+            write_text(self.path / CARD_NAME, card)
+            write_recipe(recipe, self.path / RECIPE_NAME)
             (self.partial / _DATA).replace(self.path / _DATA)
             sync_folder(self.path)
-            write_recipe(recipe, self.path / RECIPE_NAME)
-            write_text(self.path / CARD_NAME, card)
             write_manifest(self.path, manifest)
             shutil.rmtree(self.partial)
 
