@@ -479,6 +479,7 @@ def test_plan_tells_what_the_cache_knows_and_that_it_does_not_know_the_rest(tmp_
     assert "--exclude silent,near_silent would leave out 4 events, 4 of 15 clips" in known.out
     assert "not measured" not in known.out
     assert "2 events (2 clips) left out." in less.out
+    assert "Adding near_silent to --exclude would leave out 2 events, 2 of 13 clips" in less.out
     assert not (tmp_path / "none").exists()
 
 
