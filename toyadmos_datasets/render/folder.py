@@ -157,10 +157,18 @@ class OutputFolder:
                 sync_folder(self.path)
             write_text(self.path / CARD_NAME, card)
             write_recipe(recipe, self.path / RECIPE_NAME)
-            (self.partial / _DATA).replace(self.path / _DATA)
+            self._show(manifest)
+            shutil.rmtree(self.partial)
+
+    def _show(self, manifest: Manifest) -> None:
+        """Move the shards to their places and say that all are there; where that cannot be said, hide them again."""
+        (self.partial / _DATA).replace(self.path / _DATA)
+        try:
             sync_folder(self.path)
             write_manifest(self.path, manifest)
-            shutil.rmtree(self.partial)
+        except Exception:
+            self._take_back()
+            raise
 
     def _is_same(self, whole: dict[str, Any]) -> bool:
         try:
