@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.load import check_decode, check_split, load_prepared
+from toyadmos_datasets.load.stand_in import writable_or_stand_in
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
@@ -76,10 +78,18 @@ def load_dataset(
     from toyadmos_datasets.builder.builder import ToyAdmos  # noqa: PLC0415  # what is prepared needs no stages
 
     toy = toy_named(os.fspath(path)).short
-    cache = None if cache_dir is None else os.fspath(cache_dir)
-    builder = ToyAdmos(f"{toy}-{name or 'waspaa2019'}", cache_dir=cache, **options)
+    builder = ToyAdmos(f"{toy}-{name or 'waspaa2019'}", cache_dir=_builders_cache(cache_dir), **options)
     check_decode(decode, builder.config.bit_depth)
     if streaming:
         return builder.as_streaming_dataset(split, decode=decode)
     builder.download_and_prepare(num_proc=num_proc)
     return builder.as_dataset(check_split(split, builder.info.splits), decode=decode)
+
+
+def _builders_cache(cache_dir: str | os.PathLike[str] | None) -> str:
+    """Return where `datasets` builds: what was named, or its own place if that can be written to."""
+    if cache_dir is not None:
+        return os.fspath(cache_dir)
+    from datasets import config  # noqa: PLC0415  # takes a second
+
+    return str(writable_or_stand_in(Path(config.HF_DATASETS_CACHE).expanduser()))

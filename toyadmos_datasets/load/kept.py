@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from toyadmos_datasets.errors import OutputError
 from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.load.place import Place
 from toyadmos_datasets.load.places import PLACES_VERSION, placed, write_places
+from toyadmos_datasets.load.stand_in import is_forbidden, stand_in_for
 from toyadmos_datasets.values.dataset import Shard
 
 _FOLDER = "toyadmos"
@@ -19,7 +21,8 @@ def split_places(place: Place, split: str, shards: Sequence[Shard], cache: Path)
     """Return the file that says where the clips of a split are, made now if it is not there.
 
     When it is made, the shards are compared with their hashes; after that, as long as no shard is touched, only
-    their sizes and times are looked at. What is far is copied first: that copy is the only one.
+    their sizes and times are looked at. What is far is copied first: that copy is the only one. A cache that has all
+    of it is not written to; where something is missing that may not be written, a temporary folder stands in.
 
     Args:
         place: Where the dataset is.
@@ -29,7 +32,17 @@ def split_places(place: Place, split: str, shards: Sequence[Shard], cache: Path)
 
     Raises:
         DatasetError: A shard is missing, damaged, or replaced at this moment.
+        OutputError: The cache takes nothing more, for instance because the disk is full.
     """
+    try:
+        return _kept_places(place, split, shards, cache)
+    except OutputError as error:
+        if not is_forbidden(error):
+            raise
+    return _kept_places(place, split, shards, stand_in_for(cache))
+
+
+def _kept_places(place: Place, split: str, shards: Sequence[Shard], cache: Path) -> Path:
     folder = _near(place, shards, cache)
     found = [placed(folder, shard) for shard in shards]
     facts = {"version": PLACES_VERSION, "shards": [asdict(shard) for shard in found]}
