@@ -18,6 +18,7 @@ from toyadmos_datasets.archive.remote.opening import FetchChoices
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.files.checksum import sha256_of
+from toyadmos_datasets.files.lease import Lease
 from toyadmos_datasets.index import AsFound, Indexed, as_found, index_source, refuse_oddities
 from toyadmos_datasets.plan import (
     NONE_JOINED,
@@ -156,6 +157,7 @@ class Work:
         skipped: Recordings that the examples were made without.
         exclude: Events that are left out of the examples.
         is_strict: Refuse what is not as published.
+        lease: Held while the cache is used; None before.
     """
 
     source: Source
@@ -169,6 +171,7 @@ class Work:
     skipped: tuple[SkippedRecording, ...] = ()
     exclude: Exclusion = field(default_factory=Exclusion)
     is_strict: bool = False
+    lease: Lease | None = None
 
     @property
     def leaving_out(self) -> LeavingOut:
@@ -226,13 +229,14 @@ def carry_out(work: Work, progress: Progress) -> PrepareReport:
     state = output.state(is_overwriting=work.is_overwriting)  # refuses before anything is made
     if state == "done" and not output.has_leftovers:
         return _found_done(work)
-    with output.held():
+    with output.held(), Lease(work.cache, work.source.toy) as lease:
         if output.state(is_overwriting=work.is_overwriting) == "done":
             output.discard_partial()
             return _found_done(work)
         indexed = index_source(work.source, is_strict=work.is_strict)
         store = store_for(work.cache, work.source, work.render.encoding.rate_hz)
-        manifest, report = mending(lambda: _made(work, indexed, store, progress), store, progress)
+        leased = replace(work, lease=lease)
+        manifest, report = mending(lambda: _made(leased, indexed, store, progress), store, progress)
     found = replace(as_found(indexed, work.source), oddities=manifest.oddities)
     return PrepareReport(out=out, manifest=manifest, was_done=False, ingested=report, as_found=found)
 
@@ -298,7 +302,9 @@ def prepared_tasks(options: PrepareOptions, source: Source, progress: Progress |
                 recipe, catalogue, work.output, work.render, leaving_out=work.leaving_out, progress=progress
             )
 
-    return mending(tasks, store, progress)
+    with Lease(work.cache, source.toy) as lease:
+        work = replace(work, lease=lease)
+        return mending(tasks, store, progress)
 
 
 def _work(options: PrepareOptions, source: Source) -> Work:
@@ -410,6 +416,8 @@ def _fetch_and_ingest(work: Work, wanted: pa.Table, store: Store, progress: Prog
     """Ingest blocks as they come; what is on the disk is there already."""
     source = work.source
     missing = missing_recordings(wanted, store)
+    if work.lease is not None and len(missing):
+        work.lease.take(is_made=True)
 
     def stored() -> set[str]:
         """Return the members that need their bytes no more."""

@@ -9,9 +9,11 @@ from pathlib import Path
 from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.remote.opening import FetchChoices, open_origin
 from toyadmos_datasets.archive.tree_source import TreeSource
+from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError, OutputConflictError
 from toyadmos_datasets.simulate import MODEL_VERSION, SIZES, simulate
+from toyadmos_datasets.units import format_bytes
 from toyadmos_datasets.values.source import Source
 
 SIMULATE = "simulate"
@@ -50,14 +52,20 @@ def resolve_source(
         on_web = open_origin(source, toy, cache, fetch or FetchChoices(), progress, ignore=ignore)
         return on_web or open_source(source, toy, ignore=ignore)
     folder = simulated_folder(cache, toy, size)
+    is_new = not folder.exists()
     with progress.stage(f"Simulating {toy} ({size})", 100, "%") as on_progress:
-        simulate(
+        corpus = simulate(
             toy,
             folder,
             size=size,
             workers=workers,
             volumes=False,
             report=lambda done, total: on_progress(100 * done // max(total, 1)),
+        )
+    if is_new:
+        progress.say(
+            f"Simulated {toy} ({size}): {corpus.n_recordings} recordings, {format_bytes(corpus.n_bytes)}, kept in "
+            f"{folder} until: toyadmos cache --toy {toy_named(toy).short} --kind simulated --clean"
         )
     return open_source(folder / "tree", toy, ignore=ignore)
 

@@ -10,6 +10,7 @@ from toyadmos_datasets.archive.remote.upkeep import folder_bytes, remove_copies
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.atomic import writing
+from toyadmos_datasets.files.lease import exclusive_lease
 from toyadmos_datasets.files.looking import looking
 from toyadmos_datasets.units import Bytes
 
@@ -57,14 +58,14 @@ def remove_entry(entry: CacheEntry) -> None:
     """Delete a folder of the cache.
 
     Raises:
-        BusyError: It is being fetched into.
+        BusyError: It is used, or being fetched into.
         OutputError: It cannot be deleted.
     """
-    if entry.kind == "archives":
-        remove_copies(entry.path)
-        return
-    with writing(entry.path):
-        shutil.rmtree(entry.path)
+    with exclusive_lease(entry.path.parent.parent, entry.toy), writing(entry.path):
+        if entry.kind == "archives":
+            remove_copies(entry.path)
+        else:
+            shutil.rmtree(entry.path)
 
 
 def require_kind(kind: str) -> str:

@@ -26,7 +26,7 @@ def cache(
 ) -> None:
     """List what the cache holds, or delete it.
 
-    All of it can be made or fetched again. What a running command fetches into is not deleted.
+    All of it can be made or fetched again. What a running command uses is not deleted.
     """
     from toyadmos_datasets.upkeep import list_cache, remove_entry, require_kind
 
