@@ -49,7 +49,7 @@ def timed(bench: Bench, place: Path, cache: Path, how: str) -> Cost:
 def second_config(place: str, toy: str, cache: str, out: str, how: str) -> None:
     """Prepare from a store, with or without comparing."""
     if how == UNCHECKED:
-        recordings._require_as_ingested = lambda *_place: None  # type: ignore[assignment]  # noqa: SLF001  # what is measured
+        recordings._compare = lambda *_pieces: None  # type: ignore[assignment]  # noqa: SLF001  # what is measured
     prepare(
         PrepareOptions(
             plan=PlanOptions(toy=toy, protocols=("basic",), snrs_db=(6.0,), channels="all"),

@@ -207,11 +207,11 @@ def _samples_of(folder: Path) -> dict[str, tuple[dict[str, object], np.ndarray]]
     return {row["recording_id"]: (row, reader.samples(row["recording_id"]).copy()) for row in rows}
 
 
-def test_rows_that_promise_samples_outside_of_their_file_are_left_out(tmp_path, monkeypatch):
+def test_rows_that_promise_samples_outside_of_their_file_are_left_out(tmp_path):
     writer = SegmentWriter(tmp_path)
     known = {"level_db": 0.0, "active_level_db": 0.0, "active_share": 1.0, "peak": 1.0, "flags": [], "source_crc32": 1}
     writer.add(np.zeros(10, dtype=np.int16), recording_id="a", **known)
-    writer._rows[0]["n_samples"] = 1 << 40
+    writer._rows[0]["first_byte"] = 1 << 40
     writer.commit()
 
     assert len(read_catalogue(tmp_path)) == 0
@@ -274,11 +274,11 @@ def test_damage_in_a_store_that_may_not_be_written_to_is_an_error_that_names_ano
 
 
 def test_a_machine_on_which_all_is_damaged_again_ends_in_an_error(place, tree, monkeypatch):
-    def never(self: RecordingReader, recording_id: str) -> np.ndarray:
+    def never(self: RecordingReader, *_place: object) -> np.ndarray:
         """Find everything damaged."""
         raise StoreError("Damaged.", where=self.catalogue["segment"][0].as_py())
 
-    monkeypatch.setattr(RecordingReader, "_compared", never)
+    monkeypatch.setattr(RecordingReader, "stretch", never)
     with pytest.raises(StoreError):
         prepare(_options(tree, place))
 

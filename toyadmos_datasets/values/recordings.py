@@ -1,4 +1,4 @@
-"""The recordings: what was ingested, as raw int16 in Arrow IPC segments that are read by memory map.
+"""The recordings: what was ingested, as raw int16 in Arrow IPC segments of which any stretch can be read.
 
 A store is a folder. Each segment is two files: `<name>.arrow` has the samples, a record batch a
 recording; `<name>.rows.arrow` has what is known of each and is written last, so that a segment is
@@ -6,22 +6,20 @@ there when its rows are. A segment is called as the SHA-256 of its rows' file, i
 number stands, because several processes may add to one store.
 
 Nothing in a store is believed, because disks rot and others may share it: rows are compared with
-the name before they are parsed, samples with the CRC32 that their row has before they are used. The
-samples' file is never parsed: the rows say at which byte a recording begins.
+the name before they are parsed, samples with CRC32s that their row has, a piece each, every time they
+are read. The samples' file is never parsed: the rows say at which byte a recording begins.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import io
-import mmap
 import os
 import uuid
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +50,12 @@ ROWS_SCHEMA = pa.schema(
         pa.field("samples_crc32", pa.uint32(), nullable=False),
         pa.field("batch", pa.int32(), nullable=False),
         pa.field("first_byte", pa.int64(), nullable=False),
+        pa.field("piece_crc32s", pa.list_(pa.uint32()), nullable=False),
     ]
 )
-"""What a segment says of each recording: `first_byte` is where its samples begin in the samples' file, and `batch`
-its record batch there, for people who open that file with Arrow."""
+"""What a segment says of each recording: `first_byte` is where its samples begin in the samples' file, `batch`
+its record batch there, for people who open that file with Arrow, and `piece_crc32s` has a checksum for each
+`PIECE_BYTES` of them."""
 
 CATALOGUE_SCHEMA = ROWS_SCHEMA.append(pa.field("segment", pa.string(), nullable=False))
 """Rows of all segments with the path of the samples' file."""
@@ -64,8 +64,6 @@ _SAMPLES_SCHEMA = pa.schema([pa.field("samples", pa.list_(pa.int16()), nullable=
 ROWS_SUFFIX = ".rows.arrow"
 DAMAGED_SUFFIX = ".damaged"
 """Stands behind the names of files that were set aside; after a day they are removed."""
-
-_RELEASE_AFTER_BYTES: Bytes = 8_000_000
 
 MAX_ROWS_BYTES: Bytes = 1 << 27
 """A hundred times what the rows of a full segment take."""
@@ -76,10 +74,8 @@ _SAMPLE_BYTES: Bytes = _SAMPLE.itemsize
 _ALIGNMENT: Bytes = 8
 """Arrow pads every buffer of a record batch to a multiple of this."""
 
-_COMPARED_AT_ONCE: Bytes = 1 << 20
-
-_REMEMBERED_RECORDINGS = 1 << 14
-"""For how many recordings a process remembers that they are as they were ingested: all noise and a few MB."""
+PIECE_BYTES: Bytes = 1 << 16
+"""Two seconds: of ten minutes of noise only what a clip is mixed with is read and compared, and little more."""
 
 
 class SegmentWriter:
@@ -117,11 +113,13 @@ class SegmentWriter:
         with _writing_into(self._folder):
             self._writer.write_batch(pa.record_batch([column], schema=_SAMPLES_SCHEMA))
             end = self._file.tell()
+        content = samples.data.cast("B")
         known = {
             "n_samples": len(samples),
             "samples_crc32": zlib.crc32(samples.data),
             "batch": len(self._rows),
             "first_byte": end - -(-samples.nbytes // _ALIGNMENT) * _ALIGNMENT,  # the samples are a batch's last buffer
+            "piece_crc32s": [zlib.crc32(content[at : at + PIECE_BYTES]) for at in range(0, len(content), PIECE_BYTES)],
         }
         self._rows.append(known | row)
         self.n_bytes += samples.nbytes
@@ -255,7 +253,7 @@ def require_stored(catalogue: pa.Table, recording_ids: Sequence[str]) -> pa.Tabl
 
 def needed_to_read(catalogue: pa.Table) -> pa.Table:
     """Return the columns that `RecordingReader` needs, in few bytes: for tasks that travel."""
-    columns = catalogue.select(["recording_id", "segment", "first_byte", "n_samples", "samples_crc32"])
+    columns = catalogue.select(["recording_id", "segment", "first_byte", "n_samples", "piece_crc32s"])
     return columns.set_column(1, "segment", pc.dictionary_encode(columns["segment"]))
 
 
@@ -312,146 +310,89 @@ def _parsed_rows(path: Path) -> pa.Table | None:
     n_file_bytes = samples_file(path).stat().st_size
     first, n_samples = (rows[name].to_numpy() for name in ("first_byte", "n_samples"))
     is_inside = (first >= 0) & (n_samples >= 0) & (n_samples <= (promised - first) // _SAMPLE_BYTES)
-    return rows if n_file_bytes == promised and is_inside.all() else None
+    is_covered = pc.list_value_length(rows["piece_crc32s"]).to_numpy() == -(-n_samples * _SAMPLE_BYTES // PIECE_BYTES)
+    return rows if n_file_bytes == promised and is_inside.all() and is_covered.all() else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """Where the samples of a recording are, and what they are.
-
-    Attributes:
-        segment: Path of the samples' file.
-        first_byte: Where they begin in it.
-        n_samples: How many they are.
-        samples_crc32: Their checksum.
-    """
-
-    segment: str
-    first_byte: Bytes
-    n_samples: int
-    samples_crc32: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FileIdentity:
-    """What changes when a file is replaced or written to."""
-
-    inode: int
-    n_bytes: Bytes
-    modified_ns: int
-
-
-@functools.lru_cache(_REMEMBERED_RECORDINGS)
-def _require_as_ingested(place: _Place, identity: _FileIdentity) -> None:
-    """Compare samples with their CRC32, once a process as long as the file is the same.
-
-    They are read, not mapped, so that a disk that cannot read them is an error and not a signal.
+def _compare(content: bytes, crc32s: Sequence[int]) -> None:
+    """Compare pieces with their checksums.
 
     Raises:
-        OSError: They cannot be read.
-        ValueError: They are not what was ingested; with the reason.
+        ValueError: They are not what was ingested.
     """
-    with Path(place.segment).open("rb", buffering=0) as file:
-        if _identity_of(file.fileno()) != identity:
-            raise ValueError("another file under the same name")
-        file.seek(place.first_byte)
-        left, crc32 = place.n_samples * _SAMPLE_BYTES, 0
-        buffer = memoryview(bytearray(min(left, _COMPARED_AT_ONCE)))
-        while left:
-            n = file.readinto(buffer[: min(left, len(buffer))])
-            if not n:
-                raise ValueError("a file that ends too early")
-            crc32 = zlib.crc32(buffer[:n], crc32)
-            left -= n
-    if crc32 != place.samples_crc32:
-        raise ValueError("samples with another CRC32")
-
-
-def _identity_of(descriptor: int) -> _FileIdentity:
-    facts = os.fstat(descriptor)
-    return _FileIdentity(inode=facts.st_ino, n_bytes=facts.st_size, modified_ns=facts.st_mtime_ns)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Segment:
-    """A samples' file that is open.
-
-    Attributes:
-        content: Its bytes, mapped.
-        identity: Which file it is.
-    """
-
-    content: mmap.mmap
-    identity: _FileIdentity
+    view = memoryview(content)
+    for number, promised in enumerate(crc32s):
+        if zlib.crc32(view[number * PIECE_BYTES : (number + 1) * PIECE_BYTES]) != promised:
+            raise ValueError("samples with another CRC32")
 
 
 @dataclass(slots=True)
 class RecordingReader:
-    """Reads samples of catalogued recordings by memory map, each compared with its checksum once a process.
+    """Reads samples of catalogued recordings, and compares them with their checksums whenever it does.
 
-    Maps are let go after `_RELEASE_AFTER_BYTES` were read through them, so that a long walk over a store
-    does not keep all of it in the resident memory of the process.
+    They are copied and not mapped, so that nothing else is used than what was compared, and a disk that cannot read
+    them is an error and not a signal.
 
     Args:
         catalogue: Rows of `read_catalogue`, all or those that are needed, whole or by `needed_to_read`.
     """
 
     catalogue: pa.Table
-    _places: dict[str, _Place] = field(init=False)
-    _segments: dict[str, _Segment] = field(init=False, default_factory=dict)
-    _n_read_bytes: Bytes = field(init=False, default=0)
+    _places: dict[str, tuple[int, str, int, int]] = field(init=False)
+    _crc32s: npt.NDArray[np.uint32] = field(init=False)
+    _first_crc32s: npt.NDArray[np.int32] = field(init=False)
 
     def __post_init__(self) -> None:
-        names = [one.name for one in fields(_Place)]
-        columns = [self.catalogue[name].to_pylist() for name in ("recording_id", *names)]
-        self._places = {
-            recording_id: _Place(**dict(zip(names, place, strict=True)))
-            for recording_id, *place in zip(*columns, strict=True)
-        }
+        names = ("recording_id", "segment", "first_byte", "n_samples")
+        columns = (self.catalogue[name].to_pylist() for name in names)
+        self._places = {key: (row, *place) for row, (key, *place) in enumerate(zip(*columns, strict=True))}
+        pieces = self.catalogue["piece_crc32s"].combine_chunks()
+        self._crc32s, self._first_crc32s = pieces.values.to_numpy(), pieces.offsets.to_numpy()
 
     def samples(self, recording_id: str) -> npt.NDArray[np.int16]:
-        """Return a whole recording as a read-only view, shape (n_samples,).
+        """Return a whole recording, read-only, shape (n_samples,).
 
         Raises:
             KeyError: The recording is not in the catalogue.
             StoreError: The store was damaged since it was written.
         """
-        values = self._compared(recording_id)
-        self._count(values.nbytes)
-        return values
+        return self.stretch(recording_id, 0, self._places[recording_id][3])
 
     def stretch(self, recording_id: str, start: int, n_samples: int) -> npt.NDArray[np.int16]:
-        """Return `n_samples` of a recording from `start` on, shape (n_samples,).
+        """Return `n_samples` of a recording from `start` on, or as many as there are, read-only, shape (n_samples,).
 
         Raises:
             KeyError: The recording is not in the catalogue.
-            StoreError: The store was damaged since it was written, at whatever place of this recording.
+            StoreError: The store was damaged there since it was written.
         """
-        stretch = self._compared(recording_id)[start : start + n_samples]
-        self._count(stretch.nbytes)
-        return stretch
-
-    def _compared(self, recording_id: str) -> npt.NDArray[np.int16]:
-        place = self._places[recording_id]
+        row, segment, first_byte, n_in_all = self._places[recording_id]
+        stop = min(start + n_samples, n_in_all)
+        first_piece = start * _SAMPLE_BYTES // PIECE_BYTES
+        stop_piece = -(-stop * _SAMPLE_BYTES // PIECE_BYTES)
+        begin, end = first_piece * PIECE_BYTES, min(stop_piece * PIECE_BYTES, n_in_all * _SAMPLE_BYTES)
+        of_row = self._first_crc32s[row]
         try:
-            segment = self._open(place.segment)
-            _require_as_ingested(place, segment.identity)
-            return np.frombuffer(segment.content, _SAMPLE, count=place.n_samples, offset=place.first_byte)
+            content = _read(segment, first_byte + begin, end - begin)
+            _compare(content, self._crc32s[of_row + first_piece : of_row + stop_piece].tolist())
         except (OSError, ValueError) as error:
-            raise _damaged(place.segment, recording_id, str(error)) from error
+            raise _damaged(segment, recording_id, str(error)) from error
+        samples = np.frombuffer(content, _SAMPLE)
+        return samples[start - begin // _SAMPLE_BYTES : stop - begin // _SAMPLE_BYTES]
 
-    def _count(self, n_bytes: int) -> None:
-        self._n_read_bytes += n_bytes
-        if self._n_read_bytes > _RELEASE_AFTER_BYTES:
-            self._segments.clear()
-            self._n_read_bytes = 0
 
-    def _open(self, segment: str) -> _Segment:
-        if segment not in self._segments:
-            with Path(segment).open("rb") as file:
-                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-                self._segments[segment] = _Segment(content=content, identity=_identity_of(file.fileno()))
-        return self._segments[segment]
+def _read(segment: str, start: Bytes, n_bytes: Bytes) -> bytes:
+    """Read bytes of a samples' file.
+
+    Raises:
+        OSError: The system does not give them.
+        ValueError: There are not so many.
+    """
+    with Path(segment).open("rb", buffering=0) as file:
+        file.seek(start)
+        content = file.read(n_bytes)
+    if len(content) != n_bytes:
+        raise ValueError("a file that ends too early")
+    return content
 
 
 def _damaged(segment: str, recording_id: str, actual: str) -> StoreError:
