@@ -57,7 +57,7 @@ def contents(store: Store) -> dict[str, tuple[list[int], dict[str, object]]]:
     """Samples and measurements of every recording, without where they lie."""
     catalogue = read_catalogue(store.folder)
     reader = RecordingReader(catalogue)
-    rows = catalogue.drop_columns(["segment", "batch", "first_byte", "piece_crc32s"]).to_pylist()
+    rows = catalogue.drop_columns(["segment", "batch", "first_byte", "piece_hashes"]).to_pylist()
     return {row["recording_id"]: (reader.samples(row["recording_id"]).tolist(), row) for row in rows}
 
 

@@ -225,7 +225,7 @@ def test_a_flipped_byte_among_the_samples_is_an_error_that_says_what_to_remove(t
 
     assert caught.value.what == "The recording store is damaged at b."
     assert caught.value.where == str(path)
-    assert caught.value.actual == "samples with another CRC32"
+    assert caught.value.actual == "samples with another checksum"
     assert caught.value.remedy == f"Remove the file and run the same command again: rm '{path}'"
 
 
