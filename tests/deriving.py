@@ -1,8 +1,8 @@
 """Every way in which `datasets` makes a dataset of another, and what becomes of the clips on it.
 
 Run as a script, with whatever version of `datasets` is on the path, so that the oldest and the newest are asked the
-same: ``python deriving.py STACKED MONO SCRATCH`` prints as JSON the methods that nobody has thought of, and for each
-way what came of it: ``same``, the error, or what is ``WRONG``.
+same: ``python deriving.py FOLDER=int16 FOLDER=float32 SCRATCH`` prints as JSON the methods that nobody has thought of,
+and for each way what came of it: ``same``, the error, or what is ``WRONG``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,11 @@ def some_flipped(array: np.ndarray) -> list[np.ndarray]:
     return [array, array[..., ::-1]]
 
 
+def in_numpy(array: np.ndarray) -> list[np.ndarray]:
+    """As the format numpy has it, which makes int64 of every integer unless it is told otherwise."""
+    return [array.astype(np.int64) if array.dtype.kind == "i" else array]
+
+
 def at_8_khz(array: np.ndarray) -> list[np.ndarray]:
     return [soxr.resample(array.T, 16000, 8000, quality=QUALITY).T]
 
@@ -155,7 +161,7 @@ def _changed(rows: Any, change: Callable[[Any], object]) -> Any:
 
 def _sql(source: Source) -> Any:
     with closing(sqlite3.connect(f"{source.place()}.db")) as connection:
-        source.rows.to_sql("clips", connection)
+        source.rows.to_sql("clips", connection, if_exists="replace")
         return datasets.Dataset.from_sql("select * from clips", connection)
 
 
@@ -220,27 +226,6 @@ OF_DATASET = {
     "with_format: numpy": lambda rows: rows.with_format("numpy", dtype=rows[0]["audio"]["array"].dtype),
     "with_transform": lambda rows: rows.with_transform(lambda some: some),
 }
-OF_SPLITS = {
-    "align_labels_with_mapping",
-    "cast",
-    "cast_column",
-    "class_encode_column",
-    "filter",
-    "flatten",
-    "flatten_indices",
-    "map",
-    "remove_columns",
-    "rename_column",
-    "rename_columns",
-    "reset_format",
-    "select_columns",
-    "set_format",
-    "set_transform",
-    "shuffle",
-    "sort",
-    "with_format",
-    "with_transform",
-}
 OF_ROWS_ALONE = {"with_format: numpy", "map: plain features, of one", "filter: to nothing and more", "map: features"}
 """What is said in a way that only a single split understands."""
 
@@ -273,21 +258,8 @@ OF_STREAM = {
     "skip": lambda rows: rows.skip(1),
     "take": lambda rows: rows.take(2),
     "with_format": lambda rows: rows.with_format(None),
-    "with_format: numpy": lambda rows: rows.with_format("numpy"),
 }
-OF_STREAMS = {
-    "cast",
-    "cast_column",
-    "filter",
-    "map",
-    "remove_columns",
-    "rename_column",
-    "rename_columns",
-    "select_columns",
-    "shuffle",
-    "with_format",
-}
-READING = {
+FROM_FILES = {
     "from_csv": lambda source, kind: kind.from_csv(source.written(source.rows, "csv"), features=source.rows.features),
     "from_json": lambda source, kind: kind.from_json(
         source.written(source.rows, "json"), features=source.rows.features
@@ -296,8 +268,6 @@ READING = {
     "from_parquet: of a map": lambda source, kind: kind.from_parquet(
         source.written(source.rows.map(flip).map(flip), "parquet")
     ),
-}
-MAKING = {
     "from_dict": lambda source, kind: kind.from_dict(source.rows[:3], features=source.rows.features),
     "from_list": lambda source, kind: kind.from_list(list(source.rows), features=source.rows.features),
     "from_file": lambda source, kind: kind.from_file(source.rows.map(count).cache_files[0]["filename"]),
@@ -315,23 +285,35 @@ def _with_features(splits: Any) -> Any:
 def ways() -> dict[str, Way]:
     """Return every way by its name, which begins with the class and the method, and what the clips then are."""
     made: dict[str, Way] = {}
-    for name, way in OF_DATASET.items():
-        made[f"Dataset.{name}"] = (lambda source, way=way: way(source.rows), same)
-        if name.partition(":")[0] in OF_SPLITS and name not in OF_ROWS_ALONE:
-            made[f"DatasetDict.{name}"] = (lambda source, way=way: way(_with_features(source.splits)), same)
-    for name, way in OF_STREAM.items():
-        made[f"IterableDataset.{name}"] = (lambda source, way=way: way(source.stream), same)
-        if name.partition(":")[0] in OF_STREAMS and name not in OF_ROWS_ALONE:
-            made[f"IterableDatasetDict.{name}"] = (lambda source, way=way: way(_with_features(source.streams)), same)
+    for kind, attribute, named in (
+        (datasets.Dataset, "rows", OF_DATASET),
+        (datasets.DatasetDict, "splits", OF_DATASET),
+        (datasets.IterableDataset, "stream", OF_STREAM),
+        (datasets.IterableDatasetDict, "streams", OF_STREAM),
+    ):
+        of_splits = issubclass(kind, dict)
+        for name in (name for name in named if _has(kind, name) and not (of_splits and name in OF_ROWS_ALONE)):
+            made[f"{kind.__name__}.{name}"] = (_from_attribute(named[name], attribute), same)
     for kind in (datasets.Dataset, datasets.DatasetDict, datasets.IterableDataset):
-        for name, way in READING.items():
-            if hasattr(kind, name.partition(":")[0]):
-                made[f"{kind.__name__}.{name}"] = (lambda source, way=way, kind=kind: way(source, kind), same)
-    for kind in (datasets.Dataset, datasets.IterableDataset):
-        for name, way in MAKING.items():
-            if hasattr(kind, name):
-                made[f"{kind.__name__}.{name}"] = (lambda source, way=way, kind=kind: way(source, kind), same)
+        for name in (name for name in FROM_FILES if _has(kind, name)):
+            made[f"{kind.__name__}.{name}"] = (partial(_from_kind, FROM_FILES[name], kind), same)
     return made | BY_HAND
+
+
+def _has(kind: type, name: str) -> bool:
+    return hasattr(kind, name.partition(":")[0])
+
+
+def _from_attribute(way: Callable[[Any], Any], attribute: str) -> Callable[[Source], Any]:
+    def make(source: Source) -> Any:
+        rows = getattr(source, attribute)
+        return way(_with_features(rows) if isinstance(rows, dict) else rows)
+
+    return make
+
+
+def _from_kind(way: Callable[[Source, Any], Any], kind: Any, source: Source) -> Any:
+    return way(source, kind)
 
 
 BY_HAND: dict[str, Way] = {
@@ -377,6 +359,8 @@ BY_HAND: dict[str, Way] = {
         lambda source: source.rows.cast_column("audio", datasets.Audio(num_channels=1)),
         same,
     ),
+    "Dataset.with_format: numpy, by itself": (lambda source: source.rows.with_format("numpy"), in_numpy),
+    "IterableDataset.with_format: numpy": (lambda source: source.stream.with_format("numpy"), in_numpy),
     "Dataset.map: new audio": (lambda source: source.rows.map(flip), flipped),
     "Dataset.map: new audio, found again": (
         lambda source: (source.rows.map(flip), source.rows.map(flip))[1].map(count),
@@ -521,19 +505,48 @@ def _halved(row: dict[str, Any]) -> dict[str, Any]:
     return row["audio"] | {"array": row["audio"]["array"] / 2}
 
 
-OTHERS = set(
-    """Dataset: cleanup_cache_files formatted_as drop_index add_elasticsearch_index add_faiss_index
-    add_faiss_index_from_external_arrays get_index get_nearest_examples get_nearest_examples_batch is_index_initialized
-    iter list_indexes load_elasticsearch_index load_faiss_index save_faiss_index search search_batch push_to_hub
-    save_to_disk to_csv to_dict to_json to_list to_pandas to_parquet to_polars to_sql to_tf_dataset unique
-    load_state_dict set_epoch state_dict""".split()
-)
+OTHERS = {
+    "add_elasticsearch_index",
+    "add_faiss_index",
+    "add_faiss_index_from_external_arrays",
+    "cleanup_cache_files",
+    "drop_index",
+    "formatted_as",
+    "get_index",
+    "get_nearest_examples",
+    "get_nearest_examples_batch",
+    "is_index_initialized",
+    "iter",
+    "list_indexes",
+    "load_elasticsearch_index",
+    "load_faiss_index",
+    "load_state_dict",
+    "push_to_hub",
+    "save_faiss_index",
+    "save_to_disk",
+    "search",
+    "search_batch",
+    "set_epoch",
+    "state_dict",
+    "to_csv",
+    "to_dict",
+    "to_json",
+    "to_list",
+    "to_pandas",
+    "to_parquet",
+    "to_polars",
+    "to_sql",
+    "to_tf_dataset",
+    "unique",
+}
 """Methods that give no dataset."""
 
-ELSEWHERE = set("from_polars from_spark from_text".split())
+ELSEWHERE = {
+    "from_polars",
+    "from_spark",
+    "from_text",
+}
 """Methods that need packages that are not here, or whose rows are lines of text."""
-
-FUNCTIONS = set("concatenate_datasets interleave_datasets load_dataset load_from_disk split_dataset_by_node".split())
 
 
 def unknown_methods() -> list[str]:
@@ -557,7 +570,7 @@ def outcome(way: Way, source: Source, clips: dict[str, list[np.ndarray]]) -> str
         derived = make(source)
         splits = derived.values() if isinstance(derived, dict) else [derived]
         seen = [clip for rows in splits for row in rows for clip in _clips(row)]
-    except Exception as error:  # an error is an answer
+    except Exception as error:  # noqa: BLE001  # an error is an answer
         return f"{type(error).__name__}: {str(error).splitlines()[0][:90] if str(error) else ''}"
     if not seen:
         return "WRONG: no clip"
@@ -576,7 +589,8 @@ def _wrong(clip: Any, change: Callable[[np.ndarray], list[np.ndarray]], clips: d
     """Tell what is wrong with a clip, in a word; nothing if it is what its source was."""
     if not isinstance(clip, dict) or set(clip) not in (ENCODED, DECODED):
         return f"WRONG: {type(clip).__name__}"
-    expected = [one for source in clips[clip["path"]] for one in change(source)]
+    sources = clips.get(clip["path"]) or [one for several in clips.values() for one in several]
+    expected = [one for source in sources for one in change(source)]
     if set(clip) == ENCODED:
         return "" if clip["bytes"].startswith((b"fLaC", b"RIFF")) else "WRONG: bytes"
     array = clip["array"]
@@ -589,15 +603,13 @@ def _wrong(clip: Any, change: Callable[[np.ndarray], list[np.ndarray]], clips: d
 
 def main() -> None:
     datasets.disable_progress_bars()
-    *folders, scratch = map(Path, sys.argv[1:])
+    *asked, scratch = sys.argv[1:]
     outcomes: dict[str, dict[str, str]] = {}
-    for folder in folders:
-        for decode in ("float32", "int16"):
-            source = Source(folder=folder, scratch=scratch, decode=decode)
-            clips = source.clips()
-            found = {name: outcome(way, source, clips) for name, way in ways().items()}
-            outcomes[f"{folder.name}, {decode}"] = found
-    print(json.dumps({"version": datasets.__version__, "unknown": unknown_methods(), "outcomes": outcomes}))
+    for folder, decode in (one.rsplit("=", 1) for one in asked):
+        source = Source(folder=Path(folder), scratch=Path(scratch), decode=decode)
+        clips = source.clips()
+        outcomes[f"{Path(folder).name}={decode}"] = {name: outcome(way, source, clips) for name, way in ways().items()}
+    print(json.dumps({"version": datasets.__version__, "unknown": unknown_methods(), "outcomes": outcomes}))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -190,6 +190,7 @@ def test_cases_on_two_disks_are_one_tree(tmp_path):
 
     assert read(source) == {member: member for member in MEMBERS}
     assert source.linked == (tmp_path / "two",)
+    assert open_source(tmp_path, "ToyTrain").members() == source.members()
 
 
 @pytest.mark.parametrize("kind", KINDS)

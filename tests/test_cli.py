@@ -159,14 +159,16 @@ def test_plan_says_when_there_is_nothing_to_do(capsys, small_tree):
     assert "write       nothing: data/train already holds this dataset\n" in ran.out
 
 
-def test_verify_counts_odd_headers_and_is_content(capsys, small_files, tmp_path):
+def test_verify_counts_odd_headers_and_finds_nothing_wrong(capsys, small_files, tmp_path):
     first, *_ = small_files
     source = write_tree(small_files | {first: small_files[first] + bytes(16)}, tmp_path / "odd")
     ran = toyadmos(capsys, "verify", source, "--toy", "train", "--workers", "1")
 
-    assert ran.status == 0
-    (line,) = [one for one in ran.out.splitlines() if "bytes after the sound" in one]
-    assert line.startswith(f"1 recording, such as {first}: ")
+    assert ran.status == 3
+    lines = [line.strip() for line in ran.out.splitlines()]
+    (place,) = [number for number, line in enumerate(lines) if "bytes after the sound" in line]
+    assert lines[place].endswith("(header_trailing_bytes: 1)")
+    assert lines[place + 1] == first
 
 
 def test_index_prints_a_row_a_recording_and_its_summary_beside_them(capsys, small_tree, small_files):
@@ -185,7 +187,7 @@ def test_index_lists_a_simulated_corpus_too(capsys, simulated, tmp_path):
     ran = toyadmos(capsys, "index", "simulate:tiny", "--toy", "train", "--cache", cache, "--json")
 
     assert ran.status == 0
-    assert len(json.loads(ran.out)) == sum(1 for _ in simulated.rglob("*.wav"))
+    assert len(json.loads(ran.out)["recordings"]) == sum(1 for _ in simulated.rglob("*.wav"))
 
 
 def test_index_of_volumes_tells_size_checksum_and_block_of_every_recording(capsys, tmp_path, small_files):
@@ -210,8 +212,8 @@ def test_index_writes_the_table_that_json_prints_on_request(capsys, small_tree, 
     printed = toyadmos(capsys, "index", small_tree, "--toy", "train", "--json")
 
     assert (ran.status, ran.out) == (0, "")
-    assert ran.err.endswith("Written to index.parquet.\n")
-    rows = json.loads(printed.out)
+    assert "Written to index.parquet.\n" in ran.err
+    rows = json.loads(printed.out)["recordings"]
     words = [row.pop("condition_text") for row in rows]
     assert read_index(tmp_path / "index.parquet").to_pylist() == rows
     assert words == [None if row["sound"] == "noise" else condition_text("train", row["condition"]) for row in rows]
@@ -240,10 +242,12 @@ def test_verify_of_a_source_counts_takes_and_names_what_is_corrupt(capsys, tmp_p
     spoilt = toyadmos(capsys, "verify", source, "--toy", "train", "--workers", "1")
     rows = [line.split() for line in good.out.splitlines()]
 
-    assert good.status == 0
+    assert good.status == 3
     assert ["1", "normal", "IND", "4", "1350"] in rows
     assert "No volume has the published size, and no md5 was compared.\n" in good.out
-    assert good.out.endswith("Everything is as it should be.\n")
+    assert "missing: case 1, normal IND, channel 1: 4 of 1350 takes\n" in good.out
+    assert "missing: case 1, normal IND, channels 2, 3, 4: 0 of 1350 takes\n" in good.out
+    assert good.out.endswith("PARTIAL: nothing is wrong with what is there, but recordings are missing.\n")
     assert spoilt.status == 1
     assert "\n1 problem:\n" in spoilt.out
     assert bad in spoilt.out
@@ -276,7 +280,7 @@ def test_json_is_one_value_on_standard_output_and_nothing_else(capsys, small_tre
     assert values["prepare again"]["was_done"] is True
     assert values["prepare"]["manifest"]["shards"] == values["prepare again"]["manifest"]["shards"]
     assert values["plan"]["n_decoded_bytes"] == 0
-    assert len(values["index"]) == len(SMALL.names())
+    assert len(values["index"]["recordings"]) == len(SMALL.names())
     assert values["verify a dataset"]["is_good"] is True
     assert values["simulate"]["volumes"] is None
 

@@ -58,10 +58,12 @@ PARTS = ("plan", "render", "fetch")
 CASES: list[tuple[str, dict[str, dict[str, Any]]]] = [
     ("--toy conveyor", {"plan": {"toy": "ToyConveyor"}, "": {"out": Path("data/conveyor")}}),
     ("--source /corpus", {"": {"source": "/corpus"}}),
+    ("--ignore backup --ignore *_copy.wav", {"": {"ignore": ("backup", "*_copy.wav")}}),
     ("--out here", {"": {"out": Path("here")}}),
     ("--cache there", {"": {"cache": Path("there")}}),
     ("--recipe table.csv", {"": {"recipe": Path("table.csv")}}),
     ("--skip-bad", {"": {"skip_bad": True}}),
+    ("--strict", {"": {"is_strict": True}}),
     ("--overwrite", {"": {"is_overwriting": True}}),
     ("--protocol waspaa2019,basic", {"plan": {"protocols": ("waspaa2019", "basic")}}),
     ("--cases 1,3", {"plan": {"cases": (1, 3)}}),

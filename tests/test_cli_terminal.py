@@ -96,7 +96,7 @@ def test_the_first_line_of_a_long_listing_can_be_had_alone(tmp_path):
     line = f"{' '.join(map(_quoted, [*COMMAND, 'index', str(source), '--toy', 'train']))} | head -1"
     done = subprocess.run(["/bin/sh", "-c", line], check=True, capture_output=True, text=True, timeout=60)
 
-    assert done.stdout.split() == ["recording_id", "sound", "channel", "n_bytes", "crc32", "block"]
+    assert done.stdout.split() == ["recording_id", "sound", "channel", "n_bytes", "crc32", "block", "condition_text"]
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
 

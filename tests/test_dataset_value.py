@@ -82,7 +82,7 @@ def manifest() -> Manifest:
         versions={"numpy": "2"},
         recipe_sha256="cd" * 32,
         headroom_db=3.0,
-        shards=(shard(0), shard(1), shard(0, config="snr_6db", split="test")),
+        shards=(shard(0), shard(1), shard(path=shard_path("snr_6db", "test", 0, 2), config="snr_6db", split="test")),
         skipped=(SkippedRecording(recording_id="r", member="ToyTrain/r.wav", reason="Odd.\n  where: é"),),
     )
 

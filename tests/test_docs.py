@@ -119,13 +119,14 @@ def test_the_example_of_an_option_is_taken(capsys, tmp_path, row):
     assert ran.err.startswith("error: There are no recordings of Toy")
 
 
-def test_the_exit_statuses_are_those_of_the_program(capsys, tmp_path):
+def test_the_exit_statuses_are_those_of_the_program(capsys, tmp_path, small_tree):
     documented = [int(status) for status in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)]
 
-    assert documented == [0, 1, 2, 130]
+    assert documented == [0, 1, 2, 3, 130]
     assert toyadmos(capsys, "--version").status == 0
     assert toyadmos(capsys, "index", tmp_path / "nowhere", "--toy", "train").status == 1
     assert toyadmos(capsys, "index").status == 2
+    assert toyadmos(capsys, "verify", small_tree, "--toy", "train").status == 3
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)

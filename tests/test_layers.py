@@ -15,6 +15,9 @@ import toyadmos_datasets
 PACKAGE = "toyadmos_datasets"
 
 LAYER_ZERO = ("errors", "units")
+AT_START_UP = (*LAYER_ZERO, "registering")
+"""What the package's own `__init__` may import at once."""
+
 LAYER_ONE_ORDER = ("files", "corpus", "signal", "pages", "values", "engine")
 """Layer 1, lowest first: each may import those before it, so no circle can arise."""
 STAGES = (
@@ -41,6 +44,7 @@ _TWO = {*_ONE, *STAGES, *COMPOSITIONS}
 
 MAY_IMPORT: dict[str, set[str]] = {
     **{name: set(LAYER_ZERO) - {name} for name in LAYER_ZERO},
+    "registering": set(),  # of the package itself: it waits for datasets, and knows a module by its name
     **{name: {*LAYER_ZERO, *takewhile(name.__ne__, LAYER_ONE_ORDER)} for name in LAYER_ONE_ORDER},
     **dict.fromkeys(STAGES, _ONE),
     **{name: {*_ONE, *STAGES, *takewhile(name.__ne__, COMPOSITIONS)} for name in COMPOSITIONS},
@@ -118,7 +122,7 @@ def inside(owner: str, name: str, *, at_top: bool) -> str | None:
     if name in {owner, "__version__"}:
         return None
     if not owner:  # the package's own __init__ hands names out lazily
-        if at_top and name not in LAYER_ZERO:
+        if at_top and name not in AT_START_UP:
             return f"the package imports '{name or PACKAGE}' at start-up"
         return "the package imports 'cli'" if name == CLI else None
     if name not in MAY_IMPORT:

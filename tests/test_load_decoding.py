@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
+import subprocess
 import sys
 
 import datasets
@@ -16,13 +18,13 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from loading import measure_peak, pcm, stored
+from loading import first_shard, measure_peak, pcm, stored
 from preparing import options
 from tiny import TinyCorpus, write_tree
 
-from toyadmos_datasets import load_dataset
-from toyadmos_datasets.errors import MissingExtraError, OptionError
-from toyadmos_datasets.load.audio import Audio
+from toyadmos_datasets import Audio, as_plain_audio, decode_with_soundfile, load_dataset
+from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
+from toyadmos_datasets.load.audio import TYPE_NAME
 from toyadmos_datasets.load.decoding import decode_clip
 from toyadmos_datasets.prepare import prepare
 
@@ -146,16 +148,156 @@ def test_another_rate_is_reached_by_resampling(train):
     assert len(rows[0]["audio"]["array"]) == train[0]["n_samples"] // 2
 
 
-def test_what_is_saved_opens_in_plain_datasets(train, tmp_path):
+def test_what_is_saved_names_the_feature_and_prepared_folders_do_not(prepared, train, tmp_path):
     train.save_to_disk(tmp_path / "saved")
     train.map(measure_peak).to_parquet(tmp_path / "saved.parquet")
     info = json.loads((tmp_path / "saved" / "dataset_info.json").read_text())
     metadata = json.loads(pq.read_schema(tmp_path / "saved.parquet").metadata[b"huggingface"])
+    _, shard = first_shard(prepared)
 
-    assert type(datasets.load_from_disk(tmp_path / "saved").features["audio"]) is datasets.Audio
-    assert info["features"]["audio"]["_type"] == "Audio"
-    assert metadata["info"]["features"]["audio"]["_type"] == "Audio"
-    assert "SoundfileAudio" not in json.dumps([info, metadata])
+    assert info["features"]["audio"]["_type"] == TYPE_NAME
+    assert metadata["info"]["features"]["audio"]["_type"] == TYPE_NAME
+    assert TYPE_NAME.encode() not in shard.read_bytes()
+
+
+def test_what_is_given_away_as_plain_audio_names_nothing_of_ours(train, tmp_path):
+    as_plain_audio(datasets.DatasetDict({"train": train})).save_to_disk(tmp_path / "saved")
+    written = b"".join(path.read_bytes() for path in (tmp_path / "saved").rglob("*") if path.is_file())
+
+    assert type(datasets.load_from_disk(tmp_path / "saved")["train"].features["audio"]) is datasets.Audio
+    assert TYPE_NAME.encode() not in written
+    assert b"toyadmos_datasets" not in written
+
+
+PLAIN_READER = """
+import sys
+sys.modules["toyadmos_datasets"] = None
+import datasets
+datasets.load_from_disk(sys.argv[1])
+"""
+IMPORTED = "import sys, {}; assert len(datasets.load_from_disk(sys.argv[1])[0]['audio']['array'])"
+
+
+@pytest.mark.parametrize(
+    ("code", "refusal"),
+    [
+        (PLAIN_READER, f"Feature type '{TYPE_NAME}' not found"),
+        (IMPORTED.format("datasets, toyadmos_datasets"), None),
+        (IMPORTED.format("toyadmos_datasets, datasets"), None),
+    ],
+)
+def test_what_is_saved_opens_where_this_package_is_imported_and_is_refused_elsewhere(train, tmp_path, code, refusal):
+    train.save_to_disk(tmp_path / "saved")
+    environment = os.environ | {"USE_TORCH": "0", "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-W", "error", "-c", code, str(tmp_path / "saved")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, env=environment)
+
+    assert (done.returncode, refusal) == (0, None) or (refusal and refusal in done.stderr)
+
+
+@pytest.mark.parametrize("order", ["datasets, toyadmos_datasets", "toyadmos_datasets, datasets"])
+def test_a_folder_of_the_users_called_datasets_is_left_alone(tmp_path, order):
+    (tmp_path / "datasets.py").write_text("mine = True")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import {order}; assert datasets.mine"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_our_load_dataset_opens_what_was_saved_as_it_was_decoded(prepared, tmp_path):
+    rows = load_dataset(prepared, decode="int16")
+    rows.save_to_disk(tmp_path / "all")
+    rows["train"].filter(lambda row: row["take"] > 0).save_to_disk(tmp_path / "one")
+    one = load_dataset(tmp_path / "one")
+
+    assert load_dataset(tmp_path / "all")["test"][0]["audio"]["array"].dtype == np.int16
+    assert load_dataset(tmp_path / "all", split="train[:2]+test[:1]").num_rows == 3
+    assert load_dataset(tmp_path / "all", split="train", decode="float32")[0]["audio"]["array"].dtype == np.float32
+    assert load_dataset(tmp_path / "all", split="train", decode=False)[0]["audio"]["bytes"].startswith(b"fLaC")
+    assert [clip["path"] for clip in one["audio"]] == [clip["path"] for clip in rows["train"]["audio"]]
+    assert next(iter(load_dataset(tmp_path / "one", streaming=True)))["audio"]["array"].dtype == np.int16
+
+
+def test_what_was_saved_has_no_configs_and_only_its_splits(train, tmp_path):
+    train.save_to_disk(tmp_path / "saved")
+
+    with pytest.raises(OptionError, match="no configs"):
+        load_dataset(tmp_path / "saved", "clean")
+    with pytest.raises(OptionError, match="no such split"):
+        load_dataset(tmp_path / "saved", split="test")
+
+
+@pytest.mark.parametrize("name", ["state.json", "dataset_info.json", "data-00000-of-00001.arrow"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}"])
+def test_what_was_saved_and_is_damaged_is_an_error_of_ours(train, tmp_path, name, content):
+    train.save_to_disk(tmp_path / "saved")
+    (tmp_path / "saved" / name).write_bytes(content)
+
+    if (name, content) == ("dataset_info.json", b"{}"):
+        assert load_dataset(tmp_path / "saved")[0]["audio"]["array"].size  # the table says it, too
+    else:
+        with pytest.raises(DatasetError, match="cannot be opened"):
+            load_dataset(tmp_path / "saved")
+
+
+def test_any_dataset_can_be_decoded_with_soundfile(tmp_path):
+    samples = np.linspace(-1, 1, 400, endpoint=False).astype(np.float32).reshape(2, 200)
+    soundfile.write(tmp_path / "a.wav", samples.T, 8000, subtype="FLOAT")
+    plain = datasets.Dataset.from_dict({"sound": [str(tmp_path / "a.wav")] * 3, "n": [1, 2, 3]})
+    plain = plain.select([2, 0]).cast_column("sound", datasets.Audio())
+    ours = decode_with_soundfile(datasets.DatasetDict({"train": plain.with_format("numpy", ["sound"])}))["train"]
+
+    assert np.array_equal(ours[0]["sound"]["array"], samples)
+    assert (len(ours), list(ours[0])) == (2, ["sound"])
+    assert ours.cast_column("sound", datasets.Audio(sampling_rate=4000))[1]["sound"]["array"].shape == (2, 100)
+    assert type(plain.features["sound"]) is datasets.Audio
+
+
+PLAIN_AGAIN = {"again": datasets.Audio()}
+
+
+def count_samples(row):
+    return {"n": len(row["audio"]["array"]), "again": None}
+
+
+def test_a_dataset_without_audio_is_said_to_have_none():
+    with pytest.raises(OptionError, match="no column of audio") as caught:
+        decode_with_soundfile(datasets.Dataset.from_dict({"a": [1], "b": [2]}))
+
+    assert caught.value.actual == "a, b"
+
+
+def test_wide_clips_are_not_cut_to_int16():
+    file = io.BytesIO()
+    soundfile.write(file, np.linspace(-1, 0.5, 100), 16000, format="FLAC", subtype="PCM_24")
+
+    with pytest.raises(OptionError, match="do not fit int16") as caught:
+        Audio(sample_type="int16").decode_example({"bytes": file.getvalue(), "path": "a.flac"})
+    assert (caught.value.where, caught.value.actual) == ("a.flac", "PCM_24")
+
+
+@pytest.mark.parametrize("value", [{}, {"bytes": None, "path": None}, 3, {"array": None}])
+def test_what_is_no_clip_is_not_stored(value):
+    with pytest.raises(OptionError, match="no clip"):
+        Audio().encode_example(value)
+
+
+def test_new_clips_beside_int16_are_not_left_to_another_encoder(prepared):
+    rows = load_dataset(prepared, split="train", decode="int16")
+    features = rows.features
+    features["again"] = Audio(sample_type="int16")
+    copied = rows.map(lambda row: {"again": row["audio"]}, features=features)
+
+    assert np.array_equal(copied[1]["again"]["array"], rows[1]["audio"]["array"])
+    with pytest.raises(OptionError, match="needs the feature of this package") as caught:
+        rows.map(count_samples, features=datasets.Features({**features, "n": datasets.Value("int64")} | PLAIN_AGAIN))
+    assert caught.value.where == "again"
+
+
+def test_clips_do_not_turn_into_lists_of_numbers_in_silence(train):
+    with pytest.raises(OptionError, match="kept decoded"):
+        train.map(
+            lambda some: {"audio": [some["audio"]]}, batched=True, batch_size=5, remove_columns=train.column_names
+        )
 
 
 def test_another_dataset_in_the_same_process_keeps_its_own_decoder(train):

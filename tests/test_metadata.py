@@ -23,6 +23,7 @@ CORE = {
     "fsspec",
     "joblib",
     "librosa",
+    "msgspec",
     "numpy",
     "py7zr",
     "pyarrow",

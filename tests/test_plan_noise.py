@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from planning import BASIC, index, index_of, noise_events, planned, rows
@@ -12,7 +13,10 @@ from tiny import TinyCorpus
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.errors import PlanError
+from toyadmos_datasets.index import build_index
 from toyadmos_datasets.plan import PROTOCOLS, Joined, PlanOptions, plan
+from toyadmos_datasets.plan.events import events_of
+from toyadmos_datasets.values.source import Member
 
 
 def test_every_noise_recording_is_drawn_and_places_spread_over_all_of_it():
@@ -207,3 +211,80 @@ def test_which_takes_the_test_hears_does_not_depend_on_how_many_cases_have_them(
     assert noise_events(both, split="test", case=1) == noise_events(alone, split="test", case=1)
     takes = [{event[-4:] for event in noise_events(both, split="test", case=case)} for case in (1, 2)]
     assert takes[0] == takes[1]
+
+
+def noise_named(*words: str, takes: int = 3) -> list[Member]:
+    """Noise of the train with these words in its names, four channels a take."""
+    folder = "ToyTrain/EnvironmentalNoise_CNT"
+    return [
+        Member(path=f"{folder}/ToyTrain_{word}_CNT_ch{channel}_{take:04d}.wav", n_bytes=100, crc32=None, block=0)
+        for word in words
+        for take in range(1, takes + 1)
+        for channel in (1, 2, 3, 4)
+    ]
+
+
+def trains(*cases: int) -> list[Member]:
+    names = TinyCorpus(cases=cases, n_noise=0).names()
+    return [Member(path=name.member, n_bytes=100, crc32=None, block=0) for name in names]
+
+
+def words_heard(members: list[Member]) -> dict[int, set[str]]:
+    """Return which words stand in the names of the noise that each case hears."""
+    heard: dict[int, set[str]] = {}
+    for row in rows(plan(build_index(members), BASIC), config="snr_6db"):
+        words = {one.removeprefix("ToyTrain_").partition("_CNT_")[0] for one in row["noise_recording_ids"]}
+        heard.setdefault(row["case"], set()).update(words)
+    return heard
+
+
+def test_noise_of_a_scale_is_heard_by_its_two_cases():
+    heard = words_heard([*trains(1, 2, 3, 4), *noise_named("HO", "N")])
+
+    assert heard == {1: {"HO"}, 2: {"HO"}, 3: {"N"}, 4: {"N"}}
+
+
+def test_noise_of_no_certain_case_is_heard_where_there_is_none_of_its_own():
+    heard = words_heard([*trains(1, 2, 3), *noise_named("case1", "case9_Env")])
+
+    assert heard == {1: {"case1"}, 2: {"case9_Env"}, 3: {"case9_Env"}}
+
+
+def test_noise_of_two_cases_and_of_one_of_them_is_on_one_side():
+    members = [*trains(1, 2), *noise_named("case1", "case1-2", takes=4)]
+    recipe = plan(build_index(members), BASIC)
+    train, test = (
+        {one for row in rows(recipe, split=split) for one in row["noise_recording_ids"]} for split in ("train", "test")
+    )
+
+    assert train
+    assert test
+    assert not train & test
+    heard = words_heard(members)
+    assert heard[2] == {"case1-2"}
+    assert heard[1] <= {"case1", "case1-2"}
+
+
+def test_a_case_without_noise_of_its_own_hears_none_of_other_cases():
+    with pytest.raises(PlanError, match="There is no noise recording of case 1"):
+        words_heard([*trains(1, 3), *noise_named("N")])
+
+
+@pytest.mark.parametrize(("case", "served"), [(1, ["HO"]), (2, ["HO"]), (3, ["N"]), (5, [])])
+def test_events_tell_whose_noise_serves_a_case(case, served):
+    events = events_of(build_index(noise_named("HO", "N", takes=1)))
+    serving = [events.name(one) for one in events.serving(case)]
+
+    assert serving == [f"ToyTrain_{word}_CNT_0001" for word in served]
+    assert events.may_serve(np.arange(2), np.array([case, case], np.int8)).tolist() == [
+        "HO" in served,
+        "N" in served,
+    ]
+
+
+def test_noise_that_lacks_a_microphone_serves_as_if_it_were_not_there():
+    partial = [one for one in noise_named("case1") if "_ch4_" not in one.path]
+    events = events_of(build_index([*partial, *noise_named("Env", takes=1)]))
+
+    assert [events.name(one) for one in events.serving(1, (4,))] == ["ToyTrain_Env_CNT_0001"]
+    assert len(events.serving(1, (1, 2, 3))) == 3

@@ -26,6 +26,7 @@ from toyadmos_datasets.recipes import diff_recipes, export_recipe, open_recipe
 from toyadmos_datasets.render import OutputFolder, RenderOptions
 from toyadmos_datasets.render.encoding import Encoding
 from toyadmos_datasets.signal import resample
+from toyadmos_datasets.signal.pcm import Pcm
 from toyadmos_datasets.values.dataset import read_manifest, write_manifest
 from toyadmos_datasets.values.shared_recipe import read_shared_recipe, write_shared_recipe
 
@@ -273,6 +274,20 @@ def test_a_shared_recipe_is_audited_and_its_hashes_find_identical_audio(place, t
     assert audit(place / "mine.toyrecipe").is_clean
     (leak,) = [one for one in audit(tmp_path / "same.toyrecipe").findings if one.severity == "leak"]
     assert leak.what == "Identical audio stands on two sides."
+
+
+def test_equal_zeros_in_a_shared_recipe_are_no_leak(place, tmp_path):
+    shared = read_shared_recipe(place / "mine.toyrecipe")
+    zeros = Pcm(samples=np.zeros((11 * 16_000, 1), np.int16), rate_hz=16_000, bit_depth=16).digest
+    parameters = shared.recipe.parameters | {"channels": "1"}
+    silent = replace(
+        shared,
+        digests=pa.array([zeros] * len(shared.digests), pa.binary(16)),
+        recipe=replace(shared.recipe, parameters=parameters),
+    )
+    write_shared_recipe(silent, tmp_path / "silent.toyrecipe")
+
+    assert not audit(tmp_path / "silent.toyrecipe").has_leak
 
 
 def test_diff_tells_settings_rows_and_splits(place, tmp_path):

@@ -11,12 +11,14 @@ from loopback import serving
 from remote import CHANNEL_1, LONG, TOY, WAYS, contents, fetched, publish
 from tiny import STORED
 
+from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.remote.ends import BlockEnds
 from toyadmos_datasets.archive.remote.estimate import estimate
 from toyadmos_datasets.archive.remote.fetching import download, use_fetched
 from toyadmos_datasets.archive.remote.header import open_remote
 from toyadmos_datasets.archive.remote.need import needs_of
 from toyadmos_datasets.archive.remote.present import present_in
+from toyadmos_datasets.archive.strays import Ignore
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import SourceError
 
@@ -28,6 +30,14 @@ def test_the_header_alone_tells_what_the_volumes_hold(fetch_options, published, 
     assert source.blocks() == published.local.blocks()
     assert source.identity == published.local.identity
     assert volume_server.n_given < sum(volume.n_bytes for volume in published.manifest.volumes) / 20
+
+
+def test_what_is_ignored_on_the_web_is_what_is_ignored_on_the_disk(fetch_options, published):
+    remote = open_remote(fetch_options, ignore=Ignore(patterns=("*_ch1_*",)))
+    local = open_source(published.folder, TOY, ignore=["*_ch1_*"])
+
+    assert remote.members() == local.members()
+    assert (remote.identity, remote.ignored, remote.oddities) == (local.identity, local.ignored, local.oddities)
 
 
 def test_the_header_is_fetched_once(fetch_options, volume_server):

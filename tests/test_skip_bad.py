@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from loopback import Fault, serving
 from preparing import options
 from remote import publish
-from tiny import TinyCorpus, only, write_tree, write_volumes
+from tiny import TinyCorpus, only, wav_bytes, write_tree, write_volumes
 
 from toyadmos_datasets.archive.remote import estimate
 from toyadmos_datasets.archive.remote.manifest import write_manifest
 from toyadmos_datasets.archive.remote.opening import FetchChoices
-from toyadmos_datasets.errors import TruncatedWavError
+from toyadmos_datasets.errors import PlanError, TruncatedWavError
 from toyadmos_datasets.prepare import PrepareReport, prepare
+from toyadmos_datasets.values.health import Exclusion
 
 FILES = TinyCorpus(n_normal=6, conditions=("ab01",), n_noise=4, clip_s=0.1, noise_s=0.2).files()
 BAD = only(FILES, "normal_IND_ch2_0002")
@@ -70,6 +72,40 @@ def test_what_came_damaged_and_was_mended_is_neither_skipped_nor_forgotten(tmp_p
     assert report.manifest.skipped == ()
     n_recordings = len({one for one in TinyCorpus().members() if "noise" not in one})
     assert (report.ingested.n_ingested, report.ingested.n_reused) == (n_recordings, 0)
+
+
+@pytest.mark.parametrize(
+    ("bad", "n", "shown"),
+    [("noise_CNT_ch1", 4, "noise_CNT_ch1_0001: "), ("ab01_IND_ch1", 1, "ab01_IND_ch1_0001: ")],
+)
+def test_an_error_about_what_is_missing_says_what_was_skipped_and_why(tmp_path, bad, n, shown):
+    files = {one: content[:-10] if bad in one else content for one, content in FILES.items()}
+    tree = write_tree(files, tmp_path / "source")
+
+    with pytest.raises(PlanError) as caught:
+        prepare(options(tree, tmp_path, protocols=("basic",), channels="1", snrs_db=(6.0,), skip_bad=True))
+
+    said = "4 recordings were skipped because they" if n > 1 else "1 recording was skipped because it"
+    assert f"; {said} could not be read (--skip-bad): " in caught.value.actual
+    assert shown in caught.value.actual
+    assert "This WAV file is shorter than its header says." in caught.value.actual
+    assert ("and 1 more" in caught.value.actual) == (n > 3)
+
+
+def test_an_error_about_what_exclude_leaves_says_what_was_skipped_too(tmp_path):
+    files = TinyCorpus(n_normal=6, conditions=("ab01",), n_anomalous=2, n_noise=4, clip_s=0.1, noise_s=0.2).files()
+    short, silent = (only(files, f"ab01_IND_ch1_{take:04d}") for take in (1, 2))
+    zeros = wav_bytes(np.zeros(4800, dtype=np.int16))
+    tree = write_tree(files | {short: files[short][:-10], silent: zeros}, tmp_path / "source")
+    asked = options(
+        tree, tmp_path, protocols=("basic",), channels="1", skip_bad=True, exclude=Exclusion(flags=("silent",))
+    )
+
+    with pytest.raises(PlanError, match="Nothing is left of the anomalous clips") as caught:
+        prepare(asked)
+
+    assert caught.value.actual.startswith("all left out, by events: silent 1; 1 recording was skipped because it")
+    assert Path(short).stem in caught.value.actual
 
 
 def test_a_bad_recording_of_a_mix_is_an_error_that_names_it_by_default(tmp_path, source):

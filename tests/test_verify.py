@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import py7zr
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import TinyCorpus, cut, only, wav_bytes, without, write_tree, write_volumes
 
-from toyadmos_datasets.corpus.volumes import Volume
+from toyadmos_datasets.corpus.volumes import RecordingCount, Volume
 from toyadmos_datasets.errors import DatasetError, SourceNotFoundError, VolumeError
 from toyadmos_datasets.values.dataset import read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
@@ -239,7 +240,7 @@ def test_a_whole_source_has_no_problems(files, tmp_path, write, workers):
     assert verdict.is_good
     assert verdict.kind == ("tree" if write is write_tree else "volumes")
     assert (verdict.toy, verdict.n_recordings, verdict.n_bytes) == ("ToyTrain", len(files), n_bytes)
-    assert (verdict.is_simulated, verdict.n_volumes_compared, verdict.incomplete) == (False, 0, ())
+    assert (verdict.is_simulated, verdict.n_volumes_compared, verdict.as_found.incomplete) == (False, 0, ())
     assert listener.stages[0] == ("Reading ToyTrain", n_bytes, "bytes", n_bytes)
 
 
@@ -261,7 +262,9 @@ def test_a_toy_may_be_called_by_its_short_name(files, tmp_path):
 
 def test_takes_are_counted_beside_the_published_ones(files, tmp_path):
     verdict = verify_source(write_tree(files, tmp_path), "ToyTrain")
-    counts = {(one.case, one.sound, one.recording_type): (one.n_takes, one.n_published) for one in verdict.counts}
+    counts = {
+        (one.case, one.sound, one.recording_type): (one.n_takes, one.n_published) for one in verdict.as_found.counts
+    }
 
     assert counts[1, "normal", "IND"] == (2, 1350)
     assert counts[1, "anomalous", "IND"] == (2, 270)
@@ -275,7 +278,7 @@ def test_an_event_without_a_channel_is_told_and_no_problem(files, tmp_path):
     verdict = verify_source(write_tree(some, tmp_path), "ToyTrain")
 
     assert verdict.is_good
-    assert [(one.event_id, one.missing_channels) for one in verdict.incomplete] == [
+    assert [(one.event_id, one.missing_channels) for one in verdict.as_found.incomplete] == [
         ("ToyTrain_case1_normal_IND_0001", (2,))
     ]
 
@@ -309,7 +312,7 @@ def test_odd_headers_of_whole_recordings_are_counted_and_no_problem(files, tmp_p
     verdict = verify_source(write(files, tmp_path / "src"), "ToyTrain", workers=workers)
 
     assert verdict.is_good
-    assert [(one.code, one.n, one.examples) for one in verdict.oddities] == [
+    assert [(one.code, one.n, one.examples) for one in verdict.as_found.oddities] == [
         ("header_riff_size", 1, (first,)),
         ("header_trailing_bytes", 1, (second,)),
     ]
@@ -401,3 +404,76 @@ def test_where_nothing_can_be_read_an_error_is_raised(files, tmp_path):
         verify_source(tmp_path / "volumes", "ToyTrain")
     with pytest.raises(SourceNotFoundError):
         verify_source(tmp_path / "nothing", "ToyTrain")
+
+
+@pytest.fixture
+def as_published(monkeypatch):
+    """Let the small corpus be the published one, on two microphones."""
+    counts = Counter((name.case, name.sound, name.recording_type) for name in CORPUS.names() if name.channel == 1)
+    table = tuple(
+        RecordingCount(toy="ToyTrain", case=case, sound=sound, recording_type=kind, n_takes=n)
+        for (case, sound, kind), n in counts.items()
+    )
+    monkeypatch.setattr("toyadmos_datasets.index.found.recording_counts", lambda _: table)
+    monkeypatch.setattr("toyadmos_datasets.index.found.CHANNELS", CORPUS.channels)
+
+
+@pytest.mark.usefixtures("as_published")
+@pytest.mark.parametrize("write", [write_tree, write_volumes])
+def test_a_corpus_that_lacks_nothing_is_complete(files, tmp_path, write):
+    verdict = verify_source(write(files, tmp_path / "src"), "ToyTrain")
+
+    assert (verdict.state, verdict.is_good, verdict.as_found.missing) == ("complete", True, ())
+
+
+@pytest.mark.usefixtures("as_published")
+@pytest.mark.parametrize("gone", ["normal_IND_ch2_0001", "ab01", "noise_CNT_ch1"])
+def test_a_corpus_that_lacks_a_recording_is_partial_and_good(files, tmp_path, gone):
+    verdict = verify_source(write_tree(without(files, gone), tmp_path), "ToyTrain")
+
+    assert (verdict.state, verdict.is_good) == ("partial", True)
+    assert verdict.as_found.missing
+
+
+@pytest.mark.usefixtures("as_published")
+def test_a_corpus_with_a_bad_recording_is_wrong_whatever_is_missing(files, tmp_path):
+    files = without(files, "ab02")
+    files[only(files, "ab01_IND_ch1")] = b""
+
+    assert verify_source(write_tree(files, tmp_path), "ToyTrain").state == "wrong"
+
+
+def test_a_simulated_corpus_is_called_so(simulated):
+    verdict = verify_source(simulated / "tree", "ToyTrain", workers=2)
+
+    assert (verdict.state, verdict.is_good) == ("simulated", True)
+
+
+def test_everything_that_is_wrong_with_names_is_told(files, tmp_path):
+    noise = only(files, "noise_CNT_ch1_0001")
+    first = only(files, "normal_IND_ch1_0001")
+    wrong = {
+        noise.replace("3100110001_", ""): "same channel",
+        first.replace("31000", "91000"): "same channel",
+        first.replace("case1/", "case2/"): "contradicts",
+        "ToyTrain/case1/NormalSound_IND/strange.wav": "not a file name",
+        "ToyTrain/case1/NormalSound_IND/stranger.wav": "not a file name",
+        "ToyTrain/EnvironmentalNoise_CNT/noise_case1_ch9_0001.wav": "one channel",
+    }
+    tree = write_tree(files | dict.fromkeys(wrong, files[first]), tmp_path)
+    verdict = verify_source(tree, "ToyTrain")
+
+    assert len(verdict.problems) == len(wrong)
+    for problem in verdict.problems:
+        (what,) = {what for path, what in wrong.items() if path in problem.path or path in problem.actual}
+        assert what in problem.what
+
+
+def test_what_is_odd_is_wrong_in_a_strict_verification(files, tmp_path):
+    first = only(files, "normal_IND_ch1_0001")
+    files[first.replace("31000", "91000")] = files.pop(first)
+    tree = write_tree(files, tmp_path)
+    (problem,) = verify_source(tree, "ToyTrain", is_strict=True).problems
+
+    assert verify_source(tree, "ToyTrain").is_good
+    assert "91000" in problem.actual

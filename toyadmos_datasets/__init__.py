@@ -5,7 +5,8 @@
     train = load_dataset("data/train", split="train")
     train[0]["audio"]["array"]  # float32, shape (n_samples,)
 
-What is named in `__all__` is imported when it is first asked for, so that importing the package costs nothing.
+What is named in `__all__` is imported when it is first asked for, so that importing the package costs nothing. Only
+where `datasets` is imported, too, it learns of our audio feature, so that it can open what was derived and saved.
 Every failure is a `ToyAdmosError`; `toyadmos_datasets.errors` draws their tree.
 """
 
@@ -15,6 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from toyadmos_datasets.errors import ToyAdmosError
+from toyadmos_datasets.registering import register_with_datasets
 
 if TYPE_CHECKING:
     from toyadmos_datasets.audit import AuditReport, PairReport
@@ -115,3 +117,6 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  (the imports above tell type
 def __dir__() -> list[str]:
     """List the public names, imported or not, beside what any module has."""
     return sorted({*globals(), *__all__})
+
+
+register_with_datasets("load.audio")

@@ -233,17 +233,18 @@ def carry_out(work: Work, progress: Progress) -> PrepareReport:
         recipe, report = _ingest(work, indexed.table, store, progress)
         catalogue = read_catalogue(store.folder)
         _refuse_odd_headers(work, recipe, catalogue)
-        manifest = render(
-            recipe,
-            catalogue,
-            output,
-            work.source,
-            work.render,
-            skipped=work.skipped + tuple(_skipped(bad) for bad in report.bad),
-            leaving_out=work.leaving_out,
-            oddities=indexed.oddities,
-            progress=progress,
-        )
+        with naming_skipped([report]):
+            manifest = render(
+                recipe,
+                catalogue,
+                output,
+                work.source,
+                work.render,
+                skipped=work.skipped + tuple(_skipped(bad) for bad in report.bad),
+                leaving_out=work.leaving_out,
+                oddities=indexed.oddities,
+                progress=progress,
+            )
     found = replace(as_found(indexed, work.source), oddities=manifest.oddities)
     return PrepareReport(out=out, manifest=manifest, was_done=False, ingested=report, as_found=found)
 
@@ -277,10 +278,11 @@ def prepared_tasks(options: PrepareOptions, source: Source, progress: Progress |
     work = _work(options, source)
     require_outside(source, *written_in(work.cache))
     store = store_for(work.cache, source, work.render.encoding.rate_hz)
-    recipe, _ = _ingest(work, index_source(source, is_strict=work.is_strict).table, store, progress)
+    recipe, report = _ingest(work, index_source(source, is_strict=work.is_strict).table, store, progress)
     catalogue = read_catalogue(store.folder)
     _refuse_odd_headers(work, recipe, catalogue)
-    return shard_tasks(recipe, catalogue, work.output, work.render, leaving_out=work.leaving_out, progress=progress)
+    with naming_skipped([report]):
+        return shard_tasks(recipe, catalogue, work.output, work.render, leaving_out=work.leaving_out, progress=progress)
 
 
 def _work(options: PrepareOptions, source: Source) -> Work:
@@ -351,15 +353,15 @@ def naming_skipped(reports: Sequence[IngestReport]) -> Iterator[None]:
         bad = [one for report in reports for one in report.bad]
         if not bad:
             raise
-        recordings = "1 recording was" if len(bad) == 1 else f"{len(bad)} recordings were"
+        n = len(bad)
+        skipped = "1 recording was skipped because it" if n == 1 else f"{n} recordings were skipped because they"
         shown = [f"{one.recording_id}: {one.reason.splitlines()[0]}" for one in bad[:SHOWN_SKIPPED]]
         more = [f"and {len(bad) - SHOWN_SKIPPED} more"] if len(bad) > SHOWN_SKIPPED else []
         raise PlanError(
             error.what,
             where=error.where,
             expected=error.expected,
-            actual=f"{error.actual}; {recordings} skipped because they could not be read (--skip-bad): "
-            f"{'; '.join([*shown, *more])}",
+            actual=f"{error.actual}; {skipped} could not be read (--skip-bad): {'; '.join([*shown, *more])}",
             remedy=error.remedy,
         ) from error
 

@@ -66,14 +66,26 @@ class TreeSearch:
 
     def _distinct(self, roots: Sequence[ToyRoot]) -> list[ToyRoot]:
         """Keep one of the ways to each folder; the shortest, and not through a link if there is another."""
+        if len(roots) == 1:
+            return list(roots)
+        whole = [one for one in roots if not self._is_part_of_others(one, roots)]
         ways: dict[tuple[int, int], ToyRoot] = {}
-        ordered = sorted(roots, key=lambda one: (self._is_linked(one.path), one.path.count("/"), one.path))
-        if len(ordered) == 1:
-            return ordered
+        ordered = sorted(whole or roots, key=lambda one: (self._is_linked(one.path), one.path.count("/"), one.path))
         for one in ordered:
             facts = (self.anchor / one.path).stat()
             ways.setdefault((facts.st_dev, facts.st_ino), one)
         return sorted(ways.values(), key=lambda one: one.path)
+
+    def _is_part_of_others(self, root: ToyRoot, roots: Sequence[ToyRoot]) -> bool:
+        """Whether a link in another root leads to this one: a case on another disk is a part of the corpus there."""
+        place = Path(os.path.realpath(self.anchor / root.path))
+        others = [one.path for one in roots if one.path and one != root and not _is_below(root.path, one.path)]
+        targets = [
+            Path(target)
+            for link, target in self.walk.linked.items()
+            if any(link != other and _is_below(link, other) for other in others)
+        ]
+        return any(target == place or target in place.parents for target in targets)
 
     def _is_linked(self, root: str) -> bool:
         return any(root == link or root.startswith(f"{link}/") for link in self.walk.linked)

@@ -20,7 +20,7 @@ from toyadmos_datasets.audit.health import check_health
 from toyadmos_datasets.audit.listening import Listener
 from toyadmos_datasets.audit.names import check_names
 from toyadmos_datasets.audit.pair import compare
-from toyadmos_datasets.audit.recipe import clips_of_recipe
+from toyadmos_datasets.audit.recipe import clips_of_recipe, clips_of_shared_recipe
 from toyadmos_datasets.audit.report import AuditReport, Kind, PairReport
 from toyadmos_datasets.audit.snr import check_snrs
 from toyadmos_datasets.audit.sounds import check_levels, check_sounds, count_clips
@@ -127,7 +127,13 @@ def _audit_one(path: Path, heard: _Heard) -> AuditReport:
         toys=tuple(sorted(pc.unique(clips["toy"].drop_null()).to_pylist())),
         is_simulated=heard.is_simulated,
         levels=check_levels(clips, findings),
-        snrs=check_snrs(clips, findings, reference=parameters.get("snr_reference", "corpus")),
+        snrs=check_snrs(
+            clips,
+            findings,
+            reference=parameters.get("snr_reference", "corpus"),
+            weighting=parameters.get("weighting"),
+            excluded=heard.recipe.excluded if heard.recipe else None,
+        ),
         findings=findings.all(),
         counts=counts,
         clips=clips,
@@ -172,10 +178,9 @@ def _hear_recipe(path: Path) -> _Heard:
         recipe = read_recipe(path)
         return _Heard(kind="recipe", clips=clips_of_recipe(recipe), recipe=recipe)
     shared = read_shared_recipe(path)
-    digests = pa.array([one.hex() for one in shared.digests.to_pylist()], pa.string())
     return _Heard(
         kind="recipe",
-        clips=clips_of_recipe(shared.recipe, digests),
+        clips=clips_of_shared_recipe(shared),
         recipe=shared.recipe,
         is_simulated=bool(shared.source.get("is_simulated")),
     )

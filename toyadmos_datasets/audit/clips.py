@@ -42,6 +42,7 @@ CLIPS_SCHEMA = pa.schema(
         pa.field("noise_start", pa.int64()),
         pa.field("noise_position", pa.float64()),
         pa.field("snr_db", pa.float64()),
+        pa.field("reference_level_db", pa.float64()),
         pa.field("snr_achieved_db", pa.float64()),
         pa.field("snr_active_db", pa.float64()),
         pa.field("n_samples", pa.int64()),
@@ -49,6 +50,7 @@ CLIPS_SCHEMA = pa.schema(
         pa.field("rate_hz", pa.int64()),
         pa.field("digest", pa.string()),
         pa.field("level_db", pa.float64()),
+        pa.field("active_level_db", pa.float64()),
         pa.field("peak", pa.float64()),
         pa.field("flags", pa.list_(pa.string())),
         pa.field("fault", pa.string()),
@@ -77,9 +79,9 @@ CLIPS_SCHEMA = pa.schema(
 """Columns of the clips; null where the names, the recipe or the samples do not tell.
 
 place is where a person finds the clip. label is ``normal`` or ``anomalous``. digest is the hash of the decoded
-samples, level_db and peak what was measured of them, flags what is odd about them, fault why they could not be
-decoded, damage_fault what is said of the parts and is not in the damage table. From recording_hashes to headroom_db
-stands what a dataset says of its recordings: their levels are those before gain and headroom.
+samples, level_db, active_level_db and peak what was measured of them, flags what is odd about them, fault why they
+could not be decoded, damage_fault what is said of the parts and is not in the damage table. From recording_hashes to
+headroom_db stands what a dataset says of its recordings: their levels are those before gain and headroom.
 
 The others are heard. compared_* are the levels of the stems that the SNR compares, heard_* those of the stems as they
 are, of all frequencies alike; null for a stem that reaches full scale. stem_error is the largest difference between
@@ -117,6 +119,7 @@ def measured(file: BinaryIO, *, name: str) -> tuple[dict[str, Any], Pcm | None]:
         "rate_hz": pcm.rate_hz,
         "digest": pcm.digest.hex(),
         "level_db": max(levels.level_db, FLOOR_DB),
+        "active_level_db": max(levels.active_level_db, FLOOR_DB),
         "peak": levels.peak,
         "flags": pcm.flags(levels),
     }

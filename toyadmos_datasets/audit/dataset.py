@@ -68,8 +68,7 @@ def measure_shard(task: _ShardTask, watch: Watch) -> tuple[str, pa.Table]:
     """Return a shard's path and its clips."""
     shard, rows, number = task.shard, [], 0
     known = [name for name in CLIPS_SCHEMA.names if name not in {"place", "config", "split"}]
-    of_stems = {"target_level_db", "noise_level_db"}  # columns of clips that a dataset has for the recordings
-    wanted = {*known, "audio", *STEMS, *toy_named(task.toy).parts} - of_stems
+    wanted = {*known, "audio", *STEMS, *toy_named(task.toy).parts}
     for group in row_groups(task.folder / shard.path):
         for row in group.select([name for name in group.column_names if name in wanted]).to_pylist():
             place = place_of_row(shard.path, number)
@@ -109,6 +108,9 @@ def _measured(row: Mapping[str, Any], place: str, task: _ShardTask) -> dict[str,
             return found | {"fault": error.actual}
     for name, stem in stems.items():
         found |= sketched(stem, name)
+    if stems.get("target") is clip and clip.n_channels == 1:  # measured as the clip
+        levels = {"heard_target_db": found["level_db"], "heard_target_active_db": found["active_level_db"]}
+        return found | ({} if _reaches_full_scale(clip) else levels)
     return found | _levels(stems, task) | {"stem_error": _stem_error(clip, stems)}
 
 

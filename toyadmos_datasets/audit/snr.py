@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,14 @@ Array = npt.NDArray[np.float64]
 _WRONG = f"The achieved SNR is not what was asked for: off by over {TOLERANCE_DB} dB."
 
 
-def check_snrs(clips: pa.Table, findings: Findings, *, reference: str) -> tuple[SnrCheck, ...]:
+def check_snrs(
+    clips: pa.Table,
+    findings: Findings,
+    *,
+    reference: str,
+    weighting: str | None = None,
+    excluded: pa.Table | None = None,
+) -> tuple[SnrCheck, ...]:
     """Compare the SNR of every clip, or of every group of clips, with what was asked for.
 
     With R the reference level, N the level of the noise as mixed and s the SNR asked for, all in dB, R - N = s. For
@@ -30,25 +38,56 @@ def check_snrs(clips: pa.Table, findings: Findings, *, reference: str) -> tuple[
     that mean several SNRs are together; but T - R is that of the target, so a - s is the same for all clips of one
     target, whatever their SNR and their noise: each is compared with another of them.
 
+    Normal targets that were left out of a dataset are a part of that mean too, and nobody hears them: there R is what
+    the dataset says.
+
     Args:
         clips: Table with `CLIPS_SCHEMA`.
         findings: Where to put what is found.
         reference: Level that the SNR is relative to.
+        weighting: How levels take frequencies, as the dataset's recipe says.
+        excluded: What was left out after it had been planned, with a recipe's columns.
     """
+    incomplete = _incomplete(excluded) if excluded is not None and reference == "corpus" else set()
     asked = clips.filter(pc.and_(clips["snr_db"].is_valid(), clips["fault"].is_null()))
     checks: list[SnrCheck] = []
     for config in pc.unique(asked["config"]).to_pylist():
-        checks += _of_config(asked.filter(pc.equal(asked["config"], config)), findings, config, reference)
+        means = _Means(
+            reference=reference,
+            weighting=weighting,
+            incomplete=frozenset((case, channel) for name, case, channel in incomplete if name == config),
+        )
+        checks += _of_config(asked.filter(pc.equal(asked["config"], config)), findings, config, means)
     for row in clips.filter(pc.greater(pc.fill_null(clips["stem_error"], 0), 1)).to_pylist():
         said = f"{row['config']}, {row['place']}: up to {row['stem_error']} steps apart"
         findings.add("problem", "Target and noise do not add up to the clip.", said)
     return tuple(checks)
 
 
-def _of_config(clips: pa.Table, findings: Findings, config: str, reference: str) -> Iterator[SnrCheck]:
-    asked = _floats(clips, "snr_db")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Means:
+    """What SNRs of one config are relative to.
+
+    Attributes:
+        reference: ``corpus``, ``clip`` or ``active``.
+        weighting: How levels take frequencies.
+        incomplete: Cases and channels some of whose normal clips were left out.
+    """
+
+    reference: str
+    weighting: str | None
+    incomplete: frozenset[tuple[int, int]]
+
+
+def _incomplete(excluded: pa.Table) -> set[tuple[str, int, int]]:
+    normal = excluded.filter(pc.equal(excluded["label"], "normal"))
+    return set(zip(*(normal[name].to_pylist() for name in ("config", "case", "channel")), strict=True))
+
+
+def _of_config(clips: pa.Table, findings: Findings, config: str, means: _Means) -> Iterator[SnrCheck]:
+    asked, reference = _floats(clips, "snr_db"), means.reference
     has_stems = clips["compared_noise_db"].null_count == 0
-    errors, tolerance = _errors_of_stems(clips, reference) if has_stems else _errors_of_columns(clips, reference)
+    errors, tolerance = _errors_of_stems(clips, means) if has_stems else _errors_of_columns(clips, means)
     achieved = _floats(clips, "compared_target_db") - _floats(clips, "compared_noise_db")
     if not has_stems:
         achieved = _floats(clips, _achieved(reference))
@@ -76,37 +115,50 @@ def _of_config(clips: pa.Table, findings: Findings, config: str, reference: str)
         )
 
 
-def _errors_of_stems(clips: pa.Table, reference: str) -> tuple[Array, Array]:
+def _errors_of_stems(clips: pa.Table, means: _Means) -> tuple[Array, Array]:
     """Return how far each clip is off, and how far it may be: stems are rounded, which adds a little power."""
     target, noise = _floats(clips, "compared_target_db"), _floats(clips, "compared_noise_db")
     referred = target
-    if reference == "corpus":
-        referred = np.full(len(clips), np.nan)
-        for group, chosen in _groups(clips):
+    if means.reference == "corpus":
+        referred = _floats(clips, "reference_level_db") - _floats(clips, "headroom_db")
+        for group, chosen in _groups(clips, means):
             referred[group] = 10 * np.log10(np.mean(10 ** (target[chosen] / 10)))
     tolerance = TOLERANCE_DB + rounding_db(target) + rounding_db(noise)
     return referred - noise - _floats(clips, "snr_db"), tolerance
 
 
-def _errors_of_columns(clips: pa.Table, reference: str) -> tuple[Array, Array]:
+def _errors_of_columns(clips: pa.Table, means: _Means) -> tuple[Array, Array]:
     """Return how far the clips are off; NaN for a clip that nothing can be said of.
 
     For the reference ``corpus`` that is how far the mean of a group is off, for its first clip, and how far a clip is
-    off from another of the same target.
+    off from another of the same target. A target of digital zeros has no SNR, and no power in that mean. Where the
+    mean is not all there, T - R of the dataset's own levels stands against a - s.
     """
-    off = _floats(clips, _achieved(reference)) - _floats(clips, "snr_db")
+    off = _floats(clips, _achieved(means.reference)) - _floats(clips, "snr_db")
     tolerance = np.full(len(clips), TOLERANCE_DB)
-    if reference != "corpus":
+    if means.reference != "corpus":
         return off, tolerance
-    errors = np.full(len(clips), np.nan)
+    target = _floats(clips, "target_level_db")
+    with np.errstate(invalid="ignore"):  # zeros have neither level nor SNR
+        errors = off - (target - _floats(clips, "reference_level_db"))
+    if means.weighting is not None:  # the level of the target is not
+        errors[:] = np.nan
+    errors[np.concatenate([np.empty(0, dtype=np.int64), *(group for group, _ in _groups(clips, means))])] = np.nan
     for rows in _of_one_target(clips):
-        errors[rows] = off[rows] - np.roll(off[rows], 1)
-    for group, chosen in _groups(clips):
-        finite = chosen[np.isfinite(off[chosen])]
-        if len(finite):
-            mean = float(10 * np.log10(np.mean(10 ** (off[finite] / 10))))
+        errors[rows] = _larger(errors[rows], off[rows] - np.roll(off[rows], 1))
+    off[np.isneginf(target)] = -np.inf
+    for group, chosen in _groups(clips, means):
+        known = chosen[~np.isnan(off[chosen])]
+        if np.isfinite(off[known]).any():
+            mean = float(10 * np.log10(np.mean(10 ** (off[known] / 10))))
             errors[group[0]] = max(mean, float(np.nan_to_num(errors[group[0]])), key=abs)
     return errors, tolerance
+
+
+def _larger(some: Array, others: Array) -> Array:
+    """Return the errors of larger magnitude; those that are known, where one of two is."""
+    is_other = np.isnan(some) | (np.abs(others) > np.abs(some))
+    return np.where(is_other & ~np.isnan(others), others, some)
 
 
 def _of_one_target(clips: pa.Table) -> Iterator[list[int]]:
@@ -123,12 +175,17 @@ def _achieved(reference: str) -> str:
     return "snr_active_db" if reference == "active" else "snr_achieved_db"
 
 
-def _groups(clips: pa.Table) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Yield the clips of each case and channel, and those among them that the reference ``corpus`` is made of."""
+def _groups(clips: pa.Table, means: _Means) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Yield the clips of each case and channel, and those among them that the reference ``corpus`` is made of.
+
+    Cases and channels that are not all there are passed over.
+    """
     cases, channels = (_floats(clips, name) for name in ("case", "channel"))
     is_normal = pc.equal(clips["label"], "normal").to_numpy()
     is_ind = pc.fill_null(pc.equal(clips["recording_type"], "IND"), fill_value=False).to_numpy()
     for case, channel in sorted(set(zip(cases.tolist(), channels.tolist(), strict=True))):
+        if (case, channel) in means.incomplete:
+            continue
         members = (cases == case) & (channels == channel)
         chosen = members & is_normal & is_ind
         if not chosen.any():

@@ -34,9 +34,10 @@ def audit(
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Prove from the data that nothing leaks, within a dataset or between two.
+    """Prove from the data that nothing leaks.
 
-    Decodes every clip. The exit status is 1 if anything leaks.
+    Decodes every clip. Of two datasets it tells whether one learns from what the other tests. The exit status is 1 if
+    anything leaks.
     """
     from toyadmos_datasets.audit import AuditReport
     from toyadmos_datasets.audit import audit as run

@@ -32,7 +32,9 @@ def health_lines(health: Health, *, label: str = "Health: ") -> list[str]:
 
 def _would_leave_out(health: Health) -> str:
     clips = f"{health.n_clips} of {_of(health.n_clips_in_all, 'clip')}"
-    return f"{health.option} would leave out {_of(health.n_events, 'event')}, {clips}, and change no other."
+    # What is left out already stays so only if the option goes on naming it.
+    adding = f"Adding {','.join(health.flags)} to --exclude" if health.n_left_out_events else health.option
+    return f"{adding} would leave out {_of(health.n_events, 'event')}, {clips}, and change no other."
 
 
 def _flag_text(health: Health, flag: str) -> str:

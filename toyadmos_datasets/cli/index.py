@@ -89,12 +89,12 @@ def index(
         typer.echo("\n".join(table_lines(_SHOWN, rows)))
     n_bytes = sum(block.n_packed_bytes for block in opened.blocks())
     written = f" Written to {out}." if out is not None else ""
-    typer.echo("\n".join(found.lines()), err=True)
     typer.echo(
         f"{len(table)} recordings in {len(opened.blocks())} blocks ({opened.kind}), {format_bytes(n_bytes)} on disk."
         f"{written}",
         err=True,
     )
+    typer.echo("\n".join(found.lines()), err=True)
 
 
 def _volumes_of(source: Source) -> list[VolumeSize]:

@@ -100,9 +100,8 @@ def _tell_source(verdict: SourceVerdict, *, as_json: bool) -> int:
         told = {"is_good": verdict.is_good, "state": verdict.state, "as_found": verdict.as_found.as_json()}
         typer.echo(json.dumps(asdict(verdict) | told, indent=2, default=str))
     else:
-        typer.echo(
-            "\n".join([*_source_lines(verdict), *_problem_lines(verdict.problems, _SOUND.get(verdict.state, ""))])
-        )
+        sound = _SOUND.get(verdict.state, "")
+        typer.echo("\n".join([*_source_lines(verdict), *_problem_lines(verdict.problems, sound)]))
     return _STATUS[verdict.state]
 
 

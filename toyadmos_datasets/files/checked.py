@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
@@ -28,15 +29,23 @@ def checked(kind: type[Value], content: object, *, what: str, where: object, rem
         remedy: What to do, for the error.
 
     Raises:
-        DatasetError: A field is missing, or has another type or range than its annotation says.
+        DatasetError: A field is missing or unknown, or has another type or range than its annotation says.
 
     Example:
         >>> checked(list[int], [1, 2], what="A list is damaged.", where="list.json", remedy="Write it again.")
         [1, 2]
     """
     try:
+        _require_known(kind, content)
         return msgspec.convert(content, kind, strict=True)
     except (msgspec.ValidationError, RecursionError) as error:
         raise DatasetError(
             what, where=where, expected="fields as this version writes them", actual=error, remedy=remedy
         ) from error
+
+
+def _require_known(kind: type[object], content: object) -> None:
+    if dataclasses.is_dataclass(kind) and isinstance(content, dict):
+        unknown = sorted(content.keys() - {field.name for field in dataclasses.fields(kind)})
+        if unknown:
+            raise msgspec.ValidationError(f"Object contains unknown field `{unknown[0]}`")

@@ -3,7 +3,6 @@
 What is odd about them is counted, and what is found is compared with what was published.
 """
 
-from toyadmos_datasets.index.as_found import AsFound, KindCount, as_found, tolerated_lines
 from toyadmos_datasets.index.build import (
     Indexed,
     build_index,
@@ -12,6 +11,7 @@ from toyadmos_datasets.index.build import (
     require_sound,
     survey_source,
 )
+from toyadmos_datasets.index.found import AsFound, KindCount, as_found, tolerated_lines
 from toyadmos_datasets.index.oddities import refuse_oddities
 from toyadmos_datasets.index.report import VolumeSize, source_report
 from toyadmos_datasets.index.select import IncompleteEvent, missing_channels, select

@@ -31,6 +31,9 @@ ACCEPTED_BY_STRICT = frozenset({"hidden", "ignored"})
 """Oddities that say nothing of the corpus: files of systems, and what the user wants left out."""
 
 WAV_HEADER_BYTES: Bytes = 44
+CHUNKS_ROOM: Bytes = 1024
+"""How much larger or smaller a file of the usual length may be (10 ms): room for what else a header holds."""
+
 _SAMPLE_BYTES: Bytes = 2
 _MAX_WORDS = 10
 
@@ -43,7 +46,7 @@ class UsualLength:
         kind: ``IND``, ``CNT`` or ``noise``.
         published_bytes: Size of a file of the published length.
         usual_bytes: The published size where most files have it, else the size that most files have.
-        n_usual: Files of this size.
+        n_usual: Files of this size, give or take `CHUNKS_ROOM`.
         n: Files.
     """
 
@@ -111,15 +114,14 @@ def usual_lengths(table: pa.Table) -> tuple[UsualLength, ...]:
         if not len(sizes):
             continue
         published = _bytes_of(toy.clip_s if kind == "IND" else CNT_S)
-        n_published = int(counts[sizes == published].sum())
-        is_published = 2 * n_published > counts.sum()
-        place = int(np.argmax(counts))
+        is_published = 2 * counts[np.abs(sizes - published) <= CHUNKS_ROOM].sum() > counts.sum()
+        usual = published if is_published else int(sizes[np.argmax(counts)])
         found.append(
             UsualLength(
                 kind=kind,
                 published_bytes=published,
-                usual_bytes=published if is_published else int(sizes[place]),
-                n_usual=n_published if is_published else int(counts[place]),
+                usual_bytes=usual,
+                n_usual=int(counts[np.abs(sizes - usual) <= CHUNKS_ROOM].sum()),
                 n=int(counts.sum()),
             )
         )
@@ -189,7 +191,7 @@ def _whom(cases: tuple[int, ...]) -> str:
 def _lengths(table: pa.Table) -> Iterator[Oddity | None]:
     n_bytes = table["n_bytes"].to_numpy()
     for usual in usual_lengths(table):
-        is_odd = is_of_kind(table, usual.kind) & (n_bytes != usual.usual_bytes)
+        is_odd = is_of_kind(table, usual.kind) & (np.abs(n_bytes - usual.usual_bytes) > CHUNKS_ROOM)
         if is_odd.any():
             shortest, longest = (seconds_of(int(some)) for some in (n_bytes[is_odd].min(), n_bytes[is_odd].max()))
             what = f"{usual.kind} recordings are not {seconds_of(usual.usual_bytes):g} s long, as most are"

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.errors import ToyAdmosError
-from toyadmos_datasets.index.as_found import as_found
 from toyadmos_datasets.index.build import Indexed
+from toyadmos_datasets.index.found import as_found
 from toyadmos_datasets.index.oddities import is_of_kind, seconds_of, usual_lengths
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.source import MAX_EXAMPLES, Source

@@ -72,8 +72,11 @@ class Audio(datasets.Audio):  # type: ignore[misc]  # datasets has no type annot
         if content is None and path is not None and not is_local_path(path):
             content = self.embed_storage(pa.array([value], self.pa_type), token_per_repo_id)[0]["bytes"].as_py()
         samples, rate_hz = decode_clip(content, path, self.sample_type)
-        self._require_channels(samples, path)
-        return {**self._resampled(samples, rate_hz), "path": path}
+        if getattr(self, "num_channels", None) or self.stream_index:  # the oldest datasets does not have both
+            self._require_channels(samples, path)
+        if self.sampling_rate and self.sampling_rate != rate_hz:
+            samples, rate_hz = _resampled(samples, rate_hz, self.sampling_rate), self.sampling_rate
+        return {"array": samples, "sampling_rate": rate_hz, "path": path}
 
     def encode_example(self, value: Any) -> dict[str, Any]:  # noqa: ANN401  # as its parent's
         """Encode samples, or take bytes and paths as they are.
@@ -129,19 +132,9 @@ class Audio(datasets.Audio):  # type: ignore[misc]  # datasets has no type annot
         array = samples.data.cpu().numpy()
         return self._encoded(array[0] if len(array) == 1 else array, samples.sample_rate, None)
 
-    def _resampled(self, samples: Samples, rate_hz: Hertz) -> dict[str, Any]:
-        if not self.sampling_rate or self.sampling_rate == rate_hz:
-            return {"array": samples, "sampling_rate": rate_hz}
-        import soxr  # noqa: PLC0415  (who keeps the rate does without)
-
-        from toyadmos_datasets.signal.resample import QUALITY  # noqa: PLC0415  (as above)
-
-        resampled = soxr.resample(samples.T, rate_hz, self.sampling_rate, quality=QUALITY).T
-        return {"array": resampled, "sampling_rate": self.sampling_rate}
-
     def _require_channels(self, samples: Samples, path: str | None) -> None:
         """Raise where other channels are asked for than there are: none is averaged, and none made up."""
-        asked = getattr(self, "num_channels", None)  # the oldest datasets does not have it
+        asked = getattr(self, "num_channels", None)
         n_channels = 1 if samples.ndim == 1 else len(samples)
         if asked in (None, n_channels) and not self.stream_index:
             return
@@ -152,6 +145,15 @@ class Audio(datasets.Audio):  # type: ignore[misc]  # datasets has no type annot
             actual=f"num_channels={asked}, stream_index={self.stream_index}",
             remedy="Leave them out, and choose from the array: clip['array'][0]",
         )
+
+
+def _resampled(samples: Samples, rate_hz: Hertz, asked_hz: Hertz) -> Samples:
+    import soxr  # noqa: PLC0415  (who keeps the rate does without)
+
+    from toyadmos_datasets.signal.resample import QUALITY  # noqa: PLC0415  (as above)
+
+    resampled: Samples = soxr.resample(samples.T, rate_hz, asked_hz, quality=QUALITY).T
+    return resampled
 
 
 def _rows(storage: pa.StructArray) -> list[pa.StructScalar | None]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import datasets
 
+from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.load.audio import Audio
 from toyadmos_datasets.load.decoding import SampleType
 
@@ -115,7 +116,39 @@ def _is_clip(feature: object) -> bool:
 def _following(features: Mapping[str, Any], clips: Mapping[str, Any]) -> AudioFeatures:
     """Return features whose columns of clips have the sample types of before, also where they are of decoded clips."""
     following = AudioFeatures({name: one for name, one in clips.items() if name in features})
+    ours = [one for one in clips.values() if isinstance(one, Audio)]
     for name, feature in features.items():
-        if name not in clips or not isinstance(feature, dict) or set(feature) != _DECODED:
+        if name in clips and _is_decoded(getattr(feature, "feature", None)):
+            raise _decoded_lists(name)
+        if name not in clips and type(feature) is datasets.Audio and "int16" in {one.sample_type for one in ours}:
+            raise _encoded_by_others(name)
+        if name not in clips or not _is_decoded(feature):
             following[name] = feature
     return AudioFeatures({name: following[name] for name in features})
+
+
+def _is_decoded(feature: object) -> bool:
+    return isinstance(feature, dict) and set(feature) == _DECODED
+
+
+def _encoded_by_others(name: str) -> OptionError:
+    """Say what plain features do in `map`: `datasets` encodes with torchcodec, which takes integers for full scale."""
+    return OptionError(
+        "A new column of clips beside int16 needs the feature of this package.",
+        where=name,
+        expected="toyadmos_datasets.Audio",
+        actual="datasets.Audio",
+        remedy=f"features = dataset.features; features[{name!r}] = toyadmos_datasets.Audio(sample_type='int16')",
+    )
+
+
+def _decoded_lists(name: str) -> OptionError:
+    """Say what `batch` of the oldest `datasets` would do, and any `map` that puts clips into lists."""
+    return OptionError(
+        "Clips would be kept decoded, as lists of numbers.",
+        where=name,
+        expected="a column of clips, or of lists of them",
+        actual="lists of decoded clips, without features that say what they are",
+        remedy=f"Give map features= with {name!r}: datasets.List(toyadmos_datasets.Audio()), or go over the rows with "
+        "dataset.iter(batch_size)",
+    )

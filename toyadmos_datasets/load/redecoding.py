@@ -46,7 +46,13 @@ def as_plain_audio(dataset: AnyDataset) -> AnyDataset:
 
 
 def decoding(dataset: AnyDataset, decode: bool | str) -> AnyDataset:  # noqa: FBT001  # a choice of four, not a switch
-    """Return the same rows decoded as `load_dataset` is asked to: True keeps the sample type that there is."""
+    """Return the same rows decoded as `load_dataset` is asked to: True keeps the sample type that there is.
+
+    Configs of log-mel features have no audio, and stay as they are.
+    """
+    features = getattr(dataset, "features", None)
+    if features is not None and not _n_clips(features):
+        return dataset
     sample_type = None if isinstance(decode, bool) else decode
     return cast(AnyDataset, _redecoded(dataset, _ours(decode=bool(decode), sample_type=sample_type)))
 

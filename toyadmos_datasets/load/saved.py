@@ -71,7 +71,7 @@ def _read(place: Place) -> Any:  # noqa: ANN401  # a Dataset or a DatasetDict
     where = place.address if place.is_far else str(place.folder)
     try:
         return datasets.load_from_disk(where, storage_options=place.storage_options or None)
-    except (OSError, ValueError, TypeError, LookupError, pa.ArrowException) as error:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, pa.ArrowException) as error:
         raise DatasetError(
             "What save_to_disk wrote cannot be opened.",
             where=place.shown if place.is_far else where,

@@ -126,8 +126,11 @@ def health_text(manifest: Manifest) -> str:
         for count in health.counts:
             flag = count.flag if count.part == "target" else f"{count.flag} noise"
             lines.append(f"| {flag} | {count.label} | {count.condition} | {count.n_events} | {count.n_clips} |")
+        adding = (
+            f"Adding `{','.join(health.flags)}` to `--exclude`" if health.n_left_out_events else f"`{health.option}`"
+        )
         lines.append(
-            f"\n`{health.option}` leaves them out, {health.n_clips} of {health.n_clips_in_all} clips, and changes no "
+            f"\n{adding} leaves them out, {health.n_clips} of {health.n_clips_in_all} clips, and changes no "
             "other clip.\n"
         )
     if health.n_left_out_clips:

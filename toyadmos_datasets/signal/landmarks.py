@@ -77,7 +77,7 @@ def _landmarks_of(mono: Samples, first: int, end: int) -> Marks:
     """Find the landmarks of some blocks of `REACH_N` samples.
 
     A landmark is the highest of its own block, at some place r in it. What it has to exceed besides is the end of the
-    block before, from r on, and the beginning of the one after, up to r: running maxima of both have these.
+    block before, from r on, and the beginning of the one after, up to r.
     """
     blocks = _blocks(mono, first - 1, end + 1)
     at = blocks.argmax(axis=1)
@@ -87,10 +87,10 @@ def _landmarks_of(mono: Samples, first: int, end: int) -> Marks:
     is_open &= (highest[1:-1] > highest[:-2]) | (at[1:-1] > at[:-2])
     is_open &= (highest[1:-1] > highest[2:]) | (at[1:-1] < at[2:])
     row = np.flatnonzero(is_open) + 1
-    at, highest, every = at[row], highest[row], np.arange(len(row))
-    is_mark = highest > np.maximum.accumulate(blocks[row - 1][:, ::-1], axis=1)[every, REACH_N - 1 - at]
-    is_mark &= highest > np.maximum.accumulate(blocks[row + 1], axis=1)[every, at]
-    is_mark &= np.count_nonzero(blocks[row] == highest[:, np.newaxis], axis=1) == 1
+    at, least, column = at[row], highest[row, np.newaxis], np.arange(REACH_N)
+    is_mark = ~((blocks[row - 1] >= least) & (column >= at[:, np.newaxis])).any(axis=1)
+    is_mark &= ~((blocks[row + 1] >= least) & (column <= at[:, np.newaxis])).any(axis=1)
+    is_mark &= np.count_nonzero(blocks[row] == least, axis=1) == 1
     found: Marks = (first - 1 + row[is_mark]) * REACH_N + at[is_mark]
     return found
 

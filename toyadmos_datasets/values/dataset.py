@@ -292,7 +292,7 @@ def _require_own_place(shard: Shard, where: object) -> None:
     """Raise unless a shard lies where its config, split and number put it: below `data`, and nowhere else."""
     if not is_shard_place(shard.path, shard.config, shard.split):
         raise DatasetError(
-            "The manifest names a shard that is not where shards are.",
+            "The manifest is damaged: a shard is not where its config and split put it.",
             where=where,
             expected=f"{shard_path('CONFIG', 'SPLIT', 0, 1)} of its own config and split",
             actual=f"{shard.path!a} for config {shard.config!a}, split {shard.split!a}",

@@ -161,15 +161,16 @@ def read_recipe(path: Path) -> Recipe:
     try:
         table = pq.read_table(open_in_own_memory(path))
         content = json.loads(table.schema.metadata[HEADER_KEY])
-        if content["version"] != SCHEMA_VERSION:
-            raise _unreadable(path, f"version {content['version']}")
+        version = content.pop("version")
+        if version != SCHEMA_VERSION:
+            raise _unreadable(path, f"version {version}")
         header = checked(_Header, content, what="The recipe is damaged.", where=path, remedy=_AGAIN)
         examples, excluded = unmarked(table.cast(FILE_SCHEMA))
         recipe = Recipe(examples=examples, parameters=header.parameters, notes=header.notes, excluded=excluded)
         promised = table.schema.metadata[b"toyadmos_recipe_sha256"].decode()
     except DatasetError:
         raise
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
     if recipe.sha256 != promised:
         raise _unreadable(path, f"rows that hash to {recipe.sha256[:16]} and not to {promised[:16]}")

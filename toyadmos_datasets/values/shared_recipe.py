@@ -31,6 +31,7 @@ from toyadmos_datasets.values.sides import is_shard_place, unusable_side
 FORMAT_VERSION = 2
 SUFFIX = ".toyrecipe"
 
+_UNREADABLE = "This is not a shared recipe that this version can read."
 _GET_AGAIN = "Get the file again from whoever made it; it is made with: toyadmos recipe export DIR -o FILE"
 _DIGEST = pa.field("samples_digest", pa.binary(DIGEST_BYTES), nullable=True)
 """Null for what was left out after it had been planned: it was never mixed."""
@@ -157,15 +158,16 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         if b"toyrecipe" not in metadata:
             raise _unreadable(path, "a Parquet file of something else")
         content = json.loads(metadata[b"toyrecipe"])
-        if content["version"] != FORMAT_VERSION:
-            raise _unreadable(path, f"version {content['version']}")
-        header = checked(_Header, content, what="The shared recipe is damaged.", where=path, remedy=_GET_AGAIN)
+        version = content.pop("version")
+        if version != FORMAT_VERSION:
+            raise _unreadable(path, f"version {version}")
+        header = checked(_Header, content, what=_UNREADABLE, where=path, remedy=_GET_AGAIN)
         shared = _shared_of(header, table.cast(_SCHEMA))
         found = shared.header()
         promised, actual = metadata[b"toyrecipe_sha256"].decode(), _sha256_of(found, shared.digests)
     except DatasetError:
         raise
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
     if (promised, header.recipe_sha256) != (actual, found["recipe_sha256"]):
         raise _unreadable(path, f"content that hashes to {actual[:16]} and not to {promised[:16]}: it was changed")
@@ -233,7 +235,7 @@ def _require_names(shared: SharedRecipe, path: Path) -> None:
 
 def _unreadable(path: Path, actual: str) -> DatasetError:
     return DatasetError(
-        "This is not a shared recipe that this version can read.",
+        _UNREADABLE,
         where=path,
         expected=f"a {SUFFIX} file, version {FORMAT_VERSION}, unchanged",
         actual=actual,

@@ -20,6 +20,7 @@ from toyadmos_datasets.index.select import IncompleteEvent, missing_channels
 from toyadmos_datasets.values.source import Oddity, Source
 
 _SHOWN_EXAMPLES = 3
+_SHOWN_MISSING = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +50,25 @@ class KindCount:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What is missing, found of expected: one text for all channels if they lack the same, else one for each."""
-        kind = f"case {self.case}, {self.sound} {self.recording_type}" if self.case else f"all cases, {self.sound}"
+        """What is missing, found of expected: a text for all channels that lack the same."""
         if self.is_whole:
             return ()
         if len(set(self.n_by_channel)) == 1:
-            return (f"{kind}: {self.n_by_channel[0]} of {self.n_published} takes",)
+            return (f"{self.name}: {self.n_by_channel[0]} of {self.n_published} takes",)
+        lacking: dict[int, list[str]] = {}
+        for channel, n in zip(CHANNELS, self.n_by_channel, strict=True):
+            if n < self.n_published:
+                lacking.setdefault(n, []).append(str(channel))
         return tuple(
-            f"{kind}, channel {channel}: {n} of {self.n_published} takes"
-            for channel, n in zip(CHANNELS, self.n_by_channel, strict=True)
-            if n < self.n_published
+            f"{self.name}, {'channel' if len(channels) == 1 else 'channels'} {', '.join(channels)}: "
+            f"{n} of {self.n_published} takes"
+            for n, channels in lacking.items()
         )
+
+    @property
+    def name(self) -> str:
+        """What it is called: ``case 1, normal IND``."""
+        return f"{f'case {self.case}' if self.case else 'all cases'}, {self.sound} {self.recording_type}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +116,12 @@ class AsFound:
             n_whole = sum(count.is_whole for count in self.counts)
             of = f"{self.n_recordings} recordings of {self.n_published} published"
             yield f"{of}; {n_whole} of {len(self.counts)} kinds are complete"
-            yield from (f"missing: {text}" for text in self.missing)
+            yield from (f"missing: {text}" for text in self.missing[:_SHOWN_MISSING])
+            if len(self.missing) > _SHOWN_MISSING:
+                yield f"missing: and {len(self.missing) - _SHOWN_MISSING} more; --json lists them"
             for count in self.counts:
                 if max(count.n_by_channel) > count.n_published:
-                    kind = f"case {count.case}, {count.sound} {count.recording_type}"
-                    yield f"more than published: {kind}: {count.n_takes} of {count.n_published} takes"
+                    yield f"more than published: {count.name}: {count.n_takes}, not {count.n_published} takes"
         if self.incomplete:
             first = self.incomplete[0]
             lacks = ", ".join(map(str, first.missing_channels))
