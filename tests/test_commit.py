@@ -1,4 +1,4 @@
-"""A commit that is cut at any step, or undone after it: plain `datasets` opens the old dataset, the new one, or nothing."""
+"""A commit that is cut at any step, or taken back after it: plain `datasets` opens the old, the new, or nothing."""
 
 from __future__ import annotations
 
@@ -235,9 +235,7 @@ def stopped(old_and_new, tmp_path_factory) -> Path:
     raise AssertionError
 
 
-def test_an_old_dataset_is_whole_again_when_its_replacement_was_cut_and_is_not_wanted_any_more(
-    old_and_new, stopped, tmp_path
-):
+def test_an_old_dataset_is_whole_again_when_its_replacement_was_cut_and_is_given_up(old_and_new, stopped, tmp_path):
     shutil.copytree(stopped, tmp_path / "out")
     request = read_manifest(old_and_new["old"]).request
     folder = OutputFolder(path=tmp_path / "out", request=request)

@@ -1,8 +1,8 @@
 """The last step of a preparation: a folder shows the old dataset, the new one, or nothing, whatever cuts it.
 
-Plain `datasets` opens whatever Parquet or JSON files it finds, unless a card says which. So no file of a dataset may lie
-in the folder without the card that belongs to it. `put_in_place` goes through these states; in brackets is what plain
-`datasets` then opens:
+Plain `datasets` opens whatever Parquet or JSON files it finds, unless a card says which. So no file of a dataset may
+lie in the folder without the card that belongs to it. `put_in_place` goes through these states; in brackets is what
+plain `datasets` then opens:
 
 1. Card, recipe and manifest are written to `.partial/ready/`, beside the shards in `.partial/data/` [old].
 2. The old manifest, recipe, shards and card are moved to `.partial/replaced/`, in this order [old, then nothing].
