@@ -31,7 +31,7 @@ MIX = "snr_6db"
 
 def rows_of(dataset: Path, config: str) -> list[dict]:
     shards = [one for shards in read_manifest(dataset).configs[config].values() for one in shards]
-    return [row for one in shards for group in row_groups(dataset / one.path) for row in group.to_pylist()]
+    return [row for one in shards for group in row_groups(dataset, one) for row in group.to_pylist()]
 
 
 def export(dataset: Path, out: Path, layout: str, config: str | None = MIX):

@@ -13,6 +13,7 @@ from toyadmos_datasets.errors import BusyError, ClippingError, DatasetError, Opt
 from toyadmos_datasets.files.json import write_json
 from toyadmos_datasets.files.leftovers import temporary_path
 from toyadmos_datasets.files.lock import LOCK_NAME
+from toyadmos_datasets.render import commit
 from toyadmos_datasets.render.folder import OutputFolder
 from toyadmos_datasets.values.dataset import Manifest, Shard, read_manifest
 from toyadmos_datasets.values.recipe import Recipe, read_recipe
@@ -242,17 +243,18 @@ def test_a_commit_puts_the_shards_in_place_and_leaves_no_trace_of_the_work(whole
     assert [path.name for path in whole.path.rglob(".*")] == [LOCK_NAME]
 
 
-def test_a_commit_that_was_cut_after_moving_the_shards_is_taken_back(whole):
+def test_the_shards_of_a_commit_that_was_cut_are_kept_for_the_same_job(whole, monkeypatch):
     whole.begin(JOB)
-    manifest, _, _ = finish_copies(whole)
-    for name in ("manifest.json", "README.md"):
-        (whole.path / name).unlink()
-    (whole.path / "data").replace(whole.partial / "replaced")
-    (whole.partial / "data").replace(whole.path / "data")
-    kept = whole.begin(JOB)
+    facts = finish_copies(whole)
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "sync_folder", lambda folder: 1 / (folder != whole.path))
+        with pytest.raises(ZeroDivisionError):
+            whole.commit(*facts)
+    with whole.held():
+        kept = whole.begin(JOB)
 
-    assert list(kept) == sorted(shard.path for shard in manifest.shards)
-    assert not (whole.path / "data").exists()
+    assert list(kept) == sorted(shard.path for shard in facts[0].shards)
+    assert whole.state(is_overwriting=True) == "replace"
 
 
 def test_a_replacement_that_was_cut_before_its_first_shard_leaves_the_whole_dataset_alone(whole):

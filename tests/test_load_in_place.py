@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import asdict
 from pathlib import Path
 
 import fsspec
@@ -17,6 +18,7 @@ from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.load import places
+from toyadmos_datasets.values.shards import state_of
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")
 
@@ -85,6 +87,7 @@ def test_parquet_that_others_wrote_is_refused_rather_than_misread(copy, tmp_path
         path=str(path),
         n_bytes=path.stat().st_size,
         mtime_ns=path.stat().st_mtime_ns,
+        inode=path.stat().st_ino,
         sha256=sha256_of(path),
     )
 
@@ -107,8 +110,8 @@ def test_rows_without_a_clip_stay_without_one(tmp_path):
         use_dictionary=False,
         column_encoding={"audio.bytes": "DELTA_LENGTH_BYTE_ARRAY"},
     )
-    stat = path.stat()
-    shard = places.PlacedShard(path=str(path), n_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=sha256_of(path))
+    state = asdict(state_of(path.stat()))
+    shard = places.PlacedShard(path=str(path), **state, sha256=sha256_of(path))
     places.write_places([shard], tmp_path / "places.arrow")
 
     assert places.read_places(tmp_path / "places.arrow").to_pylist() == rows

@@ -43,7 +43,7 @@ def featured(source, tmp_path_factory) -> Path:
 
 def rows_of(folder: Path, config: str) -> list[dict]:
     shards = [one for shards in read_manifest(folder).configs[config].values() for one in shards]
-    return [row for one in shards for group in row_groups(folder / one.path) for row in group.to_pylist()]
+    return [row for one in shards for group in row_groups(folder, one) for row in group.to_pylist()]
 
 
 @pytest.mark.parametrize("config", ["clean", "snr_6db"])

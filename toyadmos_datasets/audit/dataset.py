@@ -50,7 +50,7 @@ def clips_of_dataset(
         Table with `CLIPS_SCHEMA`, in the order of the manifest.
 
     Raises:
-        DatasetError: A shard is missing, has another size than the manifest says, or cannot be read.
+        DatasetError: A shard is missing, was changed, or cannot be read.
     """
     check_shard_sizes(folder, manifest.audio_shards)
     is_active, weighting = parameters.get("snr_reference") == "active", parameters.get("weighting")
@@ -69,7 +69,7 @@ def measure_shard(task: _ShardTask, watch: Watch) -> tuple[str, pa.Table]:
     shard, rows, number = task.shard, [], 0
     known = [name for name in CLIPS_SCHEMA.names if name not in {"place", "config", "split"}]
     wanted = {*known, "audio", *STEMS, *toy_named(task.toy).parts}
-    for group in row_groups(task.folder / shard.path):
+    for group in row_groups(task.folder, shard):
         for row in group.select([name for name in group.column_names if name in wanted]).to_pylist():
             place = place_of_row(shard.path, number)
             watch.advance(1, at=place)

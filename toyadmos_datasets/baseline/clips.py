@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 import soundfile
 import soxr
 
@@ -19,7 +18,8 @@ from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.signal.levels import power_to_db
 from toyadmos_datasets.signal.resample import QUALITY
 from toyadmos_datasets.units import Decibels, Hertz
-from toyadmos_datasets.values.dataset import Manifest, Shard, check_shard_sizes, read_manifest
+from toyadmos_datasets.values.dataset import Manifest, Shard, read_manifest
+from toyadmos_datasets.values.shards import check_shards, row_groups
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -54,11 +54,15 @@ class SplitOfConfig:
         return sum(shard.n_rows for shard in self.shards)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Read the rows in order, a row group at a time; audio stays encoded."""
-        check_shard_sizes(self.folder, self.shards)
+        """Read the rows in order, a row group at a time; audio stays encoded.
+
+        Raises:
+            DatasetError: A shard is missing or was changed; this is known before the first row.
+        """
+        check_shards(self.folder, self.shards)
         for shard in self.shards:
-            for batch in pq.ParquetFile(self.folder / shard.path).iter_batches(batch_size=32):
-                yield from batch.to_pylist()
+            for group in row_groups(self.folder, shard):
+                yield from group.to_pylist()
 
 
 def open_split(folder: Path, config: str | None, split: str) -> SplitOfConfig:
@@ -76,10 +80,13 @@ def open_split(folder: Path, config: str | None, split: str) -> SplitOfConfig:
 
 
 def cases_of(split: SplitOfConfig) -> tuple[int, ...]:
-    """Return the cases in a split, ascending."""
-    check_shard_sizes(split.folder, split.shards)
-    tables = [pq.read_table(split.folder / shard.path, columns=["case"]) for shard in split.shards]
-    return tuple(sorted({case for table in tables for case in table["case"].to_pylist()}))
+    """Return the cases in a split, ascending.
+
+    Raises:
+        DatasetError: A shard is missing or was changed.
+    """
+    groups = [group for shard in split.shards for group in row_groups(split.folder, shard, ["case"])]
+    return tuple(sorted({case for group in groups for case in group["case"].to_pylist()}))
 
 
 def _require_one_of(asked: str, choices: Iterable[str], where: str) -> None:

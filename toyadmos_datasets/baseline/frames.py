@@ -23,6 +23,7 @@ from toyadmos_datasets.files.atomic import require_room, sync_folder, writing
 from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.files.leftovers import temporary_path
+from toyadmos_datasets.values.shards import check_shards
 
 FEATURES_VERSION = 3
 """Part of the key: a change of what `log_mel` returns raises it."""
@@ -122,6 +123,7 @@ def rows_of(split: SplitOfConfig, progress: Progress | None = None) -> pa.Table:
 
 
 def _kept(split: SplitOfConfig, preset: Preset, progress: Progress) -> Path:
+    check_shards(split.folder, split.shards)  # also where frames are kept: who trains or scores is told of damage
     folder = default_cache() / "features" / f"{split.manifest.toy}-{_key(split, preset)}"
     if not folder.exists():
         _compute(split, preset, folder, progress)

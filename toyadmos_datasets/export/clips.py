@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import soundfile
 
 from toyadmos_datasets.errors import DatasetError
@@ -70,7 +69,7 @@ def form_of(content: bytes) -> tuple[int, int]:
 def clips_of(folder: Path, shards: Sequence[Shard]) -> Iterator[Clip]:
     """Yield the clips of some shards, in order; memory holds a row group."""
     for shard in shards:
-        for group in row_groups(folder / shard.path):
+        for group in row_groups(folder, shard):
             clips = [name for name in audio_columns(has_stems=True) if name in group.column_names]
             rows = group.drop_columns(clips).to_pylist()
             for audio, columns in zip(group["audio"].to_pylist(), rows, strict=True):
@@ -85,5 +84,5 @@ def clips_of(folder: Path, shards: Sequence[Shard]) -> Iterator[Clip]:
 
 def lengths_of(folder: Path, shards: Sequence[Shard]) -> tuple[int, int]:
     """Return the lengths of the shortest and of the longest clip, samples."""
-    lengths = [pq.read_table(folder / shard.path, columns=["n_samples"])["n_samples"] for shard in shards]
-    return min(pc.min(one).as_py() for one in lengths), max(pc.max(one).as_py() for one in lengths)
+    groups = [group["n_samples"] for shard in shards for group in row_groups(folder, shard, ["n_samples"])]
+    return min(pc.min(one).as_py() for one in groups), max(pc.max(one).as_py() for one in groups)

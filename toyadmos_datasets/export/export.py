@@ -17,6 +17,7 @@ from toyadmos_datasets.export.lhotse import manifests
 from toyadmos_datasets.export.webdataset import packed_name, write_tar
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.values.dataset import Manifest, Shard, check_shard_sizes, read_manifest
+from toyadmos_datasets.values.shards import check_shards
 
 EXPORT_VERSION = 1
 LABELS_NAME = "labels.csv"
@@ -100,6 +101,7 @@ def export_dataset(options: ExportOptions, progress: Progress | None = None) -> 
         counts[shard.split] += shard.n_rows if shard.split not in left_out else 0
     was_done = folder.state() == "done"
     if not was_done:
+        check_shards(options.folder, shards)  # all of them, before anything is written
         namer = Namer(layout=layout, config=config, has_target_domain="adapt" in manifest.configs[config])
         work = _Work(source=options.folder, shards=shards, folder=folder, namer=namer, n_samples=n_samples)
         _write(work, progress or Quiet())

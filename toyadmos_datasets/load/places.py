@@ -28,8 +28,9 @@ from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dataset import Shard, check_shard_sizes
+from toyadmos_datasets.values.shards import FileState, changed, state_of
 
-PLACES_VERSION = 1
+PLACES_VERSION = 2
 """Part of the name of what is kept: a change of its form raises it."""
 
 _HEADER = b"toyadmos_places"
@@ -43,13 +44,20 @@ class PlacedShard:
         path: Where it is.
         n_bytes: Its size.
         mtime_ns: When it was last changed.
+        inode: Its number in the file system.
         sha256: Its hash, as the manifest has it.
     """
 
     path: str
     n_bytes: Bytes
     mtime_ns: int
+    inode: int
     sha256: str
+
+    @property
+    def state(self) -> FileState:
+        """What must be as it was, for the places to hold."""
+        return FileState(n_bytes=self.n_bytes, mtime_ns=self.mtime_ns, inode=self.inode)
 
 
 def placed(folder: Path, shard: Shard) -> PlacedShard:
@@ -60,7 +68,7 @@ def placed(folder: Path, shard: Shard) -> PlacedShard:
     """
     check_shard_sizes(folder, [shard])
     path = folder / shard.path
-    return PlacedShard(path=str(path), n_bytes=shard.n_bytes, mtime_ns=path.stat().st_mtime_ns, sha256=shard.sha256)
+    return PlacedShard(path=str(path), **asdict(state_of(path.stat())), sha256=shard.sha256)
 
 
 def write_places(shards: Sequence[PlacedShard], path: Path) -> None:
@@ -158,20 +166,20 @@ def audio_columns(schema: pa.Schema) -> list[str]:
     return [name for name, feature in features.items() if feature.get("_type") == "Audio"]
 
 
-def _map(path: str) -> tuple[mmap.mmap, int]:
-    """Map a file, and return when it was last changed; the map outlives a later replacement of the file."""
+def _map(path: str) -> tuple[mmap.mmap, FileState]:
+    """Map a file, and return its state; the map outlives a later replacement of the file."""
     with open(path, "rb") as file:  # noqa: PTH123  # the path may have bytes that are no UTF-8
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return mapped, os.fstat(file.fileno()).st_mtime_ns
+        return mapped, state_of(os.fstat(file.fileno()))
 
 
 def _map_unchanged(shard: PlacedShard) -> mmap.mmap:
     """Map a shard that is still the one that was looked at."""
     try:
-        mapped, mtime_ns = _map(shard.path)
+        mapped, state = _map(shard.path)
     except (OSError, ValueError) as error:  # an empty file cannot be mapped
         raise _replaced(shard, error) from error
-    if (len(mapped), mtime_ns) != (shard.n_bytes, shard.mtime_ns):
+    if state != shard.state:
         raise _replaced(shard, "another file")
     return mapped
 
@@ -179,13 +187,7 @@ def _map_unchanged(shard: PlacedShard) -> mmap.mmap:
 def _check_hash(mapped: mmap.mmap, shard: PlacedShard) -> None:
     actual = hashlib.sha256(mapped).hexdigest()
     if actual != shard.sha256:
-        raise DatasetError(
-            "A shard was changed since it was written.",
-            where=shard.path,
-            expected=f"sha256 {shard.sha256}",
-            actual=f"sha256 {actual}",
-            remedy="Prepare the folder again with the same command and --overwrite.",
-        )
+        raise changed(shard.path, shard.sha256, actual)
 
 
 def _replaced(shard: PlacedShard, actual: object) -> DatasetError:

@@ -1,7 +1,7 @@
 """Reading a folder that another process may be replacing: the old dataset or the new one, never a mixture.
 
-A commit takes the manifest away, moves shards out and in, and writes the new manifest last. So what was opened between
-two looks at one and the same manifest belongs to it, whatever went on in between.
+A commit takes the manifest away first and shows the new one last. So what was opened between two looks at one and the
+same manifest belongs to it, whatever went on in between.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from typing import TypeVar
 
 from toyadmos_datasets.errors import BusyError, DatasetError
 from toyadmos_datasets.units import Seconds
-from toyadmos_datasets.values.dataset import CARD_NAME, MANIFEST_NAME, Manifest, read_manifest
+from toyadmos_datasets.values.dataset import DATA_NAME, MANIFEST_NAME, Manifest, is_committing, read_manifest
 
 Opened = TypeVar("Opened")
 
 COMMIT_S: Seconds = 2.0
-"""How long to wait for a commit, which takes milliseconds: it renames folders and writes three small files."""
+"""How long to wait for a commit, which takes milliseconds: it renames what is written already."""
 
 _PERIOD_S: Seconds = 0.02
 _TRIES = 20
-_DATA = "data"
 
 
 def open_settled(folder: Path, opening: Callable[[Manifest], Opened]) -> Opened:
@@ -57,16 +56,15 @@ def open_settled(folder: Path, opening: Callable[[Manifest], Opened]) -> Opened:
 
 
 def _wait_for_manifest(folder: Path) -> bytes | None:
-    """Return the manifest's bytes, after a commit, if that is why there are shards and no manifest."""
+    """Return the manifest's bytes, after a commit, if that is why there is no manifest."""
     end_s = time.monotonic() + COMMIT_S
-    while (found := _manifest_bytes(folder)) is None and _may_be_committed(folder) and time.monotonic() < end_s:
+    while (found := _manifest_bytes(folder)) is None and _may_come(folder) and time.monotonic() < end_s:
         time.sleep(_PERIOD_S)
     return found
 
 
-def _may_be_committed(folder: Path) -> bool:
-    """Whether there is a part of a dataset: its card comes before its shards, and its shards before its manifest."""
-    return (folder / CARD_NAME).exists() or (folder / _DATA).exists()
+def _may_come(folder: Path) -> bool:
+    return is_committing(folder) or (folder / DATA_NAME).exists()
 
 
 def _manifest_bytes(folder: Path) -> bytes | None:

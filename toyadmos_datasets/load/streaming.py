@@ -13,6 +13,7 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.load.place import Place
 from toyadmos_datasets.load.redecoding import decoding
 from toyadmos_datasets.values.dataset import Shard
+from toyadmos_datasets.values.shards import check_shards
 
 
 def stream_split(place: Place, split: str, shards: Sequence[Shard], *, decode: bool | str) -> datasets.IterableDataset:
@@ -28,10 +29,12 @@ def stream_split(place: Place, split: str, shards: Sequence[Shard], *, decode: b
 
 
 def _tables(place: Place, shards: Sequence[Shard]) -> Iterator[tuple[str, pa.Table]]:
-    """Read the shards a row group at a time; every page is compared with its checksum."""
+    """Read shards a row group at a time: near ones are compared with their hashes, all pages with their checksums."""
     for number, shard in enumerate(shards):
         with place.open(shard) as file:
             _require_current(place, shard)
+            if not place.is_far:
+                check_shards(place.folder, [shard])
             try:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
                 for group in range(parquet.num_row_groups):

@@ -101,7 +101,7 @@ def make_features(task: _Task, watch: Watch) -> Shard:
     path = task.folder / task.path
     schema = logmel_schema(task.toy, task.settings.n_mels)
     with write_file(path) as file, pq.ParquetWriter(file, schema, compression="none", use_dictionary=False) as writer:
-        for clips in row_groups(task.folder / task.clips.path):
+        for clips in row_groups(task.folder, task.clips):
             spectra = []
             for clip, event_id in zip(clips["audio"].to_pylist(), clips["event_id"].to_pylist(), strict=True):
                 watch.advance(1, at=event_id)

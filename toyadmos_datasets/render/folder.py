@@ -1,11 +1,7 @@
 """The output folder: what may be written there, what is kept of a run that was cut, and the last step.
 
-Shards are collected in `.partial/`, which `datasets` does not look into. The last step hides the shards of a dataset
-that is replaced, writes the card and the recipe, moves the new shards to their places with one rename, and writes the
-manifest at the very end. A card whose shards are not there opens as nothing, so that plain `datasets`, which knows of
-no manifest, sees the old dataset, the new one, or none: shards without their card would open with all configs mixed,
-and a recipe alone as if it were data. A run that was cut finds its finished shards in `.partial/` again, if it asks for
-the same thing.
+Shards are collected in `.partial/`, which `datasets` does not look into. The last step puts them in their places; see
+`commit`. A run that was cut finds its finished shards in `.partial/` again, if it asks for the same thing.
 """
 
 from __future__ import annotations
@@ -19,30 +15,32 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from toyadmos_datasets.errors import ClippingError, DatasetError, OptionError, OutputConflictError
-from toyadmos_datasets.files.atomic import sync_folder, write_text, writing
+from toyadmos_datasets.files.atomic import writing
 from toyadmos_datasets.files.json import canonical_json, read_json, write_json
 from toyadmos_datasets.files.leftovers import remove_leftovers
 from toyadmos_datasets.files.lock import HOLDER_NAME, LOCK_NAME, folder_lock
+from toyadmos_datasets.render.commit import put_in_place, take_back
 from toyadmos_datasets.values.dataset import (
     CARD_NAME,
+    DATA_NAME,
     MANIFEST_NAME,
+    PARTIAL_NAME,
     RECIPE_NAME,
+    REPLACED_NAME,
     Manifest,
     Shard,
     check_shard_sizes,
+    is_committing,
     read_manifest,
     read_shard_note,
-    write_manifest,
 )
-from toyadmos_datasets.values.recipe import Recipe, write_recipe
+from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.sides import SIDE
 
 State: TypeAlias = Literal["new", "cut", "done", "replace"]
 
-_PARTIAL = ".partial"
 _JOB = "job.json"
-_DATA = "data"
-_OURS = {CARD_NAME, MANIFEST_NAME, RECIPE_NAME, _DATA, _PARTIAL}
+_OURS = {CARD_NAME, MANIFEST_NAME, RECIPE_NAME, DATA_NAME, PARTIAL_NAME}
 _MENDED_BY_OTHER_OPTIONS = (ClippingError, OptionError)
 """Errors that the same request would meet again and again."""
 _SHARD = re.compile(rf"{SIDE}/{SIDE}-\d{{5}}-of-\d{{5}}\.parquet")
@@ -63,7 +61,7 @@ class OutputFolder:
     @property
     def partial(self) -> Path:
         """Where shards are collected until all are there."""
-        return self.path / _PARTIAL
+        return self.path / PARTIAL_NAME
 
     @property
     def has_leftovers(self) -> bool:
@@ -75,15 +73,22 @@ class OutputFolder:
     def held(self) -> Iterator[None]:
         """Hold the folder against other processes; an error inside leaves nothing new but finished shards.
 
+        A commit that was cut, before or inside, is taken back: the old dataset is whole again.
+
         Raises:
             BusyError: Another process is preparing it.
+            OutputError: A commit that was cut cannot be taken back.
         """
         made = [place for place in (self.path, *self.path.parents) if not place.exists()]
         with folder_lock(self.path):
             try:
                 remove_leftovers(self.path)
+                with writing(self.path):
+                    take_back(self.path)
                 yield
             except BaseException as error:
+                with contextlib.suppress(OSError):  # the next run tries again
+                    take_back(self.path)
                 if isinstance(error, _MENDED_BY_OTHER_OPTIONS):  # which are another request, and need a free folder
                     self.discard_partial()
                 self._leave(made)
@@ -99,13 +104,17 @@ class OutputFolder:
         """
         with writing(self.path):
             self._refuse_file()
-            has_manifest = (self.path / MANIFEST_NAME).exists()
+            is_hidden = is_committing(self.path)  # by a commit that was cut
+            there = self.partial / REPLACED_NAME if is_hidden else self.path
+            has_manifest = (there / MANIFEST_NAME).exists()
         if has_manifest and not is_overwriting:
-            manifest = read_manifest(self.path)
+            manifest = read_manifest(there)
             if canonical_json(manifest.request) != canonical_json(self.request):
                 raise self._conflict(
                     "The folder holds a dataset that was prepared with other options.", manifest.request
                 )
+            if is_hidden:
+                return "cut"
             check_shard_sizes(self.path, manifest.shards)
             return "done"
         self._refuse_strangers()
@@ -120,7 +129,9 @@ class OutputFolder:
         return "new"
 
     def discard_partial(self) -> None:
-        """Remove what a run left that was cut after the manifest was written."""
+        """Remove what a run left, but for an old dataset that a commit hid there."""
+        if is_committing(self.path):
+            return
         shutil.rmtree(self.partial, ignore_errors=True)
 
     def begin(self, job: dict[str, Any]) -> dict[str, Shard]:
@@ -132,7 +143,6 @@ class OutputFolder:
         with writing(self.path):
             whole = {"request": self.request, "job": job}
             if self._is_same(whole):
-                self._take_back()
                 self._remove_unfinished()
                 return self._finished()
             shutil.rmtree(self.partial, ignore_errors=True)
@@ -144,44 +154,16 @@ class OutputFolder:
         return self.partial / "done" / (shard_path.replace("/", "+") + ".json")
 
     def commit(self, manifest: Manifest, recipe: Recipe, card: str) -> None:
-        """Put everything in its place, the manifest last; a dataset that was there before is replaced."""
+        """Put everything in its place; a dataset that was there before is replaced."""
         with writing(self.path):
             self._remove_unfinished()
-            (self.path / MANIFEST_NAME).unlink(missing_ok=True)
-            sync_folder(self.path)
-            if (self.path / _DATA).exists():
-                replaced = self.partial / "replaced"
-                if replaced.exists():  # of a commit that was cut; `data` has come after it
-                    shutil.rmtree(replaced)
-                (self.path / _DATA).replace(replaced)
-                sync_folder(self.path)
-            write_text(self.path / CARD_NAME, card)
-            write_recipe(recipe, self.path / RECIPE_NAME)
-            self._show(manifest)
-            shutil.rmtree(self.partial)
-
-    def _show(self, manifest: Manifest) -> None:
-        """Move the shards to their places and say that all are there; where that cannot be said, hide them again."""
-        (self.partial / _DATA).replace(self.path / _DATA)
-        try:
-            sync_folder(self.path)
-            write_manifest(self.path, manifest)
-        except Exception:
-            self._take_back()
-            raise
+            put_in_place(self.path, manifest, recipe, card)
 
     def _is_same(self, whole: dict[str, Any]) -> bool:
         try:
             return canonical_json(read_json(self.partial / _JOB)) == canonical_json(whole)
         except DatasetError:
             return False
-
-    def _take_back(self) -> None:
-        """Undo the first half of a commit that was cut between moving the shards and the manifest."""
-        if (self.path / MANIFEST_NAME).exists():  # then the shards belong to a whole dataset
-            return
-        if (self.path / _DATA).exists() and not (self.partial / _DATA).exists():
-            (self.path / _DATA).replace(self.partial / _DATA)
 
     def _finished(self) -> dict[str, Shard]:
         finished = {}
@@ -239,9 +221,9 @@ class OutputFolder:
         names = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
         if not (self.path / MANIFEST_NAME).exists() and not self.partial.exists():
             return sorted(names)
-        data = self.path / _DATA
+        data = self.path / DATA_NAME
         inside = {path.relative_to(data).as_posix() for path in data.rglob("*") if not path.is_dir()}
-        return sorted(names - _OURS) + sorted(f"{_DATA}/{name}" for name in inside if not _SHARD.fullmatch(name))
+        return sorted(names - _OURS) + sorted(f"{DATA_NAME}/{name}" for name in inside if not _SHARD.fullmatch(name))
 
     def _conflict(self, what: str, found: dict[str, Any]) -> OutputConflictError:
         names = sorted(found.keys() | self.request.keys())

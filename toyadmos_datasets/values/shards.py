@@ -1,9 +1,17 @@
-"""The rows of a dataset's shards, a row group at a time."""
+"""The rows of a dataset's shards, a row group at a time, and the one check that every reader of shards makes.
+
+A shard is compared with its hash when a process first reads it. What was found is remembered with the size, the time of
+the last change and the inode of the file, and holds as long as these do. A change that leaves all three alone, as a
+failing disk may make, is found by the next process, and by ``toyadmos verify``, which always reads.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import functools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +19,81 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.checksum import sha256_of
+from toyadmos_datasets.units import Bytes
+from toyadmos_datasets.values.dataset import Shard, check_shard_sizes
 
 
-def row_groups(path: Path) -> Iterator[pa.Table]:
-    """Yield the row groups of a shard, one after the other, so that memory holds one of them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileState:
+    """What stays as it is while nobody touches a file.
+
+    Attributes:
+        n_bytes: Its size.
+        mtime_ns: When it was last changed.
+        inode: Its number in the file system.
+    """
+
+    n_bytes: Bytes
+    mtime_ns: int
+    inode: int
+
+
+def state_of(stat: os.stat_result) -> FileState:
+    """Return what a file's facts say of its state."""
+    return FileState(n_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, inode=stat.st_ino)
+
+
+def check_shards(folder: Path, shards: Iterable[Shard]) -> None:
+    """Compare shards with their sizes and hashes, unless this process did so and they are untouched since.
 
     Raises:
-        DatasetError: The file is missing or damaged.
+        DatasetError: A shard is missing, has another size, or was changed.
     """
-    with _reading(path) as shard:
-        for number in range(shard.num_row_groups):
-            yield shard.read_row_group(number)
+    for shard in shards:
+        check_shard_sizes(folder, [shard])
+        path = folder / shard.path
+        with _naming(path):
+            actual = _known_sha256(path, state_of(path.stat()))
+        if actual != shard.sha256:
+            raise changed(path, shard.sha256, actual)
+
+
+def changed(path: object, expected: str, actual: str) -> DatasetError:
+    """Return the error for a shard whose bytes are not those that were written."""
+    return DatasetError(
+        "A shard was changed since it was written.",
+        where=path,
+        expected=f"sha256 {expected}",
+        actual=f"sha256 {actual}",
+        remedy="Prepare the folder again with the same command and --overwrite.",
+    )
+
+
+@functools.lru_cache(maxsize=100_000)
+def _known_sha256(path: Path, _state: FileState) -> str:
+    return sha256_of(path)
+
+
+def row_groups(folder: Path, shard: Shard, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Yield the row groups of a shard, one after the other, so that memory holds one of them.
+
+    Args:
+        folder: The prepared folder.
+        shard: The shard, which is compared with its hash first.
+        columns: Which columns; None for all.
+
+    Raises:
+        DatasetError: The file is missing, was changed, or cannot be read.
+    """
+    check_shards(folder, [shard])
+    with _reading(folder / shard.path) as parquet:
+        for number in range(parquet.num_row_groups):
+            yield parquet.read_row_group(number, columns=columns)
 
 
 def row_of_shard(path: Path, number: int, columns: Sequence[str]) -> dict[str, Any]:
-    """Return one row of a shard.
+    """Return one row of a shard that was compared with its hash before.
 
     Args:
         path: The shard.
@@ -47,9 +115,16 @@ def row_of_shard(path: Path, number: int, columns: Sequence[str]) -> dict[str, A
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[pq.ParquetFile]:
     """Open a shard; whatever fails until it is closed is one error."""
+    with _naming(path), path.open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
+        yield pq.ParquetFile(file)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
     try:
-        with path.open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
-            yield pq.ParquetFile(file)
+        yield
+    except DatasetError:
+        raise
     except (OSError, pa.ArrowException) as error:
         raise DatasetError(
             "A shard cannot be read.",
