@@ -32,7 +32,7 @@ from toyadmos_datasets.values.mending import damaged_samples, set_aside_damaged_
 from toyadmos_datasets.values.recordings import SEGMENT_BYTES, SegmentWriter, read_catalogue, remove_abandoned
 from toyadmos_datasets.values.source import Member, Source
 
-STORE_VERSION = 2
+STORE_VERSION = 3
 """Changes when segments are written in another way; a store of another version is kept elsewhere."""
 
 MOST_MENDINGS = 3
