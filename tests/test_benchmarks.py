@@ -36,7 +36,7 @@ def test_every_script_has_a_test():
 
     assert scripts == {
         "baseline_epoch.py",
-        "checking.py",
+        "store_checks.py",
         "fetch.py",
         "indexing.py",
         "jobs.py",
@@ -57,8 +57,8 @@ def test_tree_tells_real_time_factors_on_a_corpus_that_it_makes_itself(tmp_path)
     assert any(line.startswith("ingest, 1 worker / ingest, 2 workers: ") for line in lines)
 
 
-def test_checking_tells_the_ratio_to_a_config_that_compares_nothing(corpus, tmp_path):
-    lines = runs("checking.py", "--source", str(corpus), "--work", str(tmp_path))
+def test_store_checks_tell_the_ratio_to_a_config_that_compares_nothing(corpus, tmp_path):
+    lines = runs("store_checks.py", "--source", str(corpus), "--work", str(tmp_path))
 
     assert any(line.startswith("as it is / without comparing: ") for line in lines)
 

@@ -5,8 +5,8 @@ prepared from that store again and again, one worker, each time in a fresh proce
 with the comparison replaced by nothing, in turn, several rounds. The ratio of the two is the cost. Rows are compared in
 both: they are some MB of a whole corpus.
 
-    python benchmarks/checking.py                          on a simulated corpus
-    python benchmarks/checking.py --source DIR --toy train on a corpus of your own
+    python benchmarks/store_checks.py                          on a simulated corpus
+    python benchmarks/store_checks.py --source DIR --toy train on a corpus of your own
 """
 
 from __future__ import annotations
