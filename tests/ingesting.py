@@ -57,8 +57,8 @@ def contents(store: Store) -> dict[str, tuple[list[int], dict[str, object]]]:
     """Samples and measurements of every recording, without where they lie."""
     catalogue = read_catalogue(store.folder)
     reader = RecordingReader(catalogue)
-    rows = catalogue.drop_columns(["segment", "batch"]).to_pylist()
-    return {row["recording_id"]: (reader.checked_samples(row["recording_id"]).tolist(), row) for row in rows}
+    rows = catalogue.drop_columns(["segment", "batch", "first_byte"]).to_pylist()
+    return {row["recording_id"]: (reader.samples(row["recording_id"]).tolist(), row) for row in rows}
 
 
 def with_sound(files: dict[str, bytes], part: str, samples: np.ndarray) -> dict[str, bytes]:

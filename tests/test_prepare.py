@@ -305,7 +305,7 @@ def test_the_manifest_appears_after_everything_that_it_lists(tmp_path, tree, mon
     prepare(options(tree, tmp_path, protocols=("basic",)))
     in_out = [path.name for path in renamed if path.parent == tmp_path / "out"]
 
-    assert in_out[-4:] == ["data", "recipe.parquet", "README.md", "manifest.json"]
+    assert in_out[-4:] == ["README.md", "recipe.parquet", "data", "manifest.json"]
     assert renamed[-1].name == "manifest.json"
 
 

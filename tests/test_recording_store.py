@@ -98,7 +98,7 @@ def test_samples_come_back_bit_for_bit(tmp_path_factory, recordings):
     reader = RecordingReader(read_catalogue(folder))
 
     for number, samples in enumerate(recordings):
-        np.testing.assert_array_equal(reader.checked_samples(f"r{number}"), samples)
+        np.testing.assert_array_equal(reader.samples(f"r{number}"), samples)
 
 
 def test_the_catalogue_lists_all_segments_sorted_with_what_was_measured(tmp_path):
@@ -168,7 +168,7 @@ def test_a_recording_that_two_processes_have_ingested_is_listed_once(tmp_path):
     catalogue = read_catalogue(tmp_path)
 
     assert catalogue["recording_id"].to_pylist() == ["a", "b", "c"]
-    np.testing.assert_array_equal(RecordingReader(catalogue).checked_samples("b"), ramp(6))
+    np.testing.assert_array_equal(RecordingReader(catalogue).samples("b"), ramp(6))
 
 
 @pytest.mark.parametrize("fault", ["missing", "truncated", "longer", "empty"])
@@ -219,9 +219,9 @@ def test_a_flipped_byte_among_the_samples_is_an_error_that_says_what_to_remove(t
     path.write_bytes(content)
     reader = RecordingReader(read_catalogue(tmp_path))
 
-    np.testing.assert_array_equal(reader.checked_samples("a"), ramp(1000))
+    np.testing.assert_array_equal(reader.samples("a"), ramp(1000))
     with pytest.raises(DatasetError) as caught:
-        reader.checked_samples("b")
+        reader.samples("b")
 
     assert caught.value.what == "The recording store is damaged at b."
     assert caught.value.where == str(path)
@@ -237,7 +237,7 @@ def test_every_flipped_byte_of_a_segment_is_noticed_or_harmless(tmp_path):
 
     told = [_with_a_flipped_byte(whole, place, path, catalogue, expected) for place in range(len(whole))]
 
-    assert sum(one is not None for one in told) > 160
+    assert sum(one is not None for one in told) == sum(samples.nbytes for samples in expected.values())
     assert all(re.search(r"remedy: +Remove the file and run .+ rm '.+'", one) for one in told if one is not None)
 
 
@@ -245,9 +245,10 @@ def _with_a_flipped_byte(whole, place, path, catalogue, expected) -> str | None:
     """Read a segment with one byte changed: what the error says, or None if the samples are as they were."""
     path.unlink()  # a map of the file as it was stays whole
     path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+    os.utime(path, ns=(place, place))  # the clock of a file system may be slower than this loop
     reader = RecordingReader(catalogue)
     try:
-        found = {one: reader.checked_samples(one) for one in expected}
+        found = {one: reader.samples(one) for one in expected}
     except DatasetError as error:
         return str(error)
     for one, samples in expected.items():
@@ -261,7 +262,7 @@ def test_samples_that_vanish_under_a_reader_are_an_error_that_says_so(tmp_path):
     samples_file(tmp_path).unlink()
 
     with pytest.raises(DatasetError, match=r"The recording store is damaged at a\.[\s\S]*rm '"):
-        reader.checked_samples("a")
+        reader.samples("a")
 
 
 def test_a_recording_that_is_not_in_the_catalogue_is_a_key_error(tmp_path):
@@ -287,7 +288,7 @@ def test_what_was_read_stays_valid_when_its_map_is_let_go(tmp_path, monkeypatch)
     store(tmp_path, {f"r{number}": ramp(1000, start=number) for number in range(5)})
     reader = RecordingReader(read_catalogue(tmp_path))
 
-    views = [reader.checked_samples(f"r{number}") for number in range(5)]
+    views = [reader.samples(f"r{number}") for number in range(5)]
 
     for number, view in enumerate(views):
         np.testing.assert_array_equal(view, ramp(1000, start=number))
@@ -310,7 +311,7 @@ def test_a_writer_that_is_killed_leaves_a_whole_segment_or_none(tmp_path, n_sync
     assert died.returncode == 9
     catalogue = read_catalogue(tmp_path)
     reader = RecordingReader(catalogue)
-    found = {one: len(reader.checked_samples(one)) for one in catalogue["recording_id"].to_pylist()}
+    found = {one: len(reader.samples(one)) for one in catalogue["recording_id"].to_pylist()}
     assert found == ({"new": 1000} if is_kept else {}) | {"earlier": 10}
 
 
@@ -325,7 +326,7 @@ def test_a_long_walk_over_a_store_does_not_stay_in_memory(tmp_path):
     highest = 0
 
     for recording_id in catalogue["recording_id"].to_pylist():
-        reader.checked_samples(recording_id)
+        reader.samples(recording_id)
         highest = max(highest, psutil.Process().memory_info().rss - before)
 
     assert highest < 150_000_000

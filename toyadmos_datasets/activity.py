@@ -60,7 +60,7 @@ def _listen(task: _Listening, watch: Watch) -> pa.Table:
     tables = [ACTIVITY_SCHEMA.empty_table()]
     for recording_id in task.catalogue["recording_id"].to_pylist():
         watch.advance(1, at=recording_id)
-        runs = find_activity(reader.checked_samples(recording_id), task.rate_hz).runs
+        runs = find_activity(reader.samples(recording_id), task.rate_hz).runs
         bounds = (runs * CORPUS_RATE_HZ // task.rate_hz).astype(np.int64)
         columns = [pa.repeat(recording_id, len(runs)), pa.array(bounds[:, 0]), pa.array(bounds[:, 1])]
         tables.append(pa.table(columns, schema=ACTIVITY_SCHEMA))

@@ -26,6 +26,7 @@
     │   ├── DiskFullError                     no room, or no room to be expected
     │   └── ShareError (ConnectionError)      a place on the web does not take or give what it should
     ├── DatasetError (ValueError)             a prepared folder or store that is not what its manifest says
+    │   └── StoreError                        recordings that were ingested are damaged, or gone
     ├── MissingExtraError (ImportError)       an optional package is not installed
     └── WorkerError (RuntimeError)            a worker process died
 
@@ -172,6 +173,10 @@ class ShareError(OutputError, ConnectionError):
 
 class DatasetError(ToyAdmosError, ValueError):
     """A prepared folder or a store is not what its manifest says."""
+
+
+class StoreError(DatasetError):
+    """Recordings that were ingested are damaged, or gone; ingesting them again mends it."""
 
 
 class MissingExtraError(ToyAdmosError, ImportError):

@@ -18,7 +18,7 @@ from toyadmos_datasets.archive.remote.opening import FetchChoices
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.files.checksum import sha256_of
-from toyadmos_datasets.index import AsFound, as_found, index_source, refuse_oddities
+from toyadmos_datasets.index import AsFound, Indexed, as_found, index_source, refuse_oddities
 from toyadmos_datasets.plan import (
     NONE_JOINED,
     OWN,
@@ -37,7 +37,9 @@ from toyadmos_datasets.recordings import (
     Store,
     bytes_to_decode,
     ingest,
+    mending,
     missing_recordings,
+    require_undamaged,
     store_for,
 )
 from toyadmos_datasets.render import (
@@ -55,7 +57,7 @@ from toyadmos_datasets.values.example_table import read_examples
 from toyadmos_datasets.values.header_oddities import header_oddities
 from toyadmos_datasets.values.health import Exclusion
 from toyadmos_datasets.values.recipe import Recipe
-from toyadmos_datasets.values.recordings import read_catalogue
+from toyadmos_datasets.values.recordings import read_catalogue, require_stored
 from toyadmos_datasets.values.sides import unusable_side
 from toyadmos_datasets.values.source import Source
 
@@ -230,23 +232,28 @@ def carry_out(work: Work, progress: Progress) -> PrepareReport:
             return _found_done(work)
         indexed = index_source(work.source, is_strict=work.is_strict)
         store = store_for(work.cache, work.source, work.render.encoding.rate_hz)
-        recipe, report = _ingest(work, indexed.table, store, progress)
-        catalogue = read_catalogue(store.folder)
-        _refuse_odd_headers(work, recipe, catalogue)
-        with naming_skipped([report]):
-            manifest = render(
-                recipe,
-                catalogue,
-                output,
-                work.source,
-                work.render,
-                skipped=work.skipped + tuple(_skipped(bad) for bad in report.bad),
-                leaving_out=work.leaving_out,
-                oddities=indexed.oddities,
-                progress=progress,
-            )
+        manifest, report = mending(lambda: _made(work, indexed, store, progress), store, progress)
     found = replace(as_found(indexed, work.source), oddities=manifest.oddities)
     return PrepareReport(out=out, manifest=manifest, was_done=False, ingested=report, as_found=found)
+
+
+def _made(work: Work, indexed: Indexed, store: Store, progress: Progress) -> tuple[Manifest, IngestReport]:
+    recipe, report = _ingest(work, indexed.table, store, progress)
+    catalogue = require_stored(read_catalogue(store.folder), recipe.recording_ids)
+    _refuse_odd_headers(work, recipe, catalogue)
+    with naming_skipped([report]):
+        manifest = render(
+            recipe,
+            catalogue,
+            work.output,
+            work.source,
+            work.render,
+            skipped=work.skipped + tuple(_skipped(bad) for bad in report.bad),
+            leaving_out=work.leaving_out,
+            oddities=indexed.oddities,
+            progress=progress,
+        )
+    return manifest, report
 
 
 def _found_done(work: Work) -> PrepareReport:
@@ -278,11 +285,20 @@ def prepared_tasks(options: PrepareOptions, source: Source, progress: Progress |
     work = _work(options, source)
     require_outside(source, *written_in(work.cache))
     store = store_for(work.cache, source, work.render.encoding.rate_hz)
-    recipe, report = _ingest(work, index_source(source, is_strict=work.is_strict).table, store, progress)
-    catalogue = read_catalogue(store.folder)
-    _refuse_odd_headers(work, recipe, catalogue)
-    with naming_skipped([report]):
-        return shard_tasks(recipe, catalogue, work.output, work.render, leaving_out=work.leaving_out, progress=progress)
+    index = index_source(source, is_strict=work.is_strict).table
+
+    def tasks() -> list[ShardTask]:
+        """Ingest, and see that all is as it was ingested, because what is rendered elsewhere is not mended there."""
+        recipe, report = _ingest(work, index, store, progress)
+        catalogue = require_stored(read_catalogue(store.folder), recipe.recording_ids)
+        require_undamaged(catalogue, recipe.recording_ids, progress)
+        _refuse_odd_headers(work, recipe, catalogue)
+        with naming_skipped([report]):
+            return shard_tasks(
+                recipe, catalogue, work.output, work.render, leaving_out=work.leaving_out, progress=progress
+            )
+
+    return mending(tasks, store, progress)
 
 
 def _work(options: PrepareOptions, source: Source) -> Work:
@@ -333,7 +349,8 @@ def _ingest(work: Work, index: pa.Table, store: Store, progress: Progress) -> tu
         if bad:
             index = _without_events(index, bad)
             continue
-        found = find_joined(recipe.recording_ids, index, read_catalogue(store.folder), so_far=joined)
+        catalogue = require_stored(read_catalogue(store.folder), recipe.recording_ids)
+        found = find_joined(recipe.recording_ids, index, catalogue, so_far=joined)
         if found == joined:
             n_reused = pc.sum(pc.is_in(pa.array(recipe.recording_ids, pa.string()), value_set=before)).as_py() or 0
             return recipe, _sum_of(reports, n_reused)
@@ -382,7 +399,7 @@ def _require_sides(recipe: Recipe) -> None:
 def _activity(recording_ids: Sequence[str], store: Store, work: Work, progress: Progress) -> pa.Table:
     return activity_of(
         recording_ids,
-        read_catalogue(store.folder),
+        require_stored(read_catalogue(store.folder), recording_ids),
         rate_hz=store.rate_hz,
         workers=work.render.workers,
         progress=progress,

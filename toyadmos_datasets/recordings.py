@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,8 @@ import pyarrow.compute as pc
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.engine import LazyTasks, Stopped, Watch, run_tasks
 from toyadmos_datasets.engine.memory import release_freed_memory
-from toyadmos_datasets.errors import CorruptMemberError, OptionError, SourceError, ToyAdmosError, WavError
+from toyadmos_datasets.engine.progress import Progress
+from toyadmos_datasets.errors import CorruptMemberError, OptionError, SourceError, StoreError, ToyAdmosError, WavError
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.files.json import canonical_json, write_json
 from toyadmos_datasets.signal.levels import count_full_scale, health_flags, measure
@@ -26,14 +28,24 @@ from toyadmos_datasets.signal.resample import resample_chunks, resampler_name
 from toyadmos_datasets.signal.wav import open_wav
 from toyadmos_datasets.units import Bytes, Hertz
 from toyadmos_datasets.values.header_oddities import header_flags
+from toyadmos_datasets.values.mending import damaged_samples, set_aside_damaged_rows, set_aside_samples
 from toyadmos_datasets.values.recordings import SEGMENT_BYTES, SegmentWriter, read_catalogue, remove_abandoned
 from toyadmos_datasets.values.source import Member, Source
+
+STORE_VERSION = 2
+"""Changes when segments are written in another way; a store of another version is kept elsewhere."""
+
+MOST_MENDINGS = 3
+"""How often damage is mended in one run; when there is still more, the machine is at fault, and no longer the disk."""
 
 TASKS_A_WORKER = 4
 """Work is cut so that every worker gets about this many tasks, and none waits long for the last."""
 
 INGESTED_BY = ("recording_id", "member", "n_bytes", "block")
 """What an index says of a recording that ingesting it needs."""
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +128,12 @@ def store_for(cache: Path, source: Source, rate_hz: Hertz) -> Store:
             actual=ascii(str(cache)),
             remedy="Choose another folder with --cache; the path of the dataset may be any.",
         )
-    key = {"source": source.identity, "rate_hz": rate_hz, "resampler": resampler_name(CORPUS_RATE_HZ, rate_hz)}
+    key = {
+        "version": STORE_VERSION,
+        "source": source.identity,
+        "rate_hz": rate_hz,
+        "resampler": resampler_name(CORPUS_RATE_HZ, rate_hz),
+    }
     digest = hashlib.sha256(canonical_json(key).encode()).hexdigest()[:16]
     return Store(folder=cache / "recordings" / f"{source.toy}-{rate_hz}Hz-{digest}", key=key, rate_hz=rate_hz)
 
@@ -153,8 +170,10 @@ def ingest(
         CorruptMemberError: A recording's size or CRC32 is wrong, and `skip_bad` is off.
     """
     remove_abandoned(store.folder)
-    write_json(store.folder / "store.json", store.key | {"toy": source.toy, "location": source.location})
     missing = missing_recordings(index, store)
+    if not len(missing):  # nothing is written, so that who may only read the store can use it
+        return IngestReport(n_reused=len(index), n_ingested=0, bad=())
+    write_json(store.folder / "store.json", store.key | {"toy": source.toy, "location": source.location})
     require_room(store.folder, bytes_to_store(missing, store), purpose="the recording store")
     tasks = _tasks(source, missing, store, workers=workers, skip_bad=skip_bad)
     bad: list[BadRecording] = []
@@ -164,6 +183,59 @@ def ingest(
             bad.extend(result)
     bad.sort(key=lambda one: one.recording_id)
     return IngestReport(n_reused=len(index) - len(missing), n_ingested=len(missing) - len(bad), bad=tuple(bad))
+
+
+def mending(attempt: Callable[[], Result], store: Store, progress: Progress) -> Result:
+    """Return what an attempt gives that ingests what it needs; where it meets damage, mend the store and try again.
+
+    Damaged segments are set aside, so that the next attempt ingests their recordings again.
+
+    Args:
+        attempt: Ingests, and reads what was ingested.
+        store: Where it does so.
+        progress: Told what was set aside.
+
+    Raises:
+        StoreError: More damage was found after `MOST_MENDINGS`, or the store may not be written to.
+    """
+    _say_set_aside(set_aside_damaged_rows(store.folder), store, progress)
+    for _ in range(MOST_MENDINGS):
+        try:
+            return attempt()
+        except StoreError:
+            found = set_aside_damaged_rows(store.folder)
+            found += _set_aside_damaged(read_catalogue(store.folder), progress)
+            _say_set_aside(found, store, progress)
+    return attempt()
+
+
+def require_undamaged(catalogue: pa.Table, recording_ids: Sequence[str], progress: Progress) -> None:
+    """Compare recordings with their checksums, for tasks that run where nothing mends the store.
+
+    Raises:
+        StoreError: One is not as it was ingested.
+    """
+    used = catalogue.filter(pc.is_in(catalogue["recording_id"], value_set=pa.array(recording_ids, pa.string())))
+    with _checking(used, progress) as on_progress:
+        damaged = damaged_samples(used, on_progress)
+    if damaged:
+        raise damaged[0]
+
+
+def _set_aside_damaged(catalogue: pa.Table, progress: Progress) -> list[Path]:
+    with _checking(catalogue, progress) as on_progress:
+        return set_aside_samples(damaged_samples(catalogue, on_progress))
+
+
+def _checking(catalogue: pa.Table, progress: Progress) -> AbstractContextManager[Callable[[int], None]]:
+    n_bytes = 2 * (pc.sum(catalogue["n_samples"]).as_py() or 0)
+    return progress.stage("Checking the recording store", n_bytes, "bytes")
+
+
+def _say_set_aside(segments: Sequence[Path], store: Store, progress: Progress) -> None:
+    if segments:
+        parts = "1 damaged part" if len(segments) == 1 else f"{len(segments)} damaged parts"
+        progress.say(f"Set aside {parts} of the recording store; what was in it is read again: {store.folder}")
 
 
 def missing_recordings(index: pa.Table, store: Store) -> pa.Table:

@@ -41,7 +41,6 @@ class MixingRules:
         n_samples: int,
         *,
         gain_db: Decibels = 0.0,
-        is_checked: bool = False,
     ) -> Stem:
         """Read a stretch of some recordings and put it together.
 
@@ -51,12 +50,8 @@ class MixingRules:
             start: First sample.
             n_samples: Length.
             gain_db: Gain that it is mixed with.
-            is_checked: Whether the recordings are compared with their checksums first.
         """
-        if is_checked:
-            recordings = [reader.checked_samples(one)[start : start + n_samples] for one in recording_ids]
-        else:
-            recordings = [reader.stretch(one, start, n_samples) for one in recording_ids]
+        recordings = [reader.stretch(one, start, n_samples) for one in recording_ids]
         return stem_of(recordings, is_stacked=self.is_stacked, gain_db=gain_db)
 
 

@@ -278,13 +278,12 @@ def _require_snr(example: dict[str, Any], levels: MixtureLevels, rules: MixingRu
 def _stems(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> list[Stem]:
     """Return the target and, if there is any, the noise."""
     stems = []
-    for ids, start, gain_db, is_checked in (
-        (example["recording_ids"], example["target_start"], example["target_gain_db"], True),
-        (example["noise_recording_ids"], example["noise_start"], example["noise_gain_db"], False),
+    for ids, start, gain_db in (
+        (example["recording_ids"], example["target_start"], example["target_gain_db"]),
+        (example["noise_recording_ids"], example["noise_start"], example["noise_gain_db"]),
     ):
         if ids:
-            stem = task.rules.stem(reader, ids, start, example["n_samples"], gain_db=gain_db, is_checked=is_checked)
-            stems.append(stem)
+            stems.append(task.rules.stem(reader, ids, start, example["n_samples"], gain_db=gain_db))
     return stems
 
 
