@@ -36,6 +36,7 @@ def test_every_script_has_a_test():
 
     assert scripts == {
         "baseline_epoch.py",
+        "checking.py",
         "fetch.py",
         "indexing.py",
         "jobs.py",
@@ -46,6 +47,13 @@ def test_every_script_has_a_test():
         "tree.py",
         "volumes.py",
     }
+
+
+def test_checking_tells_ratios_of_exports_and_streaming(tmp_path):
+    lines = runs("checking.py", "--work", str(tmp_path))
+
+    for name in ("export wav", "export webdataset", "streaming"):
+        assert any(line.startswith(f"{name}, checked / {name}, unchecked: ") for line in lines)
 
 
 def test_tree_tells_real_time_factors_on_a_corpus_that_it_makes_itself(tmp_path):
