@@ -37,6 +37,7 @@ def test_every_script_has_a_test():
     assert scripts == {
         "baseline_epoch.py",
         "store_checks.py",
+        "shard_checks.py",
         "fetch.py",
         "indexing.py",
         "jobs.py",
@@ -47,6 +48,13 @@ def test_every_script_has_a_test():
         "tree.py",
         "volumes.py",
     }
+
+
+def test_shard_checks_tell_ratios_of_exports_and_streaming(tmp_path):
+    lines = runs("shard_checks.py", "--work", str(tmp_path))
+
+    for name in ("export wav", "export webdataset", "streaming"):
+        assert any(line.startswith(f"{name}, checked / {name}, unchecked: ") for line in lines)
 
 
 def test_tree_tells_real_time_factors_on_a_corpus_that_it_makes_itself(tmp_path):
