@@ -85,7 +85,9 @@ SLOW = """
 def killed_at_every_step(source: Path, place: Path, finished: Path) -> list[list]:
     """Kill a run before every step that changes a folder; return what was seen then and after the next run."""
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(KILLED_AT_EVERY_STEP)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent)])
+    }
     arguments = [str(source), str(place), str(finished)]
     printed = subprocess.run(
         [*command, *arguments], check=True, capture_output=True, text=True, timeout=120, env=environment
@@ -189,7 +191,7 @@ def slow(tmp_path_factory) -> dict[str, str]:
     """Make a process and its workers take their time, so that there is a middle to interrupt them in."""
     folder = tmp_path_factory.mktemp("slow")
     (folder / "sitecustomize.py").write_text(textwrap.dedent(SLOW))
-    return {"PYTHONPATH": str(folder)}
+    return {"PYTHONPATH": os.pathsep.join([str(folder), str(Path(__file__).parent.parent)])}
 
 
 def wait_for(place: Path, pattern: str, *, within_s: float = 30) -> None:

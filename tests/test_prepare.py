@@ -98,7 +98,10 @@ def test_the_order_of_hashes_and_of_the_file_system_change_no_byte(tmp_path, don
         prepare(options(Path(sys.argv[1]), Path(sys.argv[2]), protocols=("basic", "waspaa2019"), snrs_db=(6.0,)))
     """
     command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "source"), str(tmp_path)]
-    environment = os.environ | {"PYTHONHASHSEED": "4711", "PYTHONPATH": str(Path(__file__).parent)}
+    environment = os.environ | {
+        "PYTHONHASHSEED": "4711",
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent)]),
+    }
     subprocess.run(command, check=True, env=environment)
 
     assert bytes_that_do_not_know_the_source(tmp_path / "out") == bytes_that_do_not_know_the_source(done / "out")
