@@ -12,6 +12,7 @@ from toyadmos_datasets.archive.tree_source import TreeSource
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError, OutputConflictError
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.simulate import MODEL_VERSION, SIZES, simulate
 from toyadmos_datasets.units import format_bytes
 from toyadmos_datasets.values.source import Source
@@ -110,7 +111,8 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     """Return what the system knows a folder by; None where it is not there."""
     try:
         facts = folder.stat()
-    except OSError:
+    except OSError as error:
+        raise_shortage(error, folder)
         return None
     return facts.st_dev, facts.st_ino
 

@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from toyadmos_datasets.files.looking import raise_shortage
+
 _TAR = r"\.(?:tar(?:\.(?:gz|xz|bz2|zst))?|tgz|txz|tbz2?)"
 
 
@@ -34,7 +36,8 @@ def spelled_otherwise(place: Path) -> Path | None:
             continue
         try:
             alike = sorted(one.name for one in found.iterdir() if one.name.casefold() == part.casefold())
-        except OSError:
+        except OSError as error:
+            raise_shortage(error, found)
             return None
         if not alike:
             return None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from toyadmos_datasets.errors import SourceError
+from toyadmos_datasets.files.looking import raise_shortage
 
 PIECE_BYTES = 1 << 20
 """How much is read, decoded and handed on at once: large enough that Python's share of a piece's cost
@@ -22,6 +23,7 @@ def reading(path: Path) -> Iterator[None]:
     except SourceError:
         raise
     except OSError as error:
+        raise_shortage(error, path)
         raise SourceError(
             "A source could not be read.",
             where=path,

@@ -18,6 +18,7 @@ from toyadmos_datasets.corpus.toys import CHANNELS, TOYS, RecordingType
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import NameGrammarError, OptionError
+from toyadmos_datasets.files.looking import raise_shortage
 
 SUFFIXES = (".wav", ".flac")
 SPLITS = {"train", "test", "validation", "adapt", "support", "eval", "dev"}
@@ -86,6 +87,7 @@ def _measured(path: Path, part: str) -> dict[str, Any]:
         with path.open("rb") as file:
             found, pcm = measured(file, name=str(path))
     except OSError as error:
+        raise_shortage(error, path)
         return {"fault": str(error)}
     return found if pcm is None else found | sketched(pcm, part)
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from toyadmos_datasets.audit.clips import path_of, row_of
 from toyadmos_datasets.errors import WavError
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.signal.pcm import decode
 from toyadmos_datasets.values.shards import row_of_shard
 
@@ -39,7 +40,8 @@ class Listener:
             """Decode one clip; None where it is no longer there."""
             try:
                 return self._samples(places[row].as_py(), part)
-            except (WavError, OSError):
+            except (WavError, OSError) as error:
+                raise_shortage(error, self.root)
                 return None
 
         return listen

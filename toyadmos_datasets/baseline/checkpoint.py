@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from toyadmos_datasets.baseline.detector import Detector
@@ -22,6 +22,7 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.files.json import read_json, write_json
+from toyadmos_datasets.files.looking import raise_shortage
 
 FOLDER = "checkpoints"
 KEPT = 2
@@ -120,8 +121,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         DatasetError: They are damaged.
     """
     try:
-        found: dict[str, Tensor] = load_file(path)
+        found: dict[str, Tensor] = load(path.read_bytes())  # by name, it calls every file absent that it cannot open
     except (SafetensorError, OSError) as error:
+        raise_shortage(error, path)
         raise DatasetError(
             "The weights of the run are damaged.",
             where=path,

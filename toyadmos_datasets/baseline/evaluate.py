@@ -29,6 +29,7 @@ from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.json import write_json
+from toyadmos_datasets.files.looking import raise_shortage
 
 TELLING = ("channel", "draw", "snr_db")
 """What tells the clips of one event apart: the microphone, which noise it was given, and how much of it."""
@@ -174,6 +175,7 @@ def _read_scores(path: Path) -> pa.Table:
     try:
         table = pyarrow.csv.read_csv(path) if path.suffix.lower() == ".csv" else pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
+        raise_shortage(error, path)
         raise _unusable(path, "a CSV or Parquet file", error) from error
     if not {"event_id", "score"} <= set(table.column_names):
         raise _unusable(path, "the columns event_id and score", ", ".join(table.column_names))

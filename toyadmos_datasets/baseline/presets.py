@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.signal.logmel import Filterbank, LogMel, Scale, Window
 from toyadmos_datasets.units import Hertz
 
@@ -271,6 +272,7 @@ def _from_file(path: Path) -> Preset:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
+        raise_shortage(error, path)
         raise _wrong(str(path), "a TOML file of settings", error) from error
     base = _known(str(content.pop("base", "paper")))
     return changed(base, {"name": path.stem} | content)

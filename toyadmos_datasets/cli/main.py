@@ -17,6 +17,7 @@ import typer
 from toyadmos_datasets.cli import EXIT_INTERRUPTED, INTERRUPTED
 from toyadmos_datasets.cli.app import app
 from toyadmos_datasets.errors import DiskFullError, OptionError, ToyAdmosError
+from toyadmos_datasets.files.looking import shortage_of
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -84,6 +85,9 @@ def _explained(error: Exception) -> ToyAdmosError:
             actual="the disk that it is sent to is full",
             remedy="Make room, then run the same command again.",
         )
+    shortage = shortage_of(error, getattr(error, "filename", None))
+    if shortage is not None:
+        return shortage
     if isinstance(error, OSError) and error.filename is not None:
         return ToyAdmosError(
             "The system refuses a file or a folder.",

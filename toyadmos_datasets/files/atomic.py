@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from toyadmos_datasets.errors import DiskFullError, OutputError, ToyAdmosError
 from toyadmos_datasets.files.leftovers import temporary_path
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.units import format_bytes
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -50,23 +51,45 @@ def writing(path: Path) -> Iterator[None]:
     except ToyAdmosError:  # some are OSErrors too, and say already what went wrong
         raise
     except OSError as error:
+        raise_shortage(error, path)
         raise _explain(error, path) from error
 
 
 def _explain(error: OSError, path: Path) -> OutputError:
     if error.errno in _NO_ROOM:
-        return DiskFullError(
-            "The disk is full; nothing that was complete before is lost.",
-            where=path,
-            actual=f"{format_bytes(free_bytes(path))} free",
-            remedy="Make room, then run the same command again: it goes on where it stopped.",
-        )
+        return _no_room(error, path)
     return OutputError(
         "A file could not be written.",
         where=path,
         actual=f"{error.strerror or error} ({errno.errorcode.get(error.errno or 0, 'no errno')})",
         remedy="Check that the folder is writable and its disk healthy, then run the same command again.",
     )
+
+
+def _no_room(error: OSError, path: Path) -> DiskFullError:
+    """Say which of its limits a disk has reached: bytes, files, or what one user may have."""
+    what, actual = "The disk is full", f"{format_bytes(free_bytes(path))} free"
+    remedy = "Make room"
+    if error.errno == errno.EDQUOT:
+        what, actual = "Your quota on this disk is used up", f"{error.strerror} (EDQUOT)"
+        remedy = "Make room among your own files, or choose another disk with --out or --cache"
+    elif _free_files(path) == 0:
+        what, actual = "The disk can hold no more files, whatever their size", "no inode free (df -i)"
+        remedy = "Remove files that are not needed, or choose another disk with --out or --cache"
+    return DiskFullError(
+        f"{what}; nothing that was complete before is lost.",
+        where=path,
+        actual=actual,
+        remedy=f"{remedy}, then run the same command again: it goes on where it stopped.",
+    )
+
+
+def _free_files(path: Path) -> int | None:
+    """Return how many files can still be made; None where the system counts none."""
+    if not hasattr(os, "statvfs"):
+        return None
+    facts = os.statvfs(_nearest(path))
+    return facts.f_favail if facts.f_files else None
 
 
 @contextlib.contextmanager
@@ -109,10 +132,14 @@ def sync_folder(folder: Path) -> None:
 
 def free_bytes(path: Path) -> int:
     """Bytes free on the disk that holds `path` or, if it does not exist yet, its nearest parent."""
+    return shutil.disk_usage(_nearest(path)).free
+
+
+def _nearest(path: Path) -> Path:
     place = path.absolute()
     while not place.exists():
         place = place.parent
-    return shutil.disk_usage(place).free
+    return place
 
 
 def require_room(path: Path, n_bytes: int, *, purpose: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_text
+from toyadmos_datasets.files.looking import raise_shortage
 
 MAX_JSON_BYTES = 1 << 26
 """A hundred times what the manifest of a whole toy, all channels at four SNRs, takes."""
@@ -72,6 +73,7 @@ def read_json(path: Path, *, remedy: str = "Make it again, or take it from a cop
     except FileNotFoundError as error:
         raise DatasetError("A file is missing.", where=path, remedy=remedy) from error
     except OSError as error:
+        raise_shortage(error, path)
         raise DatasetError("A file cannot be read.", where=path, actual=error.strerror, remedy=remedy) from error
     except (ValueError, RecursionError) as error:  # wrong UTF-8 and wrong JSON are both ValueErrors
         raise DatasetError("A file is damaged.", where=path, expected="JSON", actual=error, remedy=remedy) from error

@@ -16,6 +16,7 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.address import is_address, open_address, shown_address
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.inside import inside
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.values.dataset import MANIFEST_NAME, Manifest, Shard, manifest_of, read_manifest
 
 
@@ -119,6 +120,7 @@ class Place:
         try:
             file = self._file(name)
         except OSError as error:
+            raise_shortage(error, f"{self.shown}/{name}")
             is_absent = isinstance(error, FileNotFoundError)
             raise DatasetError(
                 "A shard is missing." if shard else "There is no prepared dataset, or it cannot be reached.",
@@ -135,6 +137,7 @@ class Place:
         try:
             return file.read(n_bytes)
         except Exception as error:  # noqa: BLE001  # what a file system raises is not known
+            raise_shortage(error, f"{self.shown}/{name}")
             raise DatasetError(
                 "The dataset cannot be read to its end.",
                 where=f"{self.shown}/{name}",

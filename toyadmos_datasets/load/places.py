@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dataset import Shard, check_shard_sizes
 from toyadmos_datasets.values.shards import FileState, changed, state_of
@@ -178,6 +179,7 @@ def _map_unchanged(shard: PlacedShard) -> mmap.mmap:
     try:
         mapped, state = _map(shard.path)
     except (OSError, ValueError) as error:  # an empty file cannot be mapped
+        raise_shortage(error, shard.path)
         raise _replaced(shard, error) from error
     if state != shard.state:
         raise _replaced(shard, "another file")

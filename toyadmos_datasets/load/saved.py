@@ -7,6 +7,7 @@ from typing import Any
 
 from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.address import open_address
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.load.choices import check_decode, check_split
 from toyadmos_datasets.load.expressions import part_of
 from toyadmos_datasets.load.place import Place
@@ -72,6 +73,7 @@ def _read(place: Place) -> Any:  # noqa: ANN401  # a Dataset or a DatasetDict
     try:
         return datasets.load_from_disk(where, storage_options=place.storage_options or None)
     except (OSError, ValueError, TypeError, LookupError, AttributeError, pa.ArrowException) as error:
+        raise_shortage(error, where)
         raise DatasetError(
             "What save_to_disk wrote cannot be opened.",
             where=place.shown if place.is_far else where,

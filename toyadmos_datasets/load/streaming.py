@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from datasets.iterable_dataset import ArrowExamplesIterable
 
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.load.place import Place
 from toyadmos_datasets.load.redecoding import decoding
 from toyadmos_datasets.values.dataset import Shard
@@ -40,6 +41,7 @@ def _tables(place: Place, shards: Sequence[Shard]) -> Iterator[tuple[str, pa.Tab
                 for group in range(parquet.num_row_groups):
                     yield f"{number}_{group}", parquet.read_row_group(group)
             except (pa.ArrowException, OSError) as error:
+                raise_shortage(error, place.where(shard))
                 raise _damaged(place, shard, error) from error
 
 
@@ -59,6 +61,7 @@ def _schema(file: object, place: Place, shard: Shard) -> pa.Schema:
     try:
         return pq.read_schema(file)
     except (pa.ArrowException, OSError) as error:
+        raise_shortage(error, place.where(shard))
         raise _damaged(place, shard, error) from error
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.checksum import sha256_of
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.share.recipe_card import recipe_card
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dataset import (
@@ -125,6 +126,7 @@ def _of_file(folder: Path, name: str) -> Outgoing:
     try:
         content = path.read_bytes()
     except OSError as error:
+        raise_shortage(error, path)
         raise DatasetError(
             "A file of the dataset is missing.",
             where=path,

@@ -10,6 +10,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.values.own_memory import open_in_own_memory
 from toyadmos_datasets.values.recipe import FILE_SCHEMA, HEADER_KEY, Recipe, read_recipe
 from toyadmos_datasets.values.shared_recipe import is_shared_recipe, read_shared_recipe
@@ -39,6 +40,7 @@ def read_examples(path: Path) -> Recipe | pa.Table:
             file.seek(0)
             table = pq.read_table(file) if is_parquet else _read_csv(file)
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise_shortage(error, path)
         raise _unreadable(path, "a table in Parquet or CSV (UTF-8)", f"{type(error).__name__}: {error}") from error
     if is_shared_recipe(path):
         return read_shared_recipe(path).recipe

@@ -12,6 +12,7 @@ from typing import Any
 
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.files.looking import raise_shortage
 
 SILENT = "silent"
 """Digital zeros only."""
@@ -134,6 +135,7 @@ def _ids_in(path: Path) -> list[str]:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
+        raise_shortage(error, path)
         raise _bad_file(path, str(error)) from error
     words = [line.partition("#")[0].strip() for line in lines]
     found = [(number, _bare(word)) for number, word in enumerate(words, 1) if word]

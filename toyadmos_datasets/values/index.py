@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.values.own_memory import open_in_own_memory
 
 SCHEMA_VERSION = 2
@@ -57,6 +58,7 @@ def read_index(path: Path) -> pa.Table:
     try:
         table = pq.read_table(open_in_own_memory(path))
     except (OSError, pa.ArrowException) as error:
+        raise_shortage(error, path)
         raise DatasetError(
             "This index cannot be read.", where=path, expected="a Parquet file", actual=error, remedy=_AGAIN
         ) from error

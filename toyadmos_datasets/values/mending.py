@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from toyadmos_datasets.errors import StoreError
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.values.recordings import (
     DAMAGED_SUFFIX,
     ROWS_SUFFIX,
@@ -78,6 +79,7 @@ def _set_aside(segment: Path) -> None:
                 aside = path.replace(path.with_name(f"{path.name}{DAMAGED_SUFFIX}"))
                 os.utime(aside)  # its day begins now
     except OSError as error:
+        raise_shortage(error, segment)
         raise StoreError(
             "The recording store is damaged, and what is damaged cannot be set aside.",
             where=segment,

@@ -17,6 +17,7 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked import checked
 from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.values.digest import column_digest
 from toyadmos_datasets.values.own_memory import open_in_own_memory
 
@@ -171,6 +172,7 @@ def read_recipe(path: Path) -> Recipe:
     except DatasetError:
         raise
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise_shortage(error, path)
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
     if recipe.sha256 != promised:
         raise _unreadable(path, f"rows that hash to {recipe.sha256[:16]} and not to {promised[:16]}")

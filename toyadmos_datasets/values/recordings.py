@@ -32,7 +32,7 @@ from xxhash import xxh3_64_intdigest
 from toyadmos_datasets.errors import OutputError, StoreError
 from toyadmos_datasets.files.atomic import sync_folder, write_file, writing
 from toyadmos_datasets.files.leftovers import is_stale, remove_leftovers, temporary_path
-from toyadmos_datasets.files.looking import looking
+from toyadmos_datasets.files.looking import looking, raise_shortage
 from toyadmos_datasets.units import Bytes
 
 SEGMENT_BYTES: Bytes = 256_000_000
@@ -296,7 +296,8 @@ def is_whole(rows: Path) -> bool:
 def _read_rows(path: Path) -> pa.Table | None:
     try:
         return _parsed_rows(path)
-    except OSError:
+    except OSError as error:
+        raise_shortage(error, path)
         return None
 
 
@@ -381,6 +382,7 @@ class RecordingReader:
             content = _read(segment, first_byte + begin, end - begin)
             _compare(content, self._hashes[of_row + first_piece : of_row + stop_piece].tolist())
         except (OSError, ValueError) as error:
+            raise_shortage(error, segment)
             raise _damaged(segment, recording_id, str(error)) from error
         samples = np.frombuffer(content, _SAMPLE)
         return samples[start - begin // _SAMPLE_BYTES : stop - begin // _SAMPLE_BYTES]

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.checksum import sha256_of
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dataset import Shard, check_shard_sizes
 
@@ -126,6 +127,7 @@ def _naming(path: Path) -> Iterator[None]:
     except DatasetError:
         raise
     except (OSError, pa.ArrowException) as error:
+        raise_shortage(error, path)
         raise DatasetError(
             "A shard cannot be read.",
             where=path,

@@ -21,6 +21,7 @@ from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked import Count, Sha256, checked
 from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.signal.pcm import DIGEST_BYTES
 from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.dataset import SkippedRecording
@@ -168,6 +169,7 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
     except DatasetError:
         raise
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise_shortage(error, path)
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
     if (promised, header.recipe_sha256) != (actual, found["recipe_sha256"]):
         raise _unreadable(path, f"content that hashes to {actual[:16]} and not to {promised[:16]}: it was changed")
@@ -180,7 +182,8 @@ def is_shared_recipe(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return b"toyrecipe" in (pq.read_schema(file).metadata or {})
-    except (OSError, pa.ArrowException):
+    except (OSError, pa.ArrowException) as error:
+        raise_shortage(error, path)
         return path.name.endswith(SUFFIX)
 
 

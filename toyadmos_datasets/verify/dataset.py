@@ -14,7 +14,7 @@ import yaml
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.files.looking import looking
+from toyadmos_datasets.files.looking import looking, raise_shortage
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dataset import CARD_NAME, MANIFEST_NAME, RECIPE_NAME, Manifest, Shard, read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
@@ -112,6 +112,7 @@ def check_shard(task: _ShardTask, watch: Watch) -> Problem | None:
         with path.open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
             n_rows = pq.read_metadata(file).num_rows
     except (OSError, pa.ArrowInvalid) as error:
+        raise_shortage(error, path)
         return _problem("A shard cannot be read.", path, whole, error)
     if n_rows != shard.n_rows:
         return _problem("A shard and the manifest disagree.", path, f"{shard.n_rows} rows", f"{n_rows} rows")
@@ -141,6 +142,7 @@ def check_card(folder: Path, manifest: Manifest) -> Iterator[Problem]:
     try:
         configs = [one["config_name"] for one in _front_matter(path)["configs"]]
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise_shortage(error, path)
         yield _problem("The card is damaged.", path, expected, f"{type(error).__name__}: {error}")
         return
     if configs != list(manifest.configs):

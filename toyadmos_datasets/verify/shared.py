@@ -11,6 +11,7 @@ from pathlib import Path
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.share import Remote
 from toyadmos_datasets.share.fetch import parse_manifest, parse_recipe
 from toyadmos_datasets.share.parcel import SHARED_NAME
@@ -105,6 +106,7 @@ def check_shared(task: _SharedShard, watch: Watch) -> Problem | None:
     except FileNotFoundError:
         return _problem(remote, "A shard is missing.", shard.path, whole, "no file")
     except OSError as error:
+        raise_shortage(error, where)
         return _problem(remote, "A shard cannot be read.", shard.path, whole, str(error))
     if n_bytes != shard.n_bytes:
         what = "A shard has another size than it was written with."

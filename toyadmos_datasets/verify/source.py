@@ -17,6 +17,7 @@ from toyadmos_datasets.corpus.volumes import published_volumes
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import OddSourceError, SourceError, WavError
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.index import AsFound, as_found, refuse_oddities, survey_source
 from toyadmos_datasets.signal.wav import open_wav
 from toyadmos_datasets.units import Bytes
@@ -253,6 +254,7 @@ def check_volume(task: _VolumeTask, watch: Watch) -> Problem | None:
     try:
         md5 = hash_of(task.path, "md5", watch)
     except OSError as error:
+        raise_shortage(error, task.path)
         md5 = str(error)
     if md5 == task.md5:
         return None
