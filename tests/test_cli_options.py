@@ -11,7 +11,7 @@ import pytest
 from preparing import toyadmos
 
 from toyadmos_datasets.archive.remote.opening import FetchChoices
-from toyadmos_datasets.cli.render_choices import processors
+from toyadmos_datasets.engine import processors
 from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.plan import PlanOptions
 from toyadmos_datasets.prepare import PrepareOptions

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from toyadmos_datasets.engine import LazyTasks, Stopped, Watch, run_tasks
+from toyadmos_datasets.engine import LazyTasks, Stopped, Watch, processors, run_tasks, usable_workers
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import WorkerError
 
@@ -149,6 +149,39 @@ def test_one_worker_is_this_process():
 
 def test_more_workers_are_other_processes():
     assert os.getpid() not in set(run_tasks(process_id, range(4), workers=2))
+
+
+ASKED_FOR_99 = """
+    import os, sys, time
+    import psutil
+    from toyadmos_datasets.engine import run_tasks
+
+    def work(number, watch):
+        time.sleep(0.05)
+        children = psutil.Process(os.getppid()).children()
+        return os.getpid(), sum("loky" in " ".join(one.cmdline()) for one in children)
+
+    if __name__ == "__main__":
+        results = list(run_tasks(work, range(60), workers=99))
+        print(len({pid for pid, _ in results}), max(n for _, n in results))
+"""
+
+
+def test_processes_exceed_the_processors_by_one_at_most_whatever_is_asked_for(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(ASKED_FOR_99))
+    done = subprocess.run([sys.executable, str(script)], check=True, capture_output=True, text=True, timeout=120)
+    n_used, n_children = map(int, done.stdout.split())
+
+    assert n_used <= processors() + 1
+    assert n_children <= processors() + 1 + 2  # and two that watch over shared memory
+
+
+@pytest.mark.parametrize(("asked", "n_processors", "used"), [(99, 2, 3), (2, 2, 2), (1, 1, 1), (4, 8, 4)])
+def test_the_workers_that_are_used_follow_from_the_processors(monkeypatch, asked, n_processors, used):
+    monkeypatch.setattr("toyadmos_datasets.engine.run.processors", lambda: n_processors)
+
+    assert usable_workers(asked) == used
 
 
 @pytest.mark.parametrize("workers", [1, 2])

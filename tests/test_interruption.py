@@ -271,7 +271,7 @@ def test_an_interrupt_that_python_would_swallow_in_a_destructor_ends_the_program
 
         sys.argv = ["toyadmos", "--version"]
         sys.modules["toyadmos_datasets.cli.main"] = type(sys)("main")
-        sys.modules["toyadmos_datasets.cli.main"].start = lambda arguments: Swallowing() and None
+        sys.modules["toyadmos_datasets.cli.main"].start = lambda *_: Swallowing() and None
         cli.main()
         print("went on")
     """
@@ -280,6 +280,47 @@ def test_an_interrupt_that_python_would_swallow_in_a_destructor_ends_the_program
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (130, "", INTERRUPTED)
+
+
+BUSY = """
+    import hashlib, sys
+    from toyadmos_datasets import cli
+
+    def start(*_):
+        print("ready", flush=True)
+        hashlib.pbkdf2_hmac("sha256", b"one call", b"into a library", 10**9)
+
+    sys.modules["toyadmos_datasets.cli.main"] = type(sys)("main")
+    sys.modules["toyadmos_datasets.cli.main"].start = start
+    cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("signals", "within_s"), [(SIGNALS["Ctrl-C"], 10), (SIGNALS["SIGTERM"], 10), (SIGNALS["Ctrl-C twice"], 4)]
+)
+def test_a_program_that_is_busy_in_a_library_answers_at_once_and_ends_soon(signals, within_s):
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(BUSY)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        began = time.monotonic()
+        for number in signals:
+            process.send_signal(number)
+            time.sleep(0.2)
+        line = process.stderr.readline()
+        answered_s = time.monotonic() - began
+        process.communicate(timeout=30)
+        ended_s = time.monotonic() - began
+    finally:
+        process.kill()
+
+    assert (process.returncode, line) == (130, INTERRUPTED)
+    assert answered_s < 2
+    assert ended_s < within_s
 
 
 def test_what_was_read_before_an_interrupt_is_not_read_again(tmp_path, small_volumes, slow):

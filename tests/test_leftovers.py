@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import subprocess
 import sys
+import tempfile
+import textwrap
 import time
 from pathlib import Path
 
@@ -13,8 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.files import leftovers
-from toyadmos_datasets.files.leftovers import STALE_AFTER_S, remove_leftovers, temporary_path
+from toyadmos_datasets.files.atomic import write_text
+from toyadmos_datasets.files.leftovers import STALE_AFTER_S, remove_leftovers, temporary_folder, temporary_path
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +98,64 @@ def test_a_host_with_an_odd_name_still_knows_its_own_files(tmp_path, dead_pid, m
 
     assert left.parent == tmp_path
     assert remove_leftovers(tmp_path) == [left]
+
+
+KILLED = """
+    import os, signal, sys, time
+    from pathlib import Path
+    from toyadmos_datasets.engine import run_tasks
+    from toyadmos_datasets.files.atomic import write_file
+
+    def work(folder, watch):
+        watch.advance(1)
+        with write_file(folder / "page.html") as file:
+            file.write(b"half")
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    list(run_tasks(work, [Path(sys.argv[1])]))
+"""
+
+
+def killed_in_a_task(folder: Path, temporary: Path) -> None:
+    """Let a process die by kill -9 while a task of it writes a file."""
+    temporary.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(KILLED), str(folder)],
+        check=False,
+        env=os.environ | {"TMPDIR": str(temporary), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_the_next_run_after_a_kill_removes_its_folder_of_reports(tmp_path, monkeypatch):
+    temporary = tmp_path / "temporary"
+    killed_in_a_task(tmp_path / "out", temporary)
+    left = list(temporary.iterdir())
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    list(run_tasks(nothing, [1, 2]))
+
+    assert len(left) == 1
+    assert list(temporary.iterdir()) == []
+
+
+def nothing(task: int, watch: Watch) -> None:
+    """Do nothing."""
+
+
+def test_the_next_file_in_a_folder_takes_away_what_a_killed_process_left_there(tmp_path):
+    killed_in_a_task(tmp_path / "out", tmp_path / "temporary")
+    left = [path.name for path in (tmp_path / "out").iterdir()]
+    write_text(tmp_path / "out" / "page.html", "whole")
+
+    assert [name.endswith(".tmp") for name in left] == [True]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["page.html"]
+
+
+def test_a_folder_of_a_living_process_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with temporary_folder("watch") as first, temporary_folder("watch") as second:
+        both = {first.exists(), second.exists()}
+
+    assert both == {True}
+    assert list(tmp_path.iterdir()) == []

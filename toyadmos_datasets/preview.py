@@ -15,6 +15,7 @@ from toyadmos_datasets.archive.remote.estimate import Estimate, estimate
 from toyadmos_datasets.archive.remote.source import RemoteSource
 from toyadmos_datasets.archive.tree_source import tree_of
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
+from toyadmos_datasets.engine import usable_workers
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.index import AsFound, as_found, index_source
 from toyadmos_datasets.plan import NONE_JOINED, find_joined, windowed_recordings
@@ -151,6 +152,7 @@ def preview(options: PrepareOptions, progress: Progress | None = None) -> Previe
     health = _health(recipe, store, options.exclude)
     busy_s = decoded / (TREE_BYTES_A_S if source.kind == "tree" else ARCHIVE_BYTES_A_S) + n_clips / CLIPS_A_S
     busy_s += n_simulated_bytes / SIMULATED_BYTES_A_S
+    workers = usable_workers(options.render.workers)
     return Preview(
         location=source.location,
         kind=source.kind,
@@ -167,8 +169,8 @@ def preview(options: PrepareOptions, progress: Progress | None = None) -> Previe
         state=state,
         n_dataset_bytes=0 if state == "done" else n_shards * SHARD_BYTES + _audio_bytes(recipe, index, options),
         n_shards=n_shards,
-        expected_s=0.0 if state == "done" else START_S + busy_s / options.render.workers,
-        workers=options.render.workers,
+        expected_s=0.0 if state == "done" else START_S + busy_s / workers,
+        workers=workers,
         fetch=estimate(source, missing["member"].to_pylist()) if isinstance(source, RemoteSource) else None,
         n_simulated_bytes=n_simulated_bytes,
         notes=recipe.notes,

@@ -6,7 +6,7 @@ or changed is known as such, and the one before it is taken.
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from toyadmos_datasets.baseline.detector import Detector
 from toyadmos_datasets.baseline.train import Training
-from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.errors import DatasetError, ResourceError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.files.json import read_json, write_json
@@ -66,11 +66,15 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
 def newest_checkpoint(run: Path) -> Checkpoint | None:
     """Return the newest checkpoint that is whole; None if there is none."""
     for path in sorted((run / FOLDER).glob("epoch-*.json"), reverse=True):
-        with contextlib.suppress(DatasetError, OSError, KeyError, SafetensorError):
+        try:
             facts: dict[str, Any] = read_json(path)
-            weights = path.with_suffix(".safetensors")
-            if sha256_of(weights) == facts["sha256"]:
-                return Checkpoint(tensors=load_file(weights), history=[float(loss) for loss in facts["history"]])
+            weights = path.with_suffix(".safetensors").read_bytes()
+            if hashlib.sha256(weights).hexdigest() == facts["sha256"]:
+                return Checkpoint(tensors=load(weights), history=[float(loss) for loss in facts["history"]])
+        except ResourceError:
+            raise
+        except (DatasetError, OSError, KeyError, SafetensorError) as error:
+            raise_shortage(error, path)  # or it is not whole, and one before it is
     return None
 
 

@@ -22,7 +22,7 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import require_room, sync_folder, writing
 from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.files.json import canonical_json
-from toyadmos_datasets.files.leftovers import temporary_path
+from toyadmos_datasets.files.leftovers import remove_leftovers_once, temporary_path
 from toyadmos_datasets.values.shards import check_shards
 
 FEATURES_VERSION = 3
@@ -174,6 +174,7 @@ def _append(row: dict[str, Any], preset: Preset, kept: list[dict[str, Any]], spe
 def _write(folder: Path, spectra: list[FloatArray], rows: pa.Table) -> None:
     """Write all files into a folder of a temporary name, and rename it: it is there whole or not at all."""
     bounds = _bounds(len(one) for one in spectra)
+    remove_leftovers_once(folder.parent)
     temporary = temporary_path(folder.parent)
     with writing(folder):
         temporary.mkdir(parents=True)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
+
+from toyadmos_datasets.cli.interrupt import EXIT_INTERRUPTED, Interrupts, leave
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
-
-EXIT_INTERRUPTED = 130
-INTERRUPTED = "Interrupted. What was finished is kept; the same command goes on from there."
 
 
 def main() -> None:
     """Run `toyadmos` with the process's arguments and exit: 0 done, 1 failed, 2 wrong arguments, 130 interrupted."""
     _open_streams()
-    sys.unraisablehook = _leave_if_interrupted
+    interrupts = Interrupts()
+    sys.unraisablehook = functools.partial(_leave_if_interrupted, interrupts)
     try:
+        interrupts.listen()
         from toyadmos_datasets.cli.main import start
 
-        status = start(sys.argv[1:])
+        status = start(sys.argv[1:], interrupts)
     except KeyboardInterrupt:  # before or after the part that answers it, such as while Python still imports
-        _leave()
+        leave(interrupts)
+    if status != EXIT_INTERRUPTED:  # else the interpreter waits for workers, though not for ever
+        interrupts.end()
     sys.exit(status)
 
 
@@ -36,17 +40,11 @@ def _open_streams() -> None:
         sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
 
 
-def _leave_if_interrupted(unraisable: UnraisableHookArgs) -> None:
+def _leave_if_interrupted(interrupts: Interrupts, unraisable: UnraisableHookArgs) -> None:
     """Leave at a Ctrl-C that Python would only print, because it came in a destructor or a callback."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
-        _leave()
+        leave(interrupts)
     sys.__unraisablehook__(unraisable)
-
-
-def _leave() -> NoReturn:
-    sys.stderr.write(f"{INTERRUPTED}\n")
-    sys.stderr.flush()
-    os._exit(EXIT_INTERRUPTED)
 
 
 __all__ = ["main"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toyadmos_datasets.cli.progress import progress_on_terminal
-from toyadmos_datasets.cli.render_choices import WorkersOption, processors
+from toyadmos_datasets.cli.render_choices import WorkersOption, chosen_workers
 from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.cli.table import table_lines
 
@@ -44,7 +44,7 @@ def audit(
     from toyadmos_datasets.engine.memory import keep_pandas_out
 
     keep_pandas_out()
-    found = run(place, other, workers=workers or processors(), progress=progress_on_terminal())
+    found = run(place, other, workers=chosen_workers(workers), progress=progress_on_terminal())
     if report is not None:
         from toyadmos_datasets.audit.page import page_of, page_of_pair
         from toyadmos_datasets.files.atomic import write_text

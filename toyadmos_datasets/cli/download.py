@@ -11,7 +11,7 @@ import typer
 from toyadmos_datasets.cli.fetch_choices import RECORD, IgnoreOption, SourceOption, taking_fetch
 from toyadmos_datasets.cli.plan_choices import ToyOption
 from toyadmos_datasets.cli.progress import progress_on_terminal
-from toyadmos_datasets.cli.render_choices import WorkersOption, processors
+from toyadmos_datasets.cli.render_choices import WorkersOption, chosen_workers
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
 from toyadmos_datasets.cli.words import numbers_of, words_of
 from toyadmos_datasets.corpus.toys import toy_named
@@ -55,7 +55,7 @@ def download(
         channels=numbers_of(channels, "--channels"),
         sounds=tuple(words_of([sounds])) or None,
         fetch=fetch,
-        workers=workers or processors(),
+        workers=chosen_workers(workers),
         ignore=tuple(ignore or ()),
     )
     if dry_run:

@@ -9,13 +9,12 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from types import FrameType
 from typing import cast
 
 import typer
 
-from toyadmos_datasets.cli import EXIT_INTERRUPTED, INTERRUPTED
 from toyadmos_datasets.cli.app import app
+from toyadmos_datasets.cli.interrupt import EXIT_INTERRUPTED, Interrupts
 from toyadmos_datasets.errors import DiskFullError, OptionError, ToyAdmosError
 from toyadmos_datasets.files.looking import shortage_of
 
@@ -27,19 +26,18 @@ DEBUG = "--debug"
 _WrongArguments = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 
 
-def start(arguments: Sequence[str]) -> int:
+def start(arguments: Sequence[str], interrupts: Interrupts) -> int:
     """Make the process ready for a command, run it and return its exit status."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # a replaced stream may not know encodings
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    signal.signal(signal.SIGTERM, _interrupt)
-    status = run([one for one in arguments if one != DEBUG], is_debugging=DEBUG in arguments)
+    status = run([one for one in arguments if one != DEBUG], is_debugging=DEBUG in arguments, interrupts=interrupts)
     for number in (signal.SIGINT, signal.SIGTERM):  # the interpreter ends by itself now, and not in a traceback
         signal.signal(number, signal.SIG_IGN)
     return status
 
 
-def run(arguments: Sequence[str], *, is_debugging: bool = False) -> int:
+def run(arguments: Sequence[str], *, is_debugging: bool = False, interrupts: Interrupts | None = None) -> int:
     """Run one command and return its exit status; with debugging, an error's traceback stands before its text."""
     try:
         return _command(arguments)
@@ -48,7 +46,7 @@ def run(arguments: Sequence[str], *, is_debugging: bool = False) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except (KeyboardInterrupt, typer.Abort):
-        _say(INTERRUPTED)
+        (interrupts or Interrupts()).say()
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001  # the last resort: a user sees text and no traceback
         if is_debugging:
@@ -101,7 +99,3 @@ def _explained(error: Exception) -> ToyAdmosError:
         actual=f"{kind}: {error}",
         remedy=f"Run the same command with {DEBUG} and report what it prints.",
     )
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -6,7 +6,7 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
 
@@ -21,12 +21,24 @@ def progress_on_terminal() -> Progress:
     return Bars(is_shown=sys.stderr.isatty())
 
 
+def say_above_bars(text: str) -> None:
+    """Print a line to standard error, above the bars if some are drawn."""
+    drawing = Bars.drawing
+    if drawing is None:
+        typer.echo(text, err=True)
+    else:
+        drawing.say(text)
+
+
 class Bars:
     """A bar for each stage, with its rate and the time left; stages may run inside and beside each other.
 
     Args:
         is_shown: Whether to draw at all.
     """
+
+    drawing: ClassVar[Bars | None] = None
+    """Those that are on the terminal now; there is one terminal."""
 
     def __init__(self, *, is_shown: bool) -> None:
         self._is_shown = is_shown
@@ -44,6 +56,7 @@ class Bars:
             if self._drawn is None:
                 self._drawn = _new_bars()
                 self._drawn.start()
+                Bars.drawing = self
             bars, is_inner = self._drawn, self._n_open > 0
             self._n_open += 1
         task = bars.add_task(what, total=total, amount="")
@@ -58,7 +71,7 @@ class Bars:
                 self._n_open -= 1
                 if self._n_open == 0:
                     bars.stop()
-                    self._drawn = None
+                    self._drawn = Bars.drawing = None
                 elif is_inner:
                     bars.remove_task(task)
 

@@ -10,7 +10,7 @@ import typer
 
 from toyadmos_datasets.cli.fetch_choices import AcceptOption, IgnoreOption, ManifestOption, fetch_choices
 from toyadmos_datasets.cli.progress import progress_on_terminal
-from toyadmos_datasets.cli.render_choices import processors
+from toyadmos_datasets.cli.render_choices import chosen_workers
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
 from toyadmos_datasets.cli.table import table_lines
 from toyadmos_datasets.corpus.toys import toy_named
@@ -56,7 +56,7 @@ def protocols(
             source,
             name,
             cache or default_cache(),
-            workers=processors(),
+            workers=chosen_workers(None),
             progress=progress_on_terminal(),
             fetch=choices,
             ignore=ignore or (),

@@ -11,7 +11,7 @@ import typer
 
 from toyadmos_datasets.cli.fetch_choices import RECORD, IgnoreOption, SourceOption, taking_fetch
 from toyadmos_datasets.cli.progress import progress_on_terminal
-from toyadmos_datasets.cli.render_choices import WorkersOption, processors
+from toyadmos_datasets.cli.render_choices import WorkersOption, chosen_workers
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
 from toyadmos_datasets.cli.table import table_lines
 from toyadmos_datasets.files.cache import default_cache
@@ -44,7 +44,7 @@ def export(
     """Write a dataset's recipe, with the hash of every example, as one small file."""
     from toyadmos_datasets.recipes import export_recipe
 
-    shared = export_recipe(folder, out, workers=workers or processors(), progress=progress_on_terminal())
+    shared = export_recipe(folder, out, workers=chosen_workers(workers), progress=progress_on_terminal())
     n_bytes = out.stat().st_size
     if as_json:
         written = {"written": str(out), "n_bytes": n_bytes, "sha256": shared.sha256, "n_rows": len(shared.digests)}
@@ -97,7 +97,7 @@ def rebuild(
         source=source,
         out=out,
         cache=cache or default_cache(),
-        workers=workers or processors(),
+        workers=chosen_workers(workers),
         is_overwriting=overwrite,
         fetch=fetch,
         ignore=tuple(ignore or ()),

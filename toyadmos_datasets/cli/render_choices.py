@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +13,10 @@ if TYPE_CHECKING:
     from toyadmos_datasets.signal.logmel import LogMel
 
 WorkersOption = Annotated[
-    int | None, typer.Option(min=1, help="Processes; by default as many as there are processors.", metavar="N")
+    int | None,
+    typer.Option(
+        min=1, help="Processes, at most one more than there are processors; by default as many as these.", metavar="N"
+    ),
 ]
 
 
@@ -68,7 +70,7 @@ def render_choices(
         headroom_db=headroom_db,
         on_clip=on_clip,
         has_stems=stems,
-        workers=workers or processors(),
+        workers=chosen_workers(workers),
     )
 
 
@@ -86,6 +88,8 @@ def _log_mel(features: str | None, rate_hz: int, settings: dict[str, Any]) -> Lo
     return None if features is None else LogMel(rate_hz=rate_hz, **settings)
 
 
-def processors() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def chosen_workers(typed: int | None) -> int:
+    """Return the number of processes that were asked for, or by default as many as there are processors."""
+    from toyadmos_datasets.engine import processors
+
+    return typed or processors()

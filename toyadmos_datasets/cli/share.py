@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toyadmos_datasets.cli.progress import progress_on_terminal
-from toyadmos_datasets.cli.render_choices import WorkersOption, processors
+from toyadmos_datasets.cli.render_choices import WorkersOption, chosen_workers
 from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.units import format_bytes
@@ -76,7 +76,7 @@ def share(
         is_overwriting=overwrite,
         token=token,
     )
-    report = share_dataset(options, progress_on_terminal(), workers=workers or processors())
+    report = share_dataset(options, progress_on_terminal(), workers=chosen_workers(workers))
     if as_json:
         typer.echo(json.dumps(asdict(report) | {"was_done": report.was_done}, indent=2))
     else:

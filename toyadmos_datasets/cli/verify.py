@@ -19,7 +19,7 @@ from toyadmos_datasets.cli.fetch_choices import (
     fetch_choices,
 )
 from toyadmos_datasets.cli.progress import progress_on_terminal
-from toyadmos_datasets.cli.render_choices import WorkersOption, processors
+from toyadmos_datasets.cli.render_choices import WorkersOption, chosen_workers
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
 from toyadmos_datasets.cli.table import table_lines
 from toyadmos_datasets.corpus.toys import toy_named
@@ -77,7 +77,7 @@ def verify(
 
     keep_pandas_out()
     folder = Path(place)
-    progress, n_workers = progress_on_terminal(), workers or processors()
+    progress, n_workers = progress_on_terminal(), chosen_workers(workers)
     if is_address(place):
         verdict = verify_shared(place, progress, workers=n_workers)
         lines = _dataset_lines(verdict)

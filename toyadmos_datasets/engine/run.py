@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing.resource_tracker
 import os
 import signal
-import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,11 +23,17 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 from toyadmos_datasets.engine.memory import keep_pandas_out
 from toyadmos_datasets.engine.watch import Stopped, Tally, Watch, ask_to_stop, is_asked_to_stop, working_on
 from toyadmos_datasets.errors import WorkerError
+from toyadmos_datasets.files.leftovers import temporary_folder
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _POLL_S = 0.2
+
+_ORPHAN_POLL_S = 1.0
+
+_WORKING = threading.Lock()
+"""Held in a worker while it runs a task."""
 
 IDLE_WORKER_S = 10
 """A worker without a task ends after so long: then those of a driver that was killed do not linger."""
@@ -49,7 +56,8 @@ def run_tasks(
         function: A module-level function; it tells its progress to the watch. It may catch `Stopped` and
             return what it has.
         tasks: Small picklable values.
-        workers: Number of processes; 1 runs everything in this one.
+        workers: Number of processes; 1 runs everything in this one. There are never more than tasks, nor more than
+            one beyond the processors: `usable_workers`.
         on_progress: Called a few times a second with the units done by all tasks together.
 
     Raises:
@@ -58,16 +66,34 @@ def run_tasks(
     """
     if not tasks:
         return
-    with tempfile.TemporaryDirectory(prefix="toyadmos-watch-") as folder:
-        watches = [Watch(Path(folder), str(number)) for number in range(len(tasks))]
-        tally = Tally(Path(folder))
-        with _stopping_on_signals(Path(folder)), _polling(tally, on_progress):
+    with temporary_folder("watch") as folder:
+        watches = [Watch(folder, str(number)) for number in range(len(tasks))]
+        tally = Tally(folder)
+        with _stopping_on_signals(folder), _polling(tally, on_progress):
             if workers == 1 or len(tasks) == 1:
                 yield from _run_here(function, tasks, watches, tally)
             else:
-                yield from _run_in_processes(function, tasks, watches, tally, min(workers, len(tasks)))
-        if is_asked_to_stop(Path(folder)):
+                n_processes = usable_workers(min(workers, len(tasks)))
+                yield from _run_in_processes(function, tasks, watches, tally, n_processes)
+        if is_asked_to_stop(folder):
             raise KeyboardInterrupt
+
+
+def processors() -> int:
+    """Return how many processors this process may use, as its affinity and its container have it."""
+    return int(loky.cpu_count())
+
+
+def usable_workers(workers: int) -> int:
+    """Return how many of the asked-for processes are started: at most one more than there are processors.
+
+    More of them would take memory and only wait for each other.
+
+    Example:
+        >>> usable_workers(1)
+        1
+    """
+    return min(workers, processors() + 1)
 
 
 def _attempt(function: Callable[[Task, Watch], Result], task: Task, watch: Watch) -> tuple[bool, Result | None]:
@@ -101,8 +127,10 @@ def _attempt_in_worker(
 ) -> _Outcome:
     watch.parent_pid = driver_pid
     keep_pandas_out()
+    _end_with(driver_pid)
     try:
-        finished, result = _attempt(function, task, watch)
+        with _WORKING:
+            finished, result = _attempt(function, task, watch)
         return _Outcome(name=watch.name, finished=finished, result=result)
     except Exception as error:  # noqa: BLE001  # the driver raises it, whatever it is
         if watch.folder is not None:
@@ -111,6 +139,23 @@ def _attempt_in_worker(
     finally:
         if os.getppid() != driver_pid:  # the driver was killed, and nobody takes results or gives tasks any more
             os._exit(1)
+
+
+@functools.cache
+def _end_with(driver_pid: int) -> None:
+    """Let a thread end this worker when its driver is gone and its task is done.
+
+    A driver that is killed may hold the lock that an idle worker needs in order to end by itself.
+    """
+
+    def wait() -> None:
+        """Look for the driver until it is gone."""
+        while os.getppid() == driver_pid:
+            time.sleep(_ORPHAN_POLL_S)
+        with _WORKING:
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _run_here(

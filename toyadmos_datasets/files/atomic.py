@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from toyadmos_datasets.errors import DiskFullError, OutputError, ToyAdmosError
-from toyadmos_datasets.files.leftovers import temporary_path
+from toyadmos_datasets.files.leftovers import remove_leftovers_once, temporary_path
 from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.units import format_bytes
 
@@ -32,6 +32,7 @@ def write_file(path: Path) -> Iterator[BinaryIO]:
     try:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            remove_leftovers_once(path.parent)
             with temporary.open("wb") as file:
                 yield file
                 file.flush()

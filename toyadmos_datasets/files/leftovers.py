@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import re
+import shutil
+import tempfile
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from toyadmos_datasets.units import Seconds
@@ -15,7 +19,7 @@ from toyadmos_datasets.units import Seconds
 STALE_AFTER_S: Seconds = 24 * 3600
 """Where the owner cannot be asked (another host, Windows), a file untouched for a day is a leftover."""
 
-_NAME = re.compile(r"^\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{12}\.[a-z]+$")
+_NAME = re.compile(r"^(?:toyadmos-[a-z]+)?\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{12}\.[a-z]+$")
 
 
 def temporary_path(folder: Path) -> Path:
@@ -23,15 +27,47 @@ def temporary_path(folder: Path) -> Path:
     return folder / f".{_host()}.{os.getpid()}.{uuid.uuid4().hex[:12]}.tmp"
 
 
-def remove_leftovers(folder: Path) -> list[Path]:
-    """Remove the files that `temporary_path` named for processes that are gone; return them."""
+def remove_leftovers(folder: Path, pattern: str = ".*.tmp") -> list[Path]:
+    """Remove the files and folders that `temporary_path` named for processes that are gone; return them."""
     removed = []
-    for path in folder.glob(".*.tmp"):
+    for path in folder.glob(pattern):
         if is_abandoned(path):
             with contextlib.suppress(OSError):
-                path.unlink()
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
                 removed.append(path)
     return removed
+
+
+@functools.lru_cache(maxsize=10_000)
+def remove_leftovers_once(folder: Path) -> None:
+    """Do so where this process is about to write for the first time."""
+    remove_leftovers(folder)
+
+
+def make_temporary_folder(purpose: str) -> Path:
+    """Make a folder for this process alone where the system has its temporary files, and remove those of dead ones.
+
+    Args:
+        purpose: A word for its name.
+    """
+    place = Path(tempfile.gettempdir())
+    remove_leftovers(place, f"toyadmos-{purpose}.*.tmp")
+    folder = place / f"toyadmos-{purpose}{temporary_path(place).name}"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@contextlib.contextmanager
+def temporary_folder(purpose: str) -> Iterator[Path]:
+    """Give such a folder while the block runs."""
+    folder = make_temporary_folder(purpose)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_stale(path: Path) -> bool:

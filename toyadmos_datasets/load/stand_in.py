@@ -7,12 +7,11 @@ import errno
 import functools
 import os
 import shutil
-import tempfile
 import warnings
 from pathlib import Path
 
 from toyadmos_datasets.errors import OutputError
-from toyadmos_datasets.files.leftovers import temporary_path
+from toyadmos_datasets.files.leftovers import make_temporary_folder, temporary_path
 
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -49,7 +48,7 @@ def stand_in_for(cache: Path) -> Path:
 
 @functools.lru_cache(maxsize=1)
 def _temporary_folder(owner_pid: int) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="toyadmos-datasets-"))
+    folder = make_temporary_folder("datasets")
 
     def remove() -> None:
         """Remove it at the end of the process that made it, not of one that was forked from it."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.files.address import is_address
 from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.leftovers import temporary_folder
 from toyadmos_datasets.share.destination import LAST_NAMES
 from toyadmos_datasets.share.parcel import SHARED_NAME
 from toyadmos_datasets.share.remote import Remote
@@ -94,8 +94,8 @@ def parse_recipe(content: bytes, where: str) -> tuple[Recipe, bool]:
     Raises:
         DatasetError: It is neither, or was changed since it was written.
     """
-    with tempfile.TemporaryDirectory(prefix="toyadmos-recipe-") as folder:
-        path = Path(folder) / SHARED_NAME
+    with temporary_folder("recipe") as folder:
+        path = folder / SHARED_NAME
         path.write_bytes(content)
         try:
             is_shared = is_shared_recipe(path)

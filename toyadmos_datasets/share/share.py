@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import LicenseError, OptionError, OutputConflictError
 from toyadmos_datasets.files.address import is_address, shown_address
+from toyadmos_datasets.files.leftovers import temporary_folder
 from toyadmos_datasets.share.bucket import Bucket
 from toyadmos_datasets.share.destination import Destination, Standing
 from toyadmos_datasets.share.hub import Hub
@@ -131,8 +131,8 @@ def _destination(options: ShareOptions) -> Destination:
 
 
 def _exported(folder: Path, export: Callable[[Path, Path], object]) -> Parcel:
-    with tempfile.TemporaryDirectory(prefix="toyadmos-share-") as place:
-        path = Path(place) / SHARED_NAME
+    with temporary_folder("share") as place:
+        path = place / SHARED_NAME
         export(folder, path)
         return recipe_parcel(path)
 

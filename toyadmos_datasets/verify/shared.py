@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.leftovers import temporary_folder
 from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.share import Remote
 from toyadmos_datasets.share.fetch import parse_manifest, parse_recipe
@@ -119,8 +119,7 @@ def check_shared(task: _SharedShard, watch: Watch) -> Problem | None:
 
 def _check_small(remote: Remote, manifest: Manifest) -> Iterator[Problem]:
     """Look at the recipe and the card, from copies in a folder of their own."""
-    with tempfile.TemporaryDirectory(prefix="toyadmos-verify-") as name:
-        folder = Path(name)
+    with temporary_folder("verify") as folder:
         for path in (RECIPE_NAME, CARD_NAME):
             content = remote.read(path)
             if content is not None:
