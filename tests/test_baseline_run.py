@@ -34,6 +34,7 @@ from toyadmos_datasets.baseline.intervals import event_weights, interval, weight
 from toyadmos_datasets.baseline.presets import PAPER, changed
 from toyadmos_datasets.baseline.scoring import score
 from toyadmos_datasets.baseline.trainer import TrainOptions, load_detector, train
+from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import DatasetError, OutputConflictError
 from toyadmos_datasets.signal.metrics import auc
 
@@ -276,6 +277,38 @@ def test_features_are_computed_once(simulated_train, tmp_path, monkeypatch):
 
     assert isinstance(again.frames.values, np.memmap)
     np.testing.assert_array_equal(first.frames.values, again.frames.values)
+
+
+@pytest.mark.parametrize("name", ["frames.npy", "bounds.npy", "rows.parquet", "checksums.json"])
+def test_features_that_rot_in_the_cache_are_computed_again_and_said_once(simulated_train, tmp_path, monkeypatch, name):
+    monkeypatch.setenv("TOYADMOS_CACHE", str(tmp_path))
+    split = open_split(simulated_train, "clean", "test")
+    before = frames.featured(split, PAPER)
+    expected = (np.array(before.frames.values), before.rows)
+    (path,) = tmp_path.glob(f"features/*/{name}")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    progress = Saying()
+
+    found = frames.featured(split, PAPER, progress)
+    frames.featured(split, PAPER, progress)
+
+    assert np.array_equal(found.frames.values, expected[0])
+    assert found.rows.equals(expected[1])
+    assert len(progress.said) == 1
+    assert str(path.parent) in progress.said[0]
+
+
+class Saying(Quiet):
+    """Progress that remembers what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Remember."""
+        self.said.append(text)
 
 
 def test_features_are_listed_and_cleaned_with_the_rest_of_the_cache(simulated_train, tmp_path, monkeypatch, capsys):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
+import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from preparing import hashes, listing, options, toyadmos, toyadmos_process
+from baselines import NO_TORCH
+from preparing import COMMAND, hashes, listing, options, toyadmos, toyadmos_process
 from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.engine.progress import Quiet
@@ -174,6 +178,60 @@ def test_a_simulated_corpus_is_said_once_with_its_size_and_listed_and_cleaned(tm
     assert [entry.kind for entry in list_cache(cache)] == ["recordings", "simulated"]
     assert toyadmos_process("cache", "--cache", cache, "--kind", "simulated", "--clean").status == 0
     assert [entry.kind for entry in list_cache(cache)] == ["recordings"]
+
+
+N_MOMENTS = max(3, int(os.environ.get("TOYADMOS_DRILLS", "0")) // 100)
+"""How many moments are tried; `make drills` tries more."""
+
+
+def test_cleaning_at_any_moment_is_refused_or_leaves_the_right_bytes(tmp_path, tree):
+    prepare(options(tree, tmp_path, protocols=("basic",), out=tmp_path / "undisturbed"))
+    shutil.rmtree(tmp_path / "cache")
+    expected, chance = hashes(tmp_path / "undisturbed"), random.Random(20201128)  # noqa: S311  # moments, not secrets
+    for number in range(N_MOMENTS):
+        place = tmp_path / str(number)
+        places = ["--out", place / "out", "--cache", place / "cache"]
+        command = [*COMMAND, "prepare", "--toy", "train", "--source", tree, "--protocol", "basic", *places]
+        process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        refused: list[BusyError] = []
+        while process.poll() is None:
+            time.sleep(chance.uniform(0.0, 0.3))
+            for entry in list_cache(place / "cache"):
+                try:
+                    remove_entry(entry)
+                except BusyError as busy:
+                    refused.append(busy)
+        _, err = process.communicate()
+
+        assert process.returncode == 0, err
+        assert hashes(place / "out") == expected
+        assert {busy.actual for busy in refused} <= {f"used by process {process.pid}"}
+
+
+@pytest.mark.parametrize("job", ["plan", "train"])
+def test_a_plan_and_a_training_keep_the_cache_that_they_read_from(tmp_path, capsys, tree, job, monkeypatch):
+    cache = tmp_path / "cache"
+    prepare(options(tree, tmp_path, protocols=("basic",)))
+    refused: list[BusyError] = []
+    monkeypatch.setenv("TOYADMOS_CACHE", str(cache))
+
+    def clean(*_args: object, **_options: object) -> None:
+        """Try to clean in the middle."""
+        with pytest.raises(BusyError) as caught:
+            remove_entry(list_cache(cache)[0])
+        refused.append(caught.value)
+        raise KeyboardInterrupt
+
+    if job == "plan":
+        monkeypatch.setattr("toyadmos_datasets.preview.index_source", clean)
+        places = ["--source", tree, "--out", tmp_path / "out", "--cache", cache]
+        toyadmos(capsys, "plan", "--toy", "train", "--protocol", "basic", *places)
+    else:
+        pytest.importorskip("torch", reason=NO_TORCH)
+        monkeypatch.setattr("toyadmos_datasets.baseline.trainer.featured", clean)
+        toyadmos(capsys, "train", tmp_path / "out", "--out", tmp_path / "run")
+
+    assert len(refused) == 1
 
 
 class _Cleaning:

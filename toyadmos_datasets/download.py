@@ -16,6 +16,7 @@ from toyadmos_datasets.archive.remote.upkeep import CopiesVerdict, check_copies
 from toyadmos_datasets.corpus.toys import Sound, toy_named
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import OptionError, SourceNotFoundError
+from toyadmos_datasets.files.lease import Lease
 from toyadmos_datasets.index import build_index, select
 
 SOUNDS = ("normal", "anomalous", "noise")
@@ -86,7 +87,9 @@ def download(options: DownloadOptions, progress: Progress | None = None) -> Down
     source = _opened(options, progress)
     wanted = _wanted(source, options)
     before = estimate(source, wanted)
-    fetch(source, wanted, progress=progress, workers=options.workers)
+    with Lease(options.cache, source.toy) as lease:
+        lease.take(is_made=True)
+        fetch(source, wanted, progress=progress, workers=options.workers)
     return DownloadReport(folder=source.options.folder, estimate=before)
 
 
@@ -105,7 +108,8 @@ def verify_copies(options: DownloadOptions, progress: Progress | None = None) ->
     progress = progress or Quiet()
     if is_on_web(options.source):  # opening would begin to fetch, and ask about the licence
         _require_fetched(options)
-    return check_copies(_opened(options, progress), progress)
+    with Lease(options.cache, options.toy):
+        return check_copies(_opened(options, progress), progress)
 
 
 def _require_fetched(options: DownloadOptions) -> None:

@@ -14,9 +14,10 @@ from toyadmos_datasets.archive import open_source
 from toyadmos_datasets.archive.remote.estimate import Estimate, estimate
 from toyadmos_datasets.archive.remote.source import RemoteSource
 from toyadmos_datasets.archive.tree_source import tree_of
-from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
+from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ, toy_named
 from toyadmos_datasets.engine import usable_workers
 from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.files.lease import Lease
 from toyadmos_datasets.index import AsFound, as_found, index_source
 from toyadmos_datasets.plan import NONE_JOINED, find_joined, windowed_recordings
 from toyadmos_datasets.plan.listing import SplitCount, count_examples
@@ -134,7 +135,11 @@ def preview(options: PrepareOptions, progress: Progress | None = None) -> Previe
     Raises:
         ToyAdmosError: Any failure that this package knows; see `toyadmos_datasets.errors`.
     """
-    progress = progress or Quiet()
+    with Lease(options.cache, toy_named(options.plan.toy).name):
+        return _preview(options, progress or Quiet())
+
+
+def _preview(options: PrepareOptions, progress: Progress) -> Preview:
     source, n_simulated_bytes = _source(options, progress)
     require_outside(source, options.out, *written_in(options.cache))
     indexed = index_source(source, is_strict=options.is_strict)

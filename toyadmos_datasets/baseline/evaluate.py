@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.baseline.clips import SplitOfConfig, cases_of, open_split
-from toyadmos_datasets.baseline.frames import featured, rows_of
+from toyadmos_datasets.baseline.frames import featured, held_features, rows_of
 from toyadmos_datasets.baseline.presets import Preset
 from toyadmos_datasets.baseline.run_folder import (
     FRAME_SCORES_NAME,
@@ -65,8 +65,9 @@ def evaluate(
     detector = load_detector(folder, device=device)
     preset = run.system
     split = open_split(dataset or Path(run.dataset), config or run.config, "test")
-    data = featured(split, preset, shown)
-    errors = frame_scores(detector, data.frames, shown)
+    with held_features(split.manifest.toy):
+        data = featured(split, preset, shown)
+        errors = frame_scores(detector, data.frames, shown)
     chosen = clip_score or preset
     chosen = replace(preset, clip_score=chosen.clip_score, quantile=chosen.quantile)
     scores = np.array([score_of(one, chosen) for one in errors])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,25 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+import xxhash
 
 from toyadmos_datasets.baseline.clips import FloatArray, SplitOfConfig, decoded, level_db, mono_clips
 from toyadmos_datasets.baseline.features import log_mel
 from toyadmos_datasets.baseline.presets import PAPER, Preset
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.errors import DatasetError, ResourceError
 from toyadmos_datasets.files.atomic import require_room, sync_folder, writing
 from toyadmos_datasets.files.cache import default_cache
-from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.files.json import canonical_json, read_json, write_json
+from toyadmos_datasets.files.lease import Lease
 from toyadmos_datasets.files.leftovers import remove_leftovers_once, temporary_path
+from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.values.shards import check_shards
 
-FEATURES_VERSION = 3
+FEATURES_VERSION = 4
 """Part of the key: a change of what `log_mel` returns raises it."""
+
+_FRAMES, _BOUNDS, _ROWS, _CHECKSUMS = "frames.npy", "bounds.npy", "rows.parquet", "checksums.json"
 
 KEPT = {
     "event_id": pa.string(),
@@ -97,6 +103,14 @@ class Featured:
     rows: pa.Table
 
 
+@contextlib.contextmanager
+def held_features(toy: str) -> Iterator[None]:
+    """Keep others from cleaning the features of a toy while the block runs."""
+    with Lease(default_cache(), toy) as lease:
+        lease.take(is_made=True)
+        yield
+
+
 def featured(split: SplitOfConfig, preset: Preset, progress: Progress | None = None) -> Featured:
     """Return a split with its frames, from the cache or computed now and kept there.
 
@@ -105,10 +119,10 @@ def featured(split: SplitOfConfig, preset: Preset, progress: Progress | None = N
         DiskFullError: No room for the frames.
     """
     folder = _kept(split, preset, progress or Quiet())
-    bounds = np.load(folder / "bounds.npy")
+    bounds = np.load(folder / _BOUNDS)
     _require_long_enough(np.diff(bounds).tolist(), preset)
-    values = np.load(folder / "frames.npy", mmap_mode="c")  # copy-on-write: torch wants writable memory
-    rows = pq.read_table(folder / "rows.parquet")
+    values = np.load(folder / _FRAMES, mmap_mode="c")  # copy-on-write: torch wants writable memory
+    rows = pq.read_table(folder / _ROWS)
     return Featured(frames=Frames(values=values, bounds=bounds), rows=rows)
 
 
@@ -119,15 +133,43 @@ def rows_of(split: SplitOfConfig, progress: Progress | None = None) -> pa.Table:
         DatasetError: A clip is damaged.
         DiskFullError: No room for the features that are kept with it.
     """
-    return pq.read_table(_kept(split, PAPER, progress or Quiet()) / "rows.parquet")
+    return pq.read_table(_kept(split, PAPER, progress or Quiet()) / _ROWS)
 
 
 def _kept(split: SplitOfConfig, preset: Preset, progress: Progress) -> Path:
     check_shards(split.folder, split.shards)  # also where frames are kept: who trains or scores is told of damage
     folder = default_cache() / "features" / f"{split.manifest.toy}-{_key(split, preset)}"
+    if folder.exists() and not _is_whole(folder):
+        progress.say(f"Features that were kept are damaged, and are computed again: {folder}")
+        with writing(folder):
+            shutil.rmtree(folder)
     if not folder.exists():
         _compute(split, preset, folder, progress)
     return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    """Compare what was kept with its checksums, in which its folder's files are named."""
+    try:
+        promised = read_json(folder / _CHECKSUMS)
+        return promised == _checksums(folder)
+    except ResourceError:
+        raise
+    except (DatasetError, OSError) as error:
+        raise_shortage(error, folder)
+        return False
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    return {name: _xxh3(folder / name) for name in (_FRAMES, _BOUNDS, _ROWS)}
+
+
+def _xxh3(path: Path) -> str:
+    digest = xxhash.xxh3_128()
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _key(split: SplitOfConfig, preset: Preset) -> str:
@@ -180,11 +222,12 @@ def _write(folder: Path, spectra: list[FloatArray], rows: pa.Table) -> None:
         temporary.mkdir(parents=True)
         try:
             shape = (int(bounds[-1]), spectra[0].shape[1])
-            values = np.lib.format.open_memmap(temporary / "frames.npy", mode="w+", dtype=np.float32, shape=shape)
+            values = np.lib.format.open_memmap(temporary / _FRAMES, mode="w+", dtype=np.float32, shape=shape)
             np.concatenate(spectra, out=values)
             values.flush()
-            np.save(temporary / "bounds.npy", bounds)
-            pq.write_table(rows, temporary / "rows.parquet")
+            np.save(temporary / _BOUNDS, bounds)
+            pq.write_table(rows, temporary / _ROWS)
+            write_json(temporary / _CHECKSUMS, _checksums(temporary))
             if not folder.exists():  # another process may have been faster, with the same bytes
                 temporary.rename(folder)
                 sync_folder(folder.parent)

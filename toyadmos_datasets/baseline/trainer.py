@@ -21,7 +21,7 @@ from toyadmos_datasets.baseline.checkpoint import (
 )
 from toyadmos_datasets.baseline.clips import SplitOfConfig, cases_of, open_split
 from toyadmos_datasets.baseline.detector import Detector, device_named
-from toyadmos_datasets.baseline.frames import featured
+from toyadmos_datasets.baseline.frames import featured, held_features
 from toyadmos_datasets.baseline.model import Autoencoder
 from toyadmos_datasets.baseline.presets import PAPER, Preset
 from toyadmos_datasets.baseline.run_folder import RUN_NAME, WEIGHTS_NAME, Run, read_run, write_run
@@ -92,7 +92,7 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
     split = open_split(options.dataset, options.config, "train")
     run = _run_of(options, split)
     _require_free(options.out, run)
-    with folder_lock(options.out):
+    with folder_lock(options.out), held_features(split.manifest.toy):
         if (options.out / WEIGHTS_NAME).exists():
             losses = read_json(options.out / HISTORY_NAME)["losses"]
             return TrainReport(out=options.out, run=run, losses=losses, n_resumed=len(losses), was_done=True)
