@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from toyadmos_datasets.archive.remote.block_bars import BlockBars
 from toyadmos_datasets.archive.remote.connecting import open_client, open_transfer
 from toyadmos_datasets.archive.remote.copy import VolumeCopy, wrong_volume
+from toyadmos_datasets.archive.remote.deadline import FetchStopped
 from toyadmos_datasets.archive.remote.ends import BlockEnds
 from toyadmos_datasets.archive.remote.estimate import WINDOW_BYTES, estimate
 from toyadmos_datasets.archive.remote.http import HttpClient
@@ -19,7 +20,7 @@ from toyadmos_datasets.archive.remote.present import Layout, present_in
 from toyadmos_datasets.archive.remote.schedule import Piece, Schedule
 from toyadmos_datasets.archive.remote.source import RemoteSource
 from toyadmos_datasets.archive.remote.spans import Span, Spans
-from toyadmos_datasets.archive.remote.transfer import FetchStopped, NoRangesError
+from toyadmos_datasets.archive.remote.transfer import NoRangesError
 from toyadmos_datasets.archive.remote.turn import having_turn
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import FetchError
@@ -87,7 +88,7 @@ class Session:
             self._line.end()
         until = time.monotonic() + _END_S
         for thread in self._threads:
-            # A connection that hangs is left to itself: it writes no more once it sees that it should stop.
+            # One that is just connecting is left to itself: that ends by itself, and then it sees that it should stop.
             thread.join(max(until - time.monotonic(), 0))
         self._forget_released()
         self._bars.end()

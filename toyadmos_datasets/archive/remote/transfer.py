@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import httpx2 as httpx
 
 from toyadmos_datasets.archive.remote.copy import CopyWriter, VolumeCopy
+from toyadmos_datasets.archive.remote.deadline import FetchStopped
 from toyadmos_datasets.archive.remote.http import HttpClient, Origin, shown_url
 from toyadmos_datasets.archive.remote.patience import Clock, Patience, RateLimit, spent_wait_s
 from toyadmos_datasets.archive.remote.reply import Asked, SetbackError, body_of, judge
@@ -22,15 +23,10 @@ CHECKPOINT_BYTES: Bytes = 8 << 20
 """Bytes a connection may have written that a crash loses; see `options.MAX_CONNECTIONS`."""
 PROGRESS_BYTES: Bytes = 1 << 16
 """So much between two failures is progress: the count begins anew."""
-_NAP_S: Seconds = 0.5
 _TOLD_FROM_FAILURE = 2
 _TOLD_FROM_WAIT_S: Seconds = 5.0
 _TOLD_AGAIN_AFTER_S: Seconds = 30.0
 """Who waits is told why, but not of one hiccup, and not in every other line."""
-
-
-class FetchStopped(BaseException):
-    """The fetch was asked to stop; not an error."""
 
 
 class NoRangesError(Exception):
@@ -64,7 +60,7 @@ class Transfer:
     n_setbacks: int = 0
     _marks: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _quiet_until: float = 0.0
+    _quiet_until: float = -math.inf
     _told_at: float = -math.inf
 
     def fetch(self, copy: VolumeCopy, start: Bytes, stop: Bytes, *, is_ranged: bool = True) -> None:
@@ -107,7 +103,7 @@ class Transfer:
         if asked.is_ranged and mark:
             headers["If-Range"] = mark
         try:
-            with self.client.get(asked.address, headers) as response:
+            with self.client.get(asked.address, headers, self.stopping) as response:
                 self._note_leave(response)
                 self._require_unchanged(response, asked, mark)
                 judge(response, asked, now=self.clock.now(), patience=self.patience)
@@ -115,7 +111,7 @@ class Transfer:
         except httpx.ProxyError as error:
             raise _through_proxy(asked, error) from error
         except httpx.TimeoutException as error:
-            raise SetbackError(f"nothing came in time ({type(error).__name__})") from error
+            raise SetbackError(f"nothing came in time ({type(error).__name__}: {error})") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             if _is_unproven(error):
                 raise _unproven(asked, error) from error
@@ -123,7 +119,7 @@ class Transfer:
 
     def _read(self, response: httpx.Response, asked: Asked, writer: CopyWriter) -> None:
         mark = self._marks.get(asked.volume.name)
-        since, n_since = self.clock.now(), 0
+        since, n_since = self.clock.ticks(), 0
         for chunk in body_of(response, asked):
             self._require_going_on()
             if self._marks.get(asked.volume.name) != mark:
@@ -134,12 +130,12 @@ class Transfer:
                 writer.checkpoint()
             with self._lock:
                 self.n_fetched += len(chunk)
-            self.limit.take(len(chunk))
+            self.limit.take(len(chunk), self.stopping)
             n_since += len(chunk)
-            if (duration_s := self.clock.now() - since) >= self.patience.slow_s:
+            if (duration_s := self.clock.ticks() - since) >= self.patience.slow_s:
                 if n_since < self.patience.slow_bytes:
                     raise SetbackError(f"only {format_bytes(n_since)} came in {duration_s:.0f} s")
-                since, n_since = self.clock.now(), 0
+                since, n_since = self.clock.ticks(), 0
 
     def _require_unchanged(self, response: httpx.Response, asked: Asked, mark: str) -> None:
         """Notice a file that is another one than at the first request; weak marks say nothing about bytes."""
@@ -179,7 +175,7 @@ class Transfer:
         if failures < _TOLD_FROM_FAILURE and wait_s < _TOLD_FROM_WAIT_S:
             return
         with self._lock:
-            now = self.clock.now()
+            now = self.clock.ticks()
             if now - self._told_at < _TOLD_AGAIN_AFTER_S:
                 return
             self._told_at = now
@@ -187,25 +183,22 @@ class Transfer:
         self.say(f"{asked.where}: {setback.what}; {so_far}, the next in {math.ceil(wait_s)} s.")
 
     def _note_leave(self, response: httpx.Response) -> None:
-        now = self.clock.now()
-        wait_s = spent_wait_s(response.headers, now, self.patience.longest_asked_s)
+        wait_s = spent_wait_s(response.headers, self.clock.now(), self.patience.longest_asked_s)
         with self._lock:
             self.n_requests += 1
             if wait_s:
-                self._quiet_until = max(self._quiet_until, now + wait_s)
+                self._quiet_until = max(self._quiet_until, self.clock.ticks() + wait_s)
 
     def _wait_for_leave(self) -> None:
         self._require_going_on()
-        wait_s = self._quiet_until - self.clock.now()
+        wait_s = self._quiet_until - self.clock.ticks()
         if wait_s > 0:
             self._sleep(wait_s)
 
     def _sleep(self, duration_s: Seconds) -> None:
-        """Wait in naps, so that a stop is not waited for."""
-        while duration_s > 0:
-            self._require_going_on()
-            self.clock.sleep(min(duration_s, _NAP_S))
-            duration_s -= _NAP_S
+        """Wait, but not on after a stop."""
+        self.clock.wait(self.stopping, duration_s)
+        self._require_going_on()
 
     def _require_going_on(self) -> None:
         if self.stopping.is_set():
