@@ -131,9 +131,15 @@ def test_a_licence_that_comes_damaged_once_is_fetched_again(options, server):
 
 
 LACKING = pytest.mark.parametrize(
-    "fault", [Fault(kind="status", status=404), Fault(kind="status", status=403), Fault(kind="html"), Fault(kind="refuse range")],
+    "fault",
+    [
+        Fault(kind="status", status=404),
+        Fault(kind="status", status=403),
+        Fault(kind="html"),
+        Fault(kind="refuse range"),
+    ],
     ids=["absent", "refused", "a web page", "another"],
-)  # fmt: skip
+)
 
 
 @LACKING

@@ -15,6 +15,7 @@ from toyadmos_datasets.archive.remote.ends import BlockEnds
 from toyadmos_datasets.archive.remote.estimate import WINDOW_BYTES, estimate
 from toyadmos_datasets.archive.remote.http import HttpClient
 from toyadmos_datasets.archive.remote.line import Line, close_line, open_line
+from toyadmos_datasets.archive.remote.marks import changed_file
 from toyadmos_datasets.archive.remote.need import BlockNeed, joined, needs_of
 from toyadmos_datasets.archive.remote.present import Layout, present_in
 from toyadmos_datasets.archive.remote.schedule import Piece, Schedule
@@ -109,6 +110,18 @@ class Session:
         if self.error is not None:
             raise self.error
 
+    def change(self, name: str | None = None) -> FetchError | None:
+        """Return the error for a volume that became another one on the server; None if no reply said so.
+
+        Args:
+            name: Of the volume; None for any.
+        """
+        changes = self._transfer.files.changes
+        for one in changes if name is None else [name]:
+            if one in changes:
+                return changed_file(self.source.options.origin.url_of(one), "one file to the end", changes[one])
+        return None
+
     def describe(self) -> str:
         """Say what was fetched, reused and verified."""
         transfer = self._transfer
@@ -187,7 +200,7 @@ class Session:
                 return
             number = self._copies.index(copy)
             if self._strikes.covers(number, number + 1):
-                raise wrong_volume(copy, self.source.options)
+                raise self.change(copy.volume.name) or wrong_volume(copy, self.source.options)
             self._strikes.add(number, number + 1)
         self._schedule.begin_again()
         self._progress.say(

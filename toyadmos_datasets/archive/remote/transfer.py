@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import httpx2 as httpx
@@ -14,6 +15,7 @@ import httpx2 as httpx
 from toyadmos_datasets.archive.remote.copy import CopyWriter, VolumeCopy
 from toyadmos_datasets.archive.remote.deadline import FetchStopped
 from toyadmos_datasets.archive.remote.http import HttpClient, Origin, shown_url
+from toyadmos_datasets.archive.remote.marks import FileMarks, changed_file
 from toyadmos_datasets.archive.remote.patience import Clock, Patience, RateLimit, spent_wait_s
 from toyadmos_datasets.archive.remote.reply import Asked, SetbackError, body_of, judge
 from toyadmos_datasets.errors import FetchError
@@ -23,6 +25,7 @@ CHECKPOINT_BYTES: Bytes = 8 << 20
 """Bytes a connection may have written that a crash loses; see `options.MAX_CONNECTIONS`."""
 PROGRESS_BYTES: Bytes = 1 << 16
 """So much between two failures is progress: the count begins anew."""
+_MEANWHILE = "the file on the server changed meanwhile"
 _TOLD_FROM_FAILURE = 2
 _TOLD_FROM_WAIT_S: Seconds = 5.0
 _TOLD_AGAIN_AFTER_S: Seconds = 30.0
@@ -45,6 +48,8 @@ class Transfer:
         limit: Bytes a second.
         on_bytes: Told about bytes that arrived: of which volume, where, how many.
         say: Told, in words, why nothing comes for a while.
+        stopping: Set when nobody waits for bytes any more.
+        files: What the server said of its files.
     """
 
     client: HttpClient
@@ -55,10 +60,12 @@ class Transfer:
     on_bytes: Callable[[str, Bytes, int], None] = lambda _name, _at, _n: None
     say: Callable[[str], None] = lambda _text: None
     stopping: threading.Event = field(default_factory=threading.Event)
+    files: FileMarks = field(default_factory=FileMarks)
     n_fetched: Bytes = 0
     n_requests: int = 0
     n_setbacks: int = 0
     _marks: dict[str, str] = field(default_factory=dict)
+    _n_changes: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _quiet_until: float = -math.inf
     _told_at: float = -math.inf
@@ -105,9 +112,11 @@ class Transfer:
         try:
             with self.client.get(asked.address, headers, self.stopping) as response:
                 self._note_leave(response)
+                change = self.files.note(asked.volume.name, response)
                 self._require_unchanged(response, asked, mark)
-                judge(response, asked, now=self.clock.now(), patience=self.patience)
-                self._read(response, asked, writer)
+                with _naming_change(asked, change):
+                    judge(response, asked, now=self.clock.now(), patience=self.patience)
+                    self._read(response, asked, writer)
         except httpx.ProxyError as error:
             raise _through_proxy(asked, error) from error
         except httpx.TimeoutException as error:
@@ -123,7 +132,7 @@ class Transfer:
         for chunk in body_of(response, asked):
             self._require_going_on()
             if self._marks.get(asked.volume.name) != mark:
-                raise SetbackError("the file on the server changed meanwhile", kind="outdated")
+                raise SetbackError(_MEANWHILE, kind="outdated")
             self.on_bytes(asked.volume.name, writer.position, len(chunk))
             writer.write(chunk)
             if writer.n_unsafe >= CHECKPOINT_BYTES:
@@ -143,11 +152,15 @@ class Transfer:
             return
         etag = response.headers.get("etag", "")
         strong = etag if etag.startswith('"') else ""
-        if mark and strong and strong != mark:
-            raise SetbackError(f"the file changed: its ETag was {mark} and is {strong}", kind="changed", etag=strong)
-        if strong:
-            with self._lock:
-                self._marks.setdefault(asked.volume.name, strong)
+        is_whole_instead = asked.is_ranged and response.status_code == httpx.codes.OK  # If-Range did not hold
+        if mark and strong != mark and (strong or is_whole_instead):
+            if self._marks.get(asked.volume.name) not in {mark, ""}:
+                raise SetbackError(_MEANWHILE, kind="outdated")
+            text = f"the file changed: its ETag was {mark} and is {strong or 'not given'}"
+            raise SetbackError(text, kind="changed", etag=strong)
+        with self._lock:
+            if strong and not self._marks.get(asked.volume.name):
+                self._marks[asked.volume.name] = strong
 
     def _begin_volume_anew(self, copy: VolumeCopy, etag: str) -> None:
         with self._lock:
@@ -158,11 +171,13 @@ class Transfer:
         self._require_going_on()
         with self._lock:
             self.n_setbacks += 1
-        is_repeated = setback.kind not in {"passing", "outdated"} and seen[setback.kind] > 1
+            self._n_changes[asked.volume.name] += setback.kind == "changed"
+            n_seen = self._n_changes[asked.volume.name] if setback.kind == "changed" else seen[setback.kind]
+        is_repeated = setback.kind not in {"passing", "short", "outdated"} and n_seen > 1
         if is_repeated and setback.kind == "no ranges":
             raise NoRangesError
         if is_repeated or failures >= self.patience.attempts:
-            raise _failed(asked, setback, failures) from setback
+            raise self._failed(asked, setback, failures) from setback
         wait_s = setback.wait_s
         if wait_s is None:
             wait_s = self.patience.backoff_s(failures, self.clock.chance())
@@ -170,6 +185,12 @@ class Transfer:
             wait_s += self.clock.chance()  # all who were refused were told the same moment
         self._tell(asked, setback, failures, wait_s)
         self._sleep(wait_s)
+
+    def _failed(self, asked: Asked, setback: SetbackError, failures: int) -> FetchError:
+        change = self.files.changes.get(asked.volume.name, "")
+        if change and setback.kind in {"wrong part", "refused range", "short"}:
+            return _changed(asked, change)
+        return _failed(asked, setback, failures)
 
     def _tell(self, asked: Asked, setback: SetbackError, failures: int, wait_s: Seconds) -> None:
         if failures < _TOLD_FROM_FAILURE and wait_s < _TOLD_FROM_WAIT_S:
@@ -203,6 +224,21 @@ class Transfer:
     def _require_going_on(self) -> None:
         if self.stopping.is_set():
             raise FetchStopped
+
+
+@contextlib.contextmanager
+def _naming_change(asked: Asked, change: str) -> Iterator[None]:
+    """Let the error for a reply say that the file is another one than before, where it is."""
+    try:
+        yield
+    except FetchError as error:
+        if change:
+            raise _changed(asked, change) from error
+        raise
+
+
+def _changed(asked: Asked, change: str) -> FetchError:
+    return changed_file(asked.address, f"the file that bytes {asked.start} to {asked.stop} are of, as before", change)
 
 
 def _failed(asked: Asked, setback: SetbackError, failures: int) -> FetchError:
