@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from loopback import Fault, serving
 from preparing import toyadmos
+from remote import Said
 
 from toyadmos_datasets.archive.remote.copy import VolumeCopy
 from toyadmos_datasets.archive.remote.license import require_license
 from toyadmos_datasets.archive.remote.manifest import Manifest, published_manifest, write_manifest
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.engine.progress import Quiet
-from toyadmos_datasets.errors import LicenseError, VolumeError
+from toyadmos_datasets.errors import FetchError, LicenseError, VolumeError
 from toyadmos_datasets.files.lock import folder_lock
 
 TEXT = b"%PDF what is allowed and what is not" * 100
@@ -127,6 +128,68 @@ def test_a_licence_that_comes_damaged_once_is_fetched_again(options, server):
     server.faults = [Fault(kind="flip", after=10, name=FILE.name)]
 
     require_license(options, is_accepted=True, ask=None)
+
+
+LACKING = pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="status", status=404),
+        Fault(kind="status", status=403),
+        Fault(kind="html"),
+        Fault(kind="refuse range"),
+    ],
+    ids=["absent", "refused", "a web page", "another"],
+)
+
+
+@LACKING
+def test_a_server_without_the_licence_serves_whoever_accepted_it_before(options, server, fault):
+    require_license(options, is_accepted=True, ask=None)
+    elsewhere = dataclasses.replace(options, folder=options.folder.parent.parent / "other" / "tiny")
+    server.faults = [dataclasses.replace(fault, name=FILE.name, times=100)]
+    asked = Asked(answer=False)
+
+    require_license(elsewhere, is_accepted=False, ask=None)
+    require_license(elsewhere, is_accepted=False, ask=asked)
+
+    assert not asked.texts
+
+
+@LACKING
+@pytest.mark.parametrize("is_in_ci", [False, True])
+def test_a_server_without_the_licence_serves_whoever_accepts_it_now_and_tells_where_it_is(
+    options, server, fault, monkeypatch, is_in_ci
+):
+    server.faults = [dataclasses.replace(fault, name=FILE.name, times=100)]
+    said = Said()
+    if is_in_ci:
+        monkeypatch.setenv("TOYADMOS_ACCEPT_LICENSE", "1")
+
+    require_license(options, is_accepted=not is_in_ci, ask=None, progress=said)
+
+    assert any("https://zenodo.org/records/3351307/files/LICENSE.pdf" in line for line in said.lines)
+
+
+@LACKING
+def test_who_has_not_accepted_a_licence_that_the_server_lacks_is_told_where_to_read_it(options, server, fault):
+    server.faults = [dataclasses.replace(fault, name=FILE.name, times=100)]
+    asked = Asked(answer=True)
+
+    with pytest.raises(LicenseError, match="cannot be shown") as caught:
+        require_license(options, is_accepted=False, ask=asked)
+
+    assert not asked.texts
+    assert server.url in caught.value.where
+    assert "https://zenodo.org/records/3351307/files/LICENSE.pdf" in caught.value.expected
+    assert "--accept-license" in caught.value.remedy
+    require_license(options, is_accepted=True, ask=None)  # as the remedy says
+
+
+def test_a_server_that_is_out_of_reach_is_not_said_to_lack_the_licence(options, server):
+    server.faults = [Fault(kind="status", name=FILE.name, times=100)]
+
+    with pytest.raises(FetchError, match="8 times in a row"):
+        require_license(options, is_accepted=True, ask=None)
 
 
 def test_who_waited_for_the_licence_takes_what_the_other_has_brought(options, server):

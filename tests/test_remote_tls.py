@@ -60,7 +60,7 @@ def proxy(servers, trusted, monkeypatch):
 def fetch(folder, source="https://mirror.test/folder/", *, is_ranged=True, has_netrc=False):
     """Fetch the volume; waiting takes no time and is not expected."""
     waits = []
-    patience, clock = Patience(), Clock(sleep=waits.append)
+    patience, clock = Patience(), Clock(wait=lambda _stopping, duration_s: waits.append(duration_s))
     copy, client = VolumeCopy(folder, VOLUME), HttpClient(patience, has_netrc=has_netrc)
     try:
         Transfer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,12 +34,15 @@ class FakeClock:
     now_s: float = NOW
     waits: list[float] = field(default_factory=list)
 
+    def wait(self, _stopping: threading.Event, duration_s: float) -> None:
+        self.sleep(duration_s)
+
     def sleep(self, duration_s: float) -> None:
         self.waits.append(duration_s)
         self.now_s += duration_s
 
     def clock(self) -> Clock:
-        return Clock(now=lambda: self.now_s, sleep=self.sleep, chance=lambda: 0.5)
+        return Clock(now=lambda: self.now_s, ticks=lambda: self.now_s, wait=self.wait, chance=lambda: 0.5)
 
     @property
     def waited_s(self) -> float:

@@ -15,7 +15,7 @@ from toyadmos_datasets.archive.remote.present import journals_of, present_in
 from toyadmos_datasets.archive.remote.source import RemoteSource
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
-from toyadmos_datasets.errors import CorruptMemberError
+from toyadmos_datasets.errors import CorruptMemberError, FetchError
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.source import Source
 
@@ -155,12 +155,18 @@ def _trying_twice(
 ) -> Result:
     from toyadmos_datasets.archive.remote.session import running  # noqa: PLC0415  # loads httpx2, which most never need
 
+    change: FetchError | None = None
     for is_last in (False, True):
         try:
             with running(source, wanted, progress, stored) as session:
-                result = use(session)
-        except CorruptMemberError:
+                try:
+                    result = use(session)
+                finally:
+                    change = session.change() or change
+        except CorruptMemberError as error:
             if is_last or not _has_suspects(source, wanted):
+                if change is not None:
+                    raise change from error
                 raise
         else:
             if is_last or not _has_suspects(source, wanted):

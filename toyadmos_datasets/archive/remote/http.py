@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import netrc
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,7 @@ from pathlib import Path
 import httpx2 as httpx
 
 from toyadmos_datasets.archive.remote.address import RECORD
+from toyadmos_datasets.archive.remote.deadline import Deadline, deadline_of, keep_deadlines
 from toyadmos_datasets.archive.remote.patience import Patience
 from toyadmos_datasets.corpus.paper import RECORD_URL
 from toyadmos_datasets.errors import FetchError, OptionError
@@ -84,10 +86,10 @@ class HttpClient:
 
     def __init__(self, patience: Patience, *, has_netrc: bool = False, n_connections: int = 2) -> None:
         self._auth = _read_netrc() if has_netrc else None
+        self._patience = patience
         try:
             self._client = httpx.Client(
                 headers={"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"},
-                timeout=httpx.Timeout(patience.silence_s, connect=patience.connect_s, pool=None),
                 limits=httpx.Limits(max_connections=n_connections + 1, max_keepalive_connections=n_connections),
                 mounts={f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")},  # never through a proxy
             )
@@ -95,23 +97,34 @@ class HttpClient:
             raise _unusable_certificates(error) from error
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             raise _unusable_proxy(error) from error
+        keep_deadlines(self._client)
 
     def close(self) -> None:
         """End all connections."""
         self._client.close()
 
     @contextlib.contextmanager
-    def get(self, address: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
+    def get(
+        self, address: str, headers: dict[str, str], stopping: threading.Event | None = None
+    ) -> Iterator[httpx.Response]:
         """Send a request, follow redirects that are allowed, and give the reply with its body unread.
 
+        Args:
+            address: Where.
+            headers: Of the request.
+            stopping: Set when nobody waits for the reply any more; None if somebody does to the end.
+
         Raises:
+            FetchStopped: `stopping` was set.
             FetchError: A redirect to plain http, to no address, or one too many.
             httpx.HTTPError: The connection fails.
         """
         first = url = httpx.URL(address)
+        extensions = Deadline(self._patience, stopping or threading.Event()).extensions  # one for all redirects
         for _ in range(MAX_REDIRECTS + 1):
             is_home = _same_place(url, first)
-            request = self._client.build_request("GET", url if is_home else _bare(url), headers=headers)
+            target = url if is_home else _bare(url)
+            request = self._client.build_request("GET", target, headers=headers, extensions=extensions)
             auth = self._auth if is_home else None
             response = self._client.send(request, stream=True, auth=auth) if auth else self._send(request)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
@@ -135,8 +148,17 @@ class HttpClient:
 
 
 def chunks_of(response: httpx.Response) -> Iterator[bytes]:
-    """Give a body's bytes as they come, never decoded and never held back to fill a chunk."""
-    return response.iter_raw()
+    """Give a body's bytes as they come, never decoded and never held back to fill a chunk.
+
+    Each piece has its time: what a server sends without giving a piece, such as the lines between them, is no progress.
+    """
+    deadline, chunks = deadline_of(response), response.iter_raw()
+    while True:
+        deadline.expect_piece()
+        chunk = next(chunks, None)
+        if chunk is None:
+            return
+        yield chunk
 
 
 @cache

@@ -14,12 +14,13 @@ import platformdirs
 from toyadmos_datasets.archive.remote.connecting import open_client, open_transfer
 from toyadmos_datasets.archive.remote.copy import VolumeCopy, wrong_volume
 from toyadmos_datasets.archive.remote.options import FetchOptions
+from toyadmos_datasets.archive.remote.reply import SetbackError
 from toyadmos_datasets.archive.remote.transfer import NoRangesError
 from toyadmos_datasets.archive.remote.turn import having_turn
 from toyadmos_datasets.corpus.paper import LICENSE_LIMITS, LICENSE_NAME, LICENSE_URL
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.errors import DatasetError, LicenseError
+from toyadmos_datasets.errors import DatasetError, FetchError, LicenseError
 from toyadmos_datasets.files.json import read_json, write_json
 
 ACCEPT_VARIABLE = "TOYADMOS_ACCEPT_LICENSE"
@@ -33,27 +34,38 @@ def require_license(
 ) -> None:
     """Return if the licence of the archive has been accepted, now or before; ask where somebody can answer.
 
-    The licence itself is fetched and checked like a volume. An archive whose manifest lists none has none.
+    The licence itself is fetched and checked like a volume, so that it can be read and stands beside what it is for.
+    A server that lacks it serves whoever has accepted it. An archive whose manifest lists none has none.
 
     Args:
         options: What is about to be fetched.
         is_accepted: The user has said so with this call; remembered.
         ask: Asks the user; None where nobody is there to answer.
-        progress: Told about waiting for another process.
+        progress: Told about waiting for another process, and about a server that lacks the licence.
 
     Raises:
         LicenseError: It is not accepted.
-        FetchError: It cannot be fetched.
+        FetchError: The server is out of reach.
+        VolumeError: The server's is another one than was published.
     """
     file = options.manifest.license_file
-    if file is None:
+    if file is None or _is_remembered(file):
         return
-    is_known = is_accepted or os.environ.get(ACCEPT_VARIABLE) == "1" or _is_remembered(file)
+    is_known = is_accepted or os.environ.get(ACCEPT_VARIABLE) == "1"
     if not is_known and ask is None:
         raise _not_accepted("nobody is here to be asked")
-    path = _fetch_license(options, file, progress or Quiet())
-    if not is_known and ask is not None and not ask(license_text(path)):
-        raise _not_accepted("the answer was no")
+    progress = progress or Quiet()
+    try:
+        path = _fetch_license(options, file, progress)
+    except FetchError as error:
+        if _is_out_of_reach(error):
+            raise
+        if not is_known:
+            raise _not_shown(options, error) from error
+        progress.say(f"This server does not give {file.name}; the text that you accepted: {LICENSE_URL}")
+    else:
+        if not is_known and ask is not None and not ask(license_text(path)):
+            raise _not_accepted("the answer was no")
     if is_accepted or ask is not None:
         _remember(file)
 
@@ -100,6 +112,22 @@ def _remember(file: Volume) -> None:
     if not _is_remembered(file):
         today = dt.datetime.now(dt.UTC).date().isoformat()
         write_json(_memory(), {"license": LICENSE_NAME, "md5": file.md5, "accepted": today})
+
+
+def _is_out_of_reach(error: FetchError) -> bool:
+    """Tell a server that gave nothing from one that refused, or gave another file."""
+    setback = error.__cause__
+    return isinstance(setback, SetbackError) and setback.kind == "passing"
+
+
+def _not_shown(options: FetchOptions, error: FetchError) -> LicenseError:
+    return LicenseError(
+        "The licence of the recordings cannot be shown, because this server does not give it; nothing else is fetched.",
+        where=options.origin.shown,
+        expected=f"the {LICENSE_NAME}, which can be read at {LICENSE_URL}",
+        actual=error.actual,
+        remedy=f"Read it there, then run the same command with --accept-license (in CI: {ACCEPT_VARIABLE}=1).",
+    )
 
 
 def _not_accepted(actual: str) -> LicenseError:

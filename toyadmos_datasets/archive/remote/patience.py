@@ -18,13 +18,15 @@ class Clock:
     """Time and chance, so that tests can put their own in the place of both.
 
     Attributes:
-        now: Seconds since 1970.
-        sleep: Waits.
+        now: Seconds since 1970; only for the dates that servers state, because somebody may set that clock.
+        ticks: Seconds that only go forward, for all waits.
+        wait: Waits for an event, but not longer than so many seconds.
         chance: A number from 0 up to 1.
     """
 
     now: Callable[[], float] = time.time
-    sleep: Callable[[float], None] = time.sleep
+    ticks: Callable[[], float] = time.monotonic
+    wait: Callable[[threading.Event, float], object] = threading.Event.wait
     chance: Callable[[], float] = random.random
 
 
@@ -37,7 +39,8 @@ class Patience:
         first_wait_s: The first wait is about so long, every further one twice the one before.
         longest_wait_s: But not longer.
         longest_asked_s: A server that asks for more than that is asked again after it all the same.
-        connect_s: Time to connect.
+        connect_s: Time to connect, and to agree on encryption.
+        headers_s: Time from a request until the headers of its reply are there, with all redirects and interim replies.
         silence_s: Time without a byte.
         slow_s: Over so long a time at least...
         slow_bytes: ...so many bytes must come.
@@ -48,6 +51,7 @@ class Patience:
     longest_wait_s: Seconds = 60.0
     longest_asked_s: Seconds = 300.0
     connect_s: Seconds = 20.0
+    headers_s: Seconds = 60.0
     silence_s: Seconds = 30.0
     slow_s: Seconds = 30.0
     slow_bytes: int = 30 * 1024
@@ -107,12 +111,12 @@ class RateLimit:
         self._lock = threading.Lock()
         self._free_at = 0.0
 
-    def take(self, n_bytes: int) -> None:
-        """Wait until so many bytes more are within the limit."""
+    def take(self, n_bytes: int, stopping: threading.Event) -> None:
+        """Wait until so many bytes more are within the limit, or `stopping` is set."""
         if not self._bytes_per_s:
             return
         with self._lock:
-            now = self._clock.now()
+            now = self._clock.ticks()
             self._free_at = max(self._free_at, now) + n_bytes / self._bytes_per_s
             wait_s = self._free_at - now
-        self._clock.sleep(wait_s)
+        self._clock.wait(stopping, wait_s)

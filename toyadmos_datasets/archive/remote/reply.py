@@ -47,8 +47,8 @@ class SetbackError(Exception):
 
     Args:
         what: What happened, for the error if none does.
-        kind: Setbacks of one kind are allowed once, but for ``passing`` ones, and for ``outdated``: another
-            connection has noticed that the file is another one now.
+        kind: Setbacks of one kind are allowed once, but for ``passing`` ones, for ``short`` (the body ended too
+            early), and for ``outdated``: another connection has noticed that the file is another one now.
         wait_s: How long the server asks to wait; None if it does not say.
         etag: For the kind ``changed``, what marks the file now.
     """
@@ -112,7 +112,7 @@ def body_of(response: httpx.Response, asked: Asked) -> Iterator[bytes]:
         left -= len(chunk)
         yield chunk
     if left:
-        raise SetbackError(f"the connection ended {left} bytes early")
+        raise SetbackError(f"the connection ended {left} bytes early", kind="short")
 
 
 def unfit(asked: Asked, expected: str, actual: str, does: str) -> FetchError:

@@ -10,16 +10,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from toyadmos_datasets.archive.remote.block_bars import BlockBars
 from toyadmos_datasets.archive.remote.connecting import open_client, open_transfer
 from toyadmos_datasets.archive.remote.copy import VolumeCopy, wrong_volume
+from toyadmos_datasets.archive.remote.deadline import FetchStopped
 from toyadmos_datasets.archive.remote.ends import BlockEnds
 from toyadmos_datasets.archive.remote.estimate import WINDOW_BYTES, estimate
 from toyadmos_datasets.archive.remote.http import HttpClient
 from toyadmos_datasets.archive.remote.line import Line, close_line, open_line
+from toyadmos_datasets.archive.remote.marks import changed_file
 from toyadmos_datasets.archive.remote.need import BlockNeed, joined, needs_of
 from toyadmos_datasets.archive.remote.present import Layout, present_in
 from toyadmos_datasets.archive.remote.schedule import Piece, Schedule
 from toyadmos_datasets.archive.remote.source import RemoteSource
 from toyadmos_datasets.archive.remote.spans import Span, Spans
-from toyadmos_datasets.archive.remote.transfer import FetchStopped, NoRangesError
+from toyadmos_datasets.archive.remote.transfer import NoRangesError
 from toyadmos_datasets.archive.remote.turn import having_turn
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import FetchError
@@ -87,7 +89,7 @@ class Session:
             self._line.end()
         until = time.monotonic() + _END_S
         for thread in self._threads:
-            # A connection that hangs is left to itself: it writes no more once it sees that it should stop.
+            # One that is just connecting is left to itself: that ends by itself, and then it sees that it should stop.
             thread.join(max(until - time.monotonic(), 0))
         self._forget_released()
         self._bars.end()
@@ -107,6 +109,18 @@ class Session:
             self._transfer.stopping.wait(_POLL_S)
         if self.error is not None:
             raise self.error
+
+    def change(self, name: str | None = None) -> FetchError | None:
+        """Return the error for a volume that became another one on the server; None if no reply said so.
+
+        Args:
+            name: Of the volume; None for any.
+        """
+        changes = self._transfer.files.changes
+        for one in changes if name is None else [name]:
+            if one in changes:
+                return changed_file(self.source.options.origin.url_of(one), "one file to the end", changes[one])
+        return None
 
     def describe(self) -> str:
         """Say what was fetched, reused and verified."""
@@ -186,7 +200,7 @@ class Session:
                 return
             number = self._copies.index(copy)
             if self._strikes.covers(number, number + 1):
-                raise wrong_volume(copy, self.source.options)
+                raise self.change(copy.volume.name) or wrong_volume(copy, self.source.options)
             self._strikes.add(number, number + 1)
         self._schedule.begin_again()
         self._progress.say(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import httpx2 as httpx
 
 from toyadmos_datasets.archive.remote.copy import CopyWriter, VolumeCopy
+from toyadmos_datasets.archive.remote.deadline import FetchStopped
 from toyadmos_datasets.archive.remote.http import HttpClient, Origin, shown_url
+from toyadmos_datasets.archive.remote.marks import FileMarks, changed_file
 from toyadmos_datasets.archive.remote.patience import Clock, Patience, RateLimit, spent_wait_s
 from toyadmos_datasets.archive.remote.reply import Asked, SetbackError, body_of, judge
 from toyadmos_datasets.errors import FetchError
@@ -22,15 +25,11 @@ CHECKPOINT_BYTES: Bytes = 8 << 20
 """Bytes a connection may have written that a crash loses; see `options.MAX_CONNECTIONS`."""
 PROGRESS_BYTES: Bytes = 1 << 16
 """So much between two failures is progress: the count begins anew."""
-_NAP_S: Seconds = 0.5
+_MEANWHILE = "the file on the server changed meanwhile"
 _TOLD_FROM_FAILURE = 2
 _TOLD_FROM_WAIT_S: Seconds = 5.0
 _TOLD_AGAIN_AFTER_S: Seconds = 30.0
 """Who waits is told why, but not of one hiccup, and not in every other line."""
-
-
-class FetchStopped(BaseException):
-    """The fetch was asked to stop; not an error."""
 
 
 class NoRangesError(Exception):
@@ -49,6 +48,8 @@ class Transfer:
         limit: Bytes a second.
         on_bytes: Told about bytes that arrived: of which volume, where, how many.
         say: Told, in words, why nothing comes for a while.
+        stopping: Set when nobody waits for bytes any more.
+        files: What the server said of its files.
     """
 
     client: HttpClient
@@ -59,12 +60,14 @@ class Transfer:
     on_bytes: Callable[[str, Bytes, int], None] = lambda _name, _at, _n: None
     say: Callable[[str], None] = lambda _text: None
     stopping: threading.Event = field(default_factory=threading.Event)
+    files: FileMarks = field(default_factory=FileMarks)
     n_fetched: Bytes = 0
     n_requests: int = 0
     n_setbacks: int = 0
     _marks: dict[str, str] = field(default_factory=dict)
+    _n_changes: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _quiet_until: float = 0.0
+    _quiet_until: float = -math.inf
     _told_at: float = -math.inf
 
     def fetch(self, copy: VolumeCopy, start: Bytes, stop: Bytes, *, is_ranged: bool = True) -> None:
@@ -107,15 +110,17 @@ class Transfer:
         if asked.is_ranged and mark:
             headers["If-Range"] = mark
         try:
-            with self.client.get(asked.address, headers) as response:
+            with self.client.get(asked.address, headers, self.stopping) as response:
                 self._note_leave(response)
+                change = self.files.note(asked.volume.name, response)
                 self._require_unchanged(response, asked, mark)
-                judge(response, asked, now=self.clock.now(), patience=self.patience)
-                self._read(response, asked, writer)
+                with _naming_change(asked, change):
+                    judge(response, asked, now=self.clock.now(), patience=self.patience)
+                    self._read(response, asked, writer)
         except httpx.ProxyError as error:
             raise _through_proxy(asked, error) from error
         except httpx.TimeoutException as error:
-            raise SetbackError(f"nothing came in time ({type(error).__name__})") from error
+            raise SetbackError(f"nothing came in time ({type(error).__name__}: {error})") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             if _is_unproven(error):
                 raise _unproven(asked, error) from error
@@ -123,23 +128,23 @@ class Transfer:
 
     def _read(self, response: httpx.Response, asked: Asked, writer: CopyWriter) -> None:
         mark = self._marks.get(asked.volume.name)
-        since, n_since = self.clock.now(), 0
+        since, n_since = self.clock.ticks(), 0
         for chunk in body_of(response, asked):
             self._require_going_on()
             if self._marks.get(asked.volume.name) != mark:
-                raise SetbackError("the file on the server changed meanwhile", kind="outdated")
+                raise SetbackError(_MEANWHILE, kind="outdated")
             self.on_bytes(asked.volume.name, writer.position, len(chunk))
             writer.write(chunk)
             if writer.n_unsafe >= CHECKPOINT_BYTES:
                 writer.checkpoint()
             with self._lock:
                 self.n_fetched += len(chunk)
-            self.limit.take(len(chunk))
+            self.limit.take(len(chunk), self.stopping)
             n_since += len(chunk)
-            if (duration_s := self.clock.now() - since) >= self.patience.slow_s:
+            if (duration_s := self.clock.ticks() - since) >= self.patience.slow_s:
                 if n_since < self.patience.slow_bytes:
                     raise SetbackError(f"only {format_bytes(n_since)} came in {duration_s:.0f} s")
-                since, n_since = self.clock.now(), 0
+                since, n_since = self.clock.ticks(), 0
 
     def _require_unchanged(self, response: httpx.Response, asked: Asked, mark: str) -> None:
         """Notice a file that is another one than at the first request; weak marks say nothing about bytes."""
@@ -147,11 +152,15 @@ class Transfer:
             return
         etag = response.headers.get("etag", "")
         strong = etag if etag.startswith('"') else ""
-        if mark and strong and strong != mark:
-            raise SetbackError(f"the file changed: its ETag was {mark} and is {strong}", kind="changed", etag=strong)
-        if strong:
-            with self._lock:
-                self._marks.setdefault(asked.volume.name, strong)
+        is_whole_instead = asked.is_ranged and response.status_code == httpx.codes.OK  # If-Range did not hold
+        if mark and strong != mark and (strong or is_whole_instead):
+            if self._marks.get(asked.volume.name) not in {mark, ""}:
+                raise SetbackError(_MEANWHILE, kind="outdated")
+            text = f"the file changed: its ETag was {mark} and is {strong or 'not given'}"
+            raise SetbackError(text, kind="changed", etag=strong)
+        with self._lock:
+            if strong and not self._marks.get(asked.volume.name):
+                self._marks[asked.volume.name] = strong
 
     def _begin_volume_anew(self, copy: VolumeCopy, etag: str) -> None:
         with self._lock:
@@ -162,11 +171,13 @@ class Transfer:
         self._require_going_on()
         with self._lock:
             self.n_setbacks += 1
-        is_repeated = setback.kind not in {"passing", "outdated"} and seen[setback.kind] > 1
+            self._n_changes[asked.volume.name] += setback.kind == "changed"
+            n_seen = self._n_changes[asked.volume.name] if setback.kind == "changed" else seen[setback.kind]
+        is_repeated = setback.kind not in {"passing", "short", "outdated"} and n_seen > 1
         if is_repeated and setback.kind == "no ranges":
             raise NoRangesError
         if is_repeated or failures >= self.patience.attempts:
-            raise _failed(asked, setback, failures) from setback
+            raise self._failed(asked, setback, failures) from setback
         wait_s = setback.wait_s
         if wait_s is None:
             wait_s = self.patience.backoff_s(failures, self.clock.chance())
@@ -175,11 +186,17 @@ class Transfer:
         self._tell(asked, setback, failures, wait_s)
         self._sleep(wait_s)
 
+    def _failed(self, asked: Asked, setback: SetbackError, failures: int) -> FetchError:
+        change = self.files.changes.get(asked.volume.name, "")
+        if change and setback.kind in {"wrong part", "refused range", "short"}:
+            return _changed(asked, change)
+        return _failed(asked, setback, failures)
+
     def _tell(self, asked: Asked, setback: SetbackError, failures: int, wait_s: Seconds) -> None:
         if failures < _TOLD_FROM_FAILURE and wait_s < _TOLD_FROM_WAIT_S:
             return
         with self._lock:
-            now = self.clock.now()
+            now = self.clock.ticks()
             if now - self._told_at < _TOLD_AGAIN_AFTER_S:
                 return
             self._told_at = now
@@ -187,29 +204,41 @@ class Transfer:
         self.say(f"{asked.where}: {setback.what}; {so_far}, the next in {math.ceil(wait_s)} s.")
 
     def _note_leave(self, response: httpx.Response) -> None:
-        now = self.clock.now()
-        wait_s = spent_wait_s(response.headers, now, self.patience.longest_asked_s)
+        wait_s = spent_wait_s(response.headers, self.clock.now(), self.patience.longest_asked_s)
         with self._lock:
             self.n_requests += 1
             if wait_s:
-                self._quiet_until = max(self._quiet_until, now + wait_s)
+                self._quiet_until = max(self._quiet_until, self.clock.ticks() + wait_s)
 
     def _wait_for_leave(self) -> None:
         self._require_going_on()
-        wait_s = self._quiet_until - self.clock.now()
+        wait_s = self._quiet_until - self.clock.ticks()
         if wait_s > 0:
             self._sleep(wait_s)
 
     def _sleep(self, duration_s: Seconds) -> None:
-        """Wait in naps, so that a stop is not waited for."""
-        while duration_s > 0:
-            self._require_going_on()
-            self.clock.sleep(min(duration_s, _NAP_S))
-            duration_s -= _NAP_S
+        """Wait, but not on after a stop."""
+        self.clock.wait(self.stopping, duration_s)
+        self._require_going_on()
 
     def _require_going_on(self) -> None:
         if self.stopping.is_set():
             raise FetchStopped
+
+
+@contextlib.contextmanager
+def _naming_change(asked: Asked, change: str) -> Iterator[None]:
+    """Let the error for a reply say that the file is another one than before, where it is."""
+    try:
+        yield
+    except FetchError as error:
+        if change:
+            raise _changed(asked, change) from error
+        raise
+
+
+def _changed(asked: Asked, change: str) -> FetchError:
+    return changed_file(asked.address, f"the file that bytes {asked.start} to {asked.stop} are of, as before", change)
 
 
 def _failed(asked: Asked, setback: SetbackError, failures: int) -> FetchError:
