@@ -17,13 +17,13 @@ OLD, NEW = "Tue, 01 Sep 2026 00:00:00 GMT", "Wed, 02 Sep 2026 00:00:00 GMT"
 
 
 def after_first_bytes(server, change):
-    """Change something once the server has given bytes, for the requests that follow."""
-    original, done = server.fault_for, []
+    """Change something once the server has answered a request, for those that follow."""
+    original, answered = server.fault_for, []
 
     def fault_for(name):
-        if not done and server.n_given:
-            done.append(name)
+        if len(answered) == 1:
             change()
+        answered.append(name)
         return original(name)
 
     server.fault_for = fault_for

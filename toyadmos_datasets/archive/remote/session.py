@@ -200,7 +200,7 @@ class Session:
                 return
             number = self._copies.index(copy)
             if self._strikes.covers(number, number + 1):
-                raise self.change(copy.volume.name) or wrong_volume(copy, self.source.options)
+                raise self.change(copy.volume.name) or self.change() or wrong_volume(copy, self.source.options)
             self._strikes.add(number, number + 1)
         self._schedule.begin_again()
         self._progress.say(
