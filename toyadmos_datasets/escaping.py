@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from html import escape
 
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
 """Letters, marks and a symbol that Unicode takes for printable, and that show nothing."""
@@ -22,6 +23,9 @@ _SECRETS = (
 _SECRET_PARAMETER = re.compile(
     r"([?&;][^\s=&;#]*(?:sig|token|key|secret|pass|pwd|auth|cred|jwt|session)[^\s=&;#]*=)[^\s&;#'\"<>]*", re.IGNORECASE
 )
+_MARKUP = re.compile(r"[\\`*\[\]<|&~]|__+")
+"""What Markdown, and HTML in it, may take for more than text; a single underscore within a word is none."""
+
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
@@ -58,6 +62,36 @@ def without_secrets(text: object) -> str:
         for pattern in _SECRETS:
             written = pattern.sub("", written)
     return _SECRET_PARAMETER.sub(r"\1***", written) if "=" in written else written
+
+
+def html_text(text: object) -> str:
+    """Write a text for HTML and SVG, also inside an attribute."""
+    return escape(escaped(text))
+
+
+def markdown_text(text: object) -> str:
+    r"""Write a text for a line or a cell of Markdown, where it stays text: no link, no markup, no code, no column.
+
+    Example:
+        >>> print(markdown_text("a <b> [c](d) | `e`\n---"))
+        a \<b> \[c\](d) \| \`e\`\\n---
+    """
+    return _MARKUP.sub(r"\\\g<0>", escaped(text))
+
+
+def markdown_code(text: object) -> str:
+    r"""Write a text as code in a cell of a table of Markdown.
+
+    Example:
+        >>> print(markdown_code("a|b`c"))
+        `` a\|b`c ``
+    """
+    written = escaped(text).replace("|", r"\|")
+    runs = re.findall("`+", written)
+    if not runs:
+        return f"`{written}`"
+    fence = "`" * (max(map(len, runs)) + 1)
+    return f"{fence} {written} {fence}"
 
 
 def shell_word(text: str | os.PathLike[str]) -> str:

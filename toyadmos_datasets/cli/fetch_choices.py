@@ -111,7 +111,7 @@ def taking_fetch(*names: str) -> Callable[[Command], Command]:
 
 
 def _ask(text: str) -> bool:
-    typer.echo(text, err=True)
+    print_lines(text.splitlines(), err=True)
     return typer.confirm("Do you accept it?", default=False, err=True)
 
 

@@ -17,6 +17,7 @@ import typer
 from toyadmos_datasets.cli import EXIT_INTERRUPTED, INTERRUPTED
 from toyadmos_datasets.cli.app import app
 from toyadmos_datasets.errors import DiskFullError, OptionError, ToyAdmosError
+from toyadmos_datasets.escaping import escaped_lines, without_secrets
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -72,7 +73,7 @@ def _command(arguments: Sequence[str]) -> int:
 
 def _say(text: str) -> None:
     with contextlib.suppress(BrokenPipeError):
-        typer.echo(text, err=True)
+        typer.echo(escaped_lines(without_secrets(text)), err=True)
 
 
 def _explained(error: Exception) -> ToyAdmosError:

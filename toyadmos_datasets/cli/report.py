@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.errors import OptionError
@@ -66,6 +66,6 @@ def report(
 
             written += write_figures(found, figures)
     if as_json:
-        typer.echo(json.dumps({"written": [str(path) for path in written]}, indent=2))
+        print_json({"written": [str(path) for path in written]})
         return
-    typer.echo("\n".join(f"Written: {path} ({format_bytes(path.stat().st_size)})" for path in written))
+    print_lines(f"Written: {path} ({format_bytes(path.stat().st_size)})" for path in written)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import WorkersOption, processors
 from toyadmos_datasets.cli.request import JsonOption
@@ -78,9 +78,9 @@ def share(
     )
     report = share_dataset(options, progress_on_terminal(), workers=workers or processors())
     if as_json:
-        typer.echo(json.dumps(asdict(report) | {"was_done": report.was_done}, indent=2))
+        print_json(asdict(report) | {"was_done": report.was_done})
     else:
-        typer.echo("\n".join(_lines(report)))
+        print_lines(_lines(report))
 
 
 def fetch_recipe(
@@ -108,13 +108,13 @@ def fetch_recipe(
             "has_hashes": fetched.has_hashes,
             "was_there": fetched.was_there,
         }
-        typer.echo(json.dumps(facts, indent=2))
+        print_json(facts)
         return
     what = f"recipe {recipe.sha256[:16]}, {len(recipe.examples)} examples of {', '.join(recipe.configs)}"
-    typer.echo(f"{'Already there' if fetched.was_there else 'Fetched'}: {fetched.path}, {what}")
+    print_lines([f"{'Already there' if fetched.was_there else 'Fetched'}: {fetched.path}, {what}"])
     toy = recipe.parameters["toy"]
     command = "recipe rebuild" if fetched.has_hashes else f"prepare --toy {toy} --recipe"
-    typer.echo(f"Make the dataset with: toyadmos {command} {fetched.path} --out DIR")
+    print_lines([f"Make the dataset with: toyadmos {command} {fetched.path} --out DIR"])
 
 
 def _lines(report: ShareReport) -> list[str]:

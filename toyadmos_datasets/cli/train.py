@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.units import format_duration
@@ -49,7 +49,10 @@ def train(
 
     options = TrainOptions(dataset=dataset, out=out, config=config, preset=system, seed=seed, device=device)
     report = run(options, progress_on_terminal())
-    typer.echo(json.dumps(_as_json(report), indent=2) if as_json else "\n".join(_lines(report)))
+    if as_json:
+        print_json(_as_json(report))
+    else:
+        print_lines(_lines(report))
 
 
 def _as_json(report: TrainReport) -> dict[str, object]:
