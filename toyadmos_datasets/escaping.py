@@ -23,7 +23,7 @@ _SECRETS = (
 _SECRET_PARAMETER = re.compile(
     r"([?&;][^\s=&;#]*(?:sig|token|key|secret|pass|pwd|auth|cred|jwt|session)[^\s=&;#]*=)[^\s&;#'\"<>]*", re.IGNORECASE
 )
-_MARKUP = re.compile(r"[\\`*\[\]<|&~]|__+")
+_MARKUP = re.compile(r"[\\`*\[\]<|&]|__+|~~+")
 """What Markdown, and HTML in it, may take for more than text; a single underscore within a word is none."""
 
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}

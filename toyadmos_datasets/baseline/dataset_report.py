@@ -122,7 +122,8 @@ def _condition(
         shown = picture(spectrum, shades, f"Log-mel spectrogram of {row['event_id']}, 0 to 8 kHz")
         sound = player(row["audio"], f"Play {row['event_id']}") if has_audio and number == 0 else ""
         cells.append(f'<div class="clip"><p class="dim">{html_text(place_of(row))}</p>{shown}{sound}</div>')
-    return f'<h3>{html_text(f"{first['condition']}: {words}")}</h3><div class="grid-of">{"".join(cells)}</div>'
+    heading = html_text(f"{first['condition']}: {words}")
+    return f'<h3>{heading}</h3><div class="grid-of">{"".join(cells)}</div>'
 
 
 def _facts(split: SplitOfConfig) -> dict[str, str]:

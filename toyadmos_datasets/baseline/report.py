@@ -155,7 +155,8 @@ def _figures(summary: Summary) -> str:
             pauc = f"their pAUCs, McClish: {joined.pauc_mcclish:.3f}; DCASE joins domains so"
             rows.append((f"AUC, harmonic mean of {what}", str(joined.auc), pauc))
     body = "".join(
-        f"<tr><th scope=row>{html_text(name)}<small>{html_text(note)}</small></th><td class=number>{html_text(value)}</td></tr>"
+        f"<tr><th scope=row>{html_text(name)}<small>{html_text(note)}</small></th>"
+        f"<td class=number>{html_text(value)}</td></tr>"
         for name, value, note in rows
     )
     head = "<tr><th scope=col>figure</th><th scope=col class=number>value [95 %]</th></tr>"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.printing import print_lines
 from toyadmos_datasets.cli.shared_options import Command, parameters_of, with_options
 from toyadmos_datasets.errors import OptionError
 
