@@ -80,8 +80,12 @@ class ToyAdmosError(Exception):
         return "\n".join([_shown(self.what), *lines])
 
 
+CONTINUED = "\n" + " " * 12
+"""Between the lines of a fact that has several: each stands under the first."""
+
+
 def _shown(text: str) -> str:
-    return escaped(without_secrets(text))
+    return CONTINUED.join(escaped(without_secrets(line)) for line in text.split(CONTINUED))
 
 
 class OptionError(ToyAdmosError, ValueError):

@@ -21,7 +21,7 @@ from toyadmos_datasets.baseline.spectrogram import picture, place_of, player, sh
 from toyadmos_datasets.baseline.summary import Summary, summarise
 from toyadmos_datasets.corpus.condition_text import condition_text
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.escaping import html_text
+from toyadmos_datasets.escaping import html_text, shell_word
 from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.files.json import read_json
 from toyadmos_datasets.pages.charts import curve, histogram
@@ -85,7 +85,7 @@ def read_evaluated(folder: Path) -> Evaluated:
             where=split.folder,
             expected=f"the recipe {evaluated['recipe_sha256']}",
             actual=f"the recipe {split.manifest.recipe_sha256}",
-            remedy=f"Prepare it as it was, or score it as it is: toyadmos evaluate {folder}",
+            remedy=f"Prepare it as it was, or score it as it is: toyadmos evaluate {shell_word(folder)}",
         )
     history = folder / "history.json"
     return Evaluated(

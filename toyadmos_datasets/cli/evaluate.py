@@ -14,6 +14,7 @@ from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.cli.table import table_lines
 from toyadmos_datasets.cli.train import DeviceOption
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.escaping import shell_word
 
 if TYPE_CHECKING:
     from toyadmos_datasets.baseline.presets import Preset
@@ -51,7 +52,7 @@ def evaluate(
             raise OptionError(
                 "It is not said which dataset was scored.",
                 where="--dataset",
-                remedy=f"toyadmos evaluate {run} --scores {scores} --dataset DIR --config NAME",
+                remedy=f"toyadmos evaluate {shell_word(run)} --scores {shell_word(scores)} --dataset DIR --config NAME",
             )
         if clip_score is not None:
             raise OptionError(

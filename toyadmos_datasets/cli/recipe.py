@@ -14,6 +14,7 @@ from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import WorkersOption, processors
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
 from toyadmos_datasets.cli.table import table_lines
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.units import format_bytes
 
@@ -137,7 +138,7 @@ def diff(
 
 
 def _rebuild_command(file: Path) -> str:
-    return f"toyadmos recipe rebuild {file} --source SRC --out DIR"
+    return f"toyadmos recipe rebuild {shell_word(file)} --source SRC --out DIR"
 
 
 def _as_json(opened: OpenedRecipe) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import format_bytes
 
 
@@ -44,7 +45,7 @@ def report(
                 where="--figures",
                 expected="a run",
                 actual=f"{place}, a prepared dataset",
-                remedy=f"Leave --figures out: toyadmos report {place}",
+                remedy=f"Leave --figures out: toyadmos report {shell_word(place)}",
             )
         from toyadmos_datasets.baseline.dataset_report import report_dataset
 
@@ -56,7 +57,7 @@ def report(
                 where="--config",
                 expected="a prepared dataset",
                 actual=f"{place}, a run",
-                remedy=f"Score it on another: toyadmos evaluate {place} --config {config}",
+                remedy=f"Score it on another: toyadmos evaluate {shell_word(place)} --config {shell_word(config)}",
             )
         from toyadmos_datasets.baseline.report import report_run
 

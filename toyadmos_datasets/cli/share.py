@@ -13,6 +13,7 @@ from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import WorkersOption, processors
 from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def fetch_recipe(
     print_lines([f"{'Already there' if fetched.was_there else 'Fetched'}: {fetched.path}, {what}"])
     toy = recipe.parameters["toy"]
     command = "recipe rebuild" if fetched.has_hashes else f"prepare --toy {toy} --recipe"
-    print_lines([f"Make the dataset with: toyadmos {command} {fetched.path} --out DIR"])
+    print_lines([f"Make the dataset with: toyadmos {command} {shell_word(fetched.path)} --out DIR"])
 
 
 def _lines(report: ShareReport) -> list[str]:

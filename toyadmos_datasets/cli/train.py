@@ -11,6 +11,7 @@ import typer
 from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.request import JsonOption
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import format_duration
 
 if TYPE_CHECKING:
@@ -71,4 +72,4 @@ def _lines(report: TrainReport) -> list[str]:
     lines.append(f"loss        {report.losses[0]:.4g} in the first epoch, {report.losses[-1]:.4g} in the last")
     if not report.was_done:
         lines.append(f"time        {format_duration(report.wall_s)}")
-    return [*lines, f"Score it with: toyadmos evaluate {report.out}"]
+    return [*lines, f"Score it with: toyadmos evaluate {shell_word(report.out)}"]

@@ -24,6 +24,7 @@ from toyadmos_datasets.cli.request import CacheOption, JsonOption
 from toyadmos_datasets.cli.table import table_lines
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.units import format_bytes
 
@@ -115,7 +116,7 @@ def _list_volumes(place: str | None, toy: str | None, table: Path, *, as_json: b
             where="--write-manifest",
             expected="a folder with volumes",
             actual="none" if place is None else shown_address(place),
-            remedy=f"toyadmos verify FOLDER --toy {toy or 'train'} --write-manifest {table}",
+            remedy=f"toyadmos verify FOLDER --toy {toy or 'train'} --write-manifest {shell_word(table)}",
         )
     name = _required_toy(toy, Path(place))
     volumes = describe_volumes(Path(place), name)
@@ -169,7 +170,7 @@ def _required_toy(toy: str | None, place: Path | None) -> str:
             where=place,
             expected="a folder with manifest.json, or --toy",
             actual="neither",
-            remedy=f"toyadmos verify {place or ''} --toy train".replace("  ", " "),
+            remedy=f"toyadmos verify {'' if place is None else shell_word(place)} --toy train".replace("  ", " "),
         )
     return toy_named(toy).name
 

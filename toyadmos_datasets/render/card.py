@@ -154,8 +154,8 @@ def _made_from(manifest: Manifest, recipe: Recipe) -> str:
     recordings = "simulated recordings" if manifest.source["is_simulated"] else f"[ToyADMOS]({RECORD_URL}) recordings"
     origin = (
         f"{manifest.toy} ({toy.design}), {recordings}, prepared with `toyadmos prepare` ([paper]({PAPER_URL})). "
-        f"Recipe `{manifest.recipe_sha256[:16]}`, seed {markdown_text(recipe.parameters['seed'])}; the same recipe and source give "
-        "the same bytes anywhere.\n"
+        f"Recipe `{manifest.recipe_sha256[:16]}`, seed {markdown_text(recipe.parameters['seed'])}; the same recipe "
+        "and source give the same bytes anywhere.\n"
     )
     lines = ["## What it is made from\n", origin]
     lines += [f"- {markdown_text(note)}" for note in recipe.notes]
