@@ -97,11 +97,15 @@ def markdown_code(text: object) -> str:
 def shell_word(text: str | os.PathLike[str]) -> str:
     r"""Quote a word for a shell; what is not visible in the form ``$'..'``, which bash, zsh and ksh read.
 
+    A path that begins with a dash gets ``./`` before it, so that no command takes it for an option.
+
     Example:
         >>> print(shell_word("it's"), shell_word("a\x1bb"))
         'it'"'"'s' $'a\x1bb'
     """
     word = os.fspath(text)
+    if isinstance(text, os.PathLike) and word.startswith("-"):
+        word = f"./{word}"
     if all(map(_is_visible, word)):
         return shlex.quote(word)
     return "$'" + "".join(map(_in_shell, word)) + "'"

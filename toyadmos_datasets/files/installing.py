@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from toyadmos_datasets.escaping import shell_line
 
@@ -62,5 +61,5 @@ def _checkout(origin: dict[str, object]) -> Path | None:
     address = origin.get("url")
     if "dir_info" not in origin or not isinstance(address, str) or not address.startswith("file:"):
         return None
-    folder = Path(url2pathname(urlsplit(address).path))
+    folder = Path(unquote(urlsplit(address).path))
     return folder if (folder / "pyproject.toml").is_file() else None

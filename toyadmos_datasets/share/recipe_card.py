@@ -30,9 +30,9 @@ def recipe_card(shared: SharedRecipe, file_name: str) -> str:
 def _what(shared: SharedRecipe, file_name: str, *, is_simulated: bool) -> str:
     corpus = "a simulated corpus" if is_simulated else f"[ToyADMOS]({RECORD_URL})"
     return (
-        f"This holds **no audio**. {markdown_code(file_name)} says which recordings of {corpus}, which stretches of noise "
-        "and which levels make up a dataset, with the hash of every clip and of every shard that comes of it, so that whoever "
-        f"has the recordings makes the same bytes. Recipe `{shared.recipe.sha256}`.\n"
+        f"This holds **no audio**. {markdown_code(file_name)} says which recordings of {corpus}, which stretches of "
+        "noise and which levels make up a dataset, with the hash of every clip and of every shard that comes of it, so "
+        f"that whoever has the recordings makes the same bytes. Recipe `{shared.recipe.sha256}`.\n"
     )
 
 
