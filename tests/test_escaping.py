@@ -116,7 +116,7 @@ def test_bash_reads_the_word_as_the_text(tmp_path):
     done = subprocess.run(["/bin/bash", "-c", line], check=True, capture_output=True, cwd=tmp_path)
 
     assert raw_in(line) == set()
-    assert shell_word(Path("-dash")) == "./-dash"  # a path that a command does not take for an option
+    assert shell_word(Path("-dash")) == "./-dash"  # a path that no command takes for an option
     assert done.stdout.split(b"\0")[:-1] == [os.fsencode(one) for one in AWKWARD]
 
 

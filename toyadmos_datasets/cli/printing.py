@@ -33,7 +33,7 @@ def loading_line(folder: Path, config: str) -> str:
         import toyadmos_datasets; ds = toyadmos_datasets.load_dataset("data/train", "clean")
     """
     place = str(folder)
-    if (len(folder.parts) == 1 and place != ".") or place.startswith("~"):
-        place = f"./{place}"  # `train` alone is a toy, and `~` the user's own folder
+    if len(folder.parts) == 1 and not folder.is_absolute():
+        place = f"./{place}"  # `train` alone is a toy
     arguments = f"{python_text(place)}, {python_text(config)}"
     return f"import toyadmos_datasets; ds = toyadmos_datasets.load_dataset({arguments})"

@@ -41,8 +41,8 @@ def stand_in_for(cache: Path) -> Path:
     folder = _temporary_folder(os.getpid())
     warnings.warn(
         f"The cache of datasets cannot be written to ({escaped(cache)}), so a temporary folder stands in for it "
-        f"until this process ends ({escaped(folder)}), and other processes look through the dataset again. Name a folder "
-        "that can be written to: load_dataset(.., cache_dir=..), or the environment variable HF_DATASETS_CACHE.",
+        f"until this process ends ({escaped(folder)}), and other processes look through the dataset again. Name a "
+        "folder that can be written to: load_dataset(.., cache_dir=..), or the environment variable HF_DATASETS_CACHE.",
         stacklevel=2,
     )
     return folder
