@@ -158,7 +158,8 @@ ds = load_dataset("path/to/this/folder", "{config}")
 ```
 
 Plain `datasets` decodes audio with torchcodec. Without it, the package that prepared this folder decodes with
-soundfile, and neither torch nor FFmpeg is needed:
+soundfile, and neither torch nor FFmpeg is needed; it also opens a folder with `[`, `*`, `?` or `::` in its path, which
+plain `datasets` takes for a pattern or for several addresses:
 
 ```python
 from toyadmos_datasets import load_dataset
