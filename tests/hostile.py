@@ -1,60 +1,26 @@
-"""Servers on this machine that keep a client waiting by any means but silence."""
+"""Texts that a stranger may choose, and what of them must not reach a terminal, a card or a page."""
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import threading
-from collections.abc import Callable, Iterator
+import os
+import unicodedata
 
-Behaviour = Callable[[socket.socket, threading.Event], None]
-"""What is done with a connection, until it fails or the event is set."""
+NAMES = {
+    "escape sequence": "a\x1b[2Jb",
+    "C1": "a\x9b31mb",
+    "delete": "a\x7fb",
+    "line feed": "a\nerror: all is well",
+    "carriage return": "a\rb",
+    "bidirectional": "a\u202eb\u2066c\u200fd\u061ce",
+    "line separator": "a\u2028b\u2029c",
+    "zero width": "a\u200bb\ufeffc\u3164d",
+    "undecodable": "a" + os.fsdecode(b"\xff\xfe") + "b",
+    "unassigned": "a\U000e01f0b\u0378",
+}
 
-PAUSE_S = 0.01
-
-
-@contextlib.contextmanager
-def behaving(behaviour: Behaviour) -> Iterator[int]:
-    """Treat every connection in one way while the block runs; gives the port."""
-    ending = threading.Event()
-    listener = socket.create_server(("127.0.0.1", 0))
-    threads = []
-
-    def treat(connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
-            behaviour(connection, ending)
-
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                threads.append(threading.Thread(target=treat, args=(listener.accept()[0],), daemon=True))
-                threads[-1].start()
-
-    accepting = threading.Thread(target=accept, daemon=True)
-    accepting.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        ending.set()
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        for thread in (accepting, *threads):
-            thread.join(5)
+MARKUP = "<script>alert(1)</script> [x](javascript:1) | `code` ``two`` --- *b* &#x202e; <!-- \n---\nlicense: mit\n# top"
 
 
-def endless(piece: bytes, *, after: bytes = b"", is_asked: bool = True, pause_s: float = PAUSE_S) -> Behaviour:
-    """Send some bytes, and then the same ones again and again."""
-
-    def behave(connection: socket.socket, ending: threading.Event) -> None:
-        if is_asked:
-            connection.recv(1 << 16)
-        connection.sendall(after)
-        while not ending.wait(pause_s):
-            connection.sendall(piece)
-
-    return behave
-
-
-def silent() -> Behaviour:
-    """Take what comes and say nothing."""
-    return lambda _connection, ending: ending.wait(20) and None
+def raw_in(text: str) -> set[str]:
+    """Return the characters of a text that are not visible, but for the line feeds between its lines."""
+    return {one for one in text if one != "\n" and unicodedata.category(one) in {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}}

@@ -78,7 +78,9 @@ def test_prepare_says_what_there_is_now_and_how_to_load_it(capsys, small_tree, t
     assert [line.split()[:3] for line in lines[2:8]] == [
         [shard.config, shard.split, str(shard.n_rows)] for shard in read_manifest(tmp_path / "here").shards
     ]
-    assert lines[-1] == 'Load it with: datasets.load_dataset("here")'
+    assert lines[-1] == (
+        'Load it with: import toyadmos_datasets; ds = toyadmos_datasets.load_dataset("./here", "clean")'
+    )
     assert "SIMULATED" not in ran.out
 
 

@@ -11,6 +11,7 @@ from datasets import Audio, ClassLabel, Features, List, Value, load_dataset
 
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.installing import upgrade_command
 from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.values.dataset import (
     MANIFEST_NAME,
@@ -184,7 +185,7 @@ def test_a_manifest_of_another_version_is_an_error_that_says_what_to_do(tmp_path
         read_manifest(tmp_path)
 
     assert (caught.value.expected, caught.value.actual) == ("schema_version 2", "3")
-    assert "pip install --upgrade toyadmos-datasets" in caught.value.remedy
+    assert upgrade_command() in caught.value.remedy
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 2}', '{"schema_version": 2, "shards": 3}'])

@@ -22,6 +22,7 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import BusyError, DatasetError
+from toyadmos_datasets.files.installing import upgrade_command
 from toyadmos_datasets.load import settled
 from toyadmos_datasets.load.audio import Audio
 
@@ -68,7 +69,7 @@ def test_a_newer_manifest_is_refused_with_how_to_upgrade(copy):
         load_dataset(copy)
 
     assert caught.value.actual == "99"
-    assert "pip install --upgrade toyadmos-datasets" in caught.value.remedy
+    assert upgrade_command() in caught.value.remedy
 
 
 def test_a_missing_shard_is_an_error_with_its_hash(copy):

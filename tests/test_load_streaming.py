@@ -14,6 +14,7 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
+from toyadmos_datasets.files.installing import install_command
 from toyadmos_datasets.load.place import Place
 from toyadmos_datasets.prepare import prepare
 
@@ -107,7 +108,7 @@ def test_a_package_that_an_address_needs_is_named(monkeypatch):
     with pytest.raises(MissingExtraError, match="s3://") as caught:
         load_dataset("s3://bucket/dataset")
 
-    assert caught.value.remedy == "pip install 'toyadmos-datasets[s3]'"
+    assert caught.value.remedy == install_command("s3")
 
 
 def test_secrets_are_not_shown(monkeypatch):

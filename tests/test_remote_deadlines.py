@@ -10,7 +10,7 @@ import threading
 
 import pytest
 import trustme
-from hostile import behaving, endless, silent
+from hostile_servers import behaving, endless, silent
 from loopback import Fault, serving
 from proxying import proxying
 from transferring import ALWAYS, BOTH, CONTENT, NAME, NOW, VOLUME, FakeClock, fetch

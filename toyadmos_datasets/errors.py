@@ -37,9 +37,14 @@ as attributes. A test holds this tree complete.
 
 from __future__ import annotations
 
+from toyadmos_datasets.escaping import escaped, without_secrets
+
 
 class ToyAdmosError(Exception):
     """Base of every error here: what failed, where, expected and actual, and what mends it.
+
+    As text it is a line for each part, with what is not visible escaped, and addresses without passwords. The
+    attributes are as they were given.
 
     Args:
         what: One sentence that states the failure.
@@ -72,8 +77,16 @@ class ToyAdmosError(Exception):
         return {name: value for name, value in named.items() if value is not None}
 
     def __str__(self) -> str:
-        lines = [f"  {name + ':':<9} {value}" for name, value in self.facts.items()]
-        return "\n".join([self.what, *lines])
+        lines = [f"  {name + ':':<9} {_shown(value)}" for name, value in self.facts.items()]
+        return "\n".join([_shown(self.what), *lines])
+
+
+CONTINUED = "\n" + " " * 12
+"""Between the lines of a fact that has several: each stands under the first."""
+
+
+def _shown(text: str) -> str:
+    return CONTINUED.join(escaped(without_secrets(line)) for line in text.split(CONTINUED))
 
 
 class OptionError(ToyAdmosError, ValueError):

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from toyadmos_datasets.archive.remote.opening import FetchChoices
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError, PlanError
+from toyadmos_datasets.files.installing import upgrade_command
 from toyadmos_datasets.prepare import PrepareReport, Work, carry_out
 from toyadmos_datasets.recipes import Moved, fingerprint_shards, what_moved
 from toyadmos_datasets.recipes.export import digests_of
@@ -126,7 +127,7 @@ def _render_options(shared: SharedRecipe, options: RebuildOptions) -> RenderOpti
             where=options.file,
             expected=", ".join(RenderOptions().as_request()),
             actual=f"{type(error).__name__}: {error}",
-            remedy="Upgrade: pip install --upgrade toyadmos-datasets",
+            remedy=f"Upgrade: {upgrade_command()}",
         ) from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from toyadmos_datasets.archive.tree_source import TreeSource
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError, OutputConflictError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.simulate import MODEL_VERSION, SIZES, simulate
 from toyadmos_datasets.units import format_bytes
@@ -98,7 +98,7 @@ def require_outside(source: Source, *places: Path) -> None:
                 where=place,
                 expected=f"a place outside of {folder}",
                 actual=str(resolved),
-                remedy=f"Choose another folder, for instance: {shlex.quote(str(beside))}",
+                remedy=f"Choose another folder, for instance: {shell_word(beside)}",
             )
 
 

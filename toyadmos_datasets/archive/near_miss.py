@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from toyadmos_datasets.escaping import shell_line
 from toyadmos_datasets.files.looking import raise_shortage
 
 _TAR = r"\.(?:tar(?:\.(?:gz|xz|bz2|zst))?|tgz|txz|tbz2?)"
@@ -20,11 +20,11 @@ def unpack_command(folder: Path, names: Iterable[str], toy: str) -> tuple[str, P
         return None
     place, packed = str(folder / "unpacked"), str(folder / name)
     if name.lower().endswith(".zip"):
-        return shlex.join(["unzip", packed, "-d", place]), folder / "unpacked"
+        return shell_line("unzip", packed, "-d", place), folder / "unpacked"
     if name.lower().endswith(".rar"):
-        return shlex.join(["unrar", "x", packed, f"{place}/"]), folder / "unpacked"
-    making = shlex.join(["mkdir", "-p", place])
-    return f"{making} && {shlex.join(['tar', '-xf', packed, '-C', place])}", folder / "unpacked"
+        return shell_line("unrar", "x", packed, f"{place}/"), folder / "unpacked"
+    making = shell_line("mkdir", "-p", place)
+    return f"{making} && {shell_line('tar', '-xf', packed, '-C', place)}", folder / "unpacked"
 
 
 def spelled_otherwise(place: Path) -> Path | None:

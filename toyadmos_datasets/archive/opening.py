@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from toyadmos_datasets.archive.volume_set import VolumeSet, find_volumes, whole_
 from toyadmos_datasets.archive.volumes_source import open_volumes
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.errors import SourceError, SourceNotFoundError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.values.source import Source
 
 
@@ -126,16 +126,16 @@ def _is_of_corpus(path: str, toy: str) -> bool:
 def _near_misses(folder: Path, names: Sequence[str], toy: str) -> list[str]:
     wanted = renames(names, toy)
     if wanted:
-        return [f"Rename: {rename_command(folder, wanted)}, then type --source {shlex.quote(str(folder))}."]
+        return [f"Rename: {rename_command(folder, wanted)}, then type --source {shell_word(folder)}."]
     unpacking = unpack_command(folder, names, toy)
     if unpacking is None:
         return []
     command, place = unpacking
-    return [f"Unpack it: {command}, then type --source {shlex.quote(str(place))}."]
+    return [f"Unpack it: {command}, then type --source {shell_word(place)}."]
 
 
 def _give(place: Path) -> str:
-    return f"Type --source {shlex.quote(str(place))}."
+    return f"Type --source {shell_word(place)}."
 
 
 def _not_found(place: Path, toy: str, actual: str, hints: Sequence[str]) -> SourceNotFoundError:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from toyadmos_datasets.escaping import shell_line
 
 _TAIL = r"(?: ?\(\d+\))?(?:(?:[?@]|%3F)download=1)?"
 """What browsers and wget append: ``ToyTrain.7z.001?download=1``, ``ToyTrain.7z.001 (1)``."""
@@ -41,8 +42,8 @@ def renames(names: Iterable[str], toy: str) -> dict[str, str]:
 
 def rename_command(folder: Path, wanted: Mapping[str, str]) -> str:
     """Return the command that gives files of a folder their right names."""
-    moves = [shlex.join(["mv", "--", name, right]) for name, right in wanted.items()]
-    return " && ".join([shlex.join(["cd", str(folder)]), *moves])
+    moves = [shell_line("mv", "--", name, right) for name, right in wanted.items()]
+    return " && ".join([shell_line("cd", folder), *moves])
 
 
 def _wanted(name: str, toy: str) -> str | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from html import escape
 from pathlib import PurePath
 
 import numpy as np
 import pyarrow.compute as pc
 
 from toyadmos_datasets.audit.report import AuditReport, Finding, LevelCheck, PairReport, SnrCheck
+from toyadmos_datasets.escaping import html_text
 from toyadmos_datasets.pages.charts import Axes, chart, histogram
 from toyadmos_datasets.pages.page import figure, paragraph, rows_table, section, whole_page
 from toyadmos_datasets.units import format_duration
@@ -118,12 +118,13 @@ def _findings(findings: Sequence[Finding]) -> Iterator[str]:
     if not findings:
         yield paragraph("None.")
     for one in findings:
-        shown = "".join(f"<li>{escape(place)}</li>" for place in one.places[:_PLACES])
+        shown = "".join(f"<li>{html_text(place)}</li>" for place in one.places[:_PLACES])
         n_more = len(one.places) - _PLACES
         more = f"<li>and {n_more} more; --json lists all</li>" if n_more > 0 else ""
         kind = ' class="note"' if one.severity != "note" else ""
         places = f"<ul>{shown}{more}</ul>" if shown else ""
-        yield f"<div{kind}><h3>{escape(one.severity)}: {escape(one.what)} ({len(one.places) or 1})</h3>{places}</div>"
+        heading = html_text(f"{one.severity}: {one.what} ({len(one.places) or 1})")
+        yield f"<div{kind}><h3>{heading}</h3>{places}</div>"
 
 
 def count_rows(report: AuditReport) -> list[list[str]]:
@@ -151,13 +152,13 @@ def _bars(report: AuditReport) -> str:
         y, length = number * step, max(n / most * (width - left - 60), 1)
         kind = label if label in LABELS else "dot"
         bars.append(
-            f'<text x="{left - 8}" y="{y + 15}" text-anchor="end">{escape(f"{config}, {split}, {label}")}</text>'
+            f'<text x="{left - 8}" y="{y + 15}" text-anchor="end">{html_text(f"{config}, {split}, {label}")}</text>'
             f'<rect class="{kind}" x="{left}" y="{y + 4}" width="{length:.1f}" height="{step - 8}"/>'
             f'<text x="{left + length + 6:.1f}" y="{y + 15}">{n}</text>'
         )
     said = "; ".join(f"{config}, {split}, {label}: {n}" for (config, split, label), n in totals.items())
     height = step * max(len(totals), 1)
-    described = escape(f"Clips. {said}")
+    described = html_text(f"Clips. {said}")
     return (
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{described}">'
         f"<title>{described}</title>{''.join(bars)}</svg>"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 
 from toyadmos_datasets.baseline.intervals import Interval
+from toyadmos_datasets.escaping import html_text
 from toyadmos_datasets.pages.charts import BOTTOM, HEIGHT, RIGHT, WIDTH, Array, Axes, chart
 
 
@@ -20,7 +20,7 @@ def roc_chart(fpr: Array, tpr: Array, band: tuple[Array, Array, Array], auc: Int
         f'<polygon class="band" points="{outline}"/>',
         f'<polyline class="chance" points="{axes.points([0, 1], [0, 1])}"/>',
         f'<polyline class="line" points="{axes.points(fpr, tpr)}"/>',
-        f'<text x="{WIDTH - RIGHT - 8}" y="{HEIGHT - BOTTOM - 12}" text-anchor="end">AUC {auc}</text>',
+        f'<text x="{WIDTH - RIGHT - 8}" y="{HEIGHT - BOTTOM - 12}" text-anchor="end">AUC {html_text(auc)}</text>',
     ]
     return chart(axes, marks, f"ROC with its 95 % interval; AUC {auc}.")
 
@@ -31,14 +31,16 @@ def interval_bars(rows: Sequence[tuple[str, Interval, str]], what: str) -> str:
     for name, value, note in rows:
         low, at, high = (2 + 96 * min(max(one, 0), 1) for one in (value.low, value.value, value.high))
         body.append(
-            f"<tr><th scope=row>{escape(name)}</th>"
+            f"<tr><th scope=row>{html_text(name)}</th>"
             f'<td class="bar" aria-hidden="true"><span class="half"></span>'
             f'<span class="whisker" style="left:{low:.1f}%;width:{max(high - low, 0.5):.1f}%"></span>'
             f'<span class="point" style="left:{at:.1f}%"></span></td>'
             f"<td class=number>{value.value:.3f}<small> [{value.low:.2f}, {value.high:.2f}]</small></td>"
-            f"<td class=number>{escape(note)}</td></tr>"
+            f"<td class=number>{html_text(note)}</td></tr>"
         )
-    head = f"<tr><th scope=col>{escape(what)}</th><th scope=col>AUC, 0 to 1</th><th scope=col class=number>[95 %]</th>"
+    head = (
+        f"<tr><th scope=col>{html_text(what)}</th><th scope=col>AUC, 0 to 1</th><th scope=col class=number>[95 %]</th>"
+    )
     head += "<th scope=col class=number>overlooked</th></tr>"
     return f'<table class="bars"><thead>{head}</thead><tbody>{"".join(body)}</tbody></table>'
 

@@ -16,6 +16,7 @@ from toyadmos_datasets.baseline.report import LICENCE, SIMULATED
 from toyadmos_datasets.baseline.spectrogram import picture, place_of, player, shades_of, spectrum_of
 from toyadmos_datasets.corpus.condition_text import condition_text
 from toyadmos_datasets.engine.progress import Progress
+from toyadmos_datasets.escaping import html_text
 from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.pages.charts import histogram
 from toyadmos_datasets.pages.page import facts_table, figure, paragraph, rows_table, section, whole_page
@@ -120,8 +121,9 @@ def _condition(
     for number, (row, spectrum) in enumerate(zip(rows, spectra, strict=True)):
         shown = picture(spectrum, shades, f"Log-mel spectrogram of {row['event_id']}, 0 to 8 kHz")
         sound = player(row["audio"], f"Play {row['event_id']}") if has_audio and number == 0 else ""
-        cells.append(f'<div class="clip"><p class="dim">{place_of(row)}</p>{shown}{sound}</div>')
-    return f'<h3>{first["condition"]}: {words}</h3><div class="grid-of">{"".join(cells)}</div>'
+        cells.append(f'<div class="clip"><p class="dim">{html_text(place_of(row))}</p>{shown}{sound}</div>')
+    heading = html_text(f"{first['condition']}: {words}")
+    return f'<h3>{heading}</h3><div class="grid-of">{"".join(cells)}</div>'
 
 
 def _facts(split: SplitOfConfig) -> dict[str, str]:

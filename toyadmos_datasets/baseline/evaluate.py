@@ -27,6 +27,7 @@ from toyadmos_datasets.baseline.run_folder import (
 from toyadmos_datasets.baseline.summary import Summary, summarise
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.json import write_json
 from toyadmos_datasets.files.looking import raise_shortage
@@ -139,7 +140,7 @@ def read_scores(folder: Path) -> pa.Table:
             where=folder,
             expected=SCORES_NAME,
             actual="none",
-            remedy=f"toyadmos evaluate {folder}",
+            remedy=f"toyadmos evaluate {shell_word(folder)}",
         )
     return pq.read_table(path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 from toyadmos_datasets.errors import MissingExtraError
+from toyadmos_datasets.files.installing import install_command
 
 NEEDED = {"torch": "torch", "sklearn": "scikit-learn", "safetensors": "safetensors", "matplotlib": "matplotlib"}
 """Module to the package that has it."""
@@ -23,5 +24,5 @@ def require_extra() -> None:
             where="toyadmos_datasets.baseline",
             expected=", ".join(NEEDED.values()),
             actual=f"not installed: {', '.join(missing)}",
-            remedy="pip install 'toyadmos-datasets[train]'",
+            remedy=install_command("train"),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from toyadmos_datasets.baseline.spectrogram import picture, place_of, player, sh
 from toyadmos_datasets.baseline.summary import Summary, summarise
 from toyadmos_datasets.corpus.condition_text import condition_text
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.escaping import html_text, shell_word
 from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.files.json import read_json
 from toyadmos_datasets.pages.charts import curve, histogram
@@ -85,7 +85,7 @@ def read_evaluated(folder: Path) -> Evaluated:
             where=split.folder,
             expected=f"the recipe {evaluated['recipe_sha256']}",
             actual=f"the recipe {split.manifest.recipe_sha256}",
-            remedy=f"Prepare it as it was, or score it as it is: toyadmos evaluate {folder}",
+            remedy=f"Prepare it as it was, or score it as it is: toyadmos evaluate {shell_word(folder)}",
         )
     history = folder / "history.json"
     return Evaluated(
@@ -155,7 +155,8 @@ def _figures(summary: Summary) -> str:
             pauc = f"their pAUCs, McClish: {joined.pauc_mcclish:.3f}; DCASE joins domains so"
             rows.append((f"AUC, harmonic mean of {what}", str(joined.auc), pauc))
     body = "".join(
-        f"<tr><th scope=row>{escape(name)}<small>{escape(note)}</small></th><td class=number>{escape(value)}</td></tr>"
+        f"<tr><th scope=row>{html_text(name)}<small>{html_text(note)}</small></th>"
+        f"<td class=number>{html_text(value)}</td></tr>"
         for name, value, note in rows
     )
     head = "<tr><th scope=col>figure</th><th scope=col class=number>value [95 %]</th></tr>"
@@ -229,7 +230,7 @@ def _worst(found: Evaluated, *, has_audio: bool) -> str:
             row = rows[number]
             name = f"{row['condition']}, {place_of(row)}"
             state = condition_text(found.split.manifest.toy, row["condition"])
-            parts = [f"<h3>{name}</h3><p class=dim>{state}. Score {scores[number]:.4g}</p>"]
+            parts = [f"<h3>{html_text(name)}</h3><p class=dim>{html_text(state)}. Score {scores[number]:.4g}</p>"]
             parts.append(picture(spectra[number], shades, f"Log-mel spectrogram of {row['event_id']}, 0 to 8 kHz"))
             if traces is not None:
                 parts.append(_trace(found, number, traces[number].as_py(), max(normal_top, 1e-9)))

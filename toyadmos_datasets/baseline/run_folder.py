@@ -9,7 +9,9 @@ from typing import Any
 from toyadmos_datasets.baseline.clips import SplitOfConfig, open_split
 from toyadmos_datasets.baseline.presets import Preset
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.checked import Sha256, checked
+from toyadmos_datasets.files.installing import upgrade_command
 from toyadmos_datasets.files.json import read_json, write_json
 
 RUN_NAME = "run.json"
@@ -90,7 +92,7 @@ def read_run(folder: Path) -> Run:
         DatasetError: There is none, it is damaged, or a newer version wrote it.
     """
     path = folder / RUN_NAME
-    remedy = f"Train it: toyadmos train DIR --config NAME --out {folder}"
+    remedy = f"Train it: toyadmos train DIR --config NAME --out {shell_word(folder)}"
     if not path.exists():
         raise DatasetError("This folder holds no run.", where=folder, expected=RUN_NAME, actual="none", remedy=remedy)
     content = read_json(path, remedy=remedy)
@@ -99,6 +101,6 @@ def read_run(folder: Path) -> Run:
             "The run is of a version that this package does not read.",
             where=path,
             expected=f"schema_version {SCHEMA_VERSION}",
-            remedy="Upgrade: pip install --upgrade toyadmos-datasets",
+            remedy=f"Upgrade: {upgrade_command()}",
         )
     return checked(Run, content, what="The run's file is damaged.", where=path, remedy=remedy)

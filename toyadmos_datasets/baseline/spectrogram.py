@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import matplotlib as mpl
@@ -15,6 +14,7 @@ from PIL import Image
 from toyadmos_datasets.baseline.clips import decoded
 from toyadmos_datasets.baseline.features import log_mel
 from toyadmos_datasets.baseline.presets import PAPER
+from toyadmos_datasets.escaping import html_text
 from toyadmos_datasets.signal.logmel import FloatArray
 
 _PALETTE = (mpl.colormaps["magma"](np.arange(256))[:, :3] * 255).astype(np.uint8).ravel().tolist()
@@ -48,7 +48,9 @@ def picture(spectrum: FloatArray, shades: tuple[float, float], description: str)
     drawn.putpalette(_PALETTE)  # a quarter of the bytes that colours at every point would take
     file = io.BytesIO()
     drawn.save(file, format="png", optimize=True)
-    return f'<img class="spectrogram" alt="{escape(description)}" src="data:image/png;base64,{_text(file.getvalue())}">'
+    return (
+        f'<img class="spectrogram" alt="{html_text(description)}" src="data:image/png;base64,{_text(file.getvalue())}">'
+    )
 
 
 def player(audio: dict[str, Any], name: str) -> str:
@@ -56,7 +58,7 @@ def player(audio: dict[str, Any], name: str) -> str:
     content = audio["bytes"]
     kind = _TYPES.get(content[:4], "application/octet-stream")
     source = f"data:{kind};base64,{_text(content)}"
-    return f'<audio controls preload="metadata" aria-label="{escape(name)}" src="{source}"></audio>'
+    return f'<audio controls preload="metadata" aria-label="{html_text(name)}" src="{source}"></audio>'
 
 
 def _text(content: bytes) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import WorkersOption, chosen_workers
 from toyadmos_datasets.cli.request import JsonOption
@@ -51,10 +51,10 @@ def audit(
 
         write_text(report, page_of(found) if isinstance(found, AuditReport) else page_of_pair(found))
     if as_json:
-        typer.echo(json.dumps(found.as_json(), indent=2))
+        print_json(found.as_json())
     else:
         lines = _lines(found, report) if isinstance(found, AuditReport) else _pair_lines(found, report)
-        typer.echo("\n".join(lines))
+        print_lines(lines)
     return 1 if found.has_leak else 0
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
 from toyadmos_datasets.cli.table import table_lines
 from toyadmos_datasets.corpus.toys import toy_named
@@ -42,9 +42,9 @@ def cache(
             remove_entry(entry)
     if as_json:
         rows = [{"kind": one.kind, "toy": one.toy, "path": str(one.path), "n_bytes": one.n_bytes} for one in entries]
-        typer.echo(json.dumps({"folder": str(folder), "is_deleted": clean, "entries": rows}, indent=2))
+        print_json({"folder": str(folder), "is_deleted": clean, "entries": rows})
         return
     table = [[one.kind, one.toy, format_bytes(one.n_bytes), one.path.name] for one in entries]
     total = format_bytes(sum(one.n_bytes for one in entries))
     end = f"{total} deleted from {folder}" if clean else f"{total} in {folder}"
-    typer.echo("\n".join([*table_lines(["kind", "toy", "size", "folder"], table), end] if entries else [end]))
+    print_lines([*table_lines(["kind", "toy", "size", "folder"], table), end] if entries else [end])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.cli.table import table_lines
 
@@ -26,7 +26,7 @@ def compare(
 
     found = run(run_a, run_b)
     if as_json:
-        typer.echo(json.dumps(found.as_json(), indent=2))
+        print_json(found.as_json())
         return
     rows = []
     for one in found.differences:
@@ -35,4 +35,4 @@ def compare(
         aucs = (f"{one.auc_a:.3f}", f"{one.auc_b:.3f}", f"{difference.value:+.3f}")
         rows.append([one.name, str(one.n_anomalous), *aucs, ends, "clear" if one.is_clear else "-"])
     heading = ["group", "anomalous", "AUC of A", "AUC of B", "B - A", "95 % interval", "difference"]
-    typer.echo("\n".join([f"A  {run_a}", f"B  {run_b}", "", *table_lines(heading, rows)]))
+    print_lines([f"A  {run_a}", f"B  {run_b}", "", *table_lines(heading, rows)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from toyadmos_datasets.cli.fetch_choices import RECORD, IgnoreOption, SourceOption, taking_fetch
 from toyadmos_datasets.cli.plan_choices import ToyOption
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import WorkersOption, chosen_workers
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
@@ -60,14 +60,17 @@ def download(
     )
     if dry_run:
         found = foresee(options, progress_on_terminal())
-        typer.echo(json.dumps(asdict(found), indent=2) if as_json else "\n".join(fetch_lines(found)))
+        if as_json:
+            print_json(asdict(found))
+        else:
+            print_lines(fetch_lines(found))
         return
     report = run(options, progress_on_terminal())
     if as_json:
-        typer.echo(json.dumps({"folder": str(report.folder), "estimate": asdict(report.estimate)}, indent=2))
+        print_json({"folder": str(report.folder), "estimate": asdict(report.estimate)})
         return
     got = report.estimate
-    typer.echo(f"{got.n_members} recordings in {got.n_blocks} blocks are in {report.folder}, checked.")
+    print_lines([f"{got.n_members} recordings in {got.n_blocks} blocks are in {report.folder}, checked."])
 
 
 def fetch_lines(found: Estimate) -> list[str]:

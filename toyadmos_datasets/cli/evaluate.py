@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.cli.table import table_lines
 from toyadmos_datasets.cli.train import DeviceOption
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.escaping import shell_word
 
 if TYPE_CHECKING:
     from toyadmos_datasets.baseline.presets import Preset
@@ -51,7 +52,7 @@ def evaluate(
             raise OptionError(
                 "It is not said which dataset was scored.",
                 where="--dataset",
-                remedy=f"toyadmos evaluate {run} --scores {scores} --dataset DIR --config NAME",
+                remedy=f"toyadmos evaluate {shell_word(run)} --scores {shell_word(scores)} --dataset DIR --config NAME",
             )
         if clip_score is not None:
             raise OptionError(
@@ -71,7 +72,10 @@ def evaluate(
             clip_score=None if clip_score is None else _preset(clip_score),
             device=device,
         )
-    typer.echo(json.dumps(found.as_json(), indent=2) if as_json else "\n".join(lines_of(found, run)))
+    if as_json:
+        print_json(found.as_json())
+    else:
+        print_lines(lines_of(found, run))
 
 
 def _preset(how: str) -> Preset:

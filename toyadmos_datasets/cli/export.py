@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.request import JsonOption
 
@@ -33,9 +33,9 @@ def export(
     options = ExportOptions(folder=folder, layout=layout, out=out, config=config)
     report = export_dataset(options, progress_on_terminal())
     if as_json:
-        typer.echo(json.dumps(asdict(report), indent=2, default=str))
+        print_json(asdict(report))
     else:
-        typer.echo("\n".join(_lines(report)))
+        print_lines(_lines(report))
 
 
 def _lines(report: ExportReport) -> list[str]:

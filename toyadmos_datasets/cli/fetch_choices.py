@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.printing import print_lines
 from toyadmos_datasets.cli.shared_options import Command, parameters_of, with_options
 from toyadmos_datasets.errors import OptionError
 
@@ -111,7 +112,7 @@ def taking_fetch(*names: str) -> Callable[[Command], Command]:
 
 
 def _ask(text: str) -> bool:
-    typer.echo(text, err=True)
+    print_lines(text.splitlines(), err=True)
     return typer.confirm("Do you accept it?", default=False, err=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from toyadmos_datasets.cli.fetch_choices import AcceptOption, IgnoreOption, ManifestOption, StrictOption, fetch_choices
 from toyadmos_datasets.cli.plan_choices import ToyOption
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import chosen_workers
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
@@ -82,19 +82,17 @@ def index(
     if out is not None:
         write_index(table, out)
     if as_json:
-        typer.echo(json.dumps({"recordings": _with_words(table).to_pylist(), "as_found": found.as_json()}))
+        print_json({"recordings": _with_words(table).to_pylist(), "as_found": found.as_json()}, indent=None)
         return
     if out is None:
         rows = [[_cell(name, row[name]) for name in _SHOWN] for row in _with_words(table).select(_SHOWN).to_pylist()]
-        typer.echo("\n".join(table_lines(_SHOWN, rows)))
+        print_lines(table_lines(_SHOWN, rows))
     n_bytes = sum(block.n_packed_bytes for block in opened.blocks())
     written = f" Written to {out}." if out is not None else ""
-    typer.echo(
+    amount = (
         f"{len(table)} recordings in {len(opened.blocks())} blocks ({opened.kind}), {format_bytes(n_bytes)} on disk."
-        f"{written}",
-        err=True,
     )
-    typer.echo("\n".join(found.lines()), err=True)
+    print_lines([f"{amount}{written}", *found.lines()], err=True)
 
 
 def _volumes_of(source: Source) -> list[VolumeSize]:

@@ -16,6 +16,7 @@ import typer
 from toyadmos_datasets.cli.app import app
 from toyadmos_datasets.cli.interrupt import EXIT_INTERRUPTED, Interrupts
 from toyadmos_datasets.errors import DiskFullError, OptionError, ToyAdmosError
+from toyadmos_datasets.escaping import escaped_lines, without_secrets
 from toyadmos_datasets.files.looking import shortage_of
 
 EXIT_FAILED = 1
@@ -71,7 +72,7 @@ def _command(arguments: Sequence[str]) -> int:
 
 def _say(text: str) -> None:
     with contextlib.suppress(BrokenPipeError):
-        typer.echo(text, err=True)
+        typer.echo(escaped_lines(without_secrets(text)), err=True)
 
 
 def _explained(error: Exception) -> ToyAdmosError:

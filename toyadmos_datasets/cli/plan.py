@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import typer
-
 from toyadmos_datasets.cli.download import fetch_lines
 from toyadmos_datasets.cli.health import health_lines
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.request import JsonOption, taking_request
 from toyadmos_datasets.cli.table import table_lines
@@ -30,7 +28,10 @@ def plan(request: PrepareOptions, *, as_json: JsonOption = False) -> None:
 
     found = preview(request, progress_on_terminal())
     as_values = asdict(found) | {"as_found": found.as_found.as_json()}
-    typer.echo(json.dumps(as_values, indent=2) if as_json else "\n".join(_lines(found)))
+    if as_json:
+        print_json(as_values)
+    else:
+        print_lines(_lines(found))
 
 
 def _lines(found: Preview) -> list[str]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import typer
-
 from toyadmos_datasets.cli.health import health_lines
+from toyadmos_datasets.cli.printing import loading_line, print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.request import JsonOption, taking_request
 from toyadmos_datasets.cli.table import table_lines
@@ -28,7 +26,10 @@ def prepare(request: PrepareOptions, *, as_json: JsonOption = False) -> None:
     from toyadmos_datasets.prepare import prepare as run
 
     report = run(request, progress_on_terminal())
-    typer.echo(json.dumps(_as_json(report), indent=2) if as_json else "\n".join(_lines(report)))
+    if as_json:
+        print_json(_as_json(report))
+    else:
+        print_lines(_lines(report))
 
 
 def _as_json(report: PrepareReport) -> dict[str, object]:
@@ -67,7 +68,7 @@ def _lines(report: PrepareReport) -> list[str]:
             f"{report.ingested.n_reused} recordings were in the cache, {report.ingested.n_ingested} were read."
         )
     lines += _as_found(report)
-    lines.append(f'Load it with: datasets.load_dataset("{report.out}")')
+    lines.append(f"Load it with: {loading_line(report.out, next(iter(manifest.configs)))}")
     return lines
 
 

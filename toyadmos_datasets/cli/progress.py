@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
 
+from toyadmos_datasets.escaping import escaped
 from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Bars:
                 Bars.drawing = self
             bars, is_inner = self._drawn, self._n_open > 0
             self._n_open += 1
-        task = bars.add_task(what, total=total, amount="")
+        task = bars.add_task(escaped(what), total=total, amount="")
 
         def show(done: int) -> None:
             bars.update(task, completed=min(done, total), amount=_amount(done, total, unit))
@@ -80,9 +81,9 @@ class Bars:
         with self._lock:
             drawn = self._drawn
         if drawn is None:
-            typer.echo(text, err=True)
+            typer.echo(escaped(text), err=True)
         else:
-            drawn.console.print(text, markup=False, highlight=False)
+            drawn.console.print(escaped(text), markup=False, highlight=False)
 
 
 def _amount(done: int, total: int, unit: str) -> str:
@@ -105,5 +106,5 @@ def _new_bars() -> Any:  # noqa: ANN401  # rich is imported only where bars are 
             is_bytes = str(task.fields.get("amount", "")).endswith("B")
             return Text(f"{format_bytes(speed)}/s" if speed and is_bytes else "")
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"), Rate())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[amount]}"), Rate())
     return Progress(*columns, TimeElapsedColumn(), Remaining(), console=Console(stderr=True))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from toyadmos_datasets.cli.fetch_choices import AcceptOption, IgnoreOption, ManifestOption, fetch_choices
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import chosen_workers
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
@@ -62,7 +62,10 @@ def protocols(
             ignore=ignore or (),
         )
         listed = list_protocols(build_index(opened.members()), name)
-    typer.echo(json.dumps([asdict(one) for one in listed], indent=2) if as_json else "\n".join(_lines(listed)))
+    if as_json:
+        print_json([asdict(one) for one in listed])
+    else:
+        print_lines(_lines(listed))
 
 
 def _lines(listed: tuple[ListedProtocol, ...]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toyadmos_datasets.cli.fetch_choices import RECORD, IgnoreOption, SourceOption, taking_fetch
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import WorkersOption, chosen_workers
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
 from toyadmos_datasets.cli.table import table_lines
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.units import format_bytes
 
@@ -48,10 +49,10 @@ def export(
     n_bytes = out.stat().st_size
     if as_json:
         written = {"written": str(out), "n_bytes": n_bytes, "sha256": shared.sha256, "n_rows": len(shared.digests)}
-        typer.echo(json.dumps(written, indent=2))
+        print_json(written)
         return
-    typer.echo(f"Written: {out} ({format_bytes(n_bytes)}, {len(shared.digests)} examples, no audio)")
-    typer.echo(f"Whoever has the recordings renders it with: {_rebuild_command(out)}")
+    print_lines([f"Written: {out} ({format_bytes(n_bytes)}, {len(shared.digests)} examples, no audio)"])
+    print_lines([f"Whoever has the recordings renders it with: {_rebuild_command(out)}"])
 
 
 @app.command("show")
@@ -64,7 +65,10 @@ def show(
     from toyadmos_datasets.recipes import open_recipe
 
     opened = open_recipe(file)
-    typer.echo(json.dumps(_as_json(opened), indent=2) if as_json else "\n".join(_lines(opened)))
+    if as_json:
+        print_json(_as_json(opened))
+    else:
+        print_lines(_lines(opened))
 
 
 @app.command("rebuild")
@@ -106,9 +110,9 @@ def rebuild(
     if as_json:
         moved = None if report.moved is None else asdict(report.moved)
         found = {"out": str(out), "is_same": report.is_same, "n_shards": report.n_shards, "moved": moved}
-        typer.echo(json.dumps(found | {"was_done": report.prepared.was_done}, indent=2))
+        print_json(found | {"was_done": report.prepared.was_done})
     else:
-        typer.echo("\n".join(_rebuilt_lines(report)))
+        print_lines(_rebuilt_lines(report))
     return 0 if report.is_same else 1
 
 
@@ -127,14 +131,14 @@ def diff(
 
     found = diff_recipes(a, b)
     if as_json:
-        typer.echo(json.dumps(asdict(found) | {"is_same": found.is_same}, indent=2))
+        print_json(asdict(found) | {"is_same": found.is_same})
     else:
-        typer.echo("\n".join(_diff_lines(found)))
+        print_lines(_diff_lines(found))
     return 0 if found.is_same else 1
 
 
 def _rebuild_command(file: Path) -> str:
-    return f"toyadmos recipe rebuild {file} --source SRC --out DIR"
+    return f"toyadmos recipe rebuild {shell_word(file)} --source SRC --out DIR"
 
 
 def _as_json(opened: OpenedRecipe) -> dict[str, Any]:

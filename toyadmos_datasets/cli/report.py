@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import format_bytes
 
 
@@ -44,7 +45,7 @@ def report(
                 where="--figures",
                 expected="a run",
                 actual=f"{place}, a prepared dataset",
-                remedy=f"Leave --figures out: toyadmos report {place}",
+                remedy=f"Leave --figures out: toyadmos report {shell_word(place)}",
             )
         from toyadmos_datasets.baseline.dataset_report import report_dataset
 
@@ -56,7 +57,7 @@ def report(
                 where="--config",
                 expected="a prepared dataset",
                 actual=f"{place}, a run",
-                remedy=f"Score it on another: toyadmos evaluate {place} --config {config}",
+                remedy=f"Score it on another: toyadmos evaluate {shell_word(place)} --config {shell_word(config)}",
             )
         from toyadmos_datasets.baseline.report import report_run
 
@@ -66,6 +67,6 @@ def report(
 
             written += write_figures(found, figures)
     if as_json:
-        typer.echo(json.dumps({"written": [str(path) for path in written]}, indent=2))
+        print_json({"written": [str(path) for path in written]})
         return
-    typer.echo("\n".join(f"Written: {path} ({format_bytes(path.stat().st_size)})" for path in written))
+    print_lines(f"Written: {path} ({format_bytes(path.stat().st_size)})" for path in written)

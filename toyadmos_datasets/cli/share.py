@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import WorkersOption, chosen_workers
 from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
@@ -78,9 +79,9 @@ def share(
     )
     report = share_dataset(options, progress_on_terminal(), workers=chosen_workers(workers))
     if as_json:
-        typer.echo(json.dumps(asdict(report) | {"was_done": report.was_done}, indent=2))
+        print_json(asdict(report) | {"was_done": report.was_done})
     else:
-        typer.echo("\n".join(_lines(report)))
+        print_lines(_lines(report))
 
 
 def fetch_recipe(
@@ -108,13 +109,13 @@ def fetch_recipe(
             "has_hashes": fetched.has_hashes,
             "was_there": fetched.was_there,
         }
-        typer.echo(json.dumps(facts, indent=2))
+        print_json(facts)
         return
     what = f"recipe {recipe.sha256[:16]}, {len(recipe.examples)} examples of {', '.join(recipe.configs)}"
-    typer.echo(f"{'Already there' if fetched.was_there else 'Fetched'}: {fetched.path}, {what}")
+    print_lines([f"{'Already there' if fetched.was_there else 'Fetched'}: {fetched.path}, {what}"])
     toy = recipe.parameters["toy"]
     command = "recipe rebuild" if fetched.has_hashes else f"prepare --toy {toy} --recipe"
-    typer.echo(f"Make the dataset with: toyadmos {command} {fetched.path} --out DIR")
+    print_lines([f"Make the dataset with: toyadmos {command} {shell_word(fetched.path)} --out DIR"])
 
 
 def _lines(report: ShareReport) -> list[str]:

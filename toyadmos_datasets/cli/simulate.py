@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from toyadmos_datasets.cli.plan_choices import ToyOption
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.corpus.toys import toy_named
@@ -45,9 +45,9 @@ def simulate(
     facts = {"tree": corpus.tree, "volumes": corpus.volumes}
     if as_json:
         places = {name: None if path is None else str(path) for name, path in facts.items()}
-        typer.echo(json.dumps({"n_recordings": corpus.n_recordings, "n_bytes": corpus.n_bytes} | places))
+        print_json({"n_recordings": corpus.n_recordings, "n_bytes": corpus.n_bytes} | places, indent=None)
         return
-    typer.echo(f"{corpus.n_recordings} simulated recordings, {format_bytes(corpus.n_bytes)}")
+    print_lines([f"{corpus.n_recordings} simulated recordings, {format_bytes(corpus.n_bytes)}"])
     for name, path in facts.items():
         if path is not None:
-            typer.echo(f"  {name + ':':<9} {path}")
+            print_lines([f"  {name + ':':<9} {path}"])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.request import JsonOption
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import format_duration
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ def train(
 
     options = TrainOptions(dataset=dataset, out=out, config=config, preset=system, seed=seed, device=device)
     report = run(options, progress_on_terminal())
-    typer.echo(json.dumps(_as_json(report), indent=2) if as_json else "\n".join(_lines(report)))
+    if as_json:
+        print_json(_as_json(report))
+    else:
+        print_lines(_lines(report))
 
 
 def _as_json(report: TrainReport) -> dict[str, object]:
@@ -68,4 +72,4 @@ def _lines(report: TrainReport) -> list[str]:
     lines.append(f"loss        {report.losses[0]:.4g} in the first epoch, {report.losses[-1]:.4g} in the last")
     if not report.was_done:
         lines.append(f"time        {format_duration(report.wall_s)}")
-    return [*lines, f"Score it with: toyadmos evaluate {report.out}"]
+    return [*lines, f"Score it with: toyadmos evaluate {shell_word(report.out)}"]

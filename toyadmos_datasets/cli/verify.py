@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,12 +17,14 @@ from toyadmos_datasets.cli.fetch_choices import (
     StrictOption,
     fetch_choices,
 )
+from toyadmos_datasets.cli.printing import print_json, print_lines
 from toyadmos_datasets.cli.progress import progress_on_terminal
 from toyadmos_datasets.cli.render_choices import WorkersOption, chosen_workers
 from toyadmos_datasets.cli.request import CacheOption, JsonOption
 from toyadmos_datasets.cli.table import table_lines
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.units import format_bytes
 
@@ -89,19 +90,19 @@ def verify(
         found = verify_source(place, name, progress, workers=n_workers, ignore=ignore or (), is_strict=strict)
         return _tell_source(found, as_json=as_json)
     if as_json:
-        typer.echo(json.dumps(asdict(verdict) | {"is_good": verdict.is_good}, indent=2, default=str))
+        print_json(asdict(verdict) | {"is_good": verdict.is_good})
     else:
-        typer.echo("\n".join([*lines, *_problem_lines(verdict.problems)]))
+        print_lines([*lines, *_problem_lines(verdict.problems)])
     return 0 if verdict.is_good else 1
 
 
 def _tell_source(verdict: SourceVerdict, *, as_json: bool) -> int:
     if as_json:
         told = {"is_good": verdict.is_good, "state": verdict.state, "as_found": verdict.as_found.as_json()}
-        typer.echo(json.dumps(asdict(verdict) | told, indent=2, default=str))
+        print_json(asdict(verdict) | told)
     else:
         sound = _SOUND.get(verdict.state, "")
-        typer.echo("\n".join([*_source_lines(verdict), *_problem_lines(verdict.problems, sound)]))
+        print_lines([*_source_lines(verdict), *_problem_lines(verdict.problems, sound)])
     return _STATUS[verdict.state]
 
 
@@ -115,15 +116,15 @@ def _list_volumes(place: str | None, toy: str | None, table: Path, *, as_json: b
             where="--write-manifest",
             expected="a folder with volumes",
             actual="none" if place is None else shown_address(place),
-            remedy=f"toyadmos verify FOLDER --toy {toy or 'train'} --write-manifest {table}",
+            remedy=f"toyadmos verify FOLDER --toy {toy or 'train'} --write-manifest {shell_word(table)}",
         )
     name = _required_toy(toy, Path(place))
     volumes = describe_volumes(Path(place), name)
     write_manifest(table, volumes)
     if as_json:
-        typer.echo(json.dumps({"path": str(table), "volumes": [asdict(one) for one in volumes]}, indent=2))
+        print_json({"path": str(table), "volumes": [asdict(one) for one in volumes]})
     else:
-        typer.echo(f"{len(volumes)} volumes of {name} are listed in {table}")
+        print_lines([f"{len(volumes)} volumes of {name} are listed in {table}"])
     return 0
 
 
@@ -144,13 +145,13 @@ def _verify_copies(
         progress_on_terminal(),
     )
     if as_json:
-        typer.echo(json.dumps(asdict(verdict) | {"is_good": verdict.is_good}, indent=2))
+        print_json(asdict(verdict) | {"is_good": verdict.is_good})
         return 0 if verdict.is_good else 1
     rows = [[one.name, format_bytes(one.n_present), format_bytes(one.n_bytes), one.state] for one in verdict.copies]
-    typer.echo("\n".join(table_lines(["volume", "here", "of", "state"], rows)))
-    typer.echo(f"{verdict.n_recordings} recordings in parts of volumes have the right CRC32 ({verdict.folder})")
+    print_lines(table_lines(["volume", "here", "of", "state"], rows))
+    print_lines([f"{verdict.n_recordings} recordings in parts of volumes have the right CRC32 ({verdict.folder})"])
     for path in verdict.wrong:
-        typer.echo(f"wrong: {path}; its block is fetched again when it is wanted")
+        print_lines([f"wrong: {path}; its block is fetched again when it is wanted"])
     return 0 if verdict.is_good else 1
 
 
@@ -169,7 +170,7 @@ def _required_toy(toy: str | None, place: Path | None) -> str:
             where=place,
             expected="a folder with manifest.json, or --toy",
             actual="neither",
-            remedy=f"toyadmos verify {place or ''} --toy train".replace("  ", " "),
+            remedy=f"toyadmos verify {'' if place is None else shell_word(place)} --toy train".replace("  ", " "),
         )
     return toy_named(toy).name
 
@@ -203,6 +204,7 @@ def _problem_lines(problems: Sequence[Problem], sound: str = _SOUND["complete"])
     if not problems:
         return [sound]
     n = len(problems)
-    shown = [str(problem) for problem in problems[:_SHOWN_PROBLEMS]]
-    more = [f"and {n - len(shown)} more; see --json"] if n > len(shown) else []
+    shown = [line for problem in problems[:_SHOWN_PROBLEMS] for line in str(problem).split("\n")]
+    n_more = n - len(problems[:_SHOWN_PROBLEMS])
+    more = [f"and {n_more} more; see --json"] if n_more else []
     return [f"{n} {'problem' if n == 1 else 'problems'}:", *shown, *more]

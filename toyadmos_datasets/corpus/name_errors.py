@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import glob
-import shlex
 from collections.abc import Sequence
 
-from toyadmos_datasets.errors import IndexConflictError, NameGrammarError, ToyAdmosError
+from toyadmos_datasets.errors import CONTINUED, IndexConflictError, NameGrammarError, ToyAdmosError
+from toyadmos_datasets.escaping import shell_word
 
 MAX_LISTED = 10
 """How many names an error lists; it counts all."""
@@ -47,7 +47,7 @@ def names_error(errors: Sequence[ToyAdmosError]) -> ToyAdmosError:
         else f"{len(errors)} files have the identifier of another file.",
         where=errors[0].where,
         expected="names of the corpus, in the folders that they name, each once",
-        actual="\n            ".join([*lines[:MAX_LISTED], *more]),
+        actual=CONTINUED.join([*lines[:MAX_LISTED], *more]),
         remedy=f"Give these files the names and folders that they have in the official archive, or leave them out: "
         f"{ignoring(*files)}",
     )
@@ -64,7 +64,7 @@ def remedy_for(file_name: str) -> str:
 def ignoring(*file_names: str) -> str:
     """Return the options that leave files out; where they are many, the first of them."""
     names = sorted(set(file_names))
-    options = " ".join(f"--ignore {shlex.quote(_pattern(one))}" for one in names[:MAX_LISTED])
+    options = " ".join(f"--ignore {shell_word(_pattern(one))}" for one in names[:MAX_LISTED])
     return options if len(names) <= MAX_LISTED else f"{options} and so on; one PATTERN with * may stand for many"
 
 

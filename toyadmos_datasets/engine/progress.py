@@ -14,13 +14,13 @@ class Progress(Protocol):
         """Begin a stage; the callable is told the units done so far.
 
         Args:
-            what: What is being done, for people.
+            what: What is being done, for people; a name in it may hold anything, which `escaping` makes visible.
             total: Units in all.
             unit: ``bytes``, or a plural noun such as ``clips``.
         """
 
     def say(self, text: str) -> None:
-        """Tell something that is worth a line."""
+        """Tell something that is worth a line; what is said of `stage` holds for its names."""
 
 
 class Quiet:

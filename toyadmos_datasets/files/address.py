@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from urllib.parse import urlsplit
 
 import fsspec
 
 from toyadmos_datasets.errors import MissingExtraError, OptionError
+from toyadmos_datasets.escaping import without_secrets
+from toyadmos_datasets.files.installing import PACKAGE, install_command
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_PACKAGES = {"s3": "'toyadmos-datasets[s3]'", "s3a": "'toyadmos-datasets[s3]'", "gs": "gcsfs", "gcs": "gcsfs"}
-_PACKAGES |= {"az": "adlfs", "abfs": "adlfs", "sftp": "paramiko", "ssh": "paramiko"}
+_EXTRAS = {"s3": "s3", "s3a": "s3"}
+_PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "sftp": "paramiko", "ssh": "paramiko"}
 
 
 def is_address(place: str | os.PathLike[str]) -> bool:
@@ -21,8 +22,8 @@ def is_address(place: str | os.PathLike[str]) -> bool:
 
 
 def shown_address(address: str) -> str:
-    """Return an address as it may be shown: without user, password and query."""
-    return re.sub(r"(?<=://)[^/@]*@", "", address.partition("?")[0])
+    """Return an address as it may be shown, also one that cannot be parsed: without user, password and query."""
+    return without_secrets(address).partition("?")[0]
 
 
 def require_no_secrets(address: str) -> None:
@@ -32,7 +33,8 @@ def require_no_secrets(address: str) -> None:
         OptionError: It does; it is not shown.
     """
     kind = address.partition("://")[0].lower()
-    if "@" in urlsplit(address).netloc:
+    without_query = address.partition("?")[0]
+    if without_secrets(without_query) != without_query:
         raise OptionError(
             "A user or a password stands in an address, which others can see.",
             where=shown_address(address),
@@ -53,12 +55,13 @@ def open_address(address: str, **storage_options: object) -> tuple[fsspec.Abstra
         system, path = fsspec.core.url_to_fs(address, **storage_options)
     except ImportError as error:
         package = _PACKAGES.get(kind, f"what fsspec needs for {kind}")
+        command = install_command(_EXTRAS[kind]) if kind in _EXTRAS else f"pip install {package}"
         raise MissingExtraError(
             f"Addresses of the kind {kind}:// need a package that is not installed.",
             where=shown_address(address),
-            expected=package,
+            expected=f"{PACKAGE}[{_EXTRAS[kind]}]" if kind in _EXTRAS else package,
             actual="not installed",
-            remedy=f"pip install {package}",
+            remedy=command,
         ) from error
     except ValueError as error:
         raise OptionError(

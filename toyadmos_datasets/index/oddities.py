@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from toyadmos_datasets.corpus.names import NOISE, SUFFIX
 from toyadmos_datasets.corpus.noise_names import strange_words
 from toyadmos_datasets.corpus.toys import ALL_CASES, CORPUS_RATE_HZ, TOYS, toy_named
-from toyadmos_datasets.errors import OddSourceError
+from toyadmos_datasets.errors import CONTINUED, OddSourceError
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.source import MAX_EXAMPLES, Oddity
 
@@ -86,7 +86,7 @@ def refuse_oddities(oddities: Sequence[Oddity], location: str) -> None:
         "The source is not as published, and --strict accepts nothing else.",
         where=location,
         expected="names, lengths and files as published",
-        actual="\n            ".join(lines),
+        actual=CONTINUED.join(lines),
         remedy="Take a source that is as published, or leave --strict out: each of these is tolerated and counted.",
     )
 

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 from toyadmos_datasets.errors import OutputError
+from toyadmos_datasets.escaping import escaped
 from toyadmos_datasets.files.leftovers import make_temporary_folder, temporary_path
 
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -38,9 +39,9 @@ def stand_in_for(cache: Path) -> Path:
     """Return a temporary folder, the same for a whole process, and warn that what is kept there is made each time."""
     folder = _temporary_folder(os.getpid())
     warnings.warn(
-        f"The cache of datasets cannot be written to ({cache}), so a temporary folder stands in for it until this "
-        f"process ends ({folder}), and other processes look through the dataset again. Name a folder that can be "
-        "written to: load_dataset(.., cache_dir=..), or the environment variable HF_DATASETS_CACHE.",
+        f"The cache of datasets cannot be written to ({escaped(cache)}), so a temporary folder stands in for it "
+        f"until this process ends ({escaped(folder)}), and other processes look through the dataset again. Name a "
+        "folder that can be written to: load_dataset(.., cache_dir=..), or the environment variable HF_DATASETS_CACHE.",
         stacklevel=2,
     )
     return folder

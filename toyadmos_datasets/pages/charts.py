@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import numpy.typing as npt
+
+from toyadmos_datasets.escaping import html_text
 
 Array = npt.NDArray[np.float64]
 
@@ -52,8 +53,8 @@ def chart(axes: Axes, marks: Sequence[str], description: str, legend: Sequence[t
     """Frame marks with axes; the description is what a reader hears who does not see it."""
     inner = [*_frame(axes), *marks, *_legend(legend)]
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(description)}">'
-        f"<title>{escape(description)}</title>{''.join(inner)}</svg>"
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html_text(description)}">'
+        f"<title>{html_text(description)}</title>{''.join(inner)}</svg>"
     )
 
 
@@ -70,16 +71,16 @@ def _frame(axes: Axes) -> Iterator[str]:
         yield f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}"/>'
         yield f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{value:g}</text>'
     yield f'<path class="axis" d="M{LEFT} {TOP}V{bottom}H{right}"/>'
-    yield f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(axes.x_name)}</text>'
+    yield f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{html_text(axes.x_name)}</text>'
     middle = (TOP + bottom) / 2
-    yield f'<text transform="translate(13 {middle}) rotate(-90)" text-anchor="middle">{escape(axes.y_name)}</text>'
+    yield f'<text transform="translate(13 {middle}) rotate(-90)" text-anchor="middle">{html_text(axes.y_name)}</text>'
 
 
 def _legend(entries: Sequence[tuple[str, str]]) -> Iterator[str]:
     for number, (kind, name) in enumerate(entries):
         y = TOP + 14 + 17 * number
         yield f'<rect class="{kind}" x="{WIDTH - 140}" y="{y - 9}" width="11" height="11"/>'
-        yield f'<text x="{WIDTH - 124}" y="{y}">{escape(name)}</text>'
+        yield f'<text x="{WIDTH - 124}" y="{y}">{html_text(name)}</text>'
 
 
 def ticks(low: float, high: float) -> list[float]:

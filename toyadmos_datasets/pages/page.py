@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
+
+from toyadmos_datasets.escaping import html_text
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b2733; --dim: #5b6875; --paper: #fff; --panel: #f4f6f8; --grid: #dfe4e9;
@@ -62,7 +63,7 @@ def whole_page(title: str, sections: Sequence[str]) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n<h1>{escape(title)}</h1>\n"
+        f"<title>{html_text(title)}</title><style>{STYLE}</style></head>\n<body>\n<h1>{html_text(title)}</h1>\n"
         + "\n".join(sections)
         + "\n</body></html>\n"
     )
@@ -70,29 +71,29 @@ def whole_page(title: str, sections: Sequence[str]) -> str:
 
 def section(heading: str, *content: str) -> str:
     """Return a section under a heading."""
-    return f"<section><h2>{escape(heading)}</h2>{''.join(content)}</section>"
+    return f"<section><h2>{html_text(heading)}</h2>{''.join(content)}</section>"
 
 
 def paragraph(text: str, kind: str = "") -> str:
     """Return a paragraph of plain text."""
-    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+    return f'<p class="{kind}">{html_text(text)}</p>' if kind else f"<p>{html_text(text)}</p>"
 
 
 def figure(content: str, caption: str) -> str:
     """Return a picture with its caption."""
-    return f"<figure>{content}<figcaption>{escape(caption)}</figcaption></figure>"
+    return f"<figure>{content}<figcaption>{html_text(caption)}</figcaption></figure>"
 
 
 def facts_table(facts: Mapping[str, str]) -> str:
     """Return a table of names and values."""
     rows = "".join(
-        f"<tr><th scope=row>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts.items()
+        f"<tr><th scope=row>{html_text(name)}</th><td>{html_text(value)}</td></tr>" for name, value in facts.items()
     )
     return f'<div class="wide facts"><table>{rows}</table></div>'
 
 
 def rows_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table with a heading for each column."""
-    head = "".join(f"<th scope=col>{escape(name)}</th>" for name in names)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    head = "".join(f"<th scope=col>{html_text(name)}</th>" for name in names)
+    body = "".join("<tr>" + "".join(f"<td>{html_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

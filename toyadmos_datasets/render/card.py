@@ -7,11 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 
 from toyadmos_datasets.corpus.condition_text import condition_text
 from toyadmos_datasets.corpus.paper import CITATION, LICENSE_URL, PAPER_URL, RECORD_URL
 from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.escaping import markdown_text
+from toyadmos_datasets.files.front_matter import front_matter
 from toyadmos_datasets.render.card_text import (
     columns_text,
     health_text,
@@ -42,10 +43,9 @@ def card_of(manifest: Manifest, recipe: Recipe, examples: pa.Table, options: Ren
     Returns:
         Markdown with YAML front matter; the same for the same dataset.
     """
-    front = yaml.safe_dump(_front_matter(manifest, options), sort_keys=False, allow_unicode=True, width=120)
     sections = [
-        f"---\n{front}---\n",
-        f"# {_title(manifest)}\n",
+        front_matter(_front_matter(manifest, options)),
+        f"# {markdown_text(_title(manifest))}\n",
         *([_simulated_warning()] if manifest.source["is_simulated"] else []),
         _made_from(manifest, recipe),
         _counts(examples, manifest.toy, options.encoding),
@@ -154,11 +154,11 @@ def _made_from(manifest: Manifest, recipe: Recipe) -> str:
     recordings = "simulated recordings" if manifest.source["is_simulated"] else f"[ToyADMOS]({RECORD_URL}) recordings"
     origin = (
         f"{manifest.toy} ({toy.design}), {recordings}, prepared with `toyadmos prepare` ([paper]({PAPER_URL})). "
-        f"Recipe `{manifest.recipe_sha256[:16]}`, seed {recipe.parameters['seed']}; the same recipe and source give "
-        "the same bytes anywhere.\n"
+        f"Recipe `{manifest.recipe_sha256[:16]}`, seed {markdown_text(recipe.parameters['seed'])}; the same recipe "
+        "and source give the same bytes anywhere.\n"
     )
     lines = ["## What it is made from\n", origin]
-    lines += [f"- {note}" for note in recipe.notes]
+    lines += [f"- {markdown_text(note)}" for note in recipe.notes]
     if manifest.skipped:
         n = len(manifest.skipped)
         skipped = "1 recording could not be used and was" if n == 1 else f"{n} recordings could not be used and were"
@@ -187,7 +187,7 @@ def _group(examples: pa.Table, encoding: Encoding, keys: list[str]) -> list[list
     grouped = grouped.sort_by([(key, "ascending" if key != "split" else "descending") for key in keys])
     return [
         [
-            *(row[key] for key in keys),
+            *(markdown_text(row[key]) for key in keys),
             row["event_id_count"],
             row["event_id_count_distinct"],
             format_duration(row["n_samples_sum"] / encoding.rate_hz),

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from toyadmos_datasets.corpus.observations import what_is_odd
 from toyadmos_datasets.corpus.paper import LICENSE_LIMITS, LICENSE_NAME, LICENSE_URL
 from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.escaping import markdown_text
 from toyadmos_datasets.render.options import RenderOptions
 from toyadmos_datasets.render.rules import is_stacked
 from toyadmos_datasets.signal.levels import CLIPPED_FROM_N, DC_ABOVE, SILENT_BELOW_DB
@@ -125,7 +126,8 @@ def health_text(manifest: Manifest) -> str:
         ]
         for count in health.counts:
             flag = count.flag if count.part == "target" else f"{count.flag} noise"
-            lines.append(f"| {flag} | {count.label} | {count.condition} | {count.n_events} | {count.n_clips} |")
+            named = (markdown_text(one) for one in (flag, count.label, count.condition))
+            lines.append(f"| {' | '.join(named)} | {count.n_events} | {count.n_clips} |")
         adding = (
             f"Adding `{','.join(health.flags)}` to `--exclude`" if health.n_left_out_events else f"`{health.option}`"
         )
@@ -156,7 +158,8 @@ ds = load_dataset("path/to/this/folder", "{config}")
 ```
 
 Plain `datasets` decodes audio with torchcodec. Without it, the package that prepared this folder decodes with
-soundfile, and neither torch nor FFmpeg is needed:
+soundfile, and neither torch nor FFmpeg is needed; it also opens a folder with `[`, `*`, `?` or `::` in its path, which
+plain `datasets` takes for a pattern or for several addresses:
 
 ```python
 from toyadmos_datasets import load_dataset

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.address import is_address
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.leftovers import temporary_folder
@@ -59,7 +60,9 @@ def fetch_recipe(address: str, out: Path, *, token: str | None = None) -> Fetche
             remedy="A recipe on this machine need not be fetched.",
         )
     if out.is_dir():
-        raise OptionError("The output is a folder.", where=out, expected="a file", remedy=f"-o {out / SHARED_NAME}")
+        raise OptionError(
+            "The output is a folder.", where=out, expected="a file", remedy=f"-o {shell_word(out / SHARED_NAME)}"
+        )
     remote = Remote(address=address, token=token)
     content, recipe, has_hashes = _found(remote)
     was_there = _is_held(out, content)

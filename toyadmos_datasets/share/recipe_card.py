@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
 from toyadmos_datasets.corpus.paper import CITATION, LICENSE_NAME, LICENSE_URL, RECORD_URL
+from toyadmos_datasets.escaping import escaped, markdown_code, markdown_text, shell_word
+from toyadmos_datasets.files.front_matter import front_matter
 from toyadmos_datasets.values.shared_recipe import SharedRecipe
 
 
@@ -23,30 +23,32 @@ def recipe_card(shared: SharedRecipe, file_name: str) -> str:
         "tags": ["anomalous-sound-detection", "ToyADMOS", "recipe", *(["simulated"] if is_simulated else [])],
         "viewer": False,
     }
-    spelled = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=120)
-    sections = [f"---\n{spelled}---\n", f"# {title}\n", _what(shared, file_name, is_simulated=is_simulated)]
+    sections = [front_matter(front), f"# {markdown_text(title)}\n", _what(shared, file_name, is_simulated=is_simulated)]
     return "\n".join([*sections, _rebuilding(shared, file_name), _counts(shared), _end(is_simulated=is_simulated)])
 
 
 def _what(shared: SharedRecipe, file_name: str, *, is_simulated: bool) -> str:
     corpus = "a simulated corpus" if is_simulated else f"[ToyADMOS]({RECORD_URL})"
     return (
-        f"This holds **no audio**. `{file_name}` says which recordings of {corpus}, which stretches of noise and which "
-        "levels make up a dataset, with the hash of every clip and of every shard that comes of it, so that whoever "
-        f"has the recordings makes the same bytes. Recipe `{shared.recipe.sha256}`.\n"
+        f"This holds **no audio**. {markdown_code(file_name)} says which recordings of {corpus}, which stretches of "
+        "noise and which levels make up a dataset, with the hash of every clip and of every shard that comes of it, so "
+        f"that whoever has the recordings makes the same bytes. Recipe `{shared.recipe.sha256}`.\n"
     )
 
 
 def _rebuilding(shared: SharedRecipe, file_name: str) -> str:
-    request = "\n".join(f"| `{name}` | `{shared.request[name]}` |" for name in sorted(shared.request))
-    versions = ", ".join(f"{name} {version}" for name, version in sorted(shared.versions.items()))
-    notes = "".join(f"- {note}\n" for note in shared.recipe.notes)
+    request = "\n".join(
+        f"| {markdown_code(name)} | {markdown_code(shared.request[name])} |" for name in sorted(shared.request)
+    )
+    versions = ", ".join(markdown_text(f"{name} {version}") for name, version in sorted(shared.versions.items()))
+    notes = "".join(f"- {markdown_text(note)}\n" for note in shared.recipe.notes)
+    typed = escaped(shell_word(file_name))
     return (
         "## How to make the dataset\n\n"
         "    pip install toyadmos-datasets\n"
-        f"    toyadmos fetch-recipe hf://datasets/USER/NAME -o {file_name}\n"
-        f"    toyadmos recipe show {file_name}\n"
-        f"    toyadmos recipe rebuild {file_name} --out data/rebuilt\n\n"
+        f"    toyadmos fetch-recipe hf://datasets/USER/NAME -o {typed}\n"
+        f"    toyadmos recipe show {typed}\n"
+        f"    toyadmos recipe rebuild {typed} --out data/rebuilt\n\n"
         "The second line takes the recipe from wherever it is shared. The recordings come from the official record or, "
         "with `--source`, from a copy; the last line compares what it made with the hashes, and says which stage moved "
         f"if other versions gave other bytes. It was made with {versions}.\n\n"

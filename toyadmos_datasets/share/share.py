@@ -8,6 +8,7 @@ from pathlib import Path
 
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import LicenseError, OptionError, OutputConflictError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.address import is_address, shown_address
 from toyadmos_datasets.files.leftovers import temporary_folder
 from toyadmos_datasets.share.bucket import Bucket
@@ -112,11 +113,12 @@ def share(
 
 def _destination(options: ShareOptions) -> Destination:
     if not is_address(options.destination):
+        address = f"file://{Path(options.destination).expanduser().absolute()}"
         raise OptionError(
             "The destination is no address.",
             where=options.destination,
             expected="hf://datasets/user/name, s3://bucket/folder or another that fsspec knows",
-            remedy=f"For a folder on this machine: file://{Path(options.destination).expanduser().absolute()}",
+            remedy=f"For a folder on this machine: {shell_word(address)}",
         )
     if options.is_to_hub:
         return Hub(options.destination, token=options.token)

@@ -12,7 +12,9 @@ import pyarrow as pa
 
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.checked import Count, Sha256, checked
+from toyadmos_datasets.files.installing import upgrade_command
 from toyadmos_datasets.files.json import read_json, write_json
 from toyadmos_datasets.files.looking import looking
 from toyadmos_datasets.units import Decibels, Hertz
@@ -251,7 +253,8 @@ def read_manifest(folder: Path) -> Manifest:
                 where=folder,
                 expected=MANIFEST_NAME,
                 actual="none" if folder.exists() else "no such folder",
-                remedy=f"Give the folder of a dataset, or prepare one: toyadmos prepare --toy TOY --out {folder}",
+                remedy=f"Give the folder of a dataset, or prepare one: "
+                f"toyadmos prepare --toy TOY --out {shell_word(folder)}",
             )
     return manifest_of(read_json(path, remedy=remedy), path)
 
@@ -273,8 +276,7 @@ def manifest_of(content: dict[str, Any], where: object) -> Manifest:
             where=where,
             expected=f"schema_version {SCHEMA_VERSION}",
             actual=version,
-            remedy="Prepare the dataset again with this version; a newer one reads it after: "
-            "pip install --upgrade toyadmos-datasets",
+            remedy=f"Prepare the dataset again with this version; a newer one reads it after: {upgrade_command()}",
         )
     manifest = checked(
         Manifest,

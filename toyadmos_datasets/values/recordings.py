@@ -30,6 +30,7 @@ import pyarrow.compute as pc
 from xxhash import xxh3_64_intdigest
 
 from toyadmos_datasets.errors import OutputError, StoreError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.atomic import sync_folder, write_file, writing
 from toyadmos_datasets.files.leftovers import is_stale, remove_leftovers, temporary_path
 from toyadmos_datasets.files.looking import looking, raise_shortage
@@ -409,5 +410,5 @@ def _damaged(segment: str, recording_id: str, actual: str) -> StoreError:
         where=segment,
         expected="the samples as they were ingested",
         actual=actual,
-        remedy=f"Remove the file and run the same command again: rm {segment!r}",
+        remedy=f"Remove the file and run the same command again: rm {shell_word(segment)}",
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.leftovers import temporary_folder
 from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.share import Remote
@@ -143,4 +144,4 @@ def _problem(remote: Remote, what: str, path: str, expected: str, actual: str) -
 
 
 def _again(remote: Remote) -> str:
-    return f"Delete it there, and share the dataset again: toyadmos share DIR {remote.shown}"
+    return f"Delete it there, and share the dataset again: toyadmos share DIR {shell_word(remote.shown)}"

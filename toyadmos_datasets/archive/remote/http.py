@@ -20,6 +20,7 @@ from toyadmos_datasets.archive.remote.deadline import Deadline, deadline_of, kee
 from toyadmos_datasets.archive.remote.patience import Patience
 from toyadmos_datasets.corpus.paper import RECORD_URL
 from toyadmos_datasets.errors import FetchError, OptionError
+from toyadmos_datasets.escaping import without_secrets
 
 CONTACT_URL = "https://pypi.org/project/toyadmos-datasets/"
 MAX_REDIRECTS = 5
@@ -63,7 +64,7 @@ def origin_named(source: str) -> Origin:
     try:
         url = httpx.URL(source)
     except httpx.InvalidURL as error:
-        raise _bad_address(source, str(error)) from error
+        raise _bad_address(source, without_secrets(error)) from error
     if not _is_allowed(url):
         raise _bad_address(source, f"{url.scheme}://{url.host}")
     if url.query or url.fragment:
@@ -172,7 +173,11 @@ def user_agent() -> str:
 
 
 def shown_url(address: str) -> str:
-    """Return an address for people and logs: without name, password and query."""
+    """Return an address for people and logs: without name, password and query.
+
+    Raises:
+        httpx.InvalidURL: It cannot be parsed; `escaping.without_secrets` takes what is secret from any text.
+    """
     return str(httpx.URL(address).copy_with(username=None, password=None, query=None))
 
 
@@ -253,6 +258,7 @@ def _bad_redirect(url: httpx.URL, actual: str) -> FetchError:
 
 
 def _bad_address(source: str, actual: str) -> OptionError:
+    source = without_secrets(source)
     with contextlib.suppress(httpx.InvalidURL):
         source = shown_url(source)
     return OptionError(

@@ -14,6 +14,7 @@ from toyadmos_datasets.archive.volume_names import volume_name
 from toyadmos_datasets.archive.volume_set import find_volumes
 from toyadmos_datasets.corpus.volumes import LICENSE_FILE, Volume, published_license, published_volumes
 from toyadmos_datasets.errors import OptionError, SourceNotFoundError
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.units import Bytes
 
@@ -79,7 +80,8 @@ def read_manifest(path: Path, toy: str) -> Manifest:
             where=path,
             expected=f"{volume_name(toy, 1)} and the following",
             actual=", ".join(expected) or "none of them",
-            remedy=f"toyadmos verify FOLDER --toy {toy} --write-manifest {path} makes one from good volumes.",
+            remedy=f"toyadmos verify FOLDER --toy {toy} --write-manifest {shell_word(path)} "
+            "makes one from good volumes.",
         )
     return Manifest(toy=toy, volumes=tuple(ours), license_file=listed.get(LICENSE_FILE))
 
@@ -133,5 +135,5 @@ def _no_table(path: Path, expected: str, actual: str) -> OptionError:
         where=path,
         expected=f"{','.join(_COLUMNS)}: {expected}",
         actual=actual[:200],
-        remedy=f"toyadmos verify FOLDER --toy TOY --write-manifest {path} makes one from good volumes.",
+        remedy=f"toyadmos verify FOLDER --toy TOY --write-manifest {shell_word(path)} makes one from good volumes.",
     )

@@ -1,0 +1,65 @@
+"""Commands that install what is missing, for the way in which this package itself was installed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from toyadmos_datasets.escaping import shell_line
+
+PACKAGE = "toyadmos-datasets"
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra of this package: from its checkout, where it came from one.
+
+    Args:
+        extra: Name of the extra, such as ``train``.
+    """
+    origin = _origin()
+    checkout = _checkout(origin)
+    if checkout is None:
+        return shell_line("pip", "install", f"{PACKAGE}[{extra}]")
+    is_editable = _folder_info(origin).get("editable") is True
+    return shell_line("pip", "install", *(["--editable"] if is_editable else []), f"{checkout}[{extra}]")
+
+
+def upgrade_command() -> str:
+    """Return the command that brings a newer version of this package."""
+    origin = _origin()
+    checkout = _checkout(origin)
+    if checkout is None or not (checkout / ".git").exists():
+        return f"pip install --upgrade {PACKAGE}"
+    pulled = shell_line("git", "-C", checkout, "pull")
+    is_editable = _folder_info(origin).get("editable") is True
+    return f"{pulled} && {shell_line('pip', 'install', *(['--editable'] if is_editable else []), checkout)}"
+
+
+def _origin() -> dict[str, object]:
+    """Read where pip took the package from; nothing of one that came from an index.
+
+    Source:
+        PEP 610, `direct_url.json`.
+    """
+    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415  # only errors need it
+
+    try:
+        value = json.loads(distribution(PACKAGE).read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _folder_info(origin: dict[str, object]) -> dict[str, object]:
+    info = origin.get("dir_info")
+    return info if isinstance(info, dict) else {}
+
+
+def _checkout(origin: dict[str, object]) -> Path | None:
+    """Return the folder that the package was installed from, if it was one and is still there."""
+    address = origin.get("url")
+    if "dir_info" not in origin or not isinstance(address, str) or not address.startswith("file:"):
+        return None
+    folder = Path(unquote(urlsplit(address).path))
+    return folder if (folder / "pyproject.toml").is_file() else None
