@@ -7,7 +7,6 @@ recordings were, how they were rendered, with which versions, and what came out.
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked import Count, Sha256, checked
-from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.files.json import canonical_json, parse_json
 from toyadmos_datasets.signal.pcm import DIGEST_BYTES
 from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.dataset import SkippedRecording
@@ -157,7 +156,7 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         metadata = table.schema.metadata or {}
         if b"toyrecipe" not in metadata:
             raise _unreadable(path, "a Parquet file of something else")
-        content = json.loads(metadata[b"toyrecipe"])
+        content = parse_json(metadata[b"toyrecipe"], where=path, remedy=_GET_AGAIN, what=_UNREADABLE)
         version = content.pop("version")
         if version != FORMAT_VERSION:
             raise _unreadable(path, f"version {version}")
