@@ -18,6 +18,7 @@ from toyadmos_datasets.files.checked import checked
 from toyadmos_datasets.files.json import canonical_json, parse_json
 from toyadmos_datasets.values.digest import column_digest
 from toyadmos_datasets.values.own_memory import open_in_own_memory
+from toyadmos_datasets.values.told import Parameters, require_told
 
 SCHEMA_VERSION = 2
 
@@ -166,6 +167,7 @@ def read_recipe(path: Path) -> Recipe:
         if version != SCHEMA_VERSION:
             raise _unreadable(path, f"version {version}")
         header = checked(_Header, content, what="The recipe is damaged.", where=path, remedy=_AGAIN)
+        require_told(Parameters, header.parameters, what="The recipe is damaged.", where=path, remedy=_AGAIN)
         examples, excluded = unmarked(table.cast(FILE_SCHEMA))
         recipe = Recipe(examples=examples, parameters=header.parameters, notes=header.notes, excluded=excluded)
         promised = table.schema.metadata[b"toyadmos_recipe_sha256"].decode()

@@ -26,6 +26,7 @@ from toyadmos_datasets.values.dataset import SkippedRecording
 from toyadmos_datasets.values.own_memory import open_in_own_memory
 from toyadmos_datasets.values.recipe import FILE_SCHEMA, Recipe, unmarked
 from toyadmos_datasets.values.sides import is_shard_place, unusable_side
+from toyadmos_datasets.values.told import Parameters, Request, Source, require_told
 
 FORMAT_VERSION = 2
 SUFFIX = ".toyrecipe"
@@ -170,6 +171,8 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
     if (promised, header.recipe_sha256) != (actual, found["recipe_sha256"]):
         raise _unreadable(path, f"content that hashes to {actual[:16]} and not to {promised[:16]}: it was changed")
+    for kind, told in ((Parameters, header.parameters), (Source, header.source), (Request, header.request)):
+        require_told(kind, told, what=_UNREADABLE, where=path, remedy=_GET_AGAIN)
     _require_names(shared, path)
     return shared
 
