@@ -22,12 +22,12 @@ from safetensors.torch import load_file, save_file
 from toyadmos_datasets.baseline.checkpoint import newest_checkpoint
 from toyadmos_datasets.baseline.compare import compare
 from toyadmos_datasets.baseline.detector import Detector
-from toyadmos_datasets.baseline.evaluate import read_scores
+from toyadmos_datasets.baseline.evaluate import FRAME_SCORES_SCHEMA, evaluate_scores, read_scores
 from toyadmos_datasets.baseline.model import Autoencoder
 from toyadmos_datasets.baseline.report import read_evaluated
-from toyadmos_datasets.baseline.run_folder import read_history, read_metrics, read_run
+from toyadmos_datasets.baseline.run_folder import read_history, read_metrics, read_run, read_table
 from toyadmos_datasets.baseline.trainer import load_detector
-from toyadmos_datasets.errors import DatasetError, ToyAdmosError
+from toyadmos_datasets.errors import DatasetError, OptionError, ToyAdmosError
 from toyadmos_datasets.files.checksum import sha256_of
 
 shortly = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -135,17 +135,25 @@ def test_a_mutated_note_of_a_checkpoint_is_the_same_or_passed_over(run, trained,
     assert all(isinstance(loss, float) for loss in found.history)
 
 
-@pytest.mark.parametrize("name", ["scores.parquet", "frame_scores.parquet"])
+TABLES = {
+    "scores.parquet": read_scores,
+    "frame_scores.parquet": lambda run: read_table(run, "frame_scores.parquet", FRAME_SCORES_SCHEMA),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
 @shortly
 @given(data=st.data())
-def test_a_mutated_table_of_scores_is_read_or_an_error_of_ours(run, trained, name, data):
+def test_a_mutated_table_of_scores_is_read_or_an_error_that_names_it(run, trained, name, data):
     (run / name).write_bytes(data.draw(mutated_bytes((trained / name).read_bytes())))
+    refusal, table = None, None
     try:
-        table = read_scores(run)
+        table = TABLES[name](run)
     except ToyAdmosError as error:
-        assert name in error.where
-    else:
-        assert len(table) == len(read_scores(trained))
+        refusal = error
+
+    assert refusal is None or name in refusal.where
+    assert table is None or table.column_names == TABLES[name](trained).column_names
 
 
 def _with(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
@@ -188,3 +196,15 @@ def test_no_command_is_surprised_by_a_damaged_run(run, capsys, name, content):
         assert ran.status in {0, 1}
         if ran.status == 1:
             assert str(run) in ran.err
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_scores_of_gigabytes_from_elsewhere_are_refused_before_they_are_read(tmp_path, simulated_train, suffix):
+    path = tmp_path / f"theirs{suffix}"
+    with path.open("wb") as file:
+        file.truncate(4 << 30)
+    with pytest.raises(OptionError) as caught:
+        evaluate_scores(tmp_path / "run", path, dataset=simulated_train)
+
+    assert str(4 << 30) in caught.value.actual
+    assert not (tmp_path / "run").exists()

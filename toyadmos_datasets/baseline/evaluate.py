@@ -22,6 +22,7 @@ from toyadmos_datasets.baseline.run_folder import (
     SCORES_NAME,
     Run,
     damaged_table,
+    read_bounded_table,
     read_run,
     read_table,
     write_run,
@@ -31,6 +32,7 @@ from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.json import write_json
+from toyadmos_datasets.values.own_memory import open_in_own_memory
 
 SCORES_SCHEMA = pa.schema(
     [
@@ -194,8 +196,10 @@ def _read_scores(path: Path) -> pa.Table:
     import pyarrow.csv  # noqa: PLC0415  (seldom wanted)
 
     try:
-        table = pyarrow.csv.read_csv(path) if path.suffix.lower() == ".csv" else pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
+        with open_in_own_memory(path) as file:
+            is_csv = path.suffix.lower() == ".csv"
+            table = pyarrow.csv.read_csv(file) if is_csv else read_bounded_table(file)
+    except (OSError, pa.ArrowException, ValueError, LookupError, TypeError) as error:
         raise _unusable(path, "a CSV or Parquet file", error) from error
     if not {"event_id", "score"} <= set(table.column_names):
         raise _unusable(path, "the columns event_id and score", ", ".join(table.column_names))

@@ -238,13 +238,22 @@ def damaged_table(path: Path, expected: str, actual: object) -> DatasetError:
 
 def _table_of(path: Path, schema: pa.Schema) -> pa.Table:
     """Read a table with the columns of a schema, with its types, and whatever others there are."""
-    content = open_in_own_memory(path, most=_MOST_SCORES_BYTES)
-    _require_bounded_rows(pq.read_metadata(content))
-    table = pq.read_table(content)
-    table.validate(full=True)
+    table = read_bounded_table(open_in_own_memory(path, most=_MOST_SCORES_BYTES))
     wanted = table.select(schema.names).cast(pa.schema([field.with_nullable(True) for field in schema]))
     for name in schema.names:
         table = table.set_column(table.column_names.index(name), name, wanted[name])
+    return table
+
+
+def read_bounded_table(content: pa.BufferReader) -> pa.Table:
+    """Read a Parquet file of scores after looking at how much its footer says that it holds.
+
+    Raises:
+        ValueError: It is more than any scores are, or invalid; pyarrow raises others of its errors, too.
+    """
+    _require_bounded_rows(pq.read_metadata(content))
+    table = pq.read_table(content)
+    table.validate(full=True)
     return table
 
 
