@@ -16,15 +16,14 @@ from toyadmos_datasets.plan.joined import NONE_JOINED, Joined
 from toyadmos_datasets.plan.one_side import same_sound_notes
 from toyadmos_datasets.plan.options import PlanOptions
 from toyadmos_datasets.plan.own_rules import (
-    MIXING,
     SIDE_COLUMNS,
-    check_mixing,
     check_rows,
     require_sides_apart,
     takes_on_two_sides,
 )
 from toyadmos_datasets.plan.own_table import OwnTable
 from toyadmos_datasets.values.recipe import IS_EXCLUDED, RECIPE_SCHEMA, STACK, Recipe, unmarked
+from toyadmos_datasets.values.recipe_rows import MIXING
 
 OWN = "own"
 """What stands in the place of the protocols among a recipe's parameters."""
@@ -120,7 +119,6 @@ def _completed(own: OwnTable, toy: str) -> pa.Table:
             told, known = own.table[name], facts[name].cast(RECIPE_SCHEMA.field(name).type)
             differs = pc.not_equal(told, known).to_numpy(zero_copy_only=False)
             own.refuse(differs, f"The column {name!r} contradicts the recordings.", known, told)
-    check_mixing(own)
     columns = {**facts, **_mixing(own), "config": own.table["config"], "split": own.table["split"]}
     columns["recording_ids"] = own.table["recording_ids"]
     columns["noise_recording_ids"] = _noise_lists(own)
