@@ -75,7 +75,7 @@ def _edited(draw: st.DrawFn, value: Any, most_edits: int) -> str:
         if edit == "delete" and parent is not holder:
             del parent[key]
             continue
-        wrong = draw(WRONG_VALUES)
+        wrong = copy.deepcopy(draw(WRONG_VALUES))
         inner = parent[key]
         if edit == "add" and isinstance(inner, dict):
             inner[draw(st.text(max_size=5))] = wrong

@@ -9,7 +9,7 @@ from test_recipe import recipe, row
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.values import parquet as parquet_module
-from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe, read_recipe, write_recipe
+from toyadmos_datasets.values.recipe import FILE_SCHEMA, RECIPE_SCHEMA, Recipe, read_recipe, write_recipe
 from toyadmos_datasets.values.recipe_rows import fault_of_rows
 
 NOISY = {"noise_recording_ids": ["n1"], "noise_position": 0.5, "snr_db": 6.0, "target_gain_db": None}
@@ -97,9 +97,9 @@ def test_columns_of_other_types_end_in_the_recipe_or_a_typed_error(tmp_path, kin
     path = tmp_path / "recipe.parquet"
     write_recipe(recipe(), path)
     table = pq.read_table(path)
-    for place, name in enumerate(table.column_names):
+    for name in (one.name for one in FILE_SCHEMA if not one.nullable):
         column = pa.nulls(len(table), kind)
-        pq.write_table(table.set_column(place, name, column), path)
+        pq.write_table(table.set_column(table.column_names.index(name), name, column), path)
 
         with pytest.raises(DatasetError, match="This is not a recipe that this version can read"):
             read_recipe(path)
