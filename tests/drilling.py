@@ -16,7 +16,7 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from toyadmos_datasets.rebuild import RebuildOptions, rebuild
 from toyadmos_datasets.recipes import diff_recipes, export_recipe, open_recipe
 from toyadmos_datasets.values.example_table import read_examples
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe, read_recipe, write_recipe
-from toyadmos_datasets.values.shared_recipe import read_shared_recipe
+from toyadmos_datasets.values.shared_recipe import read_shared_recipe, write_shared_recipe
 from toyadmos_datasets.verify import verify_dataset
 
 SIDES = [("clean", "train"), ("clean", "test"), ("snr_6db", "train"), ("snr_6db", "test")]
@@ -106,13 +106,14 @@ def in_folder(drill: Drill) -> None:
     """Damage a prepared folder: rows are the right ones, or an error."""
     folder, truth = drill.copy("dataset"), _truth(drill)
     drill.damage([path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")])
-    is_whole = _data(hashes(folder)) == _data(truth["hashes"])
     for side in SIDES:
         for streaming in (False, True):
             found = _or_error(lambda side=side, streaming=streaming: _rows(folder, *side, streaming=streaming))
             _require(found in (None, truth["/".join(side)]), f"other rows in {side}, streaming {streaming}")
     verdict = _or_error(lambda: verify_dataset(folder))
-    _require(verdict is None or is_whole or bool(verdict.problems), "verify finds a damaged folder good")
+    if verdict is not None and verdict.is_good:
+        _require(_shards(hashes(folder)) == _shards(truth["hashes"]), "verify finds damaged shards good")
+        _require(read_recipe(folder / "recipe.parquet").sha256 == _recipe(drill).sha256, "verify finds another recipe")
     _or_error(lambda: open_recipe(folder))
     _or_error(lambda: diff_recipes(folder, drill.place / "mine.toyrecipe"))
     if drill.seldom():
@@ -148,13 +149,7 @@ def in_table(drill: Drill) -> None:
         drill.damage([path])
     else:
         path = path.with_suffix(".parquet")
-        rows = read_recipe(drill.place / "dataset" / "recipe.parquet").examples.to_pylist()
-        field = drill.data.draw(st.sampled_from(list(RECIPE_SCHEMA)))
-        kind = "list" if pa.types.is_list(field.type) else str(field.type)
-        rows[drill.data.draw(st.integers(0, len(rows) - 1))][field.name] = drill.data.draw(WRONG[kind])
-        write_recipe(
-            Recipe(examples=pa.Table.from_pylist(rows, schema=RECIPE_SCHEMA), parameters={"toy": "ToyTrain"}), path
-        )
+        write_recipe(_forged(drill, _recipe(drill)), path)
         _note(drill.place, path, path.read_bytes())
     _or_error(lambda: read_examples(path))
     _or_error(lambda: open_recipe(path))
@@ -166,6 +161,34 @@ def in_table(drill: Drill) -> None:
         _or_error(lambda: prepare(asked))
 
 
+def in_forged_recipe(drill: Drill) -> None:
+    """Forge rows of a shared recipe so that its hash is right: it is refused or rendered, and never half."""
+    path = drill.work / "forged.toyrecipe"
+    shared = read_shared_recipe(drill.place / "mine.toyrecipe")
+    write_shared_recipe(replace(shared, recipe=_forged(drill, shared.recipe)), path)
+    _note(drill.place, path, path.read_bytes())
+    if _or_error(lambda: read_shared_recipe(path)) is not None:
+        asked = RebuildOptions(
+            file=path, source=str(drill.place / "source"), out=drill.work / "out", cache=drill.place / "cache"
+        )
+        _or_error(lambda: rebuild(asked))
+
+
+def _forged(drill: Drill, recipe: Recipe) -> Recipe:
+    """Change up to three values of a recipe, its parameters among them."""
+    rows, parameters = recipe.examples.to_pylist(), dict(recipe.parameters)
+    for _ in range(drill.data.draw(st.integers(1, 3))):
+        field = drill.data.draw(st.sampled_from(list(RECIPE_SCHEMA)))
+        kind = "list" if pa.types.is_list(field.type) else str(field.type)
+        wrong = WRONG[kind] | st.none() if field.nullable else WRONG[kind]
+        rows[drill.data.draw(st.integers(0, len(rows) - 1))][field.name] = drill.data.draw(wrong)
+    if drill.data.draw(st.integers(0, 3)) == 0:
+        name = drill.data.draw(st.sampled_from(sorted(parameters)))
+        parameters[name] = drill.data.draw(st.none() | st.integers(-1, 1 << 70) | st.text(max_size=3) | st.just([]))
+    examples = pa.Table.from_pylist(rows, schema=RECIPE_SCHEMA)
+    return Recipe(examples=examples, parameters=parameters, notes=recipe.notes)
+
+
 def in_store(drill: Drill) -> None:
     """Damage a recording store: a dataset that is prepared from it is the right one, or an error."""
     cache = drill.copy("cache")
@@ -174,7 +197,7 @@ def in_store(drill: Drill) -> None:
         drill.place / "source", drill.work, protocols=("basic",), snrs_db=(6.0,), out=drill.work / "out", cache=cache
     )
     if _or_error(lambda: prepare(asked)) is not None:
-        _require(_data(hashes(drill.work / "out")) == _data(_truth(drill)["hashes"]), "another dataset")
+        _require(_shards(hashes(drill.work / "out")) == _shards(_truth(drill)["hashes"]), "another dataset")
 
 
 def in_saved(drill: Drill) -> None:
@@ -190,6 +213,7 @@ KINDS: dict[str, Callable[[Drill], None]] = {
     "folder": in_folder,
     "shared": in_shared_recipe,
     "table": in_table,
+    "forged": in_forged_recipe,
     "store": in_store,
     "saved": in_saved,
 }
@@ -225,7 +249,7 @@ def _or_error(read: Callable[[], Any]) -> Any:
         return None
 
 
-def _require(is_right: bool, what: str) -> None:
+def _require(is_right: object, what: str) -> None:
     if not is_right:
         raise AssertionError(what)
 
@@ -240,8 +264,12 @@ def _rows(folder: Path, config: str, split: str, *, streaming: bool = False) -> 
     return digest.hexdigest()
 
 
-def _data(found: dict[str, str]) -> dict[str, str]:
-    return {name: sha256 for name, sha256 in found.items() if name.startswith("data/") or name == "recipe.parquet"}
+def _shards(found: dict[str, str]) -> dict[str, str]:
+    return {name: sha256 for name, sha256 in found.items() if name.startswith("data/")}
+
+
+def _recipe(drill: Drill) -> Recipe:
+    return read_recipe(drill.place / "dataset" / "recipe.parquet")
 
 
 def _truth(drill: Drill) -> dict[str, Any]:

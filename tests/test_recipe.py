@@ -46,6 +46,18 @@ nothing = {
     "noise_gain_db": None,
     "snr_db": None,
 }
+
+
+def with_noise_for_each(one: dict[str, object]) -> dict[str, object]:
+    """Leave as many noise recordings as there are recordings."""
+    n = min(len(one["recording_ids"]), len(one["noise_recording_ids"]))
+    return (
+        one | {"recording_ids": one["recording_ids"][:n], "noise_recording_ids": one["noise_recording_ids"][:n]}
+        if n
+        else one
+    )
+
+
 windows = st.just((None, None)) | st.tuples(st.integers(0, 2**40), st.integers(1, 2**40))
 rows = st.tuples(
     st.fixed_dictionaries(
@@ -66,7 +78,7 @@ rows = st.tuples(
     ),
     windows.map(lambda both: dict(zip(("target_start", "target_length"), both, strict=True))),
     st.just({"target_gain_db": 0.0}) | noises,
-).map(lambda parts: nothing | parts[0] | parts[1] | parts[2])
+).map(lambda parts: with_noise_for_each(nothing | parts[0] | parts[1] | parts[2]))
 tables = st.lists(rows, max_size=6).map(lambda some: pa.Table.from_pylist(some, schema=RECIPE_SCHEMA))
 
 

@@ -23,6 +23,7 @@ from toyadmos_datasets.plan.own_rules import (
 )
 from toyadmos_datasets.plan.own_table import OwnTable
 from toyadmos_datasets.values.recipe import IS_EXCLUDED, RECIPE_SCHEMA, STACK, Recipe, unmarked
+from toyadmos_datasets.values.recipe_parameters import check_parameters
 from toyadmos_datasets.values.recipe_rows import MIXING
 
 OWN = "own"
@@ -64,12 +65,14 @@ def own_recipe(
         joined: Events that carry the same sound, which no two splits of a config may have.
 
     Raises:
+        DatasetError: A written recipe lacks parameters that rendering needs.
         PlanError: A rule is broken; names the first row that breaks it.
     """
     table = examples.planned if isinstance(examples, Recipe) else examples
     parameters: dict[str, Any] = options.as_parameters() | {"protocols": [OWN]}
     if isinstance(examples, Recipe):
         _require_its_own_parameters(examples, options, path)
+        check_parameters(examples.parameters, where=path)
         parameters = examples.parameters
     own = OwnTable(table=table.combine_chunks(), events=events_of(index, joined), path=path)
     whole = _completed(own, options.toy)

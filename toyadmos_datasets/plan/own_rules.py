@@ -21,6 +21,7 @@ def check_rows(own: OwnTable) -> None:
     Raises:
         PlanError: It names the first row that breaks a rule.
     """
+    _check_one_event(own, own.targets, "recording_ids")
     own.refuse_fault(fault_of_rows(own.table, FILE_SCHEMA))
     _check_targets(own)
     _check_noise(own)
@@ -71,7 +72,6 @@ def _codes(whole: pa.Table) -> tuple[Numbers, Numbers]:
 
 
 def _check_targets(own: OwnTable) -> None:
-    _check_one_event(own, own.targets, "recording_ids")
     is_noise = own.sounds_of(own.event) == "noise"
     own.refuse(is_noise, "A noise recording stands where a machine's belongs.", "normal or anomalous", "noise")
 
@@ -81,13 +81,10 @@ def _check_noise(own: OwnTable) -> None:
     noise = own.noise_event
     is_other = own.has_noise & (own.sounds_of(noise) != "noise")
     own.refuse(is_other, "What is mixed in is no noise recording.", "EnvironmentalNoise_CNT", "a machine's")
-    same = own.has_noise & (own.noise.lengths == own.targets.lengths)
-    other_number = own.has_noise & ~same
-    own.refuse(other_number, "Noise has another number of microphones than the target.", "as many", "others")
-    pairs = np.isin(own.targets.row, np.flatnonzero(same)), np.isin(own.noise.row, np.flatnonzero(same))
-    differs = own.targets.channel[pairs[0]] != own.noise.channel[pairs[1]]
+    is_noisy = np.isin(own.targets.row, np.flatnonzero(own.has_noise))  # with as many recordings as noise has
+    differs = own.targets.channel[is_noisy] != own.noise.channel
     is_other = np.zeros(len(own.event), dtype=np.bool_)
-    is_other[own.targets.row[pairs[0]][differs]] = True
+    is_other[own.targets.row[is_noisy][differs]] = True
     own.refuse(is_other, "Noise is of another microphone than the target.", "the same, in order", "another")
     is_other = own.has_noise & ~own.events.may_serve(noise, own.events.case[own.event])
     own.refuse(is_other, "Noise is of another case than the target.", "the same case", "another")

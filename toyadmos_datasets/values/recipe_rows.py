@@ -186,7 +186,10 @@ def _of_window(rows: _Rows) -> Iterator[RowFault]:
 
 
 def _of_mixing(rows: _Rows) -> Iterator[RowFault]:
-    has_noise = _lengths(rows.column("noise_recording_ids")) > 0
+    n_noise = _lengths(rows.column("noise_recording_ids"))
+    has_noise = n_noise > 0
+    is_other = has_noise & (n_noise != _lengths(rows.column("recording_ids")))
+    yield from rows.faults(is_other, "Noise has another number of microphones than the target.", "as many", "others")
     has = {name: rows.is_there(name) for name in MIXING}
     has_gains = has["target_gain_db"] & has["noise_gain_db"] & ~has["snr_db"]
     has_snr = has["snr_db"] & ~has["target_gain_db"] & ~has["noise_gain_db"]
