@@ -79,6 +79,12 @@ DAMAGED = [
     (b'{"rows": 1, "rows": 2}', "a key stands twice"),
     (b"[" * 100_000, "recursion"),
     (b"[1, 2]", "list"),
+    (b'{"rows": ' + b"9" * 5_000 + b"}", "5000 digits"),
+    (b'{"snr_db": 1e999}', "too large"),
+    (b'{"a": ' * 101 + b"1" + b"}" * 101, "inside each other"),
+    (b'\xef\xbb\xbf{"rows": 1}', "BOM"),
+    (b'{"name": "\\ud800"}', "no Unicode"),
+    (b'{"\\udfff": 1}', "no Unicode"),
 ]
 
 

@@ -92,8 +92,11 @@ def test_parquet_that_others_wrote_is_refused_rather_than_misread(copy, tmp_path
     )
 
     assert shard.sha256 != placed.sha256
-    with pytest.raises(DatasetError, match="in one piece"):
+    with pytest.raises(DatasetError) as caught:
         places.write_places([placed], tmp_path / "places.arrow")
+
+    assert "as toyadmos prepare writes it" in caught.value.expected
+    assert "ZSTD" in caught.value.actual
 
 
 def test_rows_without_a_clip_stay_without_one(tmp_path):

@@ -117,8 +117,10 @@ def test_other_columns_and_garbled_metadata_are_refused(tmp_path, change):
         table = table.replace_schema_metadata(metadata)
     pq.write_table(table, path)
 
-    with pytest.raises(DatasetError, match="This is not a recipe that this version can read"):
+    with pytest.raises(DatasetError) as caught:
         read_recipe(path)
+
+    assert caught.value.where == str(path)
 
 
 def test_more_rows_than_any_recipe_has_are_refused_before_they_are_read(tmp_path, monkeypatch):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -17,14 +16,23 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from toyadmos_datasets.baseline.detector import Detector
+from toyadmos_datasets.baseline.run_folder import WEIGHTS_NAME, read_history
 from toyadmos_datasets.baseline.train import Training
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.checked import Sha256, checked
 from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.files.json import read_json, write_json
+from toyadmos_datasets.units import Bytes
 
 FOLDER = "checkpoints"
 KEPT = 2
+
+_MOMENTS = 4
+"""A checkpoint has the weights, and of each up to three moments."""
+_HEADER_BYTES: Bytes = 1 << 20
+"""Of a safetensors file: a line of about 100 bytes for each of at most a thousand tensors, and a margin."""
+_GO_ON = "Run toyadmos train again: it goes on from the checkpoint before."
 _MODEL, _OPTIMISER = "model/", "optimiser/"
 
 
@@ -59,22 +67,29 @@ def save_checkpoint(run: Path, training: Training) -> None:
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """Write tensors atomically."""
     with write_file(path) as file:
-        file.write(save({name: one.detach().cpu().contiguous() for name, one in tensors.items()}))
+        file.write(packed(tensors))
 
 
-def newest_checkpoint(run: Path) -> Checkpoint | None:
-    """Return the newest checkpoint that is whole; None if there is none."""
+def packed(tensors: dict[str, Tensor]) -> bytes:
+    """Return the bytes that `write_tensors` writes; equal tensors give equal bytes."""
+    content: bytes = save({name: one.detach().cpu().contiguous() for name, one in tensors.items()})
+    return content
+
+
+def newest_checkpoint(run: Path, detector: Detector) -> Checkpoint | None:
+    """Return the newest checkpoint that is whole and fits a detector; None if there is none."""
     for path in sorted((run / FOLDER).glob("epoch-*.json"), reverse=True):
-        with contextlib.suppress(DatasetError, OSError, KeyError, SafetensorError):
-            facts: dict[str, Any] = read_json(path)
-            weights = path.with_suffix(".safetensors")
-            if sha256_of(weights) == facts["sha256"]:
-                return Checkpoint(tensors=load_file(weights), history=[float(loss) for loss in facts["history"]])
+        with contextlib.suppress(DatasetError):
+            facts = checked(_Facts, read_json(path), what="A checkpoint is damaged.", where=path, remedy=_GO_ON)
+            tensors = _read_tensors(path.with_suffix(".safetensors"), facts.sha256, _MOMENTS * _n_bytes(detector))
+            _require_fitting(tensors, _expected(detector), path)
+            if len(facts.history) <= detector.preset.epochs:
+                return Checkpoint(tensors=tensors, history=list(facts.history))
     return None
 
 
 def restore(training: Training, checkpoint: Checkpoint) -> None:
-    """Put a training into the state in which a checkpoint was written."""
+    """Put a training into the state in which a checkpoint that fits it was written."""
     load_model(training.detector, checkpoint)
     known = training.optimiser.state_dict()
     state: dict[int, dict[str, Tensor]] = {}
@@ -86,47 +101,81 @@ def restore(training: Training, checkpoint: Checkpoint) -> None:
 
 
 def load_model(detector: Detector, checkpoint: Checkpoint) -> None:
-    """Put a checkpoint's weights and history into a detector.
-
-    Raises:
-        DatasetError: They are of another model.
-    """
-    weights = {name.removeprefix(_MODEL): one for name, one in checkpoint.tensors.items() if name.startswith(_MODEL)}
-    load_weights(detector, weights, where="checkpoint")
+    """Put the weights and the history of a checkpoint that fits a detector into it."""
+    detector.load_state_dict(
+        {name.removeprefix(_MODEL): one for name, one in checkpoint.tensors.items() if name.startswith(_MODEL)}
+    )
     detector.history[:] = checkpoint.history
 
 
-def load_weights(detector: Detector, weights: dict[str, Tensor], *, where: object) -> None:
-    """Put weights into a detector.
+def load_weights(detector: Detector, run: Path) -> None:
+    """Put the weights and the history of a finished run into a detector.
 
     Raises:
-        DatasetError: They are of another model.
+        DatasetError: They are damaged, or of another model.
     """
+    history, path = read_history(run), run / WEIGHTS_NAME
+    weights = _read_tensors(path, history.weights_sha256, _n_bytes(detector))
+    _require_fitting(weights, detector.state_dict(), path)
+    detector.load_state_dict(weights)
+    detector.history[:] = history.losses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What stands beside the tensors of a checkpoint."""
+
+    history: tuple[float, ...]
+    sha256: Sha256
+
+
+def _read_tensors(path: Path, sha256: str, most: Bytes) -> dict[str, Tensor]:
+    """Read tensors of which a hash is known, if they are not more than a model has."""
     try:
-        detector.load_state_dict(weights)
-    except RuntimeError as error:
+        n_bytes = path.stat().st_size
+        actual = f"{n_bytes} bytes, more than the model has" if n_bytes > most + _HEADER_BYTES else sha256_of(path)
+        if actual == sha256:
+            found: dict[str, Tensor] = load_file(path)
+            return found
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _damaged(path, "a safetensors file", error) from error
+    raise _damaged(path, f"sha256 {sha256}", actual)
+
+
+def _require_fitting(found: dict[str, Tensor], expected: dict[str, Tensor], where: Path) -> None:
+    """Raise unless tensors have the names, shapes and types of others."""
+    shapes = ({name: (tuple(one.shape), one.dtype) for name, one in some.items()} for some in (found, expected))
+    mine, theirs = shapes
+    if mine != theirs:
+        name = min(one for one in mine.keys() | theirs.keys() if mine.get(one) != theirs.get(one))
         raise DatasetError(
             "The weights are of another model.",
             where=where,
-            actual=str(error).splitlines()[0],
+            expected=f"{name}: {theirs.get(name, 'none')}",
+            actual=f"{name}: {mine.get(name, 'none')}",
             remedy="Train again into another folder: toyadmos train DIR --config NAME --out RUN",
-        ) from error
+        )
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read the weights of a finished run.
+def _expected(detector: Detector) -> dict[str, Tensor]:
+    """Return tensors as a checkpoint of a detector has them: its own, and the moments of each parameter."""
+    expected = {_MODEL + name: one for name, one in detector.state_dict().items()}
+    moments = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if detector.preset.is_amsgrad else []))
+    for number, parameter in enumerate(detector.parameters()):
+        expected[f"{_OPTIMISER}{number}/step"] = torch.zeros(())
+        expected |= {f"{_OPTIMISER}{number}/{name}": parameter for name in moments}
+    return expected
 
-    Raises:
-        DatasetError: They are damaged.
-    """
-    try:
-        found: dict[str, Tensor] = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise DatasetError(
-            "The weights of the run are damaged.",
-            where=path,
-            expected="a safetensors file",
-            actual=error,
-            remedy=f"Delete {path} and run toyadmos train again: it goes on from the last checkpoint.",
-        ) from error
-    return found
+
+def _n_bytes(detector: Detector) -> Bytes:
+    return sum(one.numel() * one.element_size() for one in detector.state_dict().values())
+
+
+def _damaged(path: Path, expected: str, actual: object) -> DatasetError:
+    return DatasetError(
+        "The weights of the run are damaged.",
+        where=path,
+        expected=expected,
+        actual=actual,
+        remedy=f"Delete {path} and run toyadmos train again: it goes on from the last checkpoint.",
+    )

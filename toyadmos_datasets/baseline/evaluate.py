@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.baseline.clips import SplitOfConfig, cases_of, open_split
-from toyadmos_datasets.baseline.frames import featured, rows_of
+from toyadmos_datasets.baseline.frames import KEPT, MEASURED, featured, rows_of
 from toyadmos_datasets.baseline.presets import Preset
 from toyadmos_datasets.baseline.run_folder import (
     FRAME_SCORES_NAME,
@@ -21,7 +21,9 @@ from toyadmos_datasets.baseline.run_folder import (
     RUN_NAME,
     SCORES_NAME,
     Run,
+    damaged_table,
     read_run,
+    read_table,
     write_run,
 )
 from toyadmos_datasets.baseline.summary import Summary, summarise
@@ -29,6 +31,18 @@ from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.json import write_json
+
+SCORES_SCHEMA = pa.schema(
+    [
+        *(pa.field(name, kind, nullable=name in {"snr_db", "snr_achieved_db"}) for name, kind in KEPT.items()),
+        *(pa.field(name, kind, nullable=False) for name, kind in MEASURED.items()),
+        pa.field("domain", pa.string(), nullable=False),
+        pa.field("score", pa.float64(), nullable=False),
+    ]
+)
+"""Columns of the scores of a run, beside the state of each part."""
+
+FRAME_SCORES_SCHEMA = pa.schema([pa.field("frame_scores", pa.list_(pa.float32()), nullable=False)])
 
 TELLING = ("channel", "draw", "snr_db")
 """What tells the clips of one event apart: the microphone, which noise it was given, and how much of it."""
@@ -139,7 +153,15 @@ def read_scores(folder: Path) -> pa.Table:
             actual="none",
             remedy=f"toyadmos evaluate {folder}",
         )
-    return pq.read_table(path)
+    table = read_table(folder, SCORES_NAME, SCORES_SCHEMA)
+    if set(table["label"].to_pylist()) != {0, 1}:
+        raise damaged_table(path, "normal and anomalous clips, labels 0 and 1", "other labels")
+    for name in ("score", "level_db", "duration_s"):
+        if not pc.all(pc.is_finite(table[name])).as_py():
+            raise damaged_table(path, f"finite numbers as {name}", "others")
+    if pc.min(table["duration_s"]).as_py() <= 0 or pc.list_flatten(table["damage"]).null_count:
+        raise damaged_table(path, "durations above 0, and names of parts", "others")
+    return table
 
 
 def with_domain(rows: pa.Table, split: SplitOfConfig, run: Run) -> pa.Table:

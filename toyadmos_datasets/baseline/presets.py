@@ -38,6 +38,22 @@ _POSITIVE = (
     "batch_inputs",
     "learning_rate",
 )
+_MOST = {
+    "rate_hz": 1 << 20,
+    "n_fft": 1 << 20,
+    "n_units": 1 << 16,
+    "n_code": 1 << 16,
+    "n_hidden": 100,
+    "epochs": 1 << 20,
+    "batch_inputs": 1 << 30,
+    "batch_clips": 1 << 30,
+    "decay_from": 1 << 30,
+    "decay_to": 1 << 30,
+}
+"""Far beyond what anybody trains, and small enough that no array is asked for that no machine has."""
+
+_MOST_OFFSETS = 1 << 10
+_FARTHEST_OFFSET = 1 << 16
 _NOT_NEGATIVE = ("n_hidden", "batch_clips", "weight_decay", "decay_from", "decay_factor")
 
 
@@ -124,6 +140,8 @@ class Preset:
             if getattr(self, name) not in choices:
                 raise _wrong(name, f"one of {', '.join(choices)}", getattr(self, name))
         self._check_sizes()
+        if len(self.offsets) > _MOST_OFFSETS or any(abs(one) > _FARTHEST_OFFSET for one in self.offsets):
+            raise _wrong("offsets", f"at most {_MOST_OFFSETS}, at most {_FARTHEST_OFFSET} frames away", "more")
         if self.power not in {1, 2}:
             raise _wrong("power", "1 or 2", self.power)
         if not self.offsets or self.n_hop > self.n_fft or self.n_mels > self.n_fft // 2:
@@ -140,6 +158,10 @@ class Preset:
         for name in _NOT_NEGATIVE:
             if not 0 <= getattr(self, name) < math.inf:
                 raise _wrong(name, "0 or more", getattr(self, name))
+
+        for name, most in _MOST.items():
+            if getattr(self, name) > most:
+                raise _wrong(name, f"at most {most}", getattr(self, name))
 
     @property
     def n_inputs(self) -> int:

@@ -10,20 +10,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from toyadmos_datasets.baseline.charts import interval_bars, roc_chart, trace
 from toyadmos_datasets.baseline.clips import SplitOfConfig, open_split
-from toyadmos_datasets.baseline.evaluate import read_scores
+from toyadmos_datasets.baseline.evaluate import FRAME_SCORES_SCHEMA, read_scores
 from toyadmos_datasets.baseline.intervals import event_weights
 from toyadmos_datasets.baseline.level_section import level_section
-from toyadmos_datasets.baseline.run_folder import FRAME_SCORES_NAME, METRICS_NAME, Run, read_run
+from toyadmos_datasets.baseline.run_folder import (
+    FRAME_SCORES_NAME,
+    HISTORY_NAME,
+    SCORES_NAME,
+    Run,
+    damaged_table,
+    read_history,
+    read_metrics,
+    read_run,
+    read_table,
+)
 from toyadmos_datasets.baseline.spectrogram import picture, place_of, player, shades_of, spectrum_of
 from toyadmos_datasets.baseline.summary import Summary, summarise
 from toyadmos_datasets.corpus.condition_text import condition_text
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_text
-from toyadmos_datasets.files.json import read_json
 from toyadmos_datasets.pages.charts import curve, histogram
 from toyadmos_datasets.pages.page import facts_table, figure, paragraph, rows_table, section, whole_page
 from toyadmos_datasets.signal.metrics import roc
@@ -76,24 +85,25 @@ def read_evaluated(folder: Path) -> Evaluated:
         DatasetError: It is no run, or was not evaluated, or the dataset is not the one that was scored.
     """
     run, scores = read_run(folder), read_scores(folder)
-    metrics = read_json(folder / METRICS_NAME)
-    evaluated = metrics["evaluated"]
-    split = open_split(Path(evaluated["dataset"]), evaluated["config"], "test")
-    if split.manifest.recipe_sha256 != evaluated["recipe_sha256"]:
+    metrics = read_metrics(folder)
+    evaluated = metrics.evaluated
+    split = open_split(Path(evaluated.dataset), evaluated.config, "test")
+    if split.manifest.recipe_sha256 != evaluated.recipe_sha256:
         raise DatasetError(
             "The dataset is not the one that was scored: its rows would be taken for others.",
             where=split.folder,
-            expected=f"the recipe {evaluated['recipe_sha256']}",
+            expected=f"the recipe {evaluated.recipe_sha256}",
             actual=f"the recipe {split.manifest.recipe_sha256}",
             remedy=f"Prepare it as it was, or score it as it is: toyadmos evaluate {folder}",
         )
-    history = folder / "history.json"
+    if split.n_clips != len(scores):
+        raise damaged_table(folder / SCORES_NAME, f"{split.n_clips} clips", f"{len(scores)} rows")
     return Evaluated(
         folder=folder,
         run=run,
         scores=scores,
-        summary=summarise(scores, clip_score=metrics["clip_score"]),
-        losses=read_json(history)["losses"] if history.exists() else [],
+        summary=summarise(scores, clip_score=metrics.clip_score),
+        losses=list(read_history(folder).losses) if (folder / HISTORY_NAME).exists() else [],
         split=split,
     )
 
@@ -218,7 +228,7 @@ def _worst(found: Evaluated, *, has_audio: bool) -> str:
     false = [int(one) for one in order[::-1] if labels[one] == 0][:N_WORST]
     rows = _rows_at(found.split, {*missed, *false})
     path = found.folder / FRAME_SCORES_NAME
-    traces = pq.read_table(path)["frame_scores"] if path.exists() else None
+    traces = _traces(found) if path.exists() else None
     spectra = {number: spectrum_of(row) for number, row in rows.items()}
     shades = shades_of(list(spectra.values()))
     normal_top = float(np.quantile(scores[labels == 0], 0.9)) * 1.6
@@ -241,6 +251,17 @@ def _worst(found: Evaluated, *, has_audio: bool) -> str:
         "Under each spectrogram: the score of each frame; dashed: the threshold of clips at FPR 10 %.", "dim"
     )
     return "".join([*sections, note])
+
+
+def _traces(found: Evaluated) -> pa.ChunkedArray:
+    """Return the frame scores of every clip, of which each has some."""
+    table = read_table(found.folder, FRAME_SCORES_NAME, FRAME_SCORES_SCHEMA)
+    lengths = pc.list_value_length(table["frame_scores"])
+    if len(table) != len(found.scores) or not pc.all(pc.greater(lengths, 0)).as_py():
+        raise damaged_table(
+            found.folder / FRAME_SCORES_NAME, f"frame scores of {len(found.scores)} clips", f"{len(table)} rows"
+        )
+    return table["frame_scores"]
 
 
 def _trace(found: Evaluated, number: int, values: list[float], top: float) -> str:

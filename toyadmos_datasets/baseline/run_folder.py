@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from toyadmos_datasets.baseline.clips import SplitOfConfig, open_split
 from toyadmos_datasets.baseline.presets import Preset
+from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.checked import Sha256, checked
 from toyadmos_datasets.files.json import read_json, write_json
+from toyadmos_datasets.units import Bytes
+from toyadmos_datasets.values.own_memory import open_in_own_memory
+from toyadmos_datasets.values.sides import SIDE
 
 RUN_NAME = "run.json"
 WEIGHTS_NAME = "model.safetensors"
 SCORES_NAME = "scores.parquet"
 FRAME_SCORES_NAME = "frame_scores.parquet"
 METRICS_NAME = "metrics.json"
-SCHEMA_VERSION = 1
+HISTORY_NAME = "history.json"
+SCHEMA_VERSION = 2
+
+_MOST_SCORES_BYTES: Bytes = 1 << 30
+"""A hundred times the scores of the frames of a whole toy's test split."""
+_MOST_SCORES = 1 << 28
+"""Values of a column: as many frames as 1000 hours have at 64 frames a second."""
+
+Case: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 15)]
+Seed: TypeAlias = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+Name: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"^{SIDE}\Z", max_length=255)]
+FolderName: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+\Z", max_length=1 << 15)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +57,17 @@ class Run:
         cases: Cases in the training split.
     """
 
-    dataset: str
-    config: str
+    dataset: FolderName
+    config: Name
     toy: str
     is_simulated: bool
     recipe_sha256: Sha256
     shards_sha256: tuple[Sha256, ...]
     preset: dict[str, Any] | None
-    seed: int
+    seed: Seed
     device: str
     versions: dict[str, str]
-    cases: tuple[int, ...]
+    cases: tuple[Case, ...]
 
     @property
     def system(self) -> Preset:
@@ -63,15 +82,7 @@ class Run:
                 where=RUN_NAME,
                 remedy="Train one: toyadmos train DIR --config NAME --out RUN",
             )
-        try:
-            return Preset(**self.preset | {"offsets": tuple(self.preset["offsets"])})
-        except (KeyError, TypeError) as error:
-            raise DatasetError(
-                "The run's system is not one that this version has.",
-                where=RUN_NAME,
-                actual=error,
-                remedy="Use the version that run.json names, or train again into another folder.",
-            ) from error
+        return _preset_of(self.preset, RUN_NAME)
 
     def split(self, name: str) -> SplitOfConfig:
         """Open a split of the config that it was trained on."""
@@ -94,11 +105,152 @@ def read_run(folder: Path) -> Run:
     if not path.exists():
         raise DatasetError("This folder holds no run.", where=folder, expected=RUN_NAME, actual="none", remedy=remedy)
     content = read_json(path, remedy=remedy)
-    if content.pop("schema_version", None) != SCHEMA_VERSION:
+    version = content.pop("schema_version", None)
+    if version != SCHEMA_VERSION:
         raise DatasetError(
             "The run is of a version that this package does not read.",
             where=path,
             expected=f"schema_version {SCHEMA_VERSION}",
-            remedy="Upgrade: pip install --upgrade toyadmos-datasets",
+            actual=version,
+            remedy="Train it again into another folder. A newer version is read after: "
+            "pip install --upgrade toyadmos-datasets",
         )
-    return checked(Run, content, what="The run's file is damaged.", where=path, remedy=remedy)
+    run = checked(Run, content, what="The run's file is damaged.", where=path, remedy=remedy)
+    if run.toy not in {toy.name for toy in TOYS}:
+        raise DatasetError(
+            "The run's file is damaged.",
+            where=path,
+            expected=", ".join(toy.name for toy in TOYS),
+            actual=ascii(run.toy),
+            remedy=remedy,
+        )
+    if run.preset is not None:
+        _preset_of(run.preset, path)
+    return run
+
+
+def _preset_of(content: dict[str, Any], where: object) -> Preset:
+    what = "The run's system is not one that this version has."
+    remedy = "Use the version that run.json names, or train again into another folder."
+    missing = {one.name for one in fields(Preset)} - content.keys()
+    if missing:
+        raise DatasetError(what, where=where, expected="all settings", actual=f"no {min(missing)}", remedy=remedy)
+    return checked(Preset, content, what=what, where=where, remedy=remedy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """How a training went.
+
+    Attributes:
+        losses: Mean loss of every epoch.
+        weights_sha256: Of the file of the weights that it ended with.
+    """
+
+    losses: tuple[float, ...]
+    weights_sha256: Sha256
+
+
+def read_history(folder: Path) -> History:
+    """Read how a finished training went.
+
+    Raises:
+        DatasetError: The file is missing or damaged.
+    """
+    path = folder / HISTORY_NAME
+    remedy = f"Delete {folder / WEIGHTS_NAME} and run toyadmos train again: it goes on from the last checkpoint."
+    content = read_json(path, remedy=remedy)
+    return checked(History, content, what="The run's history is damaged.", where=path, remedy=remedy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """What was scored.
+
+    Attributes:
+        dataset: The prepared folder, absolute.
+        config: Its config.
+        recipe_sha256: Of the dataset.
+    """
+
+    dataset: FolderName
+    config: Name
+    recipe_sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """What is read back of the metrics of a run: the figures themselves are computed anew of its scores.
+
+    Attributes:
+        evaluated: What was scored.
+        clip_score: How clip scores were made, for people.
+    """
+
+    evaluated: Evaluated
+    clip_score: str
+
+
+def read_metrics(folder: Path) -> Metrics:
+    """Read what of a run was scored, and how.
+
+    Raises:
+        DatasetError: The file is missing or damaged.
+    """
+    path, remedy = folder / METRICS_NAME, f"Score it again: toyadmos evaluate {folder}"
+    content = read_json(path, remedy=remedy)
+    known = {one.name: content[one.name] for one in fields(Metrics) if one.name in content}
+    return checked(Metrics, known, what="The run's metrics are damaged.", where=path, remedy=remedy)
+
+
+def read_table(folder: Path, name: str, schema: pa.Schema) -> pa.Table:
+    """Read a table of scores of a run.
+
+    Args:
+        folder: The run.
+        name: The file.
+        schema: Columns that it must have, without nulls where a field says so.
+
+    Raises:
+        DatasetError: It is missing, larger than any that this package writes, damaged, or of other columns.
+    """
+    path = folder / name
+    try:
+        table = _table_of(path, schema)
+    except (OSError, pa.ArrowException, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise damaged_table(path, f"the columns {', '.join(schema.names)}", error) from error
+    faults = [field.name for field in schema if not field.nullable and table[field.name].null_count]
+    if faults:
+        raise damaged_table(path, f"a value in every row of {faults[0]}", "none in some")
+    return table
+
+
+def damaged_table(path: Path, expected: str, actual: object) -> DatasetError:
+    """Return the error for a table of scores of a run that is not as it was written."""
+    return DatasetError(
+        "A table of the run is damaged.",
+        where=path,
+        expected=f"Parquet with {expected}",
+        actual=actual,
+        remedy=f"Score it again: toyadmos evaluate {path.parent}",
+    )
+
+
+def _table_of(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read a table with the columns of a schema, with its types, and whatever others there are."""
+    content = open_in_own_memory(path, most=_MOST_SCORES_BYTES)
+    _require_bounded_rows(pq.read_metadata(content))
+    table = pq.read_table(content)
+    table.validate(full=True)
+    wanted = table.select(schema.names).cast(pa.schema([field.with_nullable(True) for field in schema]))
+    for name in schema.names:
+        table = table.set_column(table.column_names.index(name), name, wanted[name])
+    return table
+
+
+def _require_bounded_rows(metadata: pq.FileMetaData) -> None:
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    columns = [group.column(place) for group in groups for place in range(group.num_columns)]
+    n_bytes = sum(max(column.total_uncompressed_size, 0) for column in columns)
+    if max((column.num_values for column in columns), default=0) > _MOST_SCORES or n_bytes > 4 * _MOST_SCORES_BYTES:
+        raise ValueError(f"more than {_MOST_SCORES} values, or {4 * _MOST_SCORES_BYTES} bytes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import platform
 import time
@@ -14,7 +15,7 @@ from toyadmos_datasets.baseline.checkpoint import (
     load_model,
     load_weights,
     newest_checkpoint,
-    read_weights,
+    packed,
     restore,
     save_checkpoint,
     write_tensors,
@@ -24,15 +25,23 @@ from toyadmos_datasets.baseline.detector import Detector, device_named
 from toyadmos_datasets.baseline.frames import featured
 from toyadmos_datasets.baseline.model import Autoencoder
 from toyadmos_datasets.baseline.presets import PAPER, Preset
-from toyadmos_datasets.baseline.run_folder import RUN_NAME, WEIGHTS_NAME, Run, read_run, write_run
+from toyadmos_datasets.baseline.run_folder import (
+    HISTORY_NAME,
+    RUN_NAME,
+    WEIGHTS_NAME,
+    History,
+    Run,
+    read_history,
+    read_run,
+    write_run,
+)
 from toyadmos_datasets.baseline.train import Training, begin, go_on
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OutputConflictError
-from toyadmos_datasets.files.json import read_json, write_json
+from toyadmos_datasets.files.json import write_json
 from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.units import Seconds
 
-HISTORY_NAME = "history.json"
 CHECKPOINT_EVERY_S: Seconds = 10.0
 """What a kill costs at most, beside the epoch that was running; writing takes a fraction of a second."""
 
@@ -94,7 +103,7 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
     _require_free(options.out, run)
     with folder_lock(options.out):
         if (options.out / WEIGHTS_NAME).exists():
-            losses = read_json(options.out / HISTORY_NAME)["losses"]
+            losses = list(read_history(options.out).losses)
             return TrainReport(out=options.out, run=run, losses=losses, n_resumed=len(losses), was_done=True)
         write_run(options.out, run)
         return _train(options, split, run, shown)
@@ -111,15 +120,17 @@ def _train(options: TrainOptions, split: SplitOfConfig, run: Run, progress: Prog
         )
     model = Autoencoder.of(options.preset, seed=options.seed)
     training = begin(model, data.frames, options.preset, seed=options.seed, device=options.device)
-    checkpoint = newest_checkpoint(options.out)
+    checkpoint = newest_checkpoint(options.out, training.detector)
     if checkpoint is not None:
         restore(training, checkpoint)
     n_resumed, start_s = training.epochs_done, time.monotonic()
     with progress.stage(f"training {run.toy}, {run.config}", options.preset.epochs, "epochs") as done:
         go_on(training, data.frames, _keeper(options, done, progress))
     losses = training.detector.history
-    write_json(options.out / HISTORY_NAME, {"losses": losses})
-    write_tensors(options.out / WEIGHTS_NAME, training.detector.state_dict())  # last: with it the run is done
+    weights = training.detector.state_dict()
+    history = History(losses=tuple(losses), weights_sha256=hashlib.sha256(packed(weights)).hexdigest())
+    write_json(options.out / HISTORY_NAME, asdict(history))
+    write_tensors(options.out / WEIGHTS_NAME, weights)  # last: with it the run is done
     wall_s = time.monotonic() - start_s
     return TrainReport(out=options.out, run=run, losses=losses, n_resumed=n_resumed, wall_s=wall_s)
 
@@ -153,10 +164,9 @@ def load_detector(folder: Path, *, device: str = "auto") -> Detector:
     preset = read_run(folder).system
     detector = Detector(Autoencoder.of(preset), preset)
     if (folder / WEIGHTS_NAME).exists():
-        load_weights(detector, read_weights(folder / WEIGHTS_NAME), where=folder / WEIGHTS_NAME)
-        detector.history[:] = read_json(folder / HISTORY_NAME)["losses"]
+        load_weights(detector, folder)
     else:
-        checkpoint = newest_checkpoint(folder)
+        checkpoint = newest_checkpoint(folder, detector)
         if checkpoint is None:
             raise DatasetError(
                 "The run has no weights yet.",

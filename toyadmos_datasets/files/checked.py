@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 """A number of things or bytes; beyond 2^53 not every reader of JSON keeps integers whole."""
 
-Sha256: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Sha256: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 """A hash, hex."""
 
 

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_text
+from toyadmos_datasets.files.bounded import read_bounded_file
 
 MAX_JSON_BYTES = 1 << 26
 """A hundred times what the manifest of a whole toy, all channels at four SNRs, takes."""
+
+MAX_DEPTH = 100
+"""Objects and lists inside each other; ten times what this package writes, and a tenth of what Python can follow."""
+
+MAX_DIGITS = 100
+"""Digits of an integer. None that this package writes has more than 20; converting thousands takes long, or fails."""
+
+_HALF = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")
+"""Halves of characters, but for those by which Python spells the bytes of file names that are no UTF-8."""
 
 
 def canonical_json(value: object, *, indent: int | None = None) -> str:
@@ -62,42 +74,63 @@ def read_json(path: Path, *, remedy: str = "Make it again, or take it from a cop
         remedy: What to do when it cannot be read, for the error.
 
     Raises:
-        DatasetError: The file is missing, larger than `MAX_JSON_BYTES`, cannot be read, is not JSON, holds NaN, an
-            infinity or a key twice, or is not an object at its top.
+        DatasetError: The file is missing, larger than `MAX_JSON_BYTES`, cannot be read, or is not what `parse_json`
+            takes.
     """
     try:
-        value = json.loads(
-            _read_text(path, remedy=remedy), parse_constant=_refuse_constant, object_pairs_hook=_distinct
-        )
+        content = read_bounded_file(path, MAX_JSON_BYTES, remedy=remedy)
     except FileNotFoundError as error:
         raise DatasetError("A file is missing.", where=path, remedy=remedy) from error
     except OSError as error:
         raise DatasetError("A file cannot be read.", where=path, actual=error.strerror, remedy=remedy) from error
+    return parse_json(content, where=path, remedy=remedy)
+
+
+def parse_json(content: bytes, *, where: object, remedy: str, what: str = "A file is damaged.") -> dict[str, Any]:
+    """Make an object of its JSON, which may be anybody's.
+
+    Args:
+        content: UTF-8 without a byte order mark.
+        where: What it was read from, for the error.
+        remedy: What to do, for the error.
+        what: The sentence of the error.
+
+    Raises:
+        DatasetError: It is not JSON, or not an object at its top; it holds NaN, an infinity, a number that is none or
+            has more than `MAX_DIGITS` digits, a key twice, text that is no Unicode, or more than `MAX_DEPTH` objects
+            and lists inside each other.
+    """
+    try:
+        value = json.loads(
+            content.decode(),
+            parse_constant=_refuse_constant,
+            parse_int=_bounded_int,
+            parse_float=_finite,
+            object_pairs_hook=_distinct,
+        )
+        _require_plain(value)
     except (ValueError, RecursionError) as error:  # wrong UTF-8 and wrong JSON are both ValueErrors
-        raise DatasetError("A file is damaged.", where=path, expected="JSON", actual=error, remedy=remedy) from error
+        raise DatasetError(what, where=where, expected="JSON", actual=error, remedy=remedy) from error
     if not isinstance(value, dict):
-        raise DatasetError(
-            "A file is damaged.", where=path, expected="a JSON object", actual=type(value).__name__, remedy=remedy
-        )
+        raise DatasetError(what, where=where, expected="a JSON object", actual=type(value).__name__, remedy=remedy)
     return value
-
-
-def _read_text(path: Path, *, remedy: str) -> str:
-    with path.open("rb") as file:
-        content = file.read(MAX_JSON_BYTES + 1)
-    if len(content) > MAX_JSON_BYTES:
-        raise DatasetError(
-            "A file is larger than any that this package writes.",
-            where=path,
-            expected=f"at most {MAX_JSON_BYTES} bytes",
-            actual="more",
-            remedy=remedy,
-        )
-    return content.decode()
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _bounded_int(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"an integer has {len(digits)} digits")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large")
+    return number
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -105,3 +138,21 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a key stands twice in one object")
     return found
+
+
+def _require_plain(value: object) -> None:
+    """Raise where what follows could not take a value: it is too deep, or a text in it has halves of characters."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        if any(isinstance(one, str) and _HALF.search(one) for one in level):
+            raise ValueError("a text is no Unicode")
+        level = [inner for one in level for inner in _inside(one)]
+        if not level:
+            return
+    raise ValueError(f"more than {MAX_DEPTH} objects and lists stand inside each other")
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return (*value, *value.values())
+    return value if isinstance(value, list) else ()

@@ -9,12 +9,14 @@ import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from toyadmos_datasets.errors import BusyError, DatasetError
 from toyadmos_datasets.files.atomic import writing
+from toyadmos_datasets.files.checked import Count, checked
 from toyadmos_datasets.files.json import read_json, write_json
 from toyadmos_datasets.units import Seconds
 
@@ -24,6 +26,14 @@ HOLDER_NAME = ".toyadmos.holder.json"
 
 _POLL_S: Seconds = 0.2
 _NO_LOCKING = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Holder:
+    """Who holds a folder."""
+
+    host: str
+    pid: Count
 
 
 @contextlib.contextmanager
@@ -52,7 +62,7 @@ def folder_lock(folder: Path, *, on_wait: Callable[[str], None] | None = None) -
         lock = _acquire(folder) if on_wait is None else _await(folder, on_wait)
     holder = folder / HOLDER_NAME
     try:
-        write_json(holder, {"host": platform.node(), "pid": os.getpid()})
+        write_json(holder, asdict(_Holder(host=platform.node(), pid=os.getpid())))
         yield
     finally:
         with contextlib.suppress(OSError):
@@ -102,7 +112,8 @@ def _busy(folder: Path, lock: BaseFileLock) -> BusyError:
 
 def _holder(folder: Path) -> str:
     try:
-        holder = read_json(folder / HOLDER_NAME)
+        path, remedy = folder / HOLDER_NAME, "Leave it: who holds the folder writes it."
+        holder = checked(_Holder, read_json(path, remedy=remedy), what="A file is damaged.", where=path, remedy=remedy)
     except DatasetError:  # it has the lock, and has not got round to its name
         return "held by a process that is not known"
-    return f"held by process {holder.get('pid')} on {holder.get('host')}"
+    return f"held by process {holder.pid} on {holder.host}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from toyadmos_datasets.errors import OutputError
 from toyadmos_datasets.files.json import canonical_json
 from toyadmos_datasets.load.place import Place
-from toyadmos_datasets.load.places import PLACES_VERSION, placed, write_places
+from toyadmos_datasets.load.places import PLACES_VERSION, is_whole, placed, write_places
 from toyadmos_datasets.load.stand_in import is_forbidden, stand_in_for
 from toyadmos_datasets.values.dataset import Shard
 
@@ -21,8 +21,9 @@ def split_places(place: Place, split: str, shards: Sequence[Shard], cache: Path)
     """Return the file that says where the clips of a split are, made now if it is not there.
 
     When it is made, the shards are compared with their hashes; after that, as long as no shard is touched, only
-    their sizes and times are looked at. What is far is copied first: that copy is the only one. A cache that has all
-    of it is not written to; where something is missing that may not be written, a temporary folder stands in.
+    their sizes and times are looked at. The file itself has a hash: a damaged one is made anew. What is far is copied
+    first: that copy is the only one. A cache that has all of it is not written to; where something is missing that may
+    not be written, a temporary folder stands in.
 
     Args:
         place: Where the dataset is.
@@ -47,7 +48,7 @@ def _kept_places(place: Place, split: str, shards: Sequence[Shard], cache: Path)
     found = [placed(folder, shard) for shard in shards]
     facts = {"version": PLACES_VERSION, "shards": [asdict(shard) for shard in found]}
     path = cache / _FOLDER / _key(facts) / f"{split}.arrow"
-    if not path.exists():
+    if not path.exists() or not is_whole(path):
         write_places(found, path)
     return path
 

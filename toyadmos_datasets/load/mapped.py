@@ -10,6 +10,7 @@ import datasets
 from toyadmos_datasets.load.kept import split_places
 from toyadmos_datasets.load.place import Place
 from toyadmos_datasets.load.redecoding import decoding
+from toyadmos_datasets.load.stored import features_of
 from toyadmos_datasets.load.table import InPlaceTable
 from toyadmos_datasets.values.dataset import Shard
 
@@ -24,8 +25,7 @@ def open_split(
     """
     path = split_places(place, split, shards, cache)
     table = InPlaceTable.from_file(str(path))
-    info = datasets.DatasetInfo(
-        features=datasets.Features.from_arrow_schema(table.schema), config_name=shards[0].config
-    )
+    features = features_of(table.schema, where=place.where(shards[0]))
+    info = datasets.DatasetInfo(features=features, config_name=shards[0].config)
     rows = datasets.Dataset(table, info=info, split=datasets.NamedSplit(split), fingerprint=path.parent.name)
     return decoding(rows, decode)

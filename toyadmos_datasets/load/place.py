@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import posixpath
 from collections.abc import Iterator
@@ -12,11 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.errors import DatasetError, ToyAdmosError
 from toyadmos_datasets.files.address import is_address, open_address, shown_address
 from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.bounded import read_bounded
 from toyadmos_datasets.files.inside import inside
+from toyadmos_datasets.files.json import MAX_JSON_BYTES, parse_json
 from toyadmos_datasets.values.dataset import MANIFEST_NAME, Manifest, Shard, manifest_of, read_manifest
+
+_PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +58,10 @@ class Place:
         """
         if not self.is_far:
             return read_manifest(self.folder)
-        where = f"{self.shown}/{MANIFEST_NAME}"
-        with self._reading(MANIFEST_NAME) as file:
-            content = self._read(file, MANIFEST_NAME)
-        try:
-            value = json.loads(content)
-        except ValueError as error:
-            raise DatasetError(
-                "A file is damaged.", where=where, expected="JSON", actual=error, remedy="Share the dataset again."
-            ) from error
-        return manifest_of(value, where)
+        where, remedy = f"{self.shown}/{MANIFEST_NAME}", "Check the address, or share the dataset again."
+        with self._reading(MANIFEST_NAME) as file, self._telling(MANIFEST_NAME):
+            content = read_bounded(file, MAX_JSON_BYTES, where=where, remedy=remedy)
+        return manifest_of(parse_json(content, where=where, remedy=remedy), where)
 
     @contextlib.contextmanager
     def open(self, shard: Shard) -> Iterator[IO[bytes]]:
@@ -98,9 +95,11 @@ class Place:
             return  # it was compared before it got its name
         digest = hashlib.sha256()
         with self.open(shard) as there, write_file(path) as here:
-            while block := self._read(there, shard.path, 1 << 20):
+            while block := self._piece(there, shard.path):
                 here.write(block)
                 digest.update(block)
+                if here.tell() > shard.n_bytes:
+                    break  # its hash cannot be right, and no end may come
             if digest.hexdigest() != shard.sha256:
                 raise DatasetError(
                     "A shard was changed since it was written.",
@@ -130,10 +129,17 @@ class Place:
         with file:
             yield file
 
-    def _read(self, file: IO[bytes], name: str, n_bytes: int = -1) -> bytes:
-        """Read on in an open file."""
+    def _piece(self, file: IO[bytes], name: str) -> bytes:
+        with self._telling(name):
+            return file.read(_PIECE_BYTES)
+
+    @contextlib.contextmanager
+    def _telling(self, name: str) -> Iterator[None]:
+        """Turn whatever a file system raises while a file is read into an error of ours."""
         try:
-            return file.read(n_bytes)
+            yield
+        except ToyAdmosError:
+            raise
         except Exception as error:  # noqa: BLE001  # what a file system raises is not known
             raise DatasetError(
                 "The dataset cannot be read to its end.",

@@ -9,7 +9,6 @@ compared with its hash and every clip with what Parquet itself reads there.
 from __future__ import annotations
 
 import hashlib
-import json
 import mmap
 import os
 from collections.abc import Sequence
@@ -25,15 +24,23 @@ import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
-from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.files.checked import Count, checked
+from toyadmos_datasets.files.json import canonical_json, parse_json
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dataset import Shard, check_shard_sizes
+from toyadmos_datasets.values.footer import features_in, require_bounded
 from toyadmos_datasets.values.shards import FileState, changed, state_of
 
-PLACES_VERSION = 2
+PLACES_VERSION = 3
 """Part of the name of what is kept: a change of its form raises it."""
 
 _HEADER = b"toyadmos_places"
+_HASH_BYTES = 32
+"""Of the SHA-256 at the end, over all before it."""
+
+_DAMAGED = "What is kept of where clips are is damaged."
+_LOAD_AGAIN = "Load the dataset again: a damaged file in the cache is then made anew."
+_PREPARE_AGAIN = "Prepare the folder again with the same command and --overwrite."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +92,9 @@ def write_places(shards: Sequence[PlacedShard], path: Path) -> None:
         mapped = _map_unchanged(shard)
         _check_hash(mapped, shard)
         with pq.ParquetFile(pa.BufferReader(mapped)) as parquet:
+            require_bounded(parquet.metadata, parquet.metadata.num_rows, where=shard.path, remedy=_PREPARE_AGAIN)
             schema = parquet.schema_arrow
-            audio = audio_columns(schema)
+            audio = audio_columns(schema, shard.path)
             for group in range(parquet.num_row_groups):
                 table = parquet.read_row_group(group).combine_chunks()
                 starts = [_start(_chunk(parquet, group, name), table[name], mapped, shard) for name in audio]
@@ -94,9 +102,14 @@ def write_places(shards: Sequence[PlacedShard], path: Path) -> None:
                 batches.append(_without_clips(table, audio))
     header = {"shards": [asdict(shard) for shard in shards], "groups": groups, "audio": audio}
     described = batches[0].schema.with_metadata({**(schema.metadata or {}), _HEADER: canonical_json(header)})
-    with write_file(path) as file, pa.ipc.new_file(file, described) as writer:
+    content = pa.BufferOutputStream()
+    with pa.ipc.new_file(content, described) as writer:
         for batch in batches:
             writer.write_batch(batch.replace_schema_metadata(described.metadata))
+    whole = content.getvalue()
+    with write_file(path) as file:
+        file.write(whole)
+        file.write(hashlib.sha256(whole).digest())
 
 
 def read_places(path: Path) -> pa.Table:
@@ -105,15 +118,14 @@ def read_places(path: Path) -> pa.Table:
     Raises:
         DatasetError: A shard was replaced since, for instance by another preparation.
     """
-    reader = pa.ipc.open_file(pa.py_buffer(_map(str(path))[0]))
-    metadata = dict(reader.schema.metadata)
-    header = json.loads(metadata.pop(_HEADER))
-    buffers = [pa.py_buffer(_map_unchanged(PlacedShard(**shard))) for shard in header["shards"]]
+    reader, header = _opened(path)
+    metadata = {key: value for key, value in reader.schema.metadata.items() if key != _HEADER}
+    buffers = [pa.py_buffer(_map_unchanged(shard)) for shard in header.shards]
     batches = []
-    for number, (shard, starts) in enumerate(header["groups"]):
+    for number, (shard, starts) in enumerate(header.groups):
         batch = reader.get_batch(number)
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        for name, start in zip(header["audio"], starts, strict=True):
+        for name, start in zip(header.audio, starts, strict=True):
             columns[name] = _clips(columns[name], buffers[shard], start)
         batches.append(pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)))
     return pa.Table.from_batches(batches).replace_schema_metadata(metadata)
@@ -144,26 +156,75 @@ def read_spans(path: Path, column: str = "audio") -> Spans:
     Raises:
         DatasetError: A shard was replaced since, for instance by another preparation.
     """
-    reader = pa.ipc.open_file(pa.py_buffer(_map(str(path))[0]))
+    reader, header = _opened(path)
     rows = reader.read_all()
-    header = json.loads(reader.schema.metadata[_HEADER])
     length = pc.fill_null(pc.struct_field(rows[column], "length"), 0).to_numpy()
-    which = header["audio"].index(column)
+    which = header.audio.index(column)
     shard, start = np.empty_like(length), np.empty_like(length)
     at = 0
-    for number, (of_group, starts) in enumerate(header["groups"]):
+    for number, (of_group, starts) in enumerate(header.groups):
         end = at + reader.get_batch(number).num_rows
         shard[at:end] = of_group
         start[at:end] = starts[which] + np.cumsum(length[at:end]) - length[at:end]
         at = end
-    shards = [memoryview(_map_unchanged(PlacedShard(**one))) for one in header["shards"]]
+    shards = [memoryview(_map_unchanged(one)) for one in header.shards]
     return Spans(shards=shards, shard=shard, start=start, length=length, rows=rows)
 
 
-def audio_columns(schema: pa.Schema) -> list[str]:
-    """Return the columns that hold clips, by what the features in the metadata say."""
-    features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
-    return [name for name, feature in features.items() if feature.get("_type") == "Audio"]
+def audio_columns(schema: pa.Schema, where: object) -> list[str]:
+    """Return the columns that hold clips, by what the features in the metadata say.
+
+    Raises:
+        DatasetError: The features are damaged.
+    """
+    features = features_in(schema, where=where, remedy=_PREPARE_AGAIN)
+    return [name for name in schema.names if features.get(name, {}).get("_type") == "Audio"]
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file is as `write_places` wrote it."""
+    try:
+        _opened(path)
+    except DatasetError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Header:
+    """What stands beside the rows.
+
+    Attributes:
+        shards: The shards.
+        groups: Of each row group the number of its shard, and where the clips of each column begin there.
+        audio: The columns that hold clips.
+    """
+
+    shards: tuple[PlacedShard, ...]
+    groups: tuple[tuple[Count, tuple[Count, ...]], ...]
+    audio: tuple[str, ...]
+
+
+def _opened(path: Path) -> tuple[pa.ipc.RecordBatchFileReader, _Header]:
+    """Open what `write_places` wrote, after comparing it with its hash: a wrong place would be a wrong sound.
+
+    Raises:
+        DatasetError: The file is gone or damaged.
+    """
+    try:
+        mapped = pa.py_buffer(_map(str(path))[0])
+        end = max(mapped.size - _HASH_BYTES, 0)
+        if hashlib.sha256(mapped.slice(0, end)).digest() != mapped.slice(end).to_pybytes():
+            raise _damaged(path, "content that does not have its hash")
+        reader = pa.ipc.open_file(mapped.slice(0, end))
+        content = parse_json(reader.schema.metadata[_HEADER], where=path, remedy=_LOAD_AGAIN)
+    except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
+        raise error if isinstance(error, DatasetError) else _damaged(path, error) from error
+    return reader, checked(_Header, content, what=_DAMAGED, where=path, remedy=_LOAD_AGAIN)
+
+
+def _damaged(path: Path, actual: object) -> DatasetError:
+    return DatasetError(_DAMAGED, where=path, expected="the file as it was written", actual=actual, remedy=_LOAD_AGAIN)
 
 
 def _map(path: str) -> tuple[mmap.mmap, FileState]:

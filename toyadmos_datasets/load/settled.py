@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from toyadmos_datasets.errors import BusyError, DatasetError
+from toyadmos_datasets.files.json import MAX_JSON_BYTES
 from toyadmos_datasets.units import Seconds
 from toyadmos_datasets.values.dataset import DATA_NAME, MANIFEST_NAME, Manifest, is_committing, read_manifest
 
@@ -69,6 +70,7 @@ def _may_come(folder: Path) -> bool:
 
 def _manifest_bytes(folder: Path) -> bytes | None:
     try:
-        return (folder / MANIFEST_NAME).read_bytes()
+        with (folder / MANIFEST_NAME).open("rb") as file:
+            return file.read(MAX_JSON_BYTES + 1)  # of more, no manifest is made
     except OSError:
         return None

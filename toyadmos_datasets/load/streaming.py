@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import IO
 
 import datasets
 import pyarrow as pa
@@ -12,8 +13,12 @@ from datasets.iterable_dataset import ArrowExamplesIterable
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.load.place import Place
 from toyadmos_datasets.load.redecoding import decoding
+from toyadmos_datasets.load.stored import features_of
 from toyadmos_datasets.values.dataset import Shard
+from toyadmos_datasets.values.footer import require_bounded, require_short_footer
 from toyadmos_datasets.values.shards import check_shards
+
+_AGAIN = "Prepare or share the dataset again."
 
 
 def stream_split(place: Place, split: str, shards: Sequence[Shard], *, decode: bool | str) -> datasets.IterableDataset:
@@ -23,7 +28,7 @@ def stream_split(place: Place, split: str, shards: Sequence[Shard], *, decode: b
     """
     rows = ArrowExamplesIterable(_tables, {"place": place, "shards": list(shards)})
     with place.open(shards[0]) as file:
-        features = datasets.Features.from_arrow_schema(_schema(file, place, shards[0]))
+        features = _features(file, place, shards[0])
     info = datasets.DatasetInfo(features=features, config_name=shards[0].config)
     return decoding(datasets.IterableDataset(rows, info=info, split=datasets.NamedSplit(split)), decode)
 
@@ -36,7 +41,7 @@ def _tables(place: Place, shards: Sequence[Shard]) -> Iterator[tuple[str, pa.Tab
             if not place.is_far:
                 check_shards(place.folder, [shard])
             try:
-                parquet = pq.ParquetFile(file, page_checksum_verification=True)
+                parquet = _opened(file, place, shard)
                 for group in range(parquet.num_row_groups):
                     yield f"{number}_{group}", parquet.read_row_group(group)
             except (pa.ArrowException, OSError) as error:
@@ -55,11 +60,19 @@ def _require_current(place: Place, shard: Shard) -> None:
         )
 
 
-def _schema(file: object, place: Place, shard: Shard) -> pa.Schema:
+def _features(file: IO[bytes], place: Place, shard: Shard) -> datasets.Features:
     try:
-        return pq.read_schema(file)
+        return features_of(_opened(file, place, shard).schema_arrow, where=place.where(shard))
     except (pa.ArrowException, OSError) as error:
         raise _damaged(place, shard, error) from error
+
+
+def _opened(file: IO[bytes], place: Place, shard: Shard) -> pq.ParquetFile:
+    """Open a shard after looking at how much its footer says that it is to hold."""
+    require_short_footer(file, where=place.where(shard), remedy=_AGAIN)
+    parquet = pq.ParquetFile(file, page_checksum_verification=True)
+    require_bounded(parquet.metadata, shard.n_rows, where=place.where(shard), remedy=_AGAIN)
+    return parquet
 
 
 def _damaged(place: Place, shard: Shard, error: Exception) -> DatasetError:
@@ -68,5 +81,5 @@ def _damaged(place: Place, shard: Shard, error: Exception) -> DatasetError:
         where=place.where(shard),
         expected=f"Parquet with sha256 {shard.sha256}",
         actual=type(error).__name__ if place.is_far else error,
-        remedy="Prepare or share the dataset again.",
+        remedy=_AGAIN,
     )

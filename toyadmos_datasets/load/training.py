@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import pyarrow as pa
 
 from toyadmos_datasets.errors import MissingExtraError, OptionError
+from toyadmos_datasets.files.checked import checked
 from toyadmos_datasets.load.choices import chosen_splits, require_choice
 from toyadmos_datasets.load.clips import FEATURES, Clips, Features
 from toyadmos_datasets.load.epochs import Epochs
@@ -22,6 +24,7 @@ from toyadmos_datasets.load.settled import open_settled
 from toyadmos_datasets.signal.logmel import LogMel
 from toyadmos_datasets.units import Hertz
 from toyadmos_datasets.values.dataset import Manifest
+from toyadmos_datasets.values.footer import features_in
 
 if TYPE_CHECKING:
     from toyadmos_datasets.load.torch_batches import ResumableLoader
@@ -94,7 +97,7 @@ def torch_loader(
     rows = read_spans(places).rows
     for column in columns:
         require_choice("columns", column, [one for one in rows.column_names if not pa.types.is_struct(rows[one].type)])
-    settings = _settings(log_mel, _rate_hz(rows.schema))
+    settings = _settings(log_mel, _rate_hz(rows.schema, places))
     here, all_of_them = rank_and_size()
     epochs = Epochs(
         key=places.parent.name,
@@ -147,6 +150,15 @@ def _settings(log_mel: LogMel | None, rate_hz: Hertz) -> LogMel:
     return settings
 
 
-def _rate_hz(schema: pa.Schema) -> Hertz:
-    features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
-    return int(features["audio"]["sampling_rate"])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AudioFeature:
+    """What is needed of the feature of a column of clips."""
+
+    sampling_rate: Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
+    _type: str = "Audio"
+
+
+def _rate_hz(schema: pa.Schema, where: object) -> Hertz:
+    remedy = "Prepare or share the dataset again."
+    feature = features_in(schema, where=where, remedy=remedy).get("audio")
+    return checked(_AudioFeature, feature, what="The features are damaged.", where=where, remedy=remedy).sampling_rate

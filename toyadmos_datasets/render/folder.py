@@ -122,7 +122,10 @@ class OutputFolder:
             return "replace"
         job = self.partial / _JOB
         if job.exists() and not is_overwriting:
-            found = read_json(job, remedy="Start anew with the same command and --overwrite.").get("request") or {}
+            remedy = "Start anew with the same command and --overwrite."
+            found = read_json(job, remedy=remedy).get("request")
+            if not isinstance(found, dict):
+                raise DatasetError("A file is damaged.", where=job, expected="a request", actual=found, remedy=remedy)
             if canonical_json(found) != canonical_json(self.request):
                 raise self._conflict("The folder holds a run with other options that was cut.", found)
             return "cut"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
 
-from toyadmos_datasets.errors import LicenseError
+from toyadmos_datasets.errors import DatasetError, LicenseError
 from toyadmos_datasets.files.address import open_address, require_no_secrets, shown_address
-from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.files.bounded import read_bounded
+from toyadmos_datasets.files.checked import Sha256, checked
+from toyadmos_datasets.files.json import MAX_JSON_BYTES, canonical_json, parse_json
 from toyadmos_datasets.share.destination import AGAIN, Sent, Standing, ask, is_audio
 from toyadmos_datasets.share.parcel import Outgoing, Parcel
 from toyadmos_datasets.units import Bytes
@@ -21,6 +23,21 @@ _FINAL = (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryEr
 _ACCESS = "Check the address, and that the credentials of this machine may read and write there."
 
 Done = TypeVar("Done")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Record:
+    """What was sent.
+
+    Attributes:
+        sharing: Hash of the file that is sent last.
+        last: Its path, one of `LAST_NAMES`: it is removed while something else is sent.
+        sent: Hash of every other file that has arrived, by path.
+    """
+
+    sharing: Sha256 | None = None
+    last: Literal["manifest.json", "dataset.toyrecipe"] | None = None
+    sent: dict[str, Sha256] = field(default_factory=dict)
 
 
 class Bucket:
@@ -69,13 +86,13 @@ class Bucket:
             return Standing(
                 relation="foreign" if sizes else "new", missing=parcel.all_files, example=min(sizes, default="")
             )
-        strangers = sorted(path for path in sizes.keys() - record["sent"].keys() - paths if is_audio(path))
+        strangers = sorted(path for path in sizes.keys() - record.sent.keys() - paths if is_audio(path))
         if strangers:
             return Standing(relation="foreign", missing=parcel.all_files, example=strangers[0])
-        shared = record["last"], record["sharing"]
+        shared = record.last, record.sharing
         is_same = shared in {(None, None), (parcel.last.path, parcel.last.sha256)}
         missing = [file for file in parcel.files if not _is_held(file, sizes, record)]
-        known = {*record["sent"], *([record["last"]] if record["last"] else [])}
+        known = {*record.sent, *([record.last] if record.last else [])}
         stale = sorted(path for path in known - paths if path in sizes)
         if missing or stale or not is_same or sizes.get(parcel.last.path) != parcel.last.n_bytes:
             missing.append(parcel.last)
@@ -83,7 +100,7 @@ class Bucket:
             relation="same" if is_same else "other",
             missing=tuple(missing),
             stale=tuple(stale),
-            example=f"{record['last']} with sha256 {record['sharing']}",
+            example=f"{record.last} with sha256 {record.sharing}",
         )
 
     def send(self, parcel: Parcel, standing: Standing, sent: Sent) -> None:
@@ -94,10 +111,10 @@ class Bucket:
         Raises:
             ShareError: The place does not take it; what has arrived is on record.
         """
-        before = {"last": None, "sent": {}} if standing.relation == "new" else self._record()
+        before = _Record() if standing.relation == "new" else self._record()
         missing = {file.path for file in standing.missing}
-        kept = {path: sha256 for path, sha256 in before["sent"].items() if path not in missing}
-        for path in {parcel.last.path, before["last"] or parcel.last.path}:
+        kept = {path: sha256 for path, sha256 in before.sent.items() if path not in missing}
+        for path in {parcel.last.path, before.last or parcel.last.path}:
             self._remove(path)
         self._note(parcel, kept)
         for path in standing.stale:
@@ -154,16 +171,20 @@ class Bucket:
         prefix = self._root.rstrip("/") + "/"
         return {name.removeprefix(prefix): facts["size"] for name, facts in found.items() if name.startswith(prefix)}
 
-    def _record(self) -> dict[str, Any]:
+    def _record(self) -> _Record:
         """Read the record; one that is damaged says nothing, so that everything is sent again."""
-        content = self._ask("The place cannot be read.", lambda: self._system.cat_file(self._place(RECORD_NAME)))
-        nothing: dict[str, Any] = {"sharing": None, "last": None, "sent": {}}
+        where, remedy = f"{self.shown}/{RECORD_NAME}", AGAIN
+
+        def attempt() -> bytes:
+            """Read it, if it is not too large."""
+            with self._system.open(self._place(RECORD_NAME), "rb") as file:
+                return read_bounded(file, MAX_JSON_BYTES, where=where, remedy=remedy)
+
         try:
-            record = json.loads(content)
-        except ValueError:
-            return nothing
-        is_whole = isinstance(record, dict) and nothing.keys() <= record.keys() and isinstance(record["sent"], dict)
-        return record if is_whole else nothing
+            content = parse_json(self._ask("The place cannot be read.", attempt), where=where, remedy=remedy)
+            return checked(_Record, content, what="The record is damaged.", where=where, remedy=remedy)
+        except DatasetError:
+            return _Record()
 
     def _place(self, path: str) -> str:
         return posixpath.join(self._root, path)
@@ -172,8 +193,8 @@ class Bucket:
         return ask(attempt, shown=self.shown, what=what, may_pass=_may_pass, remedy=remedy)
 
 
-def _is_held(file: Outgoing, sizes: dict[str, Bytes], record: dict[str, Any]) -> bool:
-    return sizes.get(file.path) == file.n_bytes and record["sent"].get(file.path) == file.sha256
+def _is_held(file: Outgoing, sizes: dict[str, Bytes], record: _Record) -> bool:
+    return sizes.get(file.path) == file.n_bytes and record.sent.get(file.path) == file.sha256
 
 
 def _may_pass(error: Exception) -> bool:

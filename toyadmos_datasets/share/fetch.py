@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.files.address import is_address
 from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.json import parse_json
 from toyadmos_datasets.share.destination import LAST_NAMES
 from toyadmos_datasets.share.parcel import SHARED_NAME
 from toyadmos_datasets.share.remote import Remote
@@ -112,14 +112,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
     Raises:
         DatasetError: They are damaged.
     """
-    try:
-        value = json.loads(content)
-    except ValueError as error:
-        raise DatasetError(
-            "The manifest is damaged.", where=where, expected="JSON", actual=error, remedy=_SHARE_AGAIN
-        ) from error
-    if not isinstance(value, dict):
-        raise DatasetError("The manifest is damaged.", where=where, expected="an object", remedy=_SHARE_AGAIN)
+    value = parse_json(content, where=where, remedy=_SHARE_AGAIN, what="The manifest is damaged.")
     return manifest_of(value, where)
 
 
@@ -147,7 +140,7 @@ def _require_recipe_of_dataset(recipe: Recipe, remote: Remote) -> None:
 def _is_held(out: Path, content: bytes) -> bool:
     if not out.exists():
         return False
-    if out.read_bytes() != content:
+    if out.stat().st_size != len(content) or out.read_bytes() != content:
         raise OutputConflictError(
             "The file holds something else.",
             where=out,

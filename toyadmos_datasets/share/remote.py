@@ -11,9 +11,15 @@ from typing import IO, Any
 
 from toyadmos_datasets.errors import ShareError, ToyAdmosError
 from toyadmos_datasets.files.address import open_address, require_no_secrets, shown_address
+from toyadmos_datasets.files.bounded import MAX_CARD_BYTES, MAX_RECIPE_BYTES, read_bounded
+from toyadmos_datasets.files.json import MAX_JSON_BYTES
 from toyadmos_datasets.share.destination import HIDDEN
 from toyadmos_datasets.share.hub import checked_token
 from toyadmos_datasets.units import Bytes
+from toyadmos_datasets.values.dataset import CARD_NAME, MANIFEST_NAME
+
+_MOST_BYTES: dict[str, Bytes] = {MANIFEST_NAME: MAX_JSON_BYTES, CARD_NAME: MAX_CARD_BYTES}
+"""How large a shared file may be that is read as a whole; all others are recipes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +51,17 @@ class Remote:
             yield file
 
     def read(self, path: str) -> bytes | None:
-        """Return a small file's bytes, or None if there is none."""
+        """Return the bytes of a manifest, a card or a recipe, or None if there is none.
+
+        Raises:
+            DatasetError: It is larger than any that this package writes.
+            ShareError: It cannot be read.
+        """
+        most = _MOST_BYTES.get(path, MAX_RECIPE_BYTES)
+        remedy = "Check the address, or ask who shared it to share it again."
         try:
             with self.open(path) as file:
-                return file.read()
+                return read_bounded(file, most, where=self.shown_path(path), remedy=remedy)
         except FileNotFoundError:
             return None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.checked import Count, Sha256, checked
 from toyadmos_datasets.files.json import read_json, write_json
@@ -19,6 +19,7 @@ from toyadmos_datasets.units import Decibels, Hertz
 from toyadmos_datasets.values.health import Health
 from toyadmos_datasets.values.sides import is_shard_place, shard_path
 from toyadmos_datasets.values.source import Oddity
+from toyadmos_datasets.values.told import Request, Source, require_told
 
 SCHEMA_VERSION = 2
 MANIFEST_NAME = "manifest.json"
@@ -276,13 +277,12 @@ def manifest_of(content: dict[str, Any], where: object) -> Manifest:
             remedy="Prepare the dataset again with this version; a newer one reads it after: "
             "pip install --upgrade toyadmos-datasets",
         )
-    manifest = checked(
-        Manifest,
-        content,
-        what="The manifest is damaged.",
-        where=where,
-        remedy="Prepare the folder again with the same command and --overwrite.",
-    )
+    what, remedy = "The manifest is damaged.", "Prepare the folder again with the same command and --overwrite."
+    manifest = checked(Manifest, content, what=what, where=where, remedy=remedy)
+    require_told(Source, manifest.source, what=what, where=where, remedy=remedy)
+    require_told(Request, manifest.request, what=what, where=where, remedy=remedy)
+    if manifest.toy not in {toy.name for toy in TOYS}:
+        raise DatasetError(what, where=where, expected="a toy", actual=ascii(manifest.toy), remedy=remedy)
     for shard in manifest.shards:
         _require_own_place(shard, where)
     return manifest

@@ -11,7 +11,7 @@ import pyarrow.csv as pa_csv
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.values.own_memory import open_in_own_memory
-from toyadmos_datasets.values.parquet import MAX_FILE_BYTES, read_parquet
+from toyadmos_datasets.values.parquet import read_parquet
 from toyadmos_datasets.values.recipe import FILE_SCHEMA, HEADER_KEY, Recipe, read_recipe
 from toyadmos_datasets.values.shared_recipe import is_shared_recipe, read_shared_recipe
 
@@ -59,8 +59,6 @@ def _read_table(path: Path) -> pa.Table:
         with path.open("rb") as file:
             if file.read(len(_MAGIC)) == _MAGIC:
                 return read_parquet(path, unreadable)
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise unreadable(f"more than {MAX_FILE_BYTES} bytes")
         return _read_csv(open_in_own_memory(path))
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise unreadable(f"{type(error).__name__}: {error}") from error

@@ -17,11 +17,8 @@ from toyadmos_datasets.values.own_memory import open_in_own_memory
 Explain: TypeAlias = Callable[[str], ToyAdmosError]
 """Makes the error of what a file is to be out of what was found there."""
 
-MAX_FILE_BYTES: Bytes = 1 << 29
-"""Ten times what the recipe of a whole toy takes, with all microphones at ten SNRs."""
-
 MAX_ROWS = 10_000_000
-"""Ten times the rows of that recipe."""
+"""Ten times the rows of the recipe of a whole toy, with all microphones at ten SNRs."""
 
 MAX_LOADED_BYTES: Bytes = 1 << 32
 """What a table may take in memory, its repeated texts written out."""
@@ -52,8 +49,6 @@ def read_parquet(path: Path, unreadable: Explain, *, deltas: Collection[str] = (
         ToyAdmosError: As `unreadable` makes it.
     """
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise unreadable(f"more than {MAX_FILE_BYTES} bytes")
         content = open_in_own_memory(path)
         metadata = pq.read_metadata(content)
         fault = footer_fault(metadata)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,10 +16,11 @@ import pyarrow.parquet as pq
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked import checked
-from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.files.json import canonical_json, parse_json
 from toyadmos_datasets.values.digest import column_digest
 from toyadmos_datasets.values.parquet import Explain, read_parquet
 from toyadmos_datasets.values.recipe_rows import fault_of_rows
+from toyadmos_datasets.values.told import Parameters, require_told
 
 SCHEMA_VERSION = 2
 
@@ -173,11 +173,14 @@ def read_recipe(path: Path) -> Recipe:
     """
     try:
         table = read_parquet(path, partial(_unreadable, path))
-        content = json.loads(table.schema.metadata[HEADER_KEY])
+        content = parse_json(
+            table.schema.metadata[HEADER_KEY], where=path, remedy=_AGAIN, what="The recipe is damaged."
+        )
         version = content.pop("version")
         if version != SCHEMA_VERSION:
             raise _unreadable(path, f"version {version}")
         header = checked(_Header, content, what="The recipe is damaged.", where=path, remedy=_AGAIN)
+        require_told(Parameters, header.parameters, what="The recipe is damaged.", where=path, remedy=_AGAIN)
         examples, excluded = unmarked(table.cast(FILE_SCHEMA))
         recipe = Recipe(examples=examples, parameters=header.parameters, notes=header.notes, excluded=excluded)
         promised = table.schema.metadata[b"toyadmos_recipe_sha256"].decode()

@@ -7,7 +7,6 @@ recordings were, how they were rendered, with which versions, and what came out.
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,13 +20,14 @@ from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked import Count, Sha256, checked
-from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.files.json import canonical_json, parse_json
 from toyadmos_datasets.signal.pcm import DIGEST_BYTES
 from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.dataset import SkippedRecording
 from toyadmos_datasets.values.parquet import PARQUET_FAULTS, read_parquet
 from toyadmos_datasets.values.recipe import FILE_SCHEMA, Recipe, check_rows, unmarked
 from toyadmos_datasets.values.sides import is_shard_place
+from toyadmos_datasets.values.told import Parameters, Request, Source, require_told
 
 FORMAT_VERSION = 2
 SUFFIX = ".toyrecipe"
@@ -160,7 +160,7 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         metadata = table.schema.metadata or {}
         if b"toyrecipe" not in metadata:
             raise _unreadable(path, "a Parquet file of something else")
-        content = json.loads(metadata[b"toyrecipe"])
+        content = parse_json(metadata[b"toyrecipe"], where=path, remedy=_GET_AGAIN, what=_UNREADABLE)
         version = content.pop("version")
         if version != FORMAT_VERSION:
             raise _unreadable(path, f"version {version}")
@@ -174,6 +174,8 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
     if (promised, header.recipe_sha256) != (actual, found["recipe_sha256"]):
         raise _unreadable(path, f"content that hashes to {actual[:16]} and not to {promised[:16]}: it was changed")
+    for kind, told in ((Parameters, header.parameters), (Source, header.source), (Request, header.request)):
+        require_told(kind, told, what=_UNREADABLE, where=path, remedy=_GET_AGAIN)
     check_rows(shared.recipe, partial(_unreadable, path))
     _require_names(shared, path)
     return shared

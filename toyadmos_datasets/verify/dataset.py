@@ -14,6 +14,7 @@ import yaml
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.bounded import MAX_CARD_BYTES, read_bounded_file
 from toyadmos_datasets.files.looking import looking
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dataset import CARD_NAME, MANIFEST_NAME, RECIPE_NAME, Manifest, Shard, read_manifest
@@ -140,7 +141,7 @@ def check_card(folder: Path, manifest: Manifest) -> Iterator[Problem]:
         return
     try:
         configs = [one["config_name"] for one in _front_matter(path)["configs"]]
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, yaml.YAMLError) as error:
         yield _problem("The card is damaged.", path, expected, f"{type(error).__name__}: {error}")
         return
     if configs != list(manifest.configs):
@@ -149,7 +150,8 @@ def check_card(folder: Path, manifest: Manifest) -> Iterator[Problem]:
 
 
 def _front_matter(path: Path) -> dict[str, Any]:
-    before, front, _ = path.read_text(encoding="utf-8").split("---\n", 2)
+    text = read_bounded_file(path, MAX_CARD_BYTES, remedy=_AGAIN).decode()
+    before, front, _ = text.replace("\r\n", "\n").split("---\n", 2)
     if before:
         raise ValueError("it does not begin with front matter")
     content: dict[str, Any] = yaml.safe_load(front)

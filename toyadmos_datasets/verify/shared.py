@@ -102,6 +102,8 @@ def check_shared(task: _SharedShard, watch: Watch) -> Problem | None:
                 digest.update(piece)
                 n_bytes += len(piece)
                 watch.advance(len(piece), at=where)
+                if n_bytes > shard.n_bytes:
+                    break  # no end may come
     except FileNotFoundError:
         return _problem(remote, "A shard is missing.", shard.path, whole, "no file")
     except OSError as error:

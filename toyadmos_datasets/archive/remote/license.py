@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import os
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,6 +21,7 @@ from toyadmos_datasets.corpus.paper import LICENSE_LIMITS, LICENSE_NAME, LICENSE
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, LicenseError
+from toyadmos_datasets.files.checked import checked
 from toyadmos_datasets.files.json import read_json, write_json
 
 ACCEPT_VARIABLE = "TOYADMOS_ACCEPT_LICENSE"
@@ -85,21 +87,33 @@ def _fetch_license(options: FetchOptions, file: Volume, progress: Progress) -> P
     raise wrong_volume(copy, options)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Accepted:
+    """What is remembered of an acceptance: the licence, the hash of its file, and the day."""
+
+    license: str
+    md5: str
+    accepted: str
+
+
 def _memory() -> Path:
     return Path(platformdirs.user_config_dir("toyadmos")) / "accepted-license.json"
 
 
 def _is_remembered(file: Volume) -> bool:
+    path, remedy = _memory(), "Accept the licence again with --accept-license."
     try:
-        return read_json(_memory()).get("md5") == file.md5
+        content = read_json(path, remedy=remedy)
+        memory = checked(_Accepted, content, what="A file is damaged.", where=path, remedy=remedy)
     except DatasetError:  # never written, or damaged: then it is asked again
         return False
+    return memory.md5 == file.md5
 
 
 def _remember(file: Volume) -> None:
     if not _is_remembered(file):
         today = dt.datetime.now(dt.UTC).date().isoformat()
-        write_json(_memory(), {"license": LICENSE_NAME, "md5": file.md5, "accepted": today})
+        write_json(_memory(), asdict(_Accepted(license=LICENSE_NAME, md5=file.md5, accepted=today)))
 
 
 def _not_accepted(actual: str) -> LicenseError:

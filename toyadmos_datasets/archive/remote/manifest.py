@@ -18,6 +18,8 @@ from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.units import Bytes
 
 _COLUMNS = ["name", "bytes", "md5"]
+_MOST_BYTES: Bytes = 1 << 20
+"""A hundred times the table of the whole record; a volume is a line of about 60 bytes."""
 _MOST_DIGITS = 18
 """Of a size; no file system holds a file of more bytes."""
 
@@ -60,8 +62,11 @@ def read_manifest(path: Path, toy: str) -> Manifest:
         OptionError: The file is no such table.
         SourceNotFoundError: It has no volumes of the toy.
     """
-    with reading(path):
-        text = path.read_text(encoding="utf-8", errors="replace")
+    with reading(path), path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise _no_table(path, f"at most {_MOST_BYTES} bytes", "more")
+    text = content.decode(errors="replace")
     try:
         rows = list(csv.reader(io.StringIO(text)))
     except csv.Error as error:
