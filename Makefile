@@ -2,12 +2,14 @@
 #
 #   make demo                     prepare a simulated corpus into data/demo
 #   make test                     lint, types and tests, as CI runs them
+#   make drills                   damage 10 000 files, one at a time, and run all that reads them
 #   make test PYTHON=python3.12   the same with another Python (the environment is made anew)
 
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= data/demo
 PYTEST_ARGS ?=
+DRILLS ?= 10000
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
@@ -23,7 +25,7 @@ OLDEST := $(VENV)/datasets-oldest
 S3 := $(VENV)/s3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format build clean distclean
+.PHONY: help demo test drills lint types format build clean distclean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +36,9 @@ demo: $(CORE)  ## Prepare a simulated ToyTrain into data/demo.
 test: lint types $(OLDEST) $(S3)  ## Run lint, types and tests (PYTEST_ARGS="-k words" to choose).
 	PYTHONPATH=$(S3) $(BIN)/python -m pytest -k "s3 or bucket_that" tests/test_share_bucket.py
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
+
+drills: $(DEV)  ## Run the long form of the drills with damaged files (DRILLS=1000 for fewer).
+	TOYADMOS_DRILLS=$(DRILLS) $(BIN)/python -m pytest --numprocesses auto --dist load tests/test_mutations.py
 
 lint: $(DEV)  ## Run the linter and check the formatting.
 	$(BIN)/ruff check .

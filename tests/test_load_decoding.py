@@ -239,6 +239,27 @@ def test_what_was_saved_and_is_damaged_is_an_error_of_ours(train, tmp_path, name
             load_dataset(tmp_path / "saved")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"_data_files": [{"filename": "../elsewhere.arrow"}]},
+        {"_data_files": [{"filename": 5}]},
+        {"_data_files": "data"},
+        {"_format_columns": {"a": 1}},
+        {"_fingerprint": 10**40},
+    ],
+)
+def test_a_saved_state_with_wrong_types_or_names_is_an_error_of_ours(train, tmp_path, changes):
+    train.save_to_disk(tmp_path / "saved")
+    path = tmp_path / "saved" / "state.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    with pytest.raises(DatasetError, match="cannot be opened") as caught:
+        load_dataset(tmp_path / "saved")
+
+    assert "state.json" in caught.value.where
+
+
 def test_any_dataset_can_be_decoded_with_soundfile(tmp_path):
     samples = np.linspace(-1, 1, 400, endpoint=False).astype(np.float32).reshape(2, 200)
     soundfile.write(tmp_path / "a.wav", samples.T, 8000, subtype="FLOAT")

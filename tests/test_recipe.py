@@ -25,31 +25,60 @@ from toyadmos_datasets.values.recipe import read_recipe
 print(read_recipe(Path(sys.argv[1])).sha256)
 """
 
-texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=8)
-decibels = st.none() | st.floats(-100, 100)
-rows = st.fixed_dictionaries(
-    {
-        "config": texts,
-        "split": st.sampled_from(["train", "test"]),
-        "label": st.sampled_from(["normal", "anomalous"]),
-        "toy": texts,
-        "case": st.integers(1, 4),
-        "channel": st.integers(0, 4),
-        "recording_type": st.just("IND"),
-        "condition": texts,
-        "take": st.integers(0, 9999),
-        "event_id": texts,
-        "draw": st.integers(0, 9),
-        "recording_ids": st.lists(texts, min_size=1, max_size=4),
-        "target_start": st.none() | st.integers(0, 2**40),
-        "target_length": st.none() | st.integers(1, 2**40),
-        "noise_recording_ids": st.lists(texts, max_size=4),
-        "noise_position": st.none() | st.floats(0, 1, exclude_max=True),
-        "target_gain_db": decibels,
-        "noise_gain_db": decibels,
-        "snr_db": decibels,
-    }
+names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,7}[a-z]", fullmatch=True)
+ids = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_characters="/\\"), min_size=1, max_size=8)
+mixings = st.fixed_dictionaries({"snr_db": st.floats(-100, 100)}) | st.fixed_dictionaries(
+    {"target_gain_db": st.floats(-100, 100), "noise_gain_db": st.floats(-100, 100)}
 )
+noises = st.tuples(
+    mixings,
+    st.fixed_dictionaries(
+        {
+            "noise_recording_ids": st.lists(ids, min_size=1, max_size=4),
+            "noise_position": st.floats(0, 1, exclude_max=True),
+        }
+    ),
+).map(lambda both: both[0] | both[1])
+nothing = {
+    "noise_recording_ids": [],
+    "noise_position": None,
+    "target_gain_db": None,
+    "noise_gain_db": None,
+    "snr_db": None,
+}
+
+
+def with_noise_for_each(one: dict[str, object]) -> dict[str, object]:
+    """Leave as many noise recordings as there are recordings."""
+    n = min(len(one["recording_ids"]), len(one["noise_recording_ids"]))
+    return (
+        one | {"recording_ids": one["recording_ids"][:n], "noise_recording_ids": one["noise_recording_ids"][:n]}
+        if n
+        else one
+    )
+
+
+windows = st.just((None, None)) | st.tuples(st.integers(0, 2**40), st.integers(1, 2**40))
+rows = st.tuples(
+    st.fixed_dictionaries(
+        {
+            "config": names,
+            "split": st.sampled_from(["train", "test"]),
+            "label": st.sampled_from(["normal", "anomalous"]),
+            "toy": st.sampled_from(["ToyCar", "ToyConveyor", "ToyTrain"]),
+            "case": st.integers(1, 4),
+            "channel": st.integers(0, 4),
+            "recording_type": st.just("IND"),
+            "condition": st.sampled_from(["normal", "ab01"]),
+            "take": st.integers(0, 9999),
+            "event_id": ids,
+            "draw": st.integers(0, 9),
+            "recording_ids": st.lists(ids, min_size=1, max_size=4),
+        }
+    ),
+    windows.map(lambda both: dict(zip(("target_start", "target_length"), both, strict=True))),
+    st.just({"target_gain_db": 0.0}) | noises,
+).map(lambda parts: with_noise_for_each(nothing | parts[0] | parts[1] | parts[2]))
 tables = st.lists(rows, max_size=6).map(lambda some: pa.Table.from_pylist(some, schema=RECIPE_SCHEMA))
 
 

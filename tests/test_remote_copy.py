@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toyadmos_datasets.archive.remote import journal as journal_module
 from toyadmos_datasets.archive.remote.copy import VolumeCopy
-from toyadmos_datasets.archive.remote.journal import Journal
+from toyadmos_datasets.archive.remote.ends import FILE_NAME, BlockEnds
+from toyadmos_datasets.archive.remote.journal import Journal, append_line
 from toyadmos_datasets.archive.remote.manifest import published_manifest, read_manifest, write_manifest
 from toyadmos_datasets.archive.remote.spans import Spans
 from toyadmos_datasets.archive.remote.upkeep import folder_bytes
@@ -67,6 +69,56 @@ def test_a_flipped_bit_in_a_journal_never_makes_up_bytes(tmp_path_factory, entri
         path.write_bytes(content)
 
     assert {byte for start, stop in Journal(path).have for byte in range(start, stop)} <= said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "have -5 10",
+        "have 0 1e3",
+        "have 0 10.0",
+        "have 0 True",
+        f"have 0 {10**30}",
+        "have 0 " + "9" * 5_000,
+        "have 0",
+        "have 0 10 20",
+        "have  10",
+        "have 00 10",
+        "have 0 \u0661\u0662",
+        "took 0 10",
+        "",
+        "have\t0\t10",
+    ],
+)
+def test_a_journals_line_that_says_no_bytes_counts_as_not_said(tmp_path, text):
+    path = tmp_path / "have"
+    Journal(path).append("have", 20, 30)
+    append_line(path, text)
+    Journal(path).append("have", 40, 50)
+
+    assert list(Journal(path).have) == [(20, 30), (40, 50)]
+
+
+@pytest.mark.parametrize("text", ["1 2", "1 2 3 4", "-1 2 3", "1 2 3.5", f"1 {10**30} 3", "1 2 x", "\u0661 2 3", ""])
+def test_a_line_of_ends_that_says_no_bytes_counts_as_not_said(tmp_path, text):
+    append_line(tmp_path / FILE_NAME, text)
+    BlockEnds(tmp_path).note(7, 100, 200)
+
+    assert BlockEnds(tmp_path)._stops == {(7, 100): 200}
+
+
+def test_a_journal_of_endless_lines_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal_module, "MAX_READ_BYTES", 4_096)
+    path = tmp_path / "have"
+    path.write_bytes(b"x" * 10_000)
+    journal = Journal(path)
+
+    for _ in range(3):
+        journal.refresh()
+    journal.append("have", 20, 30)
+
+    assert list(journal.have) == [(20, 30)]
+    assert len(journal._rest) <= 128
 
 
 def test_a_line_after_a_torn_one_counts(tmp_path):

@@ -140,7 +140,7 @@ def test_want_of_memory_is_no_damage(place, monkeypatch):
     def fail(*_: object, **__: object) -> None:
         raise pa.ArrowMemoryError("malloc of size 1048576 failed")
 
-    monkeypatch.setattr(pq, "read_table", fail)
+    monkeypatch.setattr(pq, "ParquetFile", fail)
     with pytest.raises(ResourceError) as caught:
         read_recipe(place / "out" / RECIPE_NAME)
 
@@ -151,7 +151,7 @@ def test_a_file_that_asks_for_more_memory_than_any_machine_has_is_damaged(place,
     def fail(*_: object, **__: object) -> None:
         raise pa.ArrowMemoryError("malloc of size 9223372036854775744 failed")
 
-    monkeypatch.setattr(pq, "read_table", fail)
+    monkeypatch.setattr(pq, "ParquetFile", fail)
     with pytest.raises(DatasetError) as caught:
         read_recipe(place / "out" / RECIPE_NAME)
 

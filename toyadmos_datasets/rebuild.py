@@ -20,6 +20,7 @@ from toyadmos_datasets.recipes.moved import differing_shards
 from toyadmos_datasets.render import OutputFolder, RenderOptions
 from toyadmos_datasets.sources import resolve_source
 from toyadmos_datasets.values.recipe import Recipe
+from toyadmos_datasets.values.recipe_parameters import check_parameters
 from toyadmos_datasets.values.shared_recipe import SharedRecipe, read_shared_recipe
 from toyadmos_datasets.values.source import Source
 
@@ -82,6 +83,7 @@ def rebuild(options: RebuildOptions, progress: Progress | None = None) -> Rebuil
     """
     progress = progress or Quiet()
     shared = read_shared_recipe(options.file)
+    check_parameters(shared.recipe.parameters, where=options.file)
     render = _render_options(shared, options)
     source = resolve_source(
         options.source,

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import posixpath
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.address import open_address
+from toyadmos_datasets.files.checked import Value, checked
+from toyadmos_datasets.files.inside import inside
+from toyadmos_datasets.files.json import read_json
 from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.load.choices import check_decode, check_split
 from toyadmos_datasets.load.expressions import part_of
 from toyadmos_datasets.load.place import Place
 from toyadmos_datasets.values.dataset import MANIFEST_NAME
+from toyadmos_datasets.values.parquet import PARQUET_FAULTS
 
 _DICT = "dataset_dict.json"
 _STATE = "state.json"
+_SAVE_AGAIN = "Save it again from the dataset that it was made of."
 
 UNKNOWN_DEPTH = 16
 """What is saved does not say how many bits its clips have; each says so itself when it is decoded."""
@@ -67,19 +74,75 @@ def open_saved(place: Place, name: str | None, split: str | None, *, decode: boo
 
 def _read(place: Place) -> Any:  # noqa: ANN401  # a Dataset or a DatasetDict
     import datasets  # noqa: PLC0415  (as above)
-    import pyarrow as pa  # noqa: PLC0415  (as above)
 
     where = place.address if place.is_far else str(place.folder)
     try:
-        return datasets.load_from_disk(where, storage_options=place.storage_options or None)
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, pa.ArrowException) as error:
+        if not place.is_far:
+            _check_states(place.folder)
+        opened = datasets.load_from_disk(where, storage_options=place.storage_options or None)
+        for one in opened.values() if isinstance(opened, dict) else [opened]:
+            one.data.table.validate(full=True)  # nothing was compared with a hash, and a wrong offset ends processes
+    except DatasetError as error:
+        actual = f"{error.what} {error.actual or ''}".rstrip()
+        raise _closed(error.where or where, actual) from error
+    except (*PARQUET_FAULTS, RecursionError, NotImplementedError) as error:
         raise_shortage(error, where)
-        raise DatasetError(
-            "What save_to_disk wrote cannot be opened.",
-            where=place.shown if place.is_far else where,
-            actual=type(error).__name__ if place.is_far else f"{type(error).__name__}: {error}",
-            remedy="Save it again from the dataset that it was made of.",
-        ) from (None if place.is_far else error)  # others' texts may repeat what is secret
+        actual = type(error).__name__ if place.is_far else f"{type(error).__name__}: {error}"
+        # others' texts may repeat what is secret
+        raise _closed(place.shown if place.is_far else where, actual) from (None if place.is_far else error)
+    return opened
+
+
+def _closed(where: object, actual: str) -> DatasetError:
+    return DatasetError("What save_to_disk wrote cannot be opened.", where=where, actual=actual, remedy=_SAVE_AGAIN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _DataFile:
+    """A file of a saved split, by its name in the split's folder."""
+
+    filename: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """What of a split's state says which files are opened, and as what."""
+
+    _data_files: list[_DataFile]
+    _fingerprint: str | None = None
+    _format_columns: list[str] | None = None
+    _format_kwargs: dict[str, Any] | None = None
+    _format_type: str | None = None
+    _output_all_columns: bool = False
+    _split: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Splits:
+    """What `dataset_dict.json` says."""
+
+    splits: list[str]
+
+
+def _check_states(folder: Path) -> None:
+    """Check what says which files are opened, before they are.
+
+    Raises:
+        DatasetError: A file is damaged, has values of other types, or names that lead elsewhere.
+    """
+    folders = [folder]
+    if (folder / _DICT).is_file():
+        folders = [inside(folder, name) for name in _checked(folder / _DICT, _Splits).splits]
+    for one in folders:
+        state = _checked(one / _STATE, _State)
+        for file in state._data_files:  # noqa: SLF001  (named as datasets names it)
+            inside(one, file.filename, where=one / _STATE)
+
+
+def _checked(path: Path, kind: type[Value]) -> Value:
+    content = read_json(path, remedy=_SAVE_AGAIN)
+    known = {name: content[name] for name in content if name in {one.name for one in fields(kind)}}  # type: ignore[arg-type]
+    return checked(kind, known, what="What save_to_disk wrote is damaged.", where=path, remedy=_SAVE_AGAIN)
 
 
 def _as_it_goes(rows: Any, decode: bool | str) -> Any:  # noqa: ANN401, FBT001  # as above

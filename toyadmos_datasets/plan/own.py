@@ -16,15 +16,15 @@ from toyadmos_datasets.plan.joined import NONE_JOINED, Joined
 from toyadmos_datasets.plan.one_side import same_sound_notes
 from toyadmos_datasets.plan.options import PlanOptions
 from toyadmos_datasets.plan.own_rules import (
-    MIXING,
     SIDE_COLUMNS,
-    check_mixing,
     check_rows,
     require_sides_apart,
     takes_on_two_sides,
 )
 from toyadmos_datasets.plan.own_table import OwnTable
 from toyadmos_datasets.values.recipe import IS_EXCLUDED, RECIPE_SCHEMA, STACK, Recipe, unmarked
+from toyadmos_datasets.values.recipe_parameters import check_parameters
+from toyadmos_datasets.values.recipe_rows import MIXING
 
 OWN = "own"
 """What stands in the place of the protocols among a recipe's parameters."""
@@ -65,12 +65,14 @@ def own_recipe(
         joined: Events that carry the same sound, which no two splits of a config may have.
 
     Raises:
+        DatasetError: A written recipe lacks parameters that rendering needs.
         PlanError: A rule is broken; names the first row that breaks it.
     """
     table = examples.planned if isinstance(examples, Recipe) else examples
     parameters: dict[str, Any] = options.as_parameters() | {"protocols": [OWN]}
     if isinstance(examples, Recipe):
         _require_its_own_parameters(examples, options, path)
+        check_parameters(examples.parameters, where=path)
         parameters = examples.parameters
     own = OwnTable(table=table.combine_chunks(), events=events_of(index, joined), path=path)
     whole = _completed(own, options.toy)
@@ -120,7 +122,6 @@ def _completed(own: OwnTable, toy: str) -> pa.Table:
             told, known = own.table[name], facts[name].cast(RECIPE_SCHEMA.field(name).type)
             differs = pc.not_equal(told, known).to_numpy(zero_copy_only=False)
             own.refuse(differs, f"The column {name!r} contradicts the recordings.", known, told)
-    check_mixing(own)
     columns = {**facts, **_mixing(own), "config": own.table["config"], "split": own.table["split"]}
     columns["recording_ids"] = own.table["recording_ids"]
     columns["noise_recording_ids"] = _noise_lists(own)

@@ -9,51 +9,23 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.plan.events import ABSENT, Numbers
 from toyadmos_datasets.plan.own_table import OwnTable, Recordings
+from toyadmos_datasets.values.recipe import FILE_SCHEMA
+from toyadmos_datasets.values.recipe_rows import fault_of_rows
 
-GAIN_LIMIT_DB = 100.0
 SIDE_COLUMNS = ("config", "split")
-MIXING = ("target_gain_db", "noise_gain_db", "snr_db", "noise_position")
-"""Columns that say how loud a row's noise is, and where it begins."""
 
 
 def check_rows(own: OwnTable) -> None:
-    """Raise unless each row's config, split, target, noise and window can be.
+    """Raise unless each row is valid by itself, and its target, noise and window are in the source.
 
     Raises:
         PlanError: It names the first row that breaks a rule.
     """
-    _check_names(own)
+    _check_one_event(own, own.targets, "recording_ids")
+    own.refuse_fault(fault_of_rows(own.table, FILE_SCHEMA))
     _check_targets(own)
     _check_noise(own)
     _check_window(own)
-
-
-def check_mixing(own: OwnTable) -> None:
-    """Raise unless each row says one thing of gains, SNR and position.
-
-    Raises:
-        PlanError: It names the first row that does not.
-    """
-    given = {name: own.column(name) for name in MIXING}
-    has = {name: pc.is_valid(column).to_numpy(zero_copy_only=False) for name, column in given.items()}
-    has_gains = has["target_gain_db"] & has["noise_gain_db"] & ~has["snr_db"]
-    has_snr = has["snr_db"] & ~has["target_gain_db"] & ~has["noise_gain_db"]
-    own.refuse(
-        own.has_noise & ~(has_gains | has_snr),
-        "It is not said how loud the noise is.",
-        "snr_db, or target_gain_db and noise_gain_db",
-        "neither, or both",
-    )
-    is_clean_and_says = ~own.has_noise & (has["noise_gain_db"] | has["snr_db"] | has["noise_position"])
-    own.refuse(is_clean_and_says, "Noise is spoken of in a row without noise.", "noise_recording_ids", "none")
-    for name in ("target_gain_db", "noise_gain_db", "snr_db"):
-        values = pc.fill_null(given[name], 0.0).to_numpy(zero_copy_only=False)
-        limits = f"-{GAIN_LIMIT_DB:g} to {GAIN_LIMIT_DB:g} dB"
-        own.refuse(~(np.abs(values) <= GAIN_LIMIT_DB), f"{name} is out of bounds.", limits, given[name])
-    position = pc.fill_null(given["noise_position"], -1.0).to_numpy(zero_copy_only=False)
-    is_outside = own.has_noise & ~((position >= 0) & (position < 1))
-    told = given["noise_position"]
-    own.refuse(is_outside, "noise_position is out of bounds.", "0 up to, not including, 1", told)
 
 
 def require_sides_apart(own: OwnTable, whole: pa.Table, *, is_noise_shared: bool) -> None:
@@ -99,17 +71,7 @@ def _codes(whole: pa.Table) -> tuple[Numbers, Numbers]:
     return config, split
 
 
-def _check_names(own: OwnTable) -> None:
-    for name, pattern in (("config", r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"), ("split", r"^[A-Za-z_][A-Za-z0-9_]*$")):
-        fits = pc.match_substring_regex(own.table[name], pattern).to_numpy(zero_copy_only=False)
-        if name == "split":
-            fits &= pc.not_equal(own.table[name], "all").to_numpy(zero_copy_only=False)
-        own.refuse(~fits, f"This cannot be the name of a {name}.", "letters, digits and _", own.table[name])
-
-
 def _check_targets(own: OwnTable) -> None:
-    own.refuse(own.targets.lengths == 0, "An example has no recording.", "recording_ids", "none")
-    _check_one_event(own, own.targets, "recording_ids")
     is_noise = own.sounds_of(own.event) == "noise"
     own.refuse(is_noise, "A noise recording stands where a machine's belongs.", "normal or anomalous", "noise")
 
@@ -119,13 +81,10 @@ def _check_noise(own: OwnTable) -> None:
     noise = own.noise_event
     is_other = own.has_noise & (own.sounds_of(noise) != "noise")
     own.refuse(is_other, "What is mixed in is no noise recording.", "EnvironmentalNoise_CNT", "a machine's")
-    same = own.has_noise & (own.noise.lengths == own.targets.lengths)
-    other_number = own.has_noise & ~same
-    own.refuse(other_number, "Noise has another number of microphones than the target.", "as many", "others")
-    pairs = np.isin(own.targets.row, np.flatnonzero(same)), np.isin(own.noise.row, np.flatnonzero(same))
-    differs = own.targets.channel[pairs[0]] != own.noise.channel[pairs[1]]
+    is_noisy = np.isin(own.targets.row, np.flatnonzero(own.has_noise))  # with as many recordings as noise has
+    differs = own.targets.channel[is_noisy] != own.noise.channel
     is_other = np.zeros(len(own.event), dtype=np.bool_)
-    is_other[own.targets.row[pairs[0]][differs]] = True
+    is_other[own.targets.row[is_noisy][differs]] = True
     own.refuse(is_other, "Noise is of another microphone than the target.", "the same, in order", "another")
     is_other = own.has_noise & ~own.events.may_serve(noise, own.events.case[own.event])
     own.refuse(is_other, "Noise is of another case than the target.", "the same case", "another")
@@ -133,17 +92,13 @@ def _check_noise(own: OwnTable) -> None:
 
 def _check_window(own: OwnTable) -> None:
     start, length = own.column("target_start"), own.column("target_length")
-    has_start, has_length = (
-        pc.is_valid(start).to_numpy(zero_copy_only=False),
-        pc.is_valid(length).to_numpy(zero_copy_only=False),
-    )
-    own.refuse(has_start != has_length, "A window has a start or a length alone.", "both, or neither", "one")
+    has_start = pc.is_valid(start).to_numpy(zero_copy_only=False)
     first, n = (
         pc.fill_null(start, 0).to_numpy(zero_copy_only=False),
         pc.fill_null(length, 1).to_numpy(zero_copy_only=False),
     )
     ends = own.events.n_samples[own.event]
-    is_outside = has_start & ((first < 0) | (n < 1) | (first > ends - n))
+    is_outside = has_start & (first > ends - n)
     own.refuse(is_outside, "A window is not within its recording.", pa.array(ends), "more samples at 48 kHz")
 
 

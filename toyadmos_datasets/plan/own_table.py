@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.plan.events import ABSENT, Events, Numbers
 from toyadmos_datasets.values.recipe import IS_EXCLUDED, RECIPE_SCHEMA
+from toyadmos_datasets.values.recipe_rows import RowFault
 
 Bools = npt.NDArray[np.bool_]
 
@@ -78,6 +79,12 @@ class OwnTable:
         if name in self.table.column_names:
             return self.table[name].combine_chunks()
         return pa.nulls(len(self.table), RECIPE_SCHEMA.field(name).type)
+
+    def refuse_fault(self, fault: RowFault | None) -> None:
+        """Raise for a row that is invalid by itself."""
+        if fault is not None:
+            is_wrong = np.arange(fault.n_rows) == fault.row
+            self.refuse(is_wrong, fault.what, fault.expected, fault.actual)
 
     def refuse(self, is_wrong: Bools, what: str, expected: Any, actual: Any, *, remedy: str = "") -> None:  # noqa: ANN401
         """Raise for the first row that is wrong; what is expected and there may be columns."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.values.own_memory import open_in_own_memory
+from toyadmos_datasets.values.parquet import read_parquet
 from toyadmos_datasets.values.recipe import FILE_SCHEMA, HEADER_KEY, Recipe, read_recipe
 from toyadmos_datasets.values.shared_recipe import is_shared_recipe, read_shared_recipe
+
+_MAGIC = b"PAR1"
 
 REQUIRED = ("config", "split", "recording_ids")
 """Columns that nothing else tells."""
@@ -34,16 +36,9 @@ def read_examples(path: Path) -> Recipe | pa.Table:
     Raises:
         DatasetError: The file cannot be read, or has a column that recipes have not, or one of another type.
     """
-    try:
-        with open_in_own_memory(path) as file:
-            is_parquet = file.read(4) == b"PAR1"
-            file.seek(0)
-            table = pq.read_table(file) if is_parquet else _read_csv(file)
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise_shortage(error, path)
-        raise _unreadable(path, "a table in Parquet or CSV (UTF-8)", f"{type(error).__name__}: {error}") from error
     if is_shared_recipe(path):
         return read_shared_recipe(path).recipe
+    table = _read_table(path)
     if HEADER_KEY in (table.schema.metadata or {}):
         return read_recipe(path)
     known = ", ".join(FILE_SCHEMA.names)
@@ -56,6 +51,17 @@ def read_examples(path: Path) -> Recipe | pa.Table:
         raise _unreadable(path, f"the columns {', '.join(REQUIRED)}", f"no column {absent[0]!r}")
     fields = [field for field in FILE_SCHEMA if field.name in names]
     return pa.table({field.name: _cast(path, table[field.name], field) for field in fields})
+
+
+def _read_table(path: Path) -> pa.Table:
+    unreadable = partial(_unreadable, path, "a table in Parquet or CSV (UTF-8)")
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) == _MAGIC:
+                return read_parquet(path, unreadable)
+        return _read_csv(open_in_own_memory(path))
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise unreadable(f"{type(error).__name__}: {error}") from error
 
 
 def _read_csv(file: pa.BufferReader) -> pa.Table:
@@ -76,7 +82,9 @@ def _cast(path: Path, column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArr
         cast = column.cast(field.type)
     except (pa.ArrowException, TypeError) as error:
         raise _unreadable(path, f"{field.type} in the column {field.name!r}", str(error).splitlines()[0]) from error
-    if not field.nullable and cast.null_count and field.name != "noise_recording_ids":
+    if field.name == "noise_recording_ids" and cast.null_count:
+        cast = pc.coalesce(cast, pa.scalar([], field.type))
+    if not field.nullable and cast.null_count:
         raise _unreadable(path, f"a value in every row of the column {field.name!r}", f"{cast.null_count} rows without")
     return cast
 

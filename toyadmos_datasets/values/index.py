@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from toyadmos_datasets.corpus.noise_names import MAX_NOISE_TAKE
+from toyadmos_datasets.corpus.toys import ALL_CASES, CHANNELS, TOYS
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
-from toyadmos_datasets.files.looking import raise_shortage
-from toyadmos_datasets.values.own_memory import open_in_own_memory
+from toyadmos_datasets.values.parquet import read_parquet
 
 SCHEMA_VERSION = 2
 
@@ -43,6 +46,17 @@ crc32 is null where only reading the file would tell (a tree).
 """
 
 
+_SOUNDS = ["normal", "anomalous", "noise"]
+_TYPES = ["IND", "CNT"]
+_RANGES = {
+    "case": (ALL_CASES, max(max(toy.cases) for toy in TOYS)),
+    "channel": (min(CHANNELS), max(CHANNELS)),
+    "take": (0, MAX_NOISE_TAKE),
+    "n_bytes": (0, 1 << 53),
+    "block": (0, 1 << 30),
+}
+
+
 def write_index(index: pa.Table, path: Path) -> None:
     """Write an index as Parquet, atomically."""
     with write_file(path) as file:
@@ -53,22 +67,41 @@ def read_index(path: Path) -> pa.Table:
     """Read an index that `write_index` wrote.
 
     Raises:
-        DatasetError: The file is not an index, or one of a newer version of this package.
+        DatasetError: The file is not an index, damaged, or one of a newer version of this package.
     """
-    try:
-        table = pq.read_table(open_in_own_memory(path))
-    except (OSError, pa.ArrowException) as error:
-        raise_shortage(error, path)
-        raise DatasetError(
-            "This index cannot be read.", where=path, expected="a Parquet file", actual=error, remedy=_AGAIN
-        ) from error
+    table = read_parquet(path, lambda actual: _unreadable(path, "a Parquet file", actual))
     version = (table.schema.metadata or {}).get(b"toyadmos_index")
     if version != str(SCHEMA_VERSION).encode():
-        raise DatasetError(
-            "This is not an index that this version can read.",
-            where=path,
-            expected=f"toyadmos_index version {SCHEMA_VERSION}",
-            actual="no version" if version is None else f"version {version.decode()}",
-            remedy=_AGAIN,
-        )
-    return table.cast(INDEX_SCHEMA)
+        actual = "no version" if version is None else f"version {ascii(version)[2:-1]}"
+        raise _unreadable(path, f"toyadmos_index version {SCHEMA_VERSION}", actual)
+    try:
+        index = table.cast(INDEX_SCHEMA)
+    except (pa.ArrowException, ValueError, KeyError) as error:
+        raise _unreadable(path, "the columns of an index", f"{type(error).__name__}: {error}") from error
+    for name, is_wrong in _faults(index):
+        if pc.any(is_wrong).as_py():
+            raise _unreadable(path, f"values that an index may have in the column {name!r}", "others")
+    return index
+
+
+def _faults(index: pa.Table) -> Iterator[tuple[str, pa.Array]]:
+    """Yield for each rule of an index's rows the column, and where it is broken."""
+    for field in INDEX_SCHEMA:
+        if not field.nullable:
+            yield field.name, pc.is_null(index[field.name])
+    for name, (least, most) in _RANGES.items():
+        yield name, pc.or_(pc.less(index[name], least), pc.greater(index[name], most))
+    for name, known in (("sound", _SOUNDS), ("recording_type", _TYPES), ("toy", [toy.name for toy in TOYS])):
+        yield name, pc.invert(pc.is_in(index[name], value_set=pa.array(known)))
+    for name in ("recording_id", "event_id", "member"):
+        yield name, pc.equal(index[name], "")
+
+
+def _unreadable(path: Path, expected: str, actual: str) -> DatasetError:
+    return DatasetError(
+        "This is not an index that this version can read.",
+        where=path,
+        expected=expected,
+        actual=actual,
+        remedy=_AGAIN,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from toyadmos_datasets.files.checked import checked
 from toyadmos_datasets.files.json import canonical_json, parse_json
 from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.values.digest import column_digest
-from toyadmos_datasets.values.own_memory import open_in_own_memory
+from toyadmos_datasets.values.parquet import Explain, read_parquet
+from toyadmos_datasets.values.recipe_rows import fault_of_rows
 from toyadmos_datasets.values.told import Parameters, require_told
 
 SCHEMA_VERSION = 2
@@ -135,6 +137,17 @@ def unmarked(table: pa.Table) -> tuple[pa.Table, pa.Table]:
     return rows.filter(pc.invert(is_excluded)), rows.filter(is_excluded)
 
 
+def check_rows(recipe: Recipe, unreadable: Explain) -> None:
+    """Raise unless all rows that were planned are valid.
+
+    Raises:
+        ToyAdmosError: As `unreadable` makes it: a row breaks a rule.
+    """
+    fault = fault_of_rows(recipe.planned, RECIPE_SCHEMA)
+    if fault is not None:
+        raise unreadable(str(fault))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Header:
     """What the metadata of a recipe's file hold."""
@@ -160,7 +173,7 @@ def read_recipe(path: Path) -> Recipe:
         DatasetError: The file is missing, no recipe, one of a newer version, or was changed since it was written.
     """
     try:
-        table = pq.read_table(open_in_own_memory(path))
+        table = read_parquet(path, partial(_unreadable, path))
         content = parse_json(
             table.schema.metadata[HEADER_KEY], where=path, remedy=_AGAIN, what="The recipe is damaged."
         )
@@ -179,6 +192,7 @@ def read_recipe(path: Path) -> Recipe:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
     if recipe.sha256 != promised:
         raise _unreadable(path, f"rows that hash to {recipe.sha256[:16]} and not to {promised[:16]}")
+    check_rows(recipe, partial(_unreadable, path))
     return recipe
 
 

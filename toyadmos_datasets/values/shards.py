@@ -23,6 +23,7 @@ from toyadmos_datasets.files.checksum import sha256_of
 from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dataset import Shard, check_shard_sizes
+from toyadmos_datasets.values.parquet import PARQUET_FAULTS, footer_fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,9 @@ def row_groups(folder: Path, shard: Shard, columns: Sequence[str] | None = None)
     """
     check_shards(folder, [shard])
     with _reading(folder / shard.path) as parquet:
+        fault = footer_fault(parquet.metadata)
+        if fault is not None or parquet.metadata.num_rows != shard.n_rows:
+            raise pa.ArrowInvalid(fault or f"{parquet.metadata.num_rows} rows, and not {shard.n_rows}")
         for number in range(parquet.num_row_groups):
             yield parquet.read_row_group(number, columns=columns)
 
@@ -126,7 +130,7 @@ def _naming(path: Path) -> Iterator[None]:
         yield
     except DatasetError:
         raise
-    except (OSError, pa.ArrowException) as error:
+    except PARQUET_FAULTS as error:
         raise_shortage(error, path)
         raise DatasetError(
             "A shard cannot be read.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,9 @@ from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.signal.pcm import DIGEST_BYTES
 from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.dataset import SkippedRecording
-from toyadmos_datasets.values.own_memory import open_in_own_memory
-from toyadmos_datasets.values.recipe import FILE_SCHEMA, Recipe, unmarked
-from toyadmos_datasets.values.sides import is_shard_place, unusable_side
+from toyadmos_datasets.values.parquet import PARQUET_FAULTS, read_parquet
+from toyadmos_datasets.values.recipe import FILE_SCHEMA, Recipe, check_rows, unmarked
+from toyadmos_datasets.values.sides import is_shard_place
 from toyadmos_datasets.values.told import Parameters, Request, Source, require_told
 
 FORMAT_VERSION = 2
@@ -44,6 +45,8 @@ _DELTA = {
     "take": "DELTA_BINARY_PACKED",
 }
 """Columns that repeat little but resemble their neighbours; the others but the hashes are kept as dictionaries."""
+
+_DELTA_TEXTS = ("recording_ids", "event_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +157,7 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         DatasetError: The file is missing, something else, of a newer version, or was changed since it was written.
     """
     try:
-        table = pq.read_table(open_in_own_memory(path))
+        table = read_parquet(path, partial(_unreadable, path), deltas=_DELTA_TEXTS)
         metadata = table.schema.metadata or {}
         if b"toyrecipe" not in metadata:
             raise _unreadable(path, "a Parquet file of something else")
@@ -175,6 +178,7 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         raise _unreadable(path, f"content that hashes to {actual[:16]} and not to {promised[:16]}: it was changed")
     for kind, told in ((Parameters, header.parameters), (Source, header.source), (Request, header.request)):
         require_told(kind, told, what=_UNREADABLE, where=path, remedy=_GET_AGAIN)
+    check_rows(shared.recipe, partial(_unreadable, path))
     _require_names(shared, path)
     return shared
 
@@ -184,7 +188,7 @@ def is_shared_recipe(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return b"toyrecipe" in (pq.read_schema(file).metadata or {})
-    except (OSError, pa.ArrowException) as error:
+    except PARQUET_FAULTS as error:
         raise_shortage(error, path)
         return path.name.endswith(SUFFIX)
 
@@ -233,9 +237,6 @@ def _require_names(shared: SharedRecipe, path: Path) -> None:
     stray = next((one.path for one in shared.shards if not is_shard_place(one.path, one.config, one.split)), None)
     if stray is not None:
         raise _unreadable(path, f"a shard at {stray!a}")
-    unusable = unusable_side(examples)
-    if unusable is not None:
-        raise _unreadable(path, f"a config or split called {unusable!a}")
 
 
 def _unreadable(path: Path, actual: str) -> DatasetError:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from toyadmos_datasets.archive.remote.journal import append_line, open_line
+from toyadmos_datasets.archive.remote.journal import MAX_READ_BYTES, NUMBER, append_line, open_line
 from toyadmos_datasets.units import Bytes
 
 FILE_NAME = "blocks.read"
+
+_SAID = re.compile(rf"{NUMBER} {NUMBER} {NUMBER}", re.ASCII)
 
 
 class BlockEnds:
@@ -20,11 +23,10 @@ class BlockEnds:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE_NAME
         self._stops: dict[tuple[int, Bytes], Bytes] = {}
-        content = self._path.read_bytes() if self._path.exists() else b""
-        for line in content.split(b"\n"):
-            text = open_line(line)
-            if text is not None:
-                block, n_decoded, stop = map(int, text.split(" "))
+        for line in _lines_of(self._path):
+            said = _SAID.fullmatch(open_line(line) or "")
+            if said is not None:
+                block, n_decoded, stop = map(int, said.groups())
                 self._stops[block, n_decoded] = stop
 
     def stop_of(self, block: int, n_decoded: Bytes) -> Bytes | None:
@@ -37,3 +39,11 @@ class BlockEnds:
         if known is None or stop < known:
             append_line(self._path, f"{block} {n_decoded} {stop}")
             self._stops[block, n_decoded] = stop
+
+
+def _lines_of(path: Path) -> list[bytes]:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_READ_BYTES).split(b"\n")
+    except FileNotFoundError:
+        return []

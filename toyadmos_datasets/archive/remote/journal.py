@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -14,6 +15,18 @@ from toyadmos_datasets.units import Bytes
 Word: TypeAlias = Literal["have", "gone", "good", "bad", "whole"]
 """``have``: these bytes are written and synced. ``gone``: they are not any more. ``good``: recordings in them
 had the right CRC32. ``bad``: some had not, so these bytes are fetched again. ``whole``: the MD5 is right."""
+
+
+MAX_READ_BYTES: Bytes = 1 << 24
+"""At most so much of a file is taken in at a look; a volume's journal has a thousandth of it."""
+
+LONGEST_LINE: Bytes = 128
+"""What is longer is no line, and is passed over."""
+
+NUMBER = r"(0|[1-9][0-9]{0,17})"
+"""A number of bytes, as it is written: neither signed nor beyond what a file system counts to."""
+
+_SAID = re.compile(rf"(have|gone|good|bad|whole) {NUMBER} {NUMBER}", re.ASCII)
 
 
 class Journal:
@@ -45,13 +58,14 @@ class Journal:
                     self._offset, self._rest = 0, b""
                     self._forget_all()
                 file.seek(self._offset)
-                added = file.read()
+                added = file.read(MAX_READ_BYTES)
         except FileNotFoundError:
             self._offset, self._rest = 0, b""
             self._forget_all()
             return
         self._offset += len(added)
-        *lines, self._rest = (self._rest + added).split(b"\n")
+        *lines, rest = (self._rest + added).split(b"\n")
+        self._rest = rest[-LONGEST_LINE:]
         for line in lines:
             self._take(line)
 
@@ -61,9 +75,9 @@ class Journal:
         self.refresh()
 
     def _take(self, line: bytes) -> None:
-        text = open_line(line)
-        if text is not None:
-            word, start, stop = text.split(" ")
+        said = _SAID.fullmatch(open_line(line) or "")
+        if said is not None:
+            word, start, stop = said.groups()
             self._apply(word, int(start), int(stop))
 
     def _apply(self, word: str, start: Bytes, stop: Bytes) -> None:
@@ -105,4 +119,5 @@ def append_line(path: Path, text: str) -> None:
 def open_line(line: bytes) -> str | None:
     """Return what a line says that `append_line` wrote; None for one that is torn, damaged or empty."""
     text, _, crc32 = line.rpartition(b" ")
-    return text.decode() if text and crc32 == b"%08x" % zlib.crc32(text) else None
+    is_whole = bool(text) and text.isascii() and crc32 == b"%08x" % zlib.crc32(text)
+    return text.decode() if is_whole else None

@@ -94,11 +94,13 @@ def needs_of(table: ArchiveTable, wanted: Collection[str], ends: BlockEnds) -> d
     for block in table.blocks:
         stops = [offset + one.n_bytes for one, offset in table.members(block.number) if one.path in names]
         if stops and block.n_packed_bytes:
+            stop = ends.stop_of(block.number, max(stops))
+            is_inside = stop is not None and block.offset < stop <= block.stop  # else it is of another archive
             needs[block.number] = BlockNeed(
                 block=block,
                 n_bytes=max(stops),
                 n_members=len(stops),
-                known_stop=ends.stop_of(block.number, max(stops)),
+                known_stop=stop if is_inside else None,
             )
     return needs
 
