@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.checked import Count, Sha256, checked
+from toyadmos_datasets.files.looking import expanded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +66,14 @@ def test_anything_else_is_an_error_that_names_the_file_and_the_field(content, wh
 
     assert (caught.value.where, caught.value.remedy) == ("whole.json", "Write it again.")
     assert where in caught.value.actual
+
+
+@pytest.mark.parametrize("name", ["~nobody-at-all", "~nobody-at-all/data"])
+def test_a_tilde_of_no_user_is_a_name_like_others(name):
+    assert expanded(name) == Path(name)
+
+
+def test_a_tilde_is_the_users_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert expanded("~/data") == tmp_path / "data"

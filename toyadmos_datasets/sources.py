@@ -12,7 +12,7 @@ from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError, OutputConflictError
 from toyadmos_datasets.escaping import shell_word
-from toyadmos_datasets.files.looking import raise_shortage
+from toyadmos_datasets.files.looking import expanded, raise_shortage
 from toyadmos_datasets.simulate import MODEL_VERSION, SIZES, simulate
 from toyadmos_datasets.units import format_bytes
 from toyadmos_datasets.values.source import Source
@@ -89,7 +89,7 @@ def require_outside(source: Source, *places: Path) -> None:
     folders = [(_identity(folder), folder) for folder in (source.root, *source.linked)]
     kept = {identity: folder for identity, folder in folders if identity is not None}
     for place in places:
-        resolved = place.expanduser().resolve()
+        resolved = expanded(place).resolve()
         folder = next((kept[one] for one in map(_identity, (resolved, *resolved.parents)) if one in kept), None)
         if folder is not None:
             beside = folder.parent / f"{folder.name}-out"

@@ -18,6 +18,7 @@ from toyadmos_datasets.archive.volumes_source import open_volumes
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.errors import SourceError, SourceNotFoundError
 from toyadmos_datasets.escaping import shell_word
+from toyadmos_datasets.files.looking import expanded
 from toyadmos_datasets.values.source import Source
 
 
@@ -39,7 +40,7 @@ def open_source(location: str | Path, toy: str, *, ignore: Sequence[str] = ()) -
         IndexConflictError: Two names in it are one.
     """
     patterns = Ignore(patterns=tuple(ignore))
-    place = Path(os.path.expanduser(location)).absolute()  # noqa: PTH111  # Path's own raises for a ~name of nobody
+    place = expanded(location).absolute()
     with reading(place):
         is_folder, is_file = place.is_dir(), place.is_file()
     if is_folder:

@@ -27,6 +27,7 @@ from toyadmos_datasets.audit.sounds import check_levels, check_sounds, count_cli
 from toyadmos_datasets.audit.splits import check_splits
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.files.looking import expanded
 from toyadmos_datasets.values.dataset import MANIFEST_NAME, RECIPE_NAME, read_manifest
 from toyadmos_datasets.values.recipe import Recipe, read_recipe
 from toyadmos_datasets.values.shared_recipe import is_shared_recipe, read_shared_recipe
@@ -85,7 +86,7 @@ def audit(
         OptionError: There is nothing to audit.
         DatasetError: The manifest, the recipe or a shard is damaged.
     """
-    paths = [Path(one).expanduser() for one in (place, other) if one is not None]
+    paths = [expanded(one) for one in (place, other) if one is not None]
     first, *second = [_hear(path, workers=workers, progress=progress or Quiet()) for path in paths]
     return _audit_pair(paths, first, second[0]) if second else _audit_one(paths[0], first)
 

@@ -14,6 +14,7 @@ from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.files.cache import default_cache
 from toyadmos_datasets.files.json import canonical_json
+from toyadmos_datasets.files.looking import expanded
 from toyadmos_datasets.plan import PROTOCOL_NAMES, PlanOptions
 from toyadmos_datasets.prepare import PrepareOptions
 from toyadmos_datasets.render import Encoding, RenderOptions, versions
@@ -88,7 +89,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
         Raises:
             OptionError: A value that cannot be meant.
         """
-        cache = default_cache() if self.cache is None else Path(self.cache).expanduser().absolute()
+        cache = default_cache() if self.cache is None else expanded(self.cache).absolute()
         return PrepareOptions(
             plan=PlanOptions(
                 toy=toy_named(self.toy).name,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.files.looking import expanded
 from toyadmos_datasets.load import check_decode, check_split, load_prepared
 from toyadmos_datasets.load.stand_in import writable_or_stand_in
 
@@ -92,4 +92,4 @@ def _builders_cache(cache_dir: str | os.PathLike[str] | None) -> str:
         return os.fspath(cache_dir)
     from datasets import config  # noqa: PLC0415  # takes a second
 
-    return str(writable_or_stand_in(Path(config.HF_DATASETS_CACHE).expanduser()))
+    return str(writable_or_stand_in(expanded(config.HF_DATASETS_CACHE)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,3 +82,8 @@ def _is_absurd(error: MemoryError) -> bool:
     """Whether so much was asked for that the file must be damaged which asked for it."""
     asked = re.search(r"size (\d+)", str(error))
     return asked is not None and int(asked[1][:20]) > _LARGEST_REQUEST
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with its ``~`` resolved; where there is no such user it is a name like others, as in a shell."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  # Path's own raises where there is no such user

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toyadmos_datasets.errors import DatasetError, OptionError
+from toyadmos_datasets.files.looking import expanded
 from toyadmos_datasets.load.choices import check_decode, check_split, chosen_splits
 from toyadmos_datasets.load.expressions import part_of
 from toyadmos_datasets.load.place import Place
@@ -117,4 +118,4 @@ def _mapped(
 def _cache(cache_dir: str | os.PathLike[str] | None) -> Path:
     import datasets  # noqa: PLC0415  (as above)
 
-    return Path(cache_dir or datasets.config.HF_DATASETS_CACHE).expanduser().absolute()
+    return expanded(cache_dir or datasets.config.HF_DATASETS_CACHE).absolute()

@@ -17,7 +17,7 @@ from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.bounded import read_bounded
 from toyadmos_datasets.files.inside import inside
 from toyadmos_datasets.files.json import MAX_JSON_BYTES, parse_json
-from toyadmos_datasets.files.looking import raise_shortage
+from toyadmos_datasets.files.looking import expanded, raise_shortage
 from toyadmos_datasets.values.dataset import MANIFEST_NAME, Manifest, Shard, manifest_of, read_manifest
 
 _PIECE_BYTES = 1 << 20
@@ -43,7 +43,7 @@ class Place:
     @property
     def folder(self) -> Path:
         """The folder, where it is near."""
-        return Path(self.address).expanduser().absolute()
+        return expanded(self.address).absolute()
 
     @property
     def shown(self) -> str:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from toyadmos_datasets.errors import MissingExtraError, OptionError
 from toyadmos_datasets.files.checked import checked
+from toyadmos_datasets.files.looking import expanded
 from toyadmos_datasets.load.choices import chosen_splits, require_choice
 from toyadmos_datasets.load.clips import FEATURES, Clips, Features
 from toyadmos_datasets.load.epochs import Epochs
@@ -117,7 +118,7 @@ def _places(place: Place, name: str | None, split: str, cache_dir: str | os.Path
     """Find where the clips are."""
     import datasets.config  # noqa: PLC0415  (takes a second)
 
-    cache = Path(cache_dir or datasets.config.HF_DATASETS_CACHE).expanduser().absolute()
+    cache = expanded(cache_dir or datasets.config.HF_DATASETS_CACHE).absolute()
 
     def opening(manifest: Manifest) -> Path:
         """Find the clips of the split."""

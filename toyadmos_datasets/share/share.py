@@ -11,6 +11,7 @@ from toyadmos_datasets.errors import LicenseError, OptionError, OutputConflictEr
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.address import is_address, shown_address
 from toyadmos_datasets.files.leftovers import temporary_folder
+from toyadmos_datasets.files.looking import expanded
 from toyadmos_datasets.share.bucket import Bucket
 from toyadmos_datasets.share.destination import Destination, Standing
 from toyadmos_datasets.share.hub import Hub
@@ -113,7 +114,7 @@ def share(
 
 def _destination(options: ShareOptions) -> Destination:
     if not is_address(options.destination):
-        address = f"file://{Path(options.destination).expanduser().absolute()}"
+        address = f"file://{expanded(options.destination).absolute()}"
         raise OptionError(
             "The destination is no address.",
             where=options.destination,

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import httpx2 as httpx
 
@@ -21,6 +20,7 @@ from toyadmos_datasets.archive.remote.patience import Patience
 from toyadmos_datasets.corpus.paper import RECORD_URL
 from toyadmos_datasets.errors import FetchError, OptionError
 from toyadmos_datasets.escaping import without_secrets
+from toyadmos_datasets.files.looking import expanded
 
 CONTACT_URL = "https://pypi.org/project/toyadmos-datasets/"
 MAX_REDIRECTS = 5
@@ -182,7 +182,7 @@ def shown_url(address: str) -> str:
 
 
 def _read_netrc() -> httpx.NetRCAuth:
-    path = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
+    path = expanded(os.environ.get("NETRC") or "~/.netrc")
     try:
         return httpx.NetRCAuth(str(path))
     except (OSError, netrc.NetrcParseError, UnicodeDecodeError) as error:
