@@ -38,7 +38,7 @@ test: lint types $(OLDEST) $(S3)  ## Run lint, types and tests (PYTEST_ARGS="-k 
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
 
 drills: $(DEV)  ## Run the long form of the drills with damaged files (DRILLS=1000 for fewer).
-	TOYADMOS_DRILLS=$(DRILLS) $(BIN)/python -m pytest --numprocesses auto --dist load tests/test_mutations.py
+	TOYADMOS_DRILLS=$(DRILLS) $(BIN)/python -m pytest --numprocesses auto --dist load tests/test_mutations.py tests/test_cache_lease.py
 
 lint: $(DEV)  ## Run the linter and check the formatting.
 	$(BIN)/ruff check .
