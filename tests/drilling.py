@@ -102,6 +102,21 @@ def make_place(place: Path) -> Path:
     return place
 
 
+def add_runs(place: Path) -> None:
+    """Add an evaluated run, to a place that has none; it takes torch."""
+    from baselines import SYSTEM
+
+    from toyadmos_datasets.baseline.evaluate import evaluate
+    from toyadmos_datasets.baseline.presets import changed
+    from toyadmos_datasets.baseline.trainer import TrainOptions, train
+
+    heard = options(Path("simulate:tiny"), place, protocols=("basic",), channels="1", out=place / "heard")
+    prepare(heard)
+    short = changed(SYSTEM, {"epochs": 2})
+    train(TrainOptions(dataset=place / "heard", out=place / "run", preset=short, device="cpu"))
+    evaluate(place / "run", device="cpu")
+
+
 def in_folder(drill: Drill) -> None:
     """Damage a prepared folder: rows are the right ones, or an error."""
     folder, truth = drill.copy("dataset"), _truth(drill)
@@ -200,6 +215,20 @@ def in_store(drill: Drill) -> None:
         _require(_shards(hashes(drill.work / "out")) == _shards(_truth(drill)["hashes"]), "another dataset")
 
 
+def in_run(drill: Drill) -> None:
+    """Damage a run folder, of which scores and figures have no checksums: only how it fails is known."""
+    from toyadmos_datasets.baseline.compare import compare
+    from toyadmos_datasets.baseline.evaluate import evaluate
+    from toyadmos_datasets.baseline.report import report_run
+
+    folder = drill.copy("run")
+    drill.damage([path for path in folder.rglob("*") if path.is_file()])
+    _or_error(lambda: compare(folder, drill.place / "run"))
+    _or_error(lambda: report_run(folder, drill.work / "report.html", has_audio=False))
+    if drill.seldom():
+        _or_error(lambda: evaluate(folder, device="cpu"))
+
+
 def in_saved(drill: Drill) -> None:
     """Damage what `save_to_disk` wrote, which has no checksums: only how it fails is known."""
     folder = drill.copy("saved")
@@ -216,6 +245,7 @@ KINDS: dict[str, Callable[[Drill], None]] = {
     "forged": in_forged_recipe,
     "store": in_store,
     "saved": in_saved,
+    "run": in_run,
 }
 
 

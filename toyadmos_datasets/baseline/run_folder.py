@@ -21,6 +21,7 @@ from toyadmos_datasets.files.json import read_json, write_json
 from toyadmos_datasets.files.looking import raise_shortage
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.own_memory import open_in_own_memory
+from toyadmos_datasets.values.parquet import footer_fault
 from toyadmos_datasets.values.sides import SIDE
 
 RUN_NAME = "run.json"
@@ -33,8 +34,6 @@ SCHEMA_VERSION = 2
 
 _MOST_SCORES_BYTES: Bytes = 1 << 30
 """A hundred times the scores of the frames of a whole toy's test split."""
-_MOST_SCORES = 1 << 28
-"""Values of a column: as many frames as 1000 hours have at 64 frames a second."""
 
 Case: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 15)]
 Seed: TypeAlias = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
@@ -261,8 +260,6 @@ def read_bounded_table(content: pa.BufferReader) -> pa.Table:
 
 
 def _require_bounded_rows(metadata: pq.FileMetaData) -> None:
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    columns = [group.column(place) for group in groups for place in range(group.num_columns)]
-    n_bytes = sum(max(column.total_uncompressed_size, 0) for column in columns)
-    if max((column.num_values for column in columns), default=0) > _MOST_SCORES or n_bytes > 4 * _MOST_SCORES_BYTES:
-        raise ValueError(f"more than {_MOST_SCORES} values, or {4 * _MOST_SCORES_BYTES} bytes")
+    fault = footer_fault(metadata)
+    if fault is not None:
+        raise ValueError(fault)

@@ -16,7 +16,7 @@ from toyadmos_datasets.load.place import Place
 from toyadmos_datasets.load.redecoding import decoding
 from toyadmos_datasets.load.stored import features_of
 from toyadmos_datasets.values.dataset import Shard
-from toyadmos_datasets.values.footer import require_bounded, require_short_footer
+from toyadmos_datasets.values.footer import require_bounded_group, require_rows, require_short_footer
 from toyadmos_datasets.values.shards import check_shards
 
 _AGAIN = "Prepare or share the dataset again."
@@ -44,6 +44,7 @@ def _tables(place: Place, shards: Sequence[Shard]) -> Iterator[tuple[str, pa.Tab
             try:
                 parquet = _opened(file, place, shard)
                 for group in range(parquet.num_row_groups):
+                    require_bounded_group(parquet, group, where=place.where(shard), remedy=_AGAIN)
                     yield f"{number}_{group}", parquet.read_row_group(group)
             except (pa.ArrowException, OSError) as error:
                 raise_shortage(error, place.where(shard))
@@ -74,7 +75,7 @@ def _opened(file: IO[bytes], place: Place, shard: Shard) -> pq.ParquetFile:
     """Open a shard after looking at how much its footer says that it is to hold."""
     require_short_footer(file, where=place.where(shard), remedy=_AGAIN)
     parquet = pq.ParquetFile(file, page_checksum_verification=True)
-    require_bounded(parquet.metadata, shard.n_rows, where=place.where(shard), remedy=_AGAIN)
+    require_rows(parquet.metadata, shard.n_rows, where=place.where(shard), remedy=_AGAIN)
     return parquet
 
 

@@ -85,7 +85,8 @@ def require_bounded(metadata: pq.FileMetaData, n_rows: int, *, where: object, re
     Neither compression nor dictionaries are taken, by which few bytes become many, and `toyadmos prepare` uses neither.
 
     Args:
-        metadata: The footer.
+        metadata: The footer of a file whose hash was compared before: pyarrow ends the process where what a footer
+            says of a column is damaged.
         n_rows: Rows, as the manifest has them.
         where: The shard, for the error.
         remedy: What to do, for the error.
@@ -93,23 +94,53 @@ def require_bounded(metadata: pq.FileMetaData, n_rows: int, *, where: object, re
     Raises:
         DatasetError: The footer says something else than a shard's can.
     """
-    fault = _fault_of(metadata, n_rows)
+    require_rows(metadata, n_rows, where=where, remedy=remedy)
+    for group in _groups(metadata):
+        _raise_for(_fault_of_group(group), where=where, remedy=remedy)
+
+
+def require_rows(metadata: pq.FileMetaData, n_rows: int, *, where: object, remedy: str) -> None:
+    """Raise if a footer counts other rows than the manifest, or a row group lacks columns; args as above.
+
+    Raises:
+        DatasetError: It does.
+    """
+    groups = _groups(metadata)
+    counts = [group.num_rows for group in groups]
+    fault = None
+    if metadata.num_rows != n_rows or sum(counts) != n_rows or min(counts, default=0) < 0:
+        fault = f"{metadata.num_rows} rows of {n_rows}, in row groups of {sum(counts)}"
+    elif any(group.num_columns != metadata.num_columns for group in groups):
+        fault = "a row group that lacks columns"
+    _raise_for(fault, where=where, remedy=remedy)
+
+
+def require_bounded_group(parquet: pq.ParquetFile, number: int, *, where: object, remedy: str) -> None:
+    """Do for one row group what `require_bounded` does, of a file whose hash nobody has compared.
+
+    One row is read before the footer is asked about columns: that finds out by an error what would end the process.
+
+    Raises:
+        DatasetError: The footer says something else than a shard's can.
+        OSError: It is damaged.
+    """
+    next(parquet.iter_batches(batch_size=1, row_groups=[number], use_threads=False), None)
+    _raise_for(_fault_of_group(parquet.metadata.row_group(number)), where=where, remedy=remedy)
+
+
+def _groups(metadata: pq.FileMetaData) -> list[pq.RowGroupMetaData]:
+    return [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+
+
+def _raise_for(fault: str | None, *, where: object, remedy: str) -> None:
     if fault is not None:
         raise DatasetError(
             "A shard is damaged.",
             where=where,
-            expected=f"{n_rows} rows, in Parquet as toyadmos prepare writes it",
+            expected="the rows of the manifest, in Parquet as toyadmos prepare writes it",
             actual=fault,
             remedy=remedy,
         )
-
-
-def _fault_of(metadata: pq.FileMetaData, n_rows: int) -> str | None:
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    counts = [group.num_rows for group in groups]
-    if metadata.num_rows != n_rows or sum(counts) != n_rows or min(counts, default=0) < 0:
-        return f"{metadata.num_rows} rows, in row groups of {sum(counts)}"
-    return next((fault for group in groups if (fault := _fault_of_group(group)) is not None), None)
 
 
 def _fault_of_group(group: pq.RowGroupMetaData) -> str | None:
