@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.corpus.names import parse_member
 from toyadmos_datasets.corpus.toys import toy_named
-from toyadmos_datasets.simulate import simulate
+from toyadmos_datasets.simulation import simulate
 from toyadmos_datasets.units import format_bytes
 from toyadmos_datasets.values.source import Source
 

@@ -33,16 +33,17 @@ from machine import print_heading, sevenzip
 from rounds import spread
 from served import Served, served
 
-from toyadmos_datasets.archive import coders, open_source
-from toyadmos_datasets.archive.packed_bytes import PackedBytes
-from toyadmos_datasets.archive.remote.fetching import download, use_fetched
-from toyadmos_datasets.archive.remote.header import open_remote
-from toyadmos_datasets.archive.remote.options import FetchOptions
-from toyadmos_datasets.archive.remote.present import journals_of
-from toyadmos_datasets.archive.volumes_source import VolumesSource
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
+from toyadmos_datasets.archives.remote.fetching import download, use_fetched
+from toyadmos_datasets.archives.remote.remote_opening import open_remote
+from toyadmos_datasets.archives.remote.volume_copies import journals_of
+from toyadmos_datasets.archives.sevenzip import coders
+from toyadmos_datasets.archives.sevenzip.block_reader import PackedBytes
+from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
 from toyadmos_datasets.engine.progress import Quiet
-from toyadmos_datasets.index import build_index, select
-from toyadmos_datasets.recordings import ingest, store_for
+from toyadmos_datasets.ingest import build_index, select
+from toyadmos_datasets.ingest.recordings import ingest, store_for
 from toyadmos_datasets.values.source import Source
 
 RATE_HZ = 16_000

@@ -26,7 +26,7 @@ from machine import print_heading
 from planning import PART, made_up
 from rounds import Cost, alternate, print_ratio, run_and_read, spread
 
-from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
 
 HERE = Path(__file__).resolve().parent.parent
@@ -38,9 +38,9 @@ FILE_ATTRIBUTES = (0o100644 << 16) | 0x8000
 INDEX = """
 import json, resource, sys, time
 import toyadmos_datasets
-from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.engine.memory import keep_pandas_out
-from toyadmos_datasets.index import build_index
+from toyadmos_datasets.ingest import build_index
 
 keep_pandas_out()
 place, *toys = sys.argv[1:]

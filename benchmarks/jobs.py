@@ -17,17 +17,16 @@ import numpy as np
 import soxr
 from rounds import Cost, run
 
-from toyadmos_datasets import recordings
-from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.archive.methods import lzma_filter
-from toyadmos_datasets.archive.tree_source import TreeSource
-from toyadmos_datasets.archive.volume_stream import VolumeStream
-from toyadmos_datasets.archive.volumes_source import VolumesSource
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.archives.sevenzip.coders import lzma_filter
+from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream
+from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
+from toyadmos_datasets.archives.tree.tree_source import TreeSource
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
-from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import PlanOptions
-from toyadmos_datasets.prepare import PrepareOptions, prepare
-from toyadmos_datasets.render import Encoding, RenderOptions
+from toyadmos_datasets.ingest import build_index, recordings
+from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
+from toyadmos_datasets.planning import PlanOptions
+from toyadmos_datasets.rendering import Encoding, RenderOptions
 
 PIECE_BYTES = 1 << 20
 RATE_HZ = 16_000

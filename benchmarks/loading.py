@@ -34,7 +34,7 @@ def main() -> None:
     from corpora import bench_from_arguments, print_corpus  # noqa: PLC0415  (a job in lhotse's Python has them not)
     from machine import print_heading  # noqa: PLC0415
 
-    from toyadmos_datasets.archive import open_source  # noqa: PLC0415
+    from toyadmos_datasets.archives import open_source  # noqa: PLC0415
 
     python_of_lhotse = _taken("--lhotse")
     with bench_from_arguments(__doc__ or "", n_rounds=ROUNDS) as bench, bench.fresh() as place:
@@ -53,9 +53,9 @@ def main() -> None:
 
 def prepare_all(tree: Path, toy: str, place: Path, *, at_least: int) -> int:
     """Make the folders and the WAV files; return how many clips each has."""
-    from toyadmos_datasets.plan import PlanOptions  # noqa: PLC0415
-    from toyadmos_datasets.prepare import PrepareOptions, prepare  # noqa: PLC0415
-    from toyadmos_datasets.render import Encoding, RenderOptions  # noqa: PLC0415
+    from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare  # noqa: PLC0415
+    from toyadmos_datasets.planning import PlanOptions  # noqa: PLC0415
+    from toyadmos_datasets.rendering import Encoding, RenderOptions  # noqa: PLC0415
 
     def made(container: str, n_draws: int) -> int:
         options = PrepareOptions(

@@ -22,8 +22,8 @@ from corpora import Bench, bench_from_arguments, print_corpus, repeated
 from machine import print_heading
 from process_tree import Peaks, peaks_of
 
-from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.simulate.volumes import PACKED, append_block
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.simulation.packing import PACKED, append_block
 from toyadmos_datasets.units import Bytes
 
 PARTS = ("sizes", "solid")

@@ -30,8 +30,8 @@ from toyadmos_datasets.corpus.damage import conditions_of
 from toyadmos_datasets.corpus.names import NORMAL, RecordingName
 from toyadmos_datasets.corpus.toys import CHANNELS, TOYS
 from toyadmos_datasets.corpus.volumes import RecordingCount, recording_counts
-from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import PlanOptions, plan
+from toyadmos_datasets.ingest import build_index
+from toyadmos_datasets.planning import PlanOptions, plan
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.source import Member
 

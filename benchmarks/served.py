@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from toyadmos_datasets.archive.remote.http import Origin
-from toyadmos_datasets.archive.remote.manifest import Manifest, describe_volumes
-from toyadmos_datasets.archive.remote.options import FetchOptions
+from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
+from toyadmos_datasets.archives.remote.http_request import Origin
+from toyadmos_datasets.archives.remote.volume_list import Manifest, describe_volumes
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from loopback import serving

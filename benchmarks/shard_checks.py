@@ -23,7 +23,7 @@ LAYOUTS = ("wav", "webdataset")
 
 def main() -> None:
     """Prepare a dataset, time the jobs, print ratios."""
-    from toyadmos_datasets.archive import open_source  # noqa: PLC0415  (a job needs none of it)
+    from toyadmos_datasets.archives import open_source  # noqa: PLC0415  (a job needs none of it)
 
     with bench_from_arguments(__doc__ or "", n_rounds=ROUNDS) as bench, bench.fresh() as place, on_one_core():
         print_heading("Comparing shards with their hashes")
@@ -44,9 +44,9 @@ def main() -> None:
 
 def prepared(tree: Path, toy: str, place: Path) -> int:
     """Prepare the dataset; return the size of its shards, bytes."""
-    from toyadmos_datasets.plan import PlanOptions  # noqa: PLC0415
-    from toyadmos_datasets.prepare import PrepareOptions, prepare  # noqa: PLC0415
-    from toyadmos_datasets.render import RenderOptions  # noqa: PLC0415
+    from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare  # noqa: PLC0415
+    from toyadmos_datasets.planning import PlanOptions  # noqa: PLC0415
+    from toyadmos_datasets.rendering import RenderOptions  # noqa: PLC0415
 
     plan = PlanOptions(toy=toy, protocols=("basic",), channels="1")
     asked = PrepareOptions(
@@ -64,8 +64,9 @@ def job(name: str, place: Path, how: str) -> Cost:
 def do(name: str, dataset: str, out: str, how: str) -> None:
     """Do what is timed."""
     from toyadmos_datasets import load_dataset  # noqa: PLC0415
-    from toyadmos_datasets.export import ExportOptions, export, export_dataset  # noqa: PLC0415
-    from toyadmos_datasets.load import streaming  # noqa: PLC0415
+    from toyadmos_datasets.exporting import ExportOptions, export_dataset  # noqa: PLC0415
+    from toyadmos_datasets.exporting import exporting as export
+    from toyadmos_datasets.loading import prepared_dataset as streaming  # noqa: PLC0415
     from toyadmos_datasets.values import shards  # noqa: PLC0415
 
     if how == "unchecked":

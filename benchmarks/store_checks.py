@@ -19,10 +19,10 @@ from corpora import Bench, bench_from_arguments, opened, print_corpus, repeated
 from machine import print_heading
 from rounds import Cost, alternate, print_ratio, run
 
-from toyadmos_datasets.plan import PlanOptions
-from toyadmos_datasets.prepare import PrepareOptions, prepare
-from toyadmos_datasets.render import RenderOptions
-from toyadmos_datasets.values import recordings
+from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
+from toyadmos_datasets.planning import PlanOptions
+from toyadmos_datasets.rendering import RenderOptions
+from toyadmos_datasets.values import recording_store as recordings
 
 CHECKED, UNCHECKED = "as it is", "without comparing"
 

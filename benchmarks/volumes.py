@@ -22,7 +22,7 @@ from machine import print_heading, sevenzip
 from rounds import Cost, alternate, can_pin, on_one_core, print_ratio, run
 from tree import stored
 
-from toyadmos_datasets.archive.volumes_source import VolumesSource
+from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
 
 SEVENZIP = "7z t -mmt=1"
 FLOOR = "floor (bare lzma)"

@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.signal.activity import FRAME_S, find_activity
-from toyadmos_datasets.simulate import simulate
+from toyadmos_datasets.simulation import simulate
 
 STEPS = (
     ("archives", "record, volumes,\na tree, simulated:\nread in place"),

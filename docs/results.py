@@ -22,16 +22,16 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.baseline.evaluate import evaluate, read_scores
+from toyadmos_datasets.baseline.evaluation import evaluate, read_scores
 from toyadmos_datasets.baseline.presets import PRESETS, Preset, changed
 from toyadmos_datasets.baseline.run_folder import FRAME_SCORES_NAME
 from toyadmos_datasets.baseline.trainer import TrainOptions, train
 from toyadmos_datasets.corpus.paper import PAPER_EXPERIMENTS
-from toyadmos_datasets.plan import PlanOptions
-from toyadmos_datasets.prepare import PrepareOptions, prepare
-from toyadmos_datasets.render import RenderOptions
-from toyadmos_datasets.signal.metrics import auc
-from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
+from toyadmos_datasets.planning import PlanOptions
+from toyadmos_datasets.rendering import RenderOptions
+from toyadmos_datasets.scores.metrics import auc
+from toyadmos_datasets.values.manifest import read_manifest
 
 QUICK: dict[str, dict[str, Any]] = {
     "paper": {"learning_rate": 1e-3, "batch_inputs": 128},

@@ -19,11 +19,11 @@ from small import SMALL
 from tiny import TinyCorpus, write_tree, write_volumes
 from transferring import CONTENT, NAME, Fetching, fetching_from
 
-from toyadmos_datasets.archive.remote import estimate as estimate_module
-from toyadmos_datasets.archive.remote.options import FetchOptions
-from toyadmos_datasets.files.cache import CACHE_VARIABLE
-from toyadmos_datasets.prepare import prepare
-from toyadmos_datasets.simulate import simulate, sizes
+from toyadmos_datasets.archives.remote import fetch_estimate as estimate_module
+from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
+from toyadmos_datasets.files.cache_folder import CACHE_VARIABLE
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.simulation import simulate, sizes
 
 # A wall-clock limit an example would fail tests that sync files on a busy disk. Examples derive from the test's
 # own name, so that a run in CI can be had again; `--hypothesis-profile=search` looks for new ones.
@@ -173,7 +173,7 @@ def baseline_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def simulated_train(baseline_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny simulated ToyTrain, clean."""
     place = tmp_path_factory.mktemp("simulated")
-    asked = options(Path("simulate:tiny"), place, protocols=("basic",), channels="1", out=place / "dataset")
+    asked = options(Path("simulation:tiny"), place, protocols=("basic",), channels="1", out=place / "dataset")
     return prepare(asked).out
 
 
@@ -182,7 +182,7 @@ def trained(simulated_train: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """An evaluated run of the small autoencoder on `simulated_train`; tests that change it take a copy."""
     torch = pytest.importorskip("torch", reason=NO_TORCH)
     torch.set_num_threads(1)  # so that a process of its own gives the same weights, on a busy machine in good time
-    from toyadmos_datasets.baseline.evaluate import evaluate
+    from toyadmos_datasets.baseline.evaluation import evaluate
     from toyadmos_datasets.baseline.trainer import TrainOptions, train
 
     out = tmp_path_factory.mktemp("runs") / "run"

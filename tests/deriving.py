@@ -27,7 +27,7 @@ import soxr
 from datasets.distributed import split_dataset_by_node
 
 from toyadmos_datasets import Audio, as_plain_audio, decode_with_soundfile, load_dataset
-from toyadmos_datasets.signal.resample import QUALITY
+from toyadmos_datasets.signal.resampling import QUALITY
 
 CLASSES = (datasets.Dataset, datasets.DatasetDict, datasets.IterableDataset, datasets.IterableDatasetDict)
 ENCODED, DECODED = {"bytes", "path"}, {"array", "sampling_rate", "path"}

@@ -28,16 +28,16 @@ from preparing import hashes, options
 from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets import load_dataset
-from toyadmos_datasets.audit import audit
+from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.errors import ToyAdmosError
-from toyadmos_datasets.export.export import ExportOptions, export_dataset
-from toyadmos_datasets.prepare import prepare
-from toyadmos_datasets.rebuild import RebuildOptions, rebuild
-from toyadmos_datasets.recipes import diff_recipes, export_recipe, open_recipe
-from toyadmos_datasets.values.example_table import read_examples
+from toyadmos_datasets.exporting.exporting import ExportOptions, export_dataset
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.jobs.rebuild import RebuildOptions, rebuild
+from toyadmos_datasets.planning.custom_table import read_examples
+from toyadmos_datasets.sharing import diff_recipes, export_recipe, open_recipe
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe, read_recipe, write_recipe
 from toyadmos_datasets.values.shared_recipe import read_shared_recipe, write_shared_recipe
-from toyadmos_datasets.verify import verify_dataset
+from toyadmos_datasets.verifying import verify_dataset
 
 SIDES = [("clean", "train"), ("clean", "test"), ("snr_6db", "train"), ("snr_6db", "test")]
 WRONG: dict[str, st.SearchStrategy[Any]] = {
@@ -106,11 +106,11 @@ def add_runs(place: Path) -> None:
     """Add an evaluated run, to a place that has none; it takes torch."""
     from baselines import SYSTEM
 
-    from toyadmos_datasets.baseline.evaluate import evaluate
+    from toyadmos_datasets.baseline.evaluation import evaluate
     from toyadmos_datasets.baseline.presets import changed
     from toyadmos_datasets.baseline.trainer import TrainOptions, train
 
-    heard = options(Path("simulate:tiny"), place, protocols=("basic",), channels="1", out=place / "heard")
+    heard = options(Path("simulation:tiny"), place, protocols=("basic",), channels="1", out=place / "heard")
     prepare(heard)
     short = changed(SYSTEM, {"epochs": 2})
     train(TrainOptions(dataset=place / "heard", out=place / "run", preset=short, device="cpu"))
@@ -217,9 +217,9 @@ def in_store(drill: Drill) -> None:
 
 def in_run(drill: Drill) -> None:
     """Damage a run folder, of which scores and figures have no checksums: only how it fails is known."""
-    from toyadmos_datasets.baseline.compare import compare
-    from toyadmos_datasets.baseline.evaluate import evaluate
-    from toyadmos_datasets.baseline.report import report_run
+    from toyadmos_datasets.baseline.comparison import compare
+    from toyadmos_datasets.baseline.evaluation import evaluate
+    from toyadmos_datasets.reports.run_report import report_run
 
     folder = drill.copy("run")
     drill.damage([path for path in folder.rglob("*") if path.is_file()])

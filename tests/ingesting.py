@@ -10,12 +10,10 @@ import numpy as np
 import pyarrow as pa
 import tiny
 
-from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.index import build_index
-from toyadmos_datasets.recordings import (
-    Store,
-)
-from toyadmos_datasets.values.recordings import RecordingReader, read_catalogue
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.ingest import build_index
+from toyadmos_datasets.ingest.recordings import Store
+from toyadmos_datasets.values.recording_store import RecordingReader, read_catalogue
 from toyadmos_datasets.values.source import Member, Source
 
 CORPUS = tiny.TinyCorpus(n_normal=3, conditions=("ab01",), n_noise=1, channels=(1, 2))

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import soundfile
 
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.values.dataset import Shard, read_manifest
+from toyadmos_datasets.values.manifest import Shard, read_manifest
 
 
 def stored(folder: Path, config: str = "clean", split: str = "train") -> list[dict[str, object]]:

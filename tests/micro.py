@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toyadmos_datasets.simulate import CorpusSize
+from toyadmos_datasets.simulation import CorpusSize
 
 MICRO = CorpusSize(
     name="micro",

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tiny import TinyCorpus
 
 from toyadmos_datasets.corpus.names import RecordingName
-from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import NONE_JOINED, Joined, PlanOptions, plan
+from toyadmos_datasets.ingest import build_index
+from toyadmos_datasets.planning import NONE_JOINED, Joined, PlanOptions, plan
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.source import Member
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from toyadmos_datasets.cli.main import DEBUG, run
-from toyadmos_datasets.files.checksum import sha256_of
-from toyadmos_datasets.plan import PlanOptions
-from toyadmos_datasets.prepare import PrepareOptions
-from toyadmos_datasets.render import Encoding, RenderOptions
+from toyadmos_datasets.files.reading import sha256_of
+from toyadmos_datasets.jobs.prepare import PrepareOptions
+from toyadmos_datasets.planning import PlanOptions
+from toyadmos_datasets.rendering import Encoding, RenderOptions
 
 COMMAND = [sys.executable, "-c", "from toyadmos_datasets.cli import main; main()"]
 

@@ -11,13 +11,13 @@ import pytest
 from loopback import Loopback
 from tiny import PACKED, Filters, TinyCorpus, write_volumes
 
-from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.archive.remote.fetching import use_fetched
-from toyadmos_datasets.archive.remote.header import open_remote
-from toyadmos_datasets.archive.remote.http import origin_named
-from toyadmos_datasets.archive.remote.manifest import Manifest, describe_volumes
-from toyadmos_datasets.archive.remote.options import FetchOptions
-from toyadmos_datasets.archive.remote.patience import Patience
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
+from toyadmos_datasets.archives.remote.fetching import use_fetched
+from toyadmos_datasets.archives.remote.http_request import origin_named
+from toyadmos_datasets.archives.remote.remote_opening import open_remote
+from toyadmos_datasets.archives.remote.retry import Patience
+from toyadmos_datasets.archives.remote.volume_list import Manifest, describe_volumes
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.values.source import Source
 

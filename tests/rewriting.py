@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
 
-from toyadmos_datasets.files.checksum import sha256_of
-from toyadmos_datasets.values.dataset import read_manifest, write_manifest
+from toyadmos_datasets.files.reading import sha256_of
+from toyadmos_datasets.values.manifest import read_manifest, write_manifest
 
 Row: TypeAlias = dict[str, Any]
 

@@ -10,9 +10,8 @@ from crafted import noise, squeeze
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toyadmos_datasets.archive.coders import open_chain
-from toyadmos_datasets.archive.methods import Coder
-from toyadmos_datasets.archive.reading import PIECE_BYTES
+from toyadmos_datasets.archives.reading import PIECE_BYTES
+from toyadmos_datasets.archives.sevenzip.coders import Coder, open_chain
 
 LZMA1 = Coder(method="030101", properties=b"\x5d" + (1 << 20).to_bytes(4, "little"))
 LZMA2 = Coder(method="21", properties=b"\x12")

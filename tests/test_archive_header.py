@@ -11,9 +11,9 @@ from crafted import AES, COPY, DELTA, LZMA2, CraftedFile, CraftedFolder, clip
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.archive.header import read_header
-from toyadmos_datasets.archive.volume_set import find_volumes
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.archives.sevenzip.header import read_header
+from toyadmos_datasets.archives.sevenzip.volume_set import find_volumes
 from toyadmos_datasets.errors import (
     ArchiveError,
     IndexConflictError,

@@ -13,10 +13,10 @@ from crafted import CraftedFile, CraftedFolder
 from test_archive_names import HIDDEN
 from tiny import TinyCorpus, write_tree
 
-from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.archive.tree_walk import MAX_DEPTH
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.archives.tree.tree_walk import MAX_DEPTH
 from toyadmos_datasets.errors import IndexConflictError, NameGrammarError, SourceError, SourceNotFoundError
-from toyadmos_datasets.index import build_index
+from toyadmos_datasets.ingest import build_index
 
 SHAPE = TinyCorpus(cases=(1, 2), n_normal=2)
 MEMBERS = SHAPE.members()

@@ -4,7 +4,13 @@ import lzma
 
 import pytest
 
-from toyadmos_datasets.archive.methods import Coder, describe, dictionary_bytes, lzma_filter, require_decodable
+from toyadmos_datasets.archives.sevenzip.coders import (
+    Coder,
+    describe,
+    dictionary_bytes,
+    lzma_filter,
+    require_decodable,
+)
 from toyadmos_datasets.errors import ArchiveError, UnsupportedMethodError
 
 

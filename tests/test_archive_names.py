@@ -6,13 +6,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from toyadmos_datasets.archive.layout import is_wav
-from toyadmos_datasets.archive.names import (
+from toyadmos_datasets.archives.corpus_layout import is_wav
+from toyadmos_datasets.archives.file_kinds import (
+    Ignore,
+    has_hidden_folder,
+    is_hidden,
     require_distinct,
     require_plain_kind,
     require_safe_name,
 )
-from toyadmos_datasets.archive.strays import Ignore, has_hidden_folder, is_hidden
 from toyadmos_datasets.errors import IndexConflictError, OptionError, UnsafeMemberError
 
 

@@ -13,7 +13,7 @@ import crafted
 import pytest
 from crafted import CraftedFile, CraftedFolder, clip
 
-from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.errors import SourceError, SourceNotFoundError
 
 CONTENT = crafted.archive([CraftedFolder([CraftedFile(clip(n), bytes(99)) for n in (1, 2, 3)])])

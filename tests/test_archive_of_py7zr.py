@@ -8,7 +8,7 @@ from pathlib import Path
 import py7zr
 import pytest
 
-from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archives import open_source
 
 NAMES = [f"ToyTrain/case1/NormalSound_IND/3100010001_ToyTrain_case1_normal_IND_ch{n}_0001.wav" for n in (1, 2)]
 

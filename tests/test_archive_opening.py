@@ -8,7 +8,7 @@ import crafted
 import pytest
 from crafted import CraftedFile, CraftedFolder, clip
 
-from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.errors import SourceError, SourceNotFoundError, VolumeError
 
 CONTENT = crafted.archive([CraftedFolder([CraftedFile(clip(1), b"sound")])])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from crafted import noise
 
-from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.errors import UnsupportedMethodError
 
 SEVEN_ZIP = next((found for name in ("7zz", "7z", "7za") if (found := shutil.which(name))), None)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from crafted import noise
 
-from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.archive.reading import PIECE_BYTES
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.archives.reading import PIECE_BYTES
 from toyadmos_datasets.errors import (
     CorruptMemberError,
     IndexConflictError,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from toyadmos_datasets.archive.volume_set import find_volumes, volume_name
+from toyadmos_datasets.archives.sevenzip.volume_set import find_volumes, volume_name
 from toyadmos_datasets.errors import VolumeError
 
 TOY = "ToyTrain"

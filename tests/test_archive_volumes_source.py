@@ -14,8 +14,8 @@ from crafted import CraftedFile, CraftedFolder, clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.archive.table import ArchiveTable
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.archives.sevenzip.archive_contents import ArchiveTable
 from toyadmos_datasets.errors import SourceError, SourceNotFoundError
 from toyadmos_datasets.values.source import Source
 
@@ -132,7 +132,7 @@ def test_an_archive_of_nothing_is_not_found(tmp_path):
 def test_a_pickled_source_reads_the_same_without_its_header_being_read_again(tmp_path, monkeypatch):
     source = open_source(pack(tmp_path / "ToyTrain.7z", DATA), "ToyTrain")
     content = pickle.dumps(source)
-    monkeypatch.setattr("toyadmos_datasets.archive.header.read_header", None)
+    monkeypatch.setattr("toyadmos_datasets.archives.sevenzip.header.read_header", None)
     again = pickle.loads(content)
 
     assert again == source

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from tiny import TinyCorpus, write_tree, write_volumes
 
-from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.corpus.damage import conditions_of
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.corpus.toys import CHANNELS
 from toyadmos_datasets.corpus.volumes import recording_counts
-from toyadmos_datasets.index import VolumeSize, as_found, index_members, source_report, survey_source
+from toyadmos_datasets.ingest import VolumeSize, as_found, index_members, source_report, survey_source
 from toyadmos_datasets.values.source import Block, Member, Oddity
 
 TRAIN_FOLDER = "ToyTrain/EnvironmentalNoise_CNT"

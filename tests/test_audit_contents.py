@@ -14,11 +14,11 @@ from rewriting import flac_of, in_split, rewritten
 from tiny import TinyCorpus, only, write_tree
 
 from toyadmos_datasets import audit_dataset
-from toyadmos_datasets.audit.clips import clips_table, family_of
-from toyadmos_datasets.audit.collecting import Findings
-from toyadmos_datasets.audit.contents import check_takes, is_silence, with_events
-from toyadmos_datasets.audit.splits import check_splits
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.auditing.audit_clips import clips_table, family_of
+from toyadmos_datasets.auditing.content_check import check_takes, is_silence, with_events
+from toyadmos_datasets.auditing.findings import Findings
+from toyadmos_datasets.auditing.split_check import check_splits
+from toyadmos_datasets.jobs.prepare import prepare
 
 SECOND = 16_000
 

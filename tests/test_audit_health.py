@@ -10,7 +10,7 @@ from rewriting import in_split, rewritten
 from tiny import TinyCorpus, only, wav_bytes, write_tree
 
 from toyadmos_datasets import audit_dataset
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.jobs.prepare import prepare
 
 LEVEL = "A level is not the one that the clip's columns say."
 CONTRADICTION = "The health of a clip contradicts how loud its recording is."

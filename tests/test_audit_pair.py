@@ -12,7 +12,7 @@ from rewriting import flac_of, in_split, rewritten, samples_of
 from tiny import TinyCorpus, wav_bytes, write_tree
 
 from toyadmos_datasets import audit_dataset
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.jobs.prepare import prepare
 
 EVENT = "The {} learns from an event that the {} tests."
 SOUND = "The {} learns from a sound under another name that the {} tests."

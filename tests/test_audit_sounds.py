@@ -10,7 +10,7 @@ from rewriting import flac_of, in_split, rewritten, samples_of
 from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets import audit_dataset
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.jobs.prepare import prepare
 
 
 def test_an_snr_that_is_not_what_was_asked_for_is_found(prepared, tmp_path):

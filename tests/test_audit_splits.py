@@ -13,11 +13,11 @@ from rewriting import flac_of, in_split, rewritten, samples_of
 from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets import audit_dataset
-from toyadmos_datasets.audit.clips import clips_table
-from toyadmos_datasets.audit.collecting import Findings
-from toyadmos_datasets.audit.contents import with_events
-from toyadmos_datasets.audit.splits import check_splits
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.auditing.audit_clips import clips_table
+from toyadmos_datasets.auditing.content_check import with_events
+from toyadmos_datasets.auditing.findings import Findings
+from toyadmos_datasets.auditing.split_check import check_splits
+from toyadmos_datasets.jobs.prepare import prepare
 
 
 def test_an_event_on_two_sides_is_a_leak(prepared, rows_by_split, tmp_path):

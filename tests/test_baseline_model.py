@@ -13,7 +13,7 @@ from toyadmos_datasets.baseline import CODE, DCASE2020, PAPER, Autoencoder, auc,
 from toyadmos_datasets.baseline.detector import Detector, Stacks
 from toyadmos_datasets.baseline.frames import Frames, frames_of
 from toyadmos_datasets.baseline.presets import changed, chosen_preset
-from toyadmos_datasets.baseline.train import batches
+from toyadmos_datasets.baseline.training_loop import batches
 from toyadmos_datasets.errors import OptionError
 
 SMALL = changed(PAPER, {"n_units": 32, "n_code": 4, "n_hidden": 1, "epochs": 8, "learning_rate": 1e-3})

@@ -20,15 +20,15 @@ torch = pytest.importorskip("torch", reason=NO_TORCH)
 from safetensors.torch import load_file, save_file
 
 from toyadmos_datasets.baseline.checkpoint import newest_checkpoint
-from toyadmos_datasets.baseline.compare import compare
+from toyadmos_datasets.baseline.comparison import compare
 from toyadmos_datasets.baseline.detector import Detector
-from toyadmos_datasets.baseline.evaluate import FRAME_SCORES_SCHEMA, evaluate_scores, read_scores
+from toyadmos_datasets.baseline.evaluation import FRAME_SCORES_SCHEMA, evaluate_scores, read_scores
 from toyadmos_datasets.baseline.model import Autoencoder
-from toyadmos_datasets.baseline.report import read_evaluated
 from toyadmos_datasets.baseline.run_folder import read_history, read_metrics, read_run, read_table
 from toyadmos_datasets.baseline.trainer import load_detector
 from toyadmos_datasets.errors import DatasetError, OptionError, ToyAdmosError
-from toyadmos_datasets.files.checksum import sha256_of
+from toyadmos_datasets.files.reading import sha256_of
+from toyadmos_datasets.reports.run_report import read_evaluated
 
 shortly = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -20,15 +20,15 @@ from preparing import options, toyadmos
 
 pytest.importorskip("torch", reason=NO_TORCH)
 
-from toyadmos_datasets.audit import audit
-from toyadmos_datasets.baseline.compare import compare
-from toyadmos_datasets.baseline.dataset_report import report_dataset
-from toyadmos_datasets.baseline.evaluate import evaluate, read_scores
-from toyadmos_datasets.baseline.report import report_run
-from toyadmos_datasets.corpus.condition_text import condition_text
+from toyadmos_datasets.auditing import audit
+from toyadmos_datasets.baseline.comparison import compare
+from toyadmos_datasets.baseline.evaluation import evaluate, read_scores
+from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.prepare import prepare
-from toyadmos_datasets.values.dataset import read_manifest, write_manifest
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.reports.dataset_report import report_dataset
+from toyadmos_datasets.reports.run_report import report_run
+from toyadmos_datasets.values.manifest import read_manifest, write_manifest
 
 PNG, PDF = b"\x89PNG", b"%PDF"
 
@@ -125,7 +125,7 @@ def test_pages_say_in_words_what_each_condition_is(run_page, dataset_page):
 
 def test_frame_scores_stand_under_their_frames_whatever_the_datasets_rate(trained, tmp_path):
     run = Path(shutil.copytree(trained, tmp_path / "run"))
-    other = prepare(options("simulate:tiny", tmp_path, protocols=("basic",), channels="1", rate_hz=8000)).out
+    other = prepare(options("simulation:tiny", tmp_path, protocols=("basic",), channels="1", rate_hz=8000)).out
     evaluate(run, dataset=other, device="cpu")
     report_run(run, tmp_path / "run.html")
     traces = re.findall(

@@ -27,17 +27,16 @@ torch = pytest.importorskip("torch", reason=NO_TORCH)
 from safetensors.torch import load_file
 
 from toyadmos_datasets.baseline import frames, trainer
-from toyadmos_datasets.baseline import train as loop
-from toyadmos_datasets.baseline.clips import decoded, open_split
-from toyadmos_datasets.baseline.evaluate import evaluate, read_scores
-from toyadmos_datasets.baseline.intervals import event_weights, interval, weighted_aucs
+from toyadmos_datasets.baseline import training_loop as loop
+from toyadmos_datasets.baseline.baseline_clips import decoded, open_split
+from toyadmos_datasets.baseline.evaluation import evaluate, read_scores, score
 from toyadmos_datasets.baseline.presets import PAPER, changed
-from toyadmos_datasets.baseline.scoring import score
 from toyadmos_datasets.baseline.trainer import TrainOptions, load_detector, train
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import DatasetError, OutputConflictError
 from toyadmos_datasets.files.installing import install_command
-from toyadmos_datasets.signal.metrics import auc
+from toyadmos_datasets.scores.confidence_intervals import event_weights, interval, weighted_aucs
+from toyadmos_datasets.scores.metrics import auc
 
 
 def test_the_autoencoder_separates_strong_damage(trained):
@@ -79,7 +78,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(trained, simulated_train,
     settings = [f"--set={name}={value}" for name, value in SETTINGS.items()]
     command = [*COMMAND, "train", str(simulated_train), "--out", str(out), "--device", "cpu", *settings]
     slow = "import toyadmos_datasets.baseline.trainer as t; t.CHECKPOINT_EVERY_S = 0.0\n"
-    slow += "import toyadmos_datasets.baseline.train as l, time\n"
+    slow += "import toyadmos_datasets.baseline.training_loop as l, time\n"
     slow += "step = l._step\ndef late(*a):\n    time.sleep(0.02)\n    return step(*a)\nl._step = late\n"
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, "-c", slow + command[2], *command[3:]], env=environment)

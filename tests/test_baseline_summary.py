@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from toyadmos_datasets.baseline.summary import summarise
-from toyadmos_datasets.signal.metrics import auc, partial_auc_mcclish
+from toyadmos_datasets.scores.metrics import auc, partial_auc_mcclish
+from toyadmos_datasets.scores.summary import summarise
 
 N = 20
 

@@ -20,8 +20,8 @@ from toyadmos_datasets import load_dataset
 from toyadmos_datasets.builder import ToyAdmos, ToyAdmosConfig
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import OptionError, SourceNotFoundError, WavError
-from toyadmos_datasets.plan import PROTOCOL_NAMES
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.planning import PROTOCOL_NAMES
 
 pytestmark = [
     pytest.mark.usefixtures("datasets_cache"),
@@ -149,7 +149,7 @@ def test_another_source_or_other_versions_change_where_rows_are_kept(place, tmp_
     before = builder(place).cache_dir
 
     assert builder(place, source=tmp_path / "source").cache_dir != before
-    monkeypatch.setattr("toyadmos_datasets.builder.config.versions", lambda: {"numpy": "99"})
+    monkeypatch.setattr("toyadmos_datasets.builder.builder_config.versions", lambda: {"numpy": "99"})
     assert builder(place).cache_dir != before
 
 

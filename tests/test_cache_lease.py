@@ -19,9 +19,9 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import BusyError
-from toyadmos_datasets.files.lease import Lease, exclusive_lease, lease_path
-from toyadmos_datasets.prepare import prepare
-from toyadmos_datasets.upkeep import list_cache, remove_entry
+from toyadmos_datasets.files.cache_folder import Lease, exclusive_lease, lease_path
+from toyadmos_datasets.jobs.cache import list_cache, remove_entry
+from toyadmos_datasets.jobs.prepare import prepare
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no flock")
 
@@ -93,7 +93,7 @@ def test_a_lease_that_cannot_be_had_hinders_nobody(tmp_path, monkeypatch):
         """Open nothing."""
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("toyadmos_datasets.files.lease.os.open", refuse)
+    monkeypatch.setattr("toyadmos_datasets.files.cache_folder.os.open", refuse)
     with Lease(tmp_path, TOY) as lease, exclusive_lease(tmp_path, TOY):
         lease.take(is_made=True)
 
@@ -130,7 +130,7 @@ def test_the_command_that_is_refused_names_the_process(tmp_path, capsys, tree):
 
 def test_where_locks_are_unknown_a_cache_that_is_cleaned_in_the_middle_is_made_again(tmp_path, tree, monkeypatch):
     prepare(options(tree, tmp_path, protocols=("basic",), out=tmp_path / "undisturbed"))
-    monkeypatch.setattr("toyadmos_datasets.files.lease.fcntl", None)
+    monkeypatch.setattr("toyadmos_datasets.files.cache_folder.fcntl", None)
     refused: list[BusyError] = []
 
     prepare(options(tree, tmp_path, protocols=("basic",), workers=2), _Cleaning(tmp_path / "cache", refused))
@@ -163,7 +163,7 @@ def test_the_cache_of_another_user_serves_who_needs_nothing_new(anyones):
 
 
 def test_a_simulated_corpus_is_said_once_with_its_size_and_listed_and_cleaned(tmp_path):
-    asked = ("prepare", "--toy", "train", "--source", "simulate:tiny", "--protocol", "basic", "--max-events", "4")
+    asked = ("prepare", "--toy", "train", "--source", "simulation:tiny", "--protocol", "basic", "--max-events", "4")
     cache = tmp_path / "cache"
     first, second = (
         toyadmos_process(*asked, "--out", tmp_path / name, "--cache", cache, "--workers", 1) for name in ("a", "b")
@@ -223,7 +223,7 @@ def test_a_plan_and_a_training_keep_the_cache_that_they_read_from(tmp_path, caps
         raise KeyboardInterrupt
 
     if job == "plan":
-        monkeypatch.setattr("toyadmos_datasets.preview.index_source", clean)
+        monkeypatch.setattr("toyadmos_datasets.jobs.preview.index_source", clean)
         places = ["--source", tree, "--out", tmp_path / "out", "--cache", cache]
         toyadmos(capsys, "plan", "--toy", "train", "--protocol", "basic", *places)
     else:

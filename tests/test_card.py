@@ -16,8 +16,8 @@ from preparing import options
 from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.corpus.paper import LICENSE_LIMITS, LICENSE_URL
-from toyadmos_datasets.prepare import prepare
-from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.values.manifest import read_manifest
 
 
 @pytest.fixture(scope="module")

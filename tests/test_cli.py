@@ -19,11 +19,11 @@ from small import SMALL, basic
 from tiny import STORED, only, write_tree, write_volumes
 
 from toyadmos_datasets.cli.app import app
-from toyadmos_datasets.corpus.condition_text import condition_text
+from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.files.lock import folder_lock
-from toyadmos_datasets.sources import simulated_folder
-from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.jobs.sources import simulated_folder
 from toyadmos_datasets.values.index import read_index
+from toyadmos_datasets.values.manifest import read_manifest
 
 COMMANDS = sorted(str(command.name) for command in app.registered_commands)
 pytestmark = pytest.mark.usefixtures("without_surroundings")
@@ -186,7 +186,7 @@ def test_index_lists_a_simulated_corpus_too(capsys, simulated, tmp_path):
     (cache / "simulated").mkdir(parents=True)
     shutil.copytree(simulated, simulated_folder(cache, "ToyTrain", "tiny"))
 
-    ran = toyadmos(capsys, "index", "simulate:tiny", "--toy", "train", "--cache", cache, "--json")
+    ran = toyadmos(capsys, "index", "simulation:tiny", "--toy", "train", "--cache", cache, "--json")
 
     assert ran.status == 0
     assert len(json.loads(ran.out)["recordings"]) == sum(1 for _ in simulated.rglob("*.wav"))
@@ -356,7 +356,7 @@ def test_an_unforeseen_error_is_a_block_too(capsys, small_tree, monkeypatch):
     def fail(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("toyadmos_datasets.prepare.prepare", fail)
+    monkeypatch.setattr("toyadmos_datasets.jobs.prepare.prepare", fail)
     ran = toyadmos(capsys, "prepare", *basic(small_tree))
     told = fields(ran.err)
 

@@ -10,12 +10,12 @@ import platformdirs
 import pytest
 from preparing import toyadmos
 
-from toyadmos_datasets.archive.remote.opening import FetchChoices
+from toyadmos_datasets.archives.remote.remote_opening import FetchChoices
 from toyadmos_datasets.engine import processors
-from toyadmos_datasets.files.cache import default_cache
-from toyadmos_datasets.plan import PlanOptions
-from toyadmos_datasets.prepare import PrepareOptions
-from toyadmos_datasets.render import Encoding, RenderOptions
+from toyadmos_datasets.files.cache_folder import default_cache
+from toyadmos_datasets.jobs.prepare import PrepareOptions
+from toyadmos_datasets.planning import PlanOptions
+from toyadmos_datasets.rendering import Encoding, RenderOptions
 from toyadmos_datasets.signal.logmel import LogMel
 
 TRAIN = PrepareOptions(
@@ -135,8 +135,8 @@ def asked(request, capsys, monkeypatch):
         requests.append(one)
         raise InterruptedError
 
-    monkeypatch.setattr("toyadmos_datasets.prepare.prepare", take)
-    monkeypatch.setattr("toyadmos_datasets.preview.preview", take)
+    monkeypatch.setattr("toyadmos_datasets.jobs.prepare.prepare", take)
+    monkeypatch.setattr("toyadmos_datasets.jobs.preview.preview", take)
 
     def asked_by(words: str) -> PrepareOptions:
         toy = "" if "--toy" in words else "--toy train"

@@ -15,7 +15,7 @@ from preparing import COMMAND, hashes, toyadmos, toyadmos_process
 from small import basic
 from tiny import TinyCorpus, write_tree, write_volumes
 
-from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.values.manifest import read_manifest
 
 pytestmark = pytest.mark.usefixtures("without_surroundings")
 

@@ -22,11 +22,11 @@ from test_plain_datasets import VERSIONS
 from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.errors import OutputConflictError
-from toyadmos_datasets.files import leftovers
+from toyadmos_datasets.files import atomic as leftovers
 from toyadmos_datasets.files.lock import LOCK_NAME
-from toyadmos_datasets.prepare import prepare
-from toyadmos_datasets.render.folder import OutputFolder
-from toyadmos_datasets.values.dataset import is_committing, read_manifest
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.rendering.output_folder import OutputFolder
+from toyadmos_datasets.values.manifest import is_committing, read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
 
 JOB = {"recipe_sha256": "1f"}

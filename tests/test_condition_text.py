@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from toyadmos_datasets.corpus.condition_text import INFERRED, condition_text, metallic_objects, voltages
-from toyadmos_datasets.corpus.damage import NORMAL_STATE, conditions_of, damage_of
-from toyadmos_datasets.corpus.tables import read_rows
+from toyadmos_datasets.corpus.damage import (
+    INFERRED,
+    NORMAL_STATE,
+    condition_text,
+    conditions_of,
+    damage_of,
+    metallic_objects,
+    voltages,
+)
+from toyadmos_datasets.corpus.facts import read_rows
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import OptionError
 

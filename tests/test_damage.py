@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from toyadmos_datasets.corpus.damage import NORMAL_STATE, conditions_of, damage_of
-from toyadmos_datasets.corpus.tables import read_rows
+from toyadmos_datasets.corpus.facts import read_rows
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import OptionError
 

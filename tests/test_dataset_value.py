@@ -11,9 +11,9 @@ from datasets import Audio, ClassLabel, Features, List, Value, load_dataset
 
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.checked_json import canonical_json
 from toyadmos_datasets.files.installing import upgrade_command
-from toyadmos_datasets.files.json import canonical_json
-from toyadmos_datasets.values.dataset import (
+from toyadmos_datasets.values.manifest import (
     MANIFEST_NAME,
     Manifest,
     Shard,

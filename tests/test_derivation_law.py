@@ -18,7 +18,7 @@ from preparing import options
 from test_plain_datasets import NO_OLDEST, OLDEST
 from tiny import TinyCorpus, write_tree
 
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.jobs.prepare import prepare
 
 HERE = Path(__file__).parent
 

@@ -12,7 +12,7 @@ import pytest
 from preparing import hashes, options
 
 from toyadmos_datasets.errors import DiskFullError
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.jobs.prepare import prepare
 
 
 class Disk:
@@ -45,7 +45,7 @@ def disk(tmp_path) -> Iterator[Disk]:
 @pytest.fixture
 def hasty(monkeypatch) -> None:
     """Take away the look at the free room that comes before the work, as if somebody filled the disk after it."""
-    for module in ("toyadmos_datasets.recordings", "toyadmos_datasets.render.render"):
+    for module in ("toyadmos_datasets.ingest.recordings", "toyadmos_datasets.rendering.rendering"):
         monkeypatch.setattr(importlib.import_module(module), "require_room", lambda *_, **__: None)
 
 

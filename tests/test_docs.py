@@ -12,8 +12,8 @@ import typer
 from preparing import toyadmos
 
 from toyadmos_datasets.cli.app import app
-from toyadmos_datasets.plan import PROTOCOLS
-from toyadmos_datasets.plan.options import OPTIONS
+from toyadmos_datasets.planning import PROTOCOLS
+from toyadmos_datasets.planning.plan_options import OPTIONS
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "cli.md").read_text(encoding="utf-8")

@@ -16,11 +16,11 @@ from tiny import TinyCorpus, only, sound_of, wav_bytes, write_tree, write_volume
 from toyadmos_datasets import audit_dataset
 from toyadmos_datasets.corpus.names import parse_name
 from toyadmos_datasets.errors import OptionError, OutputConflictError, PlanError, SilentSignalError
-from toyadmos_datasets.prepare import PrepareReport, prepare
-from toyadmos_datasets.rebuild import RebuildOptions, rebuild
-from toyadmos_datasets.recipes import diff_recipes, export_recipe
-from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.jobs.prepare import PrepareReport, prepare
+from toyadmos_datasets.jobs.rebuild import RebuildOptions, rebuild
+from toyadmos_datasets.sharing import diff_recipes, export_recipe
 from toyadmos_datasets.values.health import Exclusion, exclusion_of
+from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
 
 CORPUS = TinyCorpus(n_normal=9, conditions=("ab01", "ab02"), n_anomalous=3, n_noise=4)

@@ -20,10 +20,11 @@ from preparing import hashes, options, toyadmos
 from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.errors import DiskFullError, OptionError, OutputConflictError
-from toyadmos_datasets.export import LAYOUTS, ExportOptions, export_dataset, folder
+from toyadmos_datasets.exporting import LAYOUTS, ExportOptions, export_dataset
+from toyadmos_datasets.exporting import export_folder as folder
 from toyadmos_datasets.files import atomic
-from toyadmos_datasets.prepare import prepare
-from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.shards import row_groups
 
 MIX = "snr_6db"
@@ -162,7 +163,7 @@ def cut_export(dataset: Path, out: Path, layout: str, monkeypatch, n_files: int 
 
     with monkeypatch.context() as patch:
         for module in ("folder", "webdataset"):
-            patch.setattr(f"toyadmos_datasets.export.{module}.write_file", write_file)
+            patch.setattr(f"toyadmos_datasets.exporting.{module}.write_file", write_file)
         with pytest.raises(DiskFullError):
             export(dataset, out, layout)
 

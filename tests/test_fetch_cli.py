@@ -8,9 +8,9 @@ import pytest
 from loopback import Fault, serving
 from preparing import toyadmos, toyadmos_process
 
-from toyadmos_datasets.archive.remote import estimate as estimate_module
-from toyadmos_datasets.archive.remote.manifest import write_manifest
-from toyadmos_datasets.files.checksum import sha256_of
+from toyadmos_datasets.archives.remote import fetch_estimate as estimate_module
+from toyadmos_datasets.archives.remote.volume_list import write_manifest
+from toyadmos_datasets.files.reading import sha256_of
 
 CHANNEL_1 = ["--toy", "train", "--channels", "1", "--workers", "1"]
 

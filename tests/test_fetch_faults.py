@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from loopback import Fault, serving
 from remote import contents
 
-from toyadmos_datasets.archive.remote import estimate as estimate_module
-from toyadmos_datasets.archive.remote import options as options_module
-from toyadmos_datasets.archive.remote import transfer as transfer_module
-from toyadmos_datasets.archive.remote.fetching import download, use_fetched
-from toyadmos_datasets.archive.remote.header import open_remote
-from toyadmos_datasets.archive.remote.options import FetchOptions
-from toyadmos_datasets.archive.remote.present import present_in
+from toyadmos_datasets.archives.remote import fetch_estimate as estimate_module
+from toyadmos_datasets.archives.remote import fetch_options as options_module
+from toyadmos_datasets.archives.remote import transfer as transfer_module
+from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
+from toyadmos_datasets.archives.remote.fetching import download, use_fetched
+from toyadmos_datasets.archives.remote.remote_opening import open_remote
+from toyadmos_datasets.archives.remote.volume_copies import present_in
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import ToyAdmosError
 
@@ -116,12 +116,12 @@ FETCHER = textwrap.dedent(
     from pathlib import Path
 
     from loopback import serving
-    from toyadmos_datasets.archive.remote import estimate, schedule, transfer
-    from toyadmos_datasets.archive.remote.fetching import download
-    from toyadmos_datasets.archive.remote.http import origin_named
-    from toyadmos_datasets.archive.remote.manifest import Manifest, describe_volumes
-    from toyadmos_datasets.archive.remote.options import FetchOptions
-    from toyadmos_datasets.archive.remote.header import open_remote
+    from toyadmos_datasets.archives.remote import estimate, schedule, transfer
+    from toyadmos_datasets.archives.remote.fetching import download
+    from toyadmos_datasets.archives.remote.http_request import origin_named
+    from toyadmos_datasets.archives.remote.volume_list import Manifest, describe_volumes
+    from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
+    from toyadmos_datasets.archives.remote.remote_opening import open_remote
     from toyadmos_datasets.engine.progress import Quiet
 
     url, volumes, folder, checkpoint, piece, is_whole = sys.argv[1:]

@@ -13,15 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from toyadmos_datasets import load_dataset
-from toyadmos_datasets.archive.remote.manifest import read_manifest as read_table
+from toyadmos_datasets.archives.remote.volume_list import read_manifest as read_table
 from toyadmos_datasets.errors import DatasetError, OptionError
-from toyadmos_datasets.files.bounded import MAX_CARD_BYTES, MAX_RECIPE_BYTES, read_bounded, read_bounded_file
-from toyadmos_datasets.files.json import MAX_JSON_BYTES, read_json
-from toyadmos_datasets.load.place import Place
-from toyadmos_datasets.share.fetch import fetch_recipe
-from toyadmos_datasets.share.remote import Remote
-from toyadmos_datasets.values.footer import MAX_FOOTER_BYTES, require_bounded, require_short_footer
-from toyadmos_datasets.verify.dataset import check_card
+from toyadmos_datasets.files.checked_json import MAX_JSON_BYTES, read_json
+from toyadmos_datasets.files.reading import MAX_CARD_BYTES, MAX_RECIPE_BYTES, read_bounded, read_bounded_file
+from toyadmos_datasets.loading.location import Place
+from toyadmos_datasets.sharing.recipe_fetch import Remote, fetch_recipe
+from toyadmos_datasets.values.parquet_files import MAX_FOOTER_BYTES, require_bounded, require_short_footer
+from toyadmos_datasets.verifying.dataset_verification import check_card
 
 HUGE = 4 << 30
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.files.checked import Count, Sha256, checked
-from toyadmos_datasets.files.looking import expanded
+from toyadmos_datasets.files.checked_json import Count, Sha256, checked
+from toyadmos_datasets.files.reading import expanded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from toyadmos_datasets.files.checksum import sha256_of
+from toyadmos_datasets.files.reading import sha256_of
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 """SHA-256 of the bytes ``abc``.

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.files.inside import inside, unsafe_reason
+from toyadmos_datasets.files.safe_paths import inside, unsafe_reason
 
 ROOT = Path("/somewhere/out")
 

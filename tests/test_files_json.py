@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.files.json import canonical_json, read_json, write_json
+from toyadmos_datasets.files.checked_json import canonical_json, read_json, write_json
 
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(

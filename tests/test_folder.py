@@ -10,12 +10,12 @@ import pytest
 from preparing import hashes, listing
 
 from toyadmos_datasets.errors import BusyError, ClippingError, DatasetError, OptionError, OutputConflictError
-from toyadmos_datasets.files.json import write_json
-from toyadmos_datasets.files.leftovers import temporary_path
+from toyadmos_datasets.files.atomic import temporary_path
+from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.files.lock import LOCK_NAME
-from toyadmos_datasets.render import commit
-from toyadmos_datasets.render.folder import OutputFolder
-from toyadmos_datasets.values.dataset import Manifest, Shard, read_manifest
+from toyadmos_datasets.rendering import output_folder as commit
+from toyadmos_datasets.rendering.output_folder import OutputFolder
+from toyadmos_datasets.values.manifest import Manifest, Shard, read_manifest
 from toyadmos_datasets.values.recipe import Recipe, read_recipe
 
 JOB = {"recipe_sha256": "1f"}

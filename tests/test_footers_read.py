@@ -13,8 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.values.footer import require_bounded_group, require_rows
-from toyadmos_datasets.values.parquet import read_parquet
+from toyadmos_datasets.values.parquet_files import require_bounded_group, require_rows
+from toyadmos_datasets.values.parquet_files import read_parquet
 
 place = Path(sys.argv[1])
 table = pa.table({"a": ["x", "y"], "ids": pa.array([["p"], ["q", "r"]], pa.list_(pa.string())), "n": [1, 2]})

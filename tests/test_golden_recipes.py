@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.corpus.toys import TOYS
-from toyadmos_datasets.index import build_index
+from toyadmos_datasets.ingest import build_index
 
 MAKER = runpy.run_path(str(Path(__file__).parent / "golden" / "make_recipes.py"))
 GOLDEN = json.loads(MAKER["PLACE"].read_text(encoding="utf-8"))

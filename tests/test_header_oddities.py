@@ -7,11 +7,11 @@ import pytest
 from preparing import options
 from tiny import TinyCorpus, only, write_tree, write_volumes
 
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.signal.wav import QUIRKS
-from toyadmos_datasets.values.dataset import read_manifest
-from toyadmos_datasets.values.header_oddities import header_flags, header_oddities
-from toyadmos_datasets.values.recordings import CATALOGUE_SCHEMA
+from toyadmos_datasets.values.health import header_flags, header_oddities
+from toyadmos_datasets.values.manifest import read_manifest
+from toyadmos_datasets.values.recording_store import CATALOGUE_SCHEMA
 
 
 def catalogue(flags: dict[str, list[str]]) -> pa.Table:

@@ -12,11 +12,11 @@ import pytest
 from test_resolve import RATE_HZ, active_power, in_db, power, random_sound, recipe, row
 
 from toyadmos_datasets.engine.progress import Quiet
-from toyadmos_datasets.render.health import summary_of
-from toyadmos_datasets.render.resolve import Resolved, resolve
+from toyadmos_datasets.rendering.example_health import summary_of
+from toyadmos_datasets.rendering.mixing_values import Resolved, resolve
 from toyadmos_datasets.signal.levels import health_flags, measure
 from toyadmos_datasets.values.health import HEALTH_FLAGS, Health, HealthCount
-from toyadmos_datasets.values.recordings import SegmentWriter, read_catalogue
+from toyadmos_datasets.values.recording_store import SegmentWriter, read_catalogue
 
 CLIP_S = 11
 RANDOM = np.random.default_rng(5)

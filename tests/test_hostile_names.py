@@ -23,15 +23,15 @@ from small import basic
 from test_shared_recipe import planned, shared_of
 from tiny import only, write_tree
 
-from toyadmos_datasets.audit import audit
-from toyadmos_datasets.audit.page import page_of
-from toyadmos_datasets.cli import progress as cli_progress
+from toyadmos_datasets.auditing import audit
+from toyadmos_datasets.cli import progress_bars as cli_progress
 from toyadmos_datasets.cli.app import app
-from toyadmos_datasets.cli.table import table_lines
-from toyadmos_datasets.load.stand_in import stand_in_for
-from toyadmos_datasets.pages.charts import histogram
-from toyadmos_datasets.pages.page import facts_table, rows_table, section, whole_page
-from toyadmos_datasets.share.recipe_card import recipe_card
+from toyadmos_datasets.cli.text import table_lines
+from toyadmos_datasets.loading.clip_cache import stand_in_for
+from toyadmos_datasets.reports.audit_page import page_of
+from toyadmos_datasets.reports.charts import histogram
+from toyadmos_datasets.reports.html_page import facts_table, rows_table, section, whole_page
+from toyadmos_datasets.sharing.parcel import recipe_card
 from toyadmos_datasets.values.recipe import read_recipe
 
 pytestmark = pytest.mark.usefixtures("without_surroundings")
@@ -247,7 +247,7 @@ def test_the_cause_of_a_system_is_shown_visibly(capsys, monkeypatch):
     def fail(*_: object) -> None:
         raise OSError(5, f"Input/output error of {HOSTILE}", os.fsencode(HOSTILE))
 
-    monkeypatch.setattr("toyadmos_datasets.audit.audit", fail)
+    monkeypatch.setattr("toyadmos_datasets.auditing.auditing", fail)
     ran = toyadmos(capsys, "audit", "x")
 
     assert ran.status == 1

@@ -47,7 +47,7 @@ def test_preparing_from_the_disk_leaves_pandas_and_the_web_alone(workers, tmp_pa
         import contextlib, sys
         from toyadmos_datasets.cli import main
         places = ["--out", {str(tmp_path / "out")!r}, "--cache", {str(tmp_path / "cache")!r}]
-        sys.argv = ["toyadmos", "prepare", "--toy", "train", "--source", "simulate:tiny", "--workers", "{workers}"]
+        sys.argv = ["toyadmos", "prepare", "--toy", "train", "--source", "simulation:tiny", "--workers", "{workers}"]
         sys.argv += places
         with contextlib.suppress(SystemExit):
             main()
@@ -62,7 +62,7 @@ def test_preparing_from_the_disk_leaves_pandas_and_the_web_alone(workers, tmp_pa
 
 @pytest.mark.parametrize("module", ["prepare", "preview", "rebuild", "upkeep", "download"])
 def test_what_speaks_with_the_web_is_loaded_only_for_a_source_that_is_there(module, tmp_path):
-    loading = f"import toyadmos_datasets.{module}, toyadmos_datasets.archive.remote.opening as opening\n"
+    loading = f"import toyadmos_datasets.{module}, toyadmos_datasets.archives.remote.remote_opening as opening\n"
     opened = "opening.open_origin({source!r}, 'ToyTrain', None, opening.FetchChoices())"
 
     assert "httpx2" not in heavy_modules_after(loading + opened.format(source="/some/path"))
@@ -71,7 +71,7 @@ def test_what_speaks_with_the_web_is_loaded_only_for_a_source_that_is_there(modu
 def test_a_source_on_the_web_loads_what_speaks_with_it():
     code = """
         import contextlib
-        import toyadmos_datasets.archive.remote.opening as opening
+        import toyadmos_datasets.archives.remote.remote_opening as opening
         from toyadmos_datasets.errors import OptionError
         with contextlib.suppress(OptionError):
             opening.open_origin("ftp://example.org", "ToyTrain", None, opening.FetchChoices())

@@ -10,8 +10,8 @@ from toyadmos_datasets.corpus.names import RecordingName, parse_member
 from toyadmos_datasets.corpus.toys import ALL_CASES, CHANNELS, TOYS
 from toyadmos_datasets.corpus.volumes import recording_counts
 from toyadmos_datasets.errors import DatasetError, IndexConflictError, NameGrammarError, OddSourceError
-from toyadmos_datasets.index import build_index, index_members, missing_channels, refuse_oddities, select
-from toyadmos_datasets.index.oddities import usual_lengths
+from toyadmos_datasets.ingest import build_index, index_members, missing_channels, refuse_oddities, select
+from toyadmos_datasets.ingest.oddities import usual_lengths
 from toyadmos_datasets.values.index import INDEX_SCHEMA, read_index, write_index
 from toyadmos_datasets.values.source import Member, Oddity
 

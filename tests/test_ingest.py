@@ -12,21 +12,17 @@ import soxr
 import tiny
 from ingesting import CORPUS, N_RECORDINGS, RATE_HZ, Counting, contents, index_of, segments, tree, volumes, with_sound
 
-from toyadmos_datasets.files.json import read_json
-from toyadmos_datasets.recordings import (
-    bytes_to_decode,
-    ingest,
-    store_for,
-)
-from toyadmos_datasets.values import recordings as values
-from toyadmos_datasets.values.recordings import read_catalogue
+from toyadmos_datasets.files.checked_json import read_json
+from toyadmos_datasets.ingest.recordings import bytes_to_decode, ingest, store_for
+from toyadmos_datasets.values import recording_store as values
+from toyadmos_datasets.values.recording_store import read_catalogue
 
 INGEST_AND_TELL_MEMORY = """
 import sys
 from pathlib import Path
 from toyadmos_datasets import recordings
-from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.index import build_index
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.ingest import build_index
 
 place, cache, rate_hz = sys.argv[1:]
 source = open_source(place, "ToyTrain")

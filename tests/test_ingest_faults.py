@@ -16,10 +16,10 @@ import pytest
 import tiny
 from ingesting import CORPUS, N_RECORDINGS, RATE_HZ, Counting, contents, index_of, segments, tree, volumes
 
-from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.engine import Watch
 from toyadmos_datasets.errors import CorruptMemberError, DiskFullError, TruncatedWavError, WavError, WorkerError
-from toyadmos_datasets.recordings import (
+from toyadmos_datasets.ingest.recordings import (
     Ingest,
     bytes_to_store,
     ingest,
@@ -33,9 +33,9 @@ INGEST_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
 from toyadmos_datasets import recordings
-from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.index import build_index
-from toyadmos_datasets.values.recordings import SegmentWriter
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.ingest import build_index
+from toyadmos_datasets.values.recording_store import SegmentWriter
 
 place, cache, n_before_the_end, how = sys.argv[1:]
 left = int(n_before_the_end)
@@ -253,7 +253,7 @@ def test_what_a_dead_process_left_behind_is_removed(tmp_path):
 def test_an_unforeseen_error_discards_what_is_unfinished(tmp_path, monkeypatch):
     source = tree(tmp_path, CORPUS.files())
     store = store_for(tmp_path, source, RATE_HZ)
-    monkeypatch.setattr("toyadmos_datasets.recordings.measure", lambda *_args: 1 / 0)
+    monkeypatch.setattr("toyadmos_datasets.ingest.recordings.measure", lambda *_args: 1 / 0)
     task = Ingest(
         source=source,
         blocks=(0,),

@@ -18,7 +18,7 @@ import pytest
 from preparing import COMMAND, hashes, options
 from tiny import TinyCorpus, write_tree
 
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.jobs.prepare import prepare
 
 INTERRUPTED = "Interrupted. What was finished is kept; the same command goes on from there.\n"
 
@@ -26,7 +26,7 @@ KILLED_AT_EVERY_STEP = """
     import itertools, json, os, shutil, signal, sys
     from pathlib import Path
     from preparing import hashes, options
-    from toyadmos_datasets.prepare import prepare
+    from toyadmos_datasets.jobs.prepare import prepare
 
     source, place, finished = map(Path, sys.argv[1:])
 
@@ -70,7 +70,7 @@ KILLED_AT_EVERY_STEP = """
 
 SLOW = """
     import time
-    from toyadmos_datasets.engine.watch import Watch
+    from toyadmos_datasets.engine.progress import Watch
 
     advance = Watch.advance
 
@@ -243,7 +243,7 @@ def test_an_interrupt_ends_a_run_soon_in_one_line_and_the_next_run_completes_it(
 @pytest.mark.parametrize("delay_s", [0.005, 0.02, 0.2, 0.5])
 def test_an_interrupt_while_the_program_starts_is_one_line_too(tmp_path, delay_s):
     code = "from toyadmos_datasets.cli import main; print('ready', flush=True); main()"
-    arguments = ["prepare", "--toy", "train", "--source", "simulate:medium"]
+    arguments = ["prepare", "--toy", "train", "--source", "simulation:medium"]
     places = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments, *places], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -17,9 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toyadmos_datasets.engine import Watch, run_tasks
-from toyadmos_datasets.files import leftovers
-from toyadmos_datasets.files.atomic import write_text
-from toyadmos_datasets.files.leftovers import STALE_AFTER_S, remove_leftovers, temporary_folder, temporary_path
+from toyadmos_datasets.files import atomic as leftovers
+from toyadmos_datasets.files.atomic import STALE_AFTER_S, remove_leftovers, temporary_folder, temporary_path, write_text
 
 
 @pytest.fixture(scope="module")

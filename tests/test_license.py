@@ -12,9 +12,9 @@ from loopback import Fault, serving
 from preparing import toyadmos
 from remote import Said
 
-from toyadmos_datasets.archive.remote.copy import VolumeCopy
-from toyadmos_datasets.archive.remote.license import require_license
-from toyadmos_datasets.archive.remote.manifest import Manifest, published_manifest, write_manifest
+from toyadmos_datasets.archives.remote.license import require_license
+from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
+from toyadmos_datasets.archives.remote.volume_list import Manifest, published_manifest, write_manifest
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import FetchError, LicenseError, VolumeError

@@ -11,7 +11,7 @@ from loading import pcm, stored
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.values.manifest import read_manifest
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")
 

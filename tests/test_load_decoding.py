@@ -24,9 +24,9 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets import Audio, as_plain_audio, decode_with_soundfile, load_dataset
 from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
-from toyadmos_datasets.load.audio import TYPE_NAME
-from toyadmos_datasets.load.decoding import decode_clip
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.loading.audio_feature import TYPE_NAME
+from toyadmos_datasets.loading.clip_codec import decode_clip
 
 pytestmark = [
     pytest.mark.usefixtures("datasets_cache"),

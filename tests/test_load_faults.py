@@ -23,8 +23,8 @@ from tiny import TinyCorpus, write_tree
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import BusyError, DatasetError
 from toyadmos_datasets.files.installing import upgrade_command
-from toyadmos_datasets.load import settled
-from toyadmos_datasets.load.audio import Audio
+from toyadmos_datasets.loading import consistent_read as settled
+from toyadmos_datasets.loading.audio_feature import Audio
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")
 
@@ -185,7 +185,7 @@ REPLACING = """
     import sys
     from pathlib import Path
     from preparing import options
-    from toyadmos_datasets.prepare import prepare
+    from toyadmos_datasets.jobs.prepare import prepare
     source, place = Path(sys.argv[1]), Path(sys.argv[2])
     for seed in (1, 0) * 4:
         prepare(options(source, place, protocols=("basic",), seed=seed, is_overwriting=True))

@@ -16,8 +16,8 @@ from preparing import hashes
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.files.checksum import sha256_of
-from toyadmos_datasets.load import places
+from toyadmos_datasets.files.reading import sha256_of
+from toyadmos_datasets.loading import clip_positions as places
 from toyadmos_datasets.values.shards import state_of
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")

@@ -18,13 +18,13 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DiskFullError
-from toyadmos_datasets.load import stand_in
+from toyadmos_datasets.loading import clip_cache as stand_in
 
 LOADS = """
     import sys, warnings
     from pathlib import Path
     from toyadmos_datasets import load_dataset
-    from toyadmos_datasets.load import kept
+    from toyadmos_datasets.loading import kept
 
     def refuse(_shards, path):
         if not str(path).startswith(sys.argv[2]):
@@ -75,7 +75,7 @@ def test_a_toy_is_built_where_the_cache_cannot_be_written_to(tmp_path, read_only
 
 def test_a_cache_that_has_what_is_needed_serves_without_being_written_to(prepared, tmp_path, monkeypatch):
     load_dataset(prepared, split="test", cache_dir=tmp_path)
-    monkeypatch.setattr("toyadmos_datasets.load.kept.write_places", lambda *_args: pytest.fail("it was there"))
+    monkeypatch.setattr("toyadmos_datasets.loading.clip_cache.write_places", lambda *_args: pytest.fail("it was there"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         rows = load_dataset(prepared, split="test", cache_dir=tmp_path)
@@ -88,7 +88,7 @@ def test_a_full_disk_is_an_error_and_nothing_stands_in(prepared, tmp_path, monke
         """Find no room."""
         raise DiskFullError("The disk is full.") from OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("toyadmos_datasets.load.kept.write_places", fill)
+    monkeypatch.setattr("toyadmos_datasets.loading.clip_cache.write_places", fill)
     with pytest.raises(DiskFullError):
         load_dataset(prepared, split="test", cache_dir=tmp_path)
 
@@ -120,7 +120,7 @@ def test_files_of_the_caches_have_the_mode_that_the_umask_gives(tmp_path, umask)
         from pathlib import Path
         from preparing import options
         from toyadmos_datasets import load_dataset
-        from toyadmos_datasets.prepare import prepare
+        from toyadmos_datasets.jobs.prepare import prepare
         os.umask(int(sys.argv[3]))
         out = prepare(options(Path(sys.argv[1]), Path(sys.argv[2]), protocols=("basic",))).out
         load_dataset(out, split="test", cache_dir=Path(sys.argv[2]) / "cache")

@@ -15,8 +15,8 @@ from tiny import TinyCorpus, write_tree
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
 from toyadmos_datasets.files.installing import install_command
-from toyadmos_datasets.load.place import Place
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.loading.location import Place
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")
 
@@ -65,7 +65,7 @@ def test_bytes_come_as_they_are(prepared):
 
 
 def test_shards_are_shared_and_a_state_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["toyadmos_datasets.render.render"], "ROWS_A_SHARD", 2)
+    monkeypatch.setattr(sys.modules["toyadmos_datasets.rendering.rendering"], "ROWS_A_SHARD", 2)
     source = write_tree(TinyCorpus(n_normal=8).files(), tmp_path / "source")
     rows = load_dataset(prepare(options(source, tmp_path, protocols=("basic",))).out, split="test", streaming=True)
     events = [row["event_id"] for row in rows]

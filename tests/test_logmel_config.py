@@ -16,13 +16,13 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DiskFullError, OptionError
-from toyadmos_datasets.prepare import prepare
-from toyadmos_datasets.preview import preview
-from toyadmos_datasets.render import features
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.jobs.preview import preview
+from toyadmos_datasets.rendering import logmel_shards as features
 from toyadmos_datasets.signal.logmel import LogMel, log_mel
-from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.shards import row_groups
-from toyadmos_datasets.verify import verify_dataset
+from toyadmos_datasets.verifying import verify_dataset
 
 SETTINGS = LogMel(n_fft=512, n_hop=128, n_mels=40, scale="ln", fmin_hz=50.0)
 
@@ -157,7 +157,9 @@ def test_clips_of_several_channels_have_no_features_and_nothing_is_read_to_say_s
     ],
 )
 def test_features_that_cannot_be_meant_are_refused(capsys, tmp_path, words, says):
-    ran = toyadmos(capsys, "prepare", "--toy", "train", "--source", "simulate:tiny", "--out", tmp_path / "out", *words)
+    ran = toyadmos(
+        capsys, "prepare", "--toy", "train", "--source", "simulation:tiny", "--out", tmp_path / "out", *words
+    )
 
     assert ran.status == 2
     assert says in ran.err

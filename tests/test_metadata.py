@@ -34,7 +34,7 @@ CORE = {
 }
 """All that a plain install brings, beside what these bring themselves."""
 
-TRAINING_CODE = ("baseline/", "load/torch_batches.py", "cli/train.py", "cli/evaluate.py")
+TRAINING_CODE = ("baseline/", "loading/torch_batches.py", "cli/training_commands.py", "cli/training_commands.py")
 """What may import what the extra `train` brings."""
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toyadmos_datasets.baseline.intervals import event_weights, interval, weighted_aucs
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.signal.metrics import (
+from toyadmos_datasets.scores.confidence_intervals import event_weights, interval, weighted_aucs
+from toyadmos_datasets.scores.metrics import (
     auc,
     auc_as_published,
     f1,

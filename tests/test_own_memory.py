@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.values.example_table import read_examples
+from toyadmos_datasets.planning.custom_table import read_examples
 from toyadmos_datasets.values.index import read_index
-from toyadmos_datasets.values.own_memory import open_in_own_memory
+from toyadmos_datasets.values.parquet_files import open_in_own_memory
 from toyadmos_datasets.values.recipe import read_recipe
 from toyadmos_datasets.values.shared_recipe import read_shared_recipe
 

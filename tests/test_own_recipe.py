@@ -16,9 +16,9 @@ from preparing import hashes, options, toyadmos
 from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.errors import DatasetError, OptionError, PlanError
-from toyadmos_datasets.plan import NONE_JOINED, Joined, PlanOptions, own_recipe
-from toyadmos_datasets.prepare import prepare
-from toyadmos_datasets.values.example_table import read_examples
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.planning import NONE_JOINED, Joined, PlanOptions, own_recipe
+from toyadmos_datasets.planning.custom_table import read_examples
 from toyadmos_datasets.values.recipe import Recipe, write_recipe
 
 CORPUS = TinyCorpus(cases=(1, 2), n_normal=3, n_noise=3)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from loading import first_shard
 
-from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.values.manifest import read_manifest
 
 OLDEST = Path(sys.prefix) / "datasets-oldest"
 """Where `make` puts the oldest supported version, alone: its dependencies are those of the newest."""

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from planning import BASIC, index, index_of, rows
 from tiny import TinyCorpus
 
-from toyadmos_datasets.plan import PlanOptions, plan
-from toyadmos_datasets.plan.layout import config_name
+from toyadmos_datasets.planning import PlanOptions, plan
+from toyadmos_datasets.planning.split_layout import config_name
 from toyadmos_datasets.values.index import write_index
 
 PRINT_A_HASH = """
 import sys
 from pathlib import Path
-from toyadmos_datasets.plan import PlanOptions, plan
+from toyadmos_datasets.planning import PlanOptions, plan
 from toyadmos_datasets.values.index import read_index
 options = PlanOptions(toy="ToyTrain", protocols=("basic", "waspaa2019"), snrs_db=(6.0,))
 print(plan(read_index(Path(sys.argv[1])), options).sha256)

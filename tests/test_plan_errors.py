@@ -8,7 +8,7 @@ import pytest
 from planning import BASIC, events, index, rows, without
 
 from toyadmos_datasets.errors import PlanError
-from toyadmos_datasets.plan import PlanOptions, plan
+from toyadmos_datasets.planning import PlanOptions, plan
 
 
 def test_a_case_without_damaged_events_is_an_error():

@@ -11,8 +11,8 @@ from tiny import TinyCorpus
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.errors import PlanError
-from toyadmos_datasets.plan import NONE_JOINED, Joined, find_joined
-from toyadmos_datasets.values.activity import ACTIVITY_SCHEMA
+from toyadmos_datasets.planning import NONE_JOINED, Joined, find_joined
+from toyadmos_datasets.values.index import ACTIVITY_SCHEMA
 
 INDEX = index(cases=(1, 2), n_normal=12, n_anomalous=3)
 IDS = INDEX["recording_id"].to_pylist()

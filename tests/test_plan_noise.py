@@ -13,9 +13,9 @@ from tiny import TinyCorpus
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.errors import PlanError
-from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import PROTOCOLS, Joined, PlanOptions, plan
-from toyadmos_datasets.plan.events import events_of
+from toyadmos_datasets.ingest import build_index
+from toyadmos_datasets.planning import PROTOCOLS, Joined, PlanOptions, plan
+from toyadmos_datasets.planning.events import events_of
 from toyadmos_datasets.values.source import Member
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.files.json import canonical_json
-from toyadmos_datasets.plan import PlanOptions
+from toyadmos_datasets.files.checked_json import canonical_json
+from toyadmos_datasets.planning import PlanOptions
 
 NAMES = "waspaa2019, basic, leave-one-case-out, noise-shift, few-shot, cnt-to-ind, dcase2020"
 

@@ -12,7 +12,7 @@ from tiny import TinyCorpus
 from toyadmos_datasets.corpus.damage import damage_of
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError, PlanError
-from toyadmos_datasets.plan import PlanOptions, plan
+from toyadmos_datasets.planning import PlanOptions, plan
 
 # --- waspaa2019 --faithful
 

@@ -21,7 +21,7 @@ from planning import (
 from tiny import TinyCorpus
 
 from toyadmos_datasets.corpus.names import RecordingName
-from toyadmos_datasets.plan import PlanOptions, plan
+from toyadmos_datasets.planning import PlanOptions, plan
 
 small_indexes = st.builds(
     TinyCorpus,

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from planning import index, rows
 
-from toyadmos_datasets.plan import PlanOptions, plan
+from toyadmos_datasets.planning import PlanOptions, plan
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from tiny import TinyCorpus
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.errors import PlanError
-from toyadmos_datasets.values.activity import ACTIVITY_SCHEMA
+from toyadmos_datasets.values.index import ACTIVITY_SCHEMA
 from toyadmos_datasets.values.recipe import Recipe
 
 

@@ -26,20 +26,18 @@ from datasets.data_files import EmptyDatasetError
 from preparing import hashes, listing, options
 from tiny import TinyCorpus, write_tree, write_volumes
 
-from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.errors import (
-    BusyError,
-    DiskFullError,
-    OutputConflictError,
-)
-from toyadmos_datasets.files.leftovers import temporary_path
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.errors import BusyError, DiskFullError, OutputConflictError
+from toyadmos_datasets.files.atomic import temporary_path
 from toyadmos_datasets.files.lock import HOLDER_NAME, LOCK_NAME, folder_lock
-from toyadmos_datasets.prepare import prepare
-from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
-from toyadmos_datasets.values.recordings import read_catalogue
+from toyadmos_datasets.values.recording_store import read_catalogue
 
-render_stage = importlib.import_module("toyadmos_datasets.render.render")  # its name is the function's in the package
+render_stage = importlib.import_module(
+    "toyadmos_datasets.rendering.rendering"
+)  # its name is the function's in the package
 CORPUS = TinyCorpus(n_normal=5, n_noise=3)
 BOTH = {"protocols": ("basic", "waspaa2019"), "snrs_db": (6.0,)}
 
@@ -94,7 +92,7 @@ def test_the_order_of_hashes_and_of_the_file_system_change_no_byte(tmp_path, don
         import sys
         from pathlib import Path
         from preparing import options
-        from toyadmos_datasets.prepare import prepare
+        from toyadmos_datasets.jobs.prepare import prepare
         prepare(options(Path(sys.argv[1]), Path(sys.argv[2]), protocols=("basic", "waspaa2019"), snrs_db=(6.0,)))
     """
     command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "source"), str(tmp_path)]

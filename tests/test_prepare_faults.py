@@ -19,7 +19,7 @@ from toyadmos_datasets.errors import (
     SourceNotFoundError,
     TruncatedWavError,
 )
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.jobs.prepare import prepare
 
 FILES = TinyCorpus(n_normal=5, n_noise=3).files()
 BOTH = {"protocols": ("basic", "waspaa2019"), "snrs_db": (6.0,)}

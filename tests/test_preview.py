@@ -13,15 +13,15 @@ import pytest
 from preparing import listing, options
 from tiny import TinyCorpus, write_tree, write_volumes
 
-from toyadmos_datasets import preview as preview_module
 from toyadmos_datasets.errors import BusyError, OutputConflictError, PlanError
 from toyadmos_datasets.files.lock import folder_lock
-from toyadmos_datasets.plan.listing import SplitCount
-from toyadmos_datasets.prepare import PrepareOptions, prepare
-from toyadmos_datasets.preview import preview
-from toyadmos_datasets.recordings import ingest as ingest_recordings
-from toyadmos_datasets.sources import simulated_folder
-from toyadmos_datasets.values.recordings import read_catalogue
+from toyadmos_datasets.ingest.recordings import ingest as ingest_recordings
+from toyadmos_datasets.jobs import preview as preview_module
+from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
+from toyadmos_datasets.jobs.preview import preview
+from toyadmos_datasets.jobs.sources import simulated_folder
+from toyadmos_datasets.planning.protocol_listing import SplitCount
+from toyadmos_datasets.values.recording_store import read_catalogue
 
 CORPUS = TinyCorpus(n_normal=6, n_noise=4, clip_s=1.0, noise_s=1.5)
 CHOICES: list[dict[str, Any]] = [
@@ -66,7 +66,7 @@ def decoded_while(request: PrepareOptions, monkeypatch: pytest.MonkeyPatch) -> i
         named["on_progress"] = reported.append
         return ingest_recordings(*arguments, **named)
 
-    monkeypatch.setattr("toyadmos_datasets.prepare.ingest", watched)
+    monkeypatch.setattr("toyadmos_datasets.jobs.prepare.ingest", watched)
     prepare(request)
     return max(reported)
 
@@ -170,7 +170,7 @@ def test_a_folder_that_is_being_written_can_be_looked_at(tmp_path, sources):
 
 
 def test_a_simulated_corpus_that_is_not_there_yet_is_planned_as_it_will_be_and_not_made(tmp_path, simulated):
-    request = options(Path("simulate:tiny"), tmp_path, protocols=("basic",), snrs_db=(6.0,))
+    request = options(Path("simulation:tiny"), tmp_path, protocols=("basic",), snrs_db=(6.0,))
     told = preview(request)
     untouched = list(tmp_path.iterdir())
     shutil.copytree(simulated, simulated_folder(tmp_path / "cache", "ToyTrain", "tiny"))

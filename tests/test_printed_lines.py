@@ -15,11 +15,11 @@ from preparing import COMMAND, Ran, toyadmos
 from small import basic
 from test_plain_datasets import OLDEST, VERSIONS
 
-from toyadmos_datasets.cli.printing import loading_line
+from toyadmos_datasets.cli.text import loading_line
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import ToyAdmosError
-from toyadmos_datasets.sources import require_outside, resolve_source
-from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.jobs.sources import require_outside, resolve_source
+from toyadmos_datasets.values.manifest import read_manifest
 
 pytestmark = pytest.mark.usefixtures("without_surroundings")
 

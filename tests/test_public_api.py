@@ -73,7 +73,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_importing_and_listing_load_nothing():
-    heavy = ["numpy", "pyarrow", "datasets", "soundfile", "importlib.metadata", "toyadmos_datasets.load"]
+    heavy = ["numpy", "pyarrow", "datasets", "soundfile", "importlib.metadata", "toyadmos_datasets.loading"]
     code = f"""
 import json, sys
 before = set(sys.modules)
@@ -99,7 +99,7 @@ print(json.dumps([name.condition, format_name(name), "numpy" in sys.modules]))
 def test_a_submodule_that_is_imported_first_hides_nothing():
     code = """
 import json
-import toyadmos_datasets.prepare, toyadmos_datasets.load, toyadmos_datasets.verify
+import toyadmos_datasets.jobs.prepare, toyadmos_datasets.loading, toyadmos_datasets.verifying
 names = [name for name in toyadmos_datasets.__all__ if type(getattr(toyadmos_datasets, name)).__name__ == "module"]
 print(json.dumps(names))
 """

@@ -17,19 +17,19 @@ from mutating import mutated_bytes, mutated_json, mutated_json_bytes
 from preparing import toyadmos
 
 from toyadmos_datasets import load_dataset
-from toyadmos_datasets.archive.remote import license as license_module
-from toyadmos_datasets.archive.remote.manifest import published_manifest, read_manifest, write_manifest
+from toyadmos_datasets.archives.remote import license as license_module
+from toyadmos_datasets.archives.remote.volume_list import published_manifest, read_manifest, write_manifest
 from toyadmos_datasets.errors import DatasetError, OutputConflictError, ToyAdmosError
-from toyadmos_datasets.export.folder import DONE_NAME, ExportFolder
+from toyadmos_datasets.exporting.export_folder import DONE_NAME, ExportFolder
 from toyadmos_datasets.files import lock
-from toyadmos_datasets.files.json import parse_json
-from toyadmos_datasets.load.kept import split_places
-from toyadmos_datasets.load.place import Place
-from toyadmos_datasets.load.places import read_places, read_spans
-from toyadmos_datasets.share.bucket import RECORD_NAME, Bucket
-from toyadmos_datasets.share.fetch import parse_manifest
-from toyadmos_datasets.simulate.record import CorpusRecord, is_there
-from toyadmos_datasets.values.dataset import MANIFEST_NAME
+from toyadmos_datasets.files.checked_json import parse_json
+from toyadmos_datasets.loading.clip_cache import split_places
+from toyadmos_datasets.loading.clip_positions import read_places, read_spans
+from toyadmos_datasets.loading.location import Place
+from toyadmos_datasets.sharing.bucket import RECORD_NAME, Bucket
+from toyadmos_datasets.sharing.recipe_fetch import parse_manifest
+from toyadmos_datasets.simulation.record import CorpusRecord, is_there
+from toyadmos_datasets.values.manifest import MANIFEST_NAME
 
 shortly = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

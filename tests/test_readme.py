@@ -14,8 +14,8 @@ from preparing import options
 from test_docs import ALL, EVERYWHERE, PROGRAM, options_of
 
 from toyadmos_datasets.corpus.toys import toy_named
-from toyadmos_datasets.preview import preview
-from toyadmos_datasets.values.dataset import columns_of
+from toyadmos_datasets.jobs.preview import preview
+from toyadmos_datasets.values.manifest import columns_of
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "README.md").read_text(encoding="utf-8")

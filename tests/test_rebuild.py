@@ -15,19 +15,19 @@ from preparing import hashes, options, toyadmos, toyadmos_process
 from rewriting import in_split, rewritten
 from tiny import TinyCorpus, only, wav_bytes, write_tree, write_volumes
 
-import toyadmos_datasets.render.shard as shard_module
-from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.audit import audit
+import toyadmos_datasets.rendering.shard_writer as shard_module
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import DatasetError, OutputConflictError, PlanError
-from toyadmos_datasets.prepare import Work, carry_out, prepare
-from toyadmos_datasets.rebuild import RebuildOptions, rebuild
-from toyadmos_datasets.recipes import diff_recipes, export_recipe, open_recipe
-from toyadmos_datasets.render import OutputFolder, RenderOptions
-from toyadmos_datasets.render.encoding import Encoding
-from toyadmos_datasets.signal import resample
+from toyadmos_datasets.jobs.prepare import Work, carry_out, prepare
+from toyadmos_datasets.jobs.rebuild import RebuildOptions, rebuild
+from toyadmos_datasets.rendering import OutputFolder, RenderOptions
+from toyadmos_datasets.rendering.clip_encoding import Encoding
+from toyadmos_datasets.sharing import diff_recipes, export_recipe, open_recipe
+from toyadmos_datasets.signal import resampling as resample
 from toyadmos_datasets.signal.pcm import Pcm
-from toyadmos_datasets.values.dataset import read_manifest, write_manifest
+from toyadmos_datasets.values.manifest import read_manifest, write_manifest
 from toyadmos_datasets.values.shared_recipe import read_shared_recipe, write_shared_recipe
 
 CORPUS = TinyCorpus(n_normal=6, n_noise=4)

@@ -8,7 +8,7 @@ import pytest
 from test_recipe import recipe, row
 
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.values import parquet as parquet_module
+from toyadmos_datasets.values import parquet_files as parquet_module
 from toyadmos_datasets.values.recipe import FILE_SCHEMA, RECIPE_SCHEMA, Recipe, read_recipe, write_recipe
 from toyadmos_datasets.values.recipe_rows import fault_of_rows
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from toyadmos_datasets.errors import DatasetError, StoreError
-from toyadmos_datasets.values import recordings as module
-from toyadmos_datasets.values.recordings import (
+from toyadmos_datasets.values import recording_store as module
+from toyadmos_datasets.values.recording_store import (
     CATALOGUE_SCHEMA,
     SEGMENT_BYTES,
     RecordingReader,
@@ -33,7 +33,7 @@ DIE_AT_A_SYNC = """
 import os, sys
 from pathlib import Path
 import numpy as np
-from toyadmos_datasets.values.recordings import SegmentWriter
+from toyadmos_datasets.values.recording_store import SegmentWriter
 
 left = int(sys.argv[2])
 sync = os.fsync

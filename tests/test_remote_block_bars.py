@@ -6,10 +6,10 @@ import contextlib
 
 import pytest
 
-from toyadmos_datasets.archive.methods import Coder
-from toyadmos_datasets.archive.remote.block_bars import BlockBars
-from toyadmos_datasets.archive.remote.need import BlockNeed
-from toyadmos_datasets.archive.table import PackedBlock
+from toyadmos_datasets.archives.remote.block_progress import BlockBars
+from toyadmos_datasets.archives.remote.block_ranges import BlockNeed
+from toyadmos_datasets.archives.sevenzip.archive_contents import PackedBlock
+from toyadmos_datasets.archives.sevenzip.coders import Coder
 from toyadmos_datasets.engine.progress import Quiet
 
 BLOCK = PackedBlock(

@@ -9,7 +9,7 @@ from loopback import Fault, serving
 from remote import CHANNEL_1, WAYS, contents, fetched
 from transferring import ALWAYS, BOTH, CONTENT, NAME, fetch
 
-from toyadmos_datasets.archive.remote.header import open_remote
+from toyadmos_datasets.archives.remote.remote_opening import open_remote
 from toyadmos_datasets.errors import FetchError
 
 CHANGED = "changed on the server while it was fetched"

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toyadmos_datasets.archive.remote import journal as journal_module
-from toyadmos_datasets.archive.remote.copy import VolumeCopy
-from toyadmos_datasets.archive.remote.ends import FILE_NAME, BlockEnds
-from toyadmos_datasets.archive.remote.journal import Journal, append_line
-from toyadmos_datasets.archive.remote.manifest import published_manifest, read_manifest, write_manifest
-from toyadmos_datasets.archive.remote.spans import Spans
-from toyadmos_datasets.archive.remote.upkeep import folder_bytes
+from toyadmos_datasets.archives.remote import copy_journal as journal_module
+from toyadmos_datasets.archives.remote.block_ranges import FILE_NAME, BlockEnds
+from toyadmos_datasets.archives.remote.byte_ranges import Spans
+from toyadmos_datasets.archives.remote.copy_journal import Journal, append_line
+from toyadmos_datasets.archives.remote.volume_cache import folder_bytes
+from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
+from toyadmos_datasets.archives.remote.volume_list import published_manifest, read_manifest, write_manifest
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.errors import DiskFullError, OptionError, SourceNotFoundError
 

@@ -9,11 +9,10 @@ from loopback import Fault, serving
 from remote import CHANNEL_1, LONG, WAYS, Said, contents, fetched, publish
 from tiny import STORED
 
-from toyadmos_datasets.archive.remote.ends import BlockEnds
-from toyadmos_datasets.archive.remote.fetching import download, use_fetched
-from toyadmos_datasets.archive.remote.header import open_remote
-from toyadmos_datasets.archive.remote.need import needs_of
-from toyadmos_datasets.archive.remote.present import Layout, present_in
+from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, needs_of
+from toyadmos_datasets.archives.remote.fetching import download, use_fetched
+from toyadmos_datasets.archives.remote.remote_opening import open_remote
+from toyadmos_datasets.archives.remote.volume_copies import Layout, present_in
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import CorruptMemberError, VolumeError
 

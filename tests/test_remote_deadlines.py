@@ -15,11 +15,11 @@ from loopback import Fault, serving
 from proxying import proxying
 from transferring import ALWAYS, BOTH, CONTENT, NAME, NOW, VOLUME, FakeClock, fetch
 
-from toyadmos_datasets.archive.remote.copy import VolumeCopy
-from toyadmos_datasets.archive.remote.deadline import FetchStopped
-from toyadmos_datasets.archive.remote.http import HttpClient, origin_named
-from toyadmos_datasets.archive.remote.patience import Clock, Patience, RateLimit
-from toyadmos_datasets.archive.remote.transfer import Transfer
+from toyadmos_datasets.archives.remote.http_deadline import FetchStopped
+from toyadmos_datasets.archives.remote.http_request import HttpClient, origin_named
+from toyadmos_datasets.archives.remote.retry import Clock, Patience, RateLimit
+from toyadmos_datasets.archives.remote.transfer import Transfer
+from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
 from toyadmos_datasets.errors import FetchError
 
 BRIEF = Patience(attempts=1, connect_s=0.3, headers_s=0.3, silence_s=0.2, slow_s=0.3)
@@ -155,7 +155,7 @@ def test_a_read_looks_for_a_stop_again_and_again_without_losing_bytes(tmp_path, 
     authority.issue_cert("mirror.test").configure_cert(tls)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    monkeypatch.setattr("toyadmos_datasets.archive.remote.deadline._LOOK_S", 0.0001)
+    monkeypatch.setattr("toyadmos_datasets.archives.remote.http_deadline._LOOK_S", 0.0001)
     copy = VolumeCopy(tmp_path, VOLUME)
 
     with (

@@ -10,9 +10,9 @@ from loopback import Fault, serving
 from remote import CHANNEL_1, LONG, WAYS, Said, contents, fetched, publish
 from tiny import STORED
 
-from toyadmos_datasets.archive.remote.fetching import use_fetched
-from toyadmos_datasets.archive.remote.header import open_remote
-from toyadmos_datasets.archive.remote.schedule import Schedule
+from toyadmos_datasets.archives.remote.fetch_schedule import Schedule
+from toyadmos_datasets.archives.remote.fetching import use_fetched
+from toyadmos_datasets.archives.remote.remote_opening import open_remote
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import FetchError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from toyadmos_datasets.archive.remote.manifest import read_manifest
+from toyadmos_datasets.archives.remote.volume_list import read_manifest
 from toyadmos_datasets.errors import OptionError
 
 HEADER = "name,bytes,md5\n"

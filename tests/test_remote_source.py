@@ -11,14 +11,13 @@ from loopback import serving
 from remote import CHANNEL_1, LONG, TOY, WAYS, contents, fetched, publish
 from tiny import STORED
 
-from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.archive.remote.ends import BlockEnds
-from toyadmos_datasets.archive.remote.estimate import estimate
-from toyadmos_datasets.archive.remote.fetching import download, use_fetched
-from toyadmos_datasets.archive.remote.header import open_remote
-from toyadmos_datasets.archive.remote.need import needs_of
-from toyadmos_datasets.archive.remote.present import present_in
-from toyadmos_datasets.archive.strays import Ignore
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.archives.file_kinds import Ignore
+from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, needs_of
+from toyadmos_datasets.archives.remote.fetch_estimate import estimate
+from toyadmos_datasets.archives.remote.fetching import download, use_fetched
+from toyadmos_datasets.archives.remote.remote_opening import open_remote
+from toyadmos_datasets.archives.remote.volume_copies import present_in
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import SourceError
 

@@ -10,10 +10,10 @@ from loopback import Fault, serving
 from proxying import proxying
 from transferring import BOTH, CONTENT, NAME, VOLUME
 
-from toyadmos_datasets.archive.remote.copy import VolumeCopy
-from toyadmos_datasets.archive.remote.http import HttpClient, origin_named
-from toyadmos_datasets.archive.remote.patience import Clock, Patience, RateLimit
-from toyadmos_datasets.archive.remote.transfer import Transfer
+from toyadmos_datasets.archives.remote.http_request import HttpClient, origin_named
+from toyadmos_datasets.archives.remote.retry import Clock, Patience, RateLimit
+from toyadmos_datasets.archives.remote.transfer import Transfer
+from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
 from toyadmos_datasets.errors import FetchError
 
 

@@ -6,9 +6,9 @@ import pytest
 from loopback import Fault
 from transferring import ALWAYS, BOTH, CONTENT, NAME, fetch
 
-from toyadmos_datasets.archive.remote import options as options_module
-from toyadmos_datasets.archive.remote import transfer as transfer_module
-from toyadmos_datasets.archive.remote.transfer import NoRangesError
+from toyadmos_datasets.archives.remote import fetch_options as options_module
+from toyadmos_datasets.archives.remote import transfer as transfer_module
+from toyadmos_datasets.archives.remote.transfer import NoRangesError
 from toyadmos_datasets.errors import FetchError
 
 

@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from remote import CHANNEL_1, WAYS, Said, contents, fetched
 
-from toyadmos_datasets.archive.remote import session as session_module
-from toyadmos_datasets.archive.remote.fetching import use_fetched
-from toyadmos_datasets.archive.remote.header import open_remote
-from toyadmos_datasets.archive.remote.session import running
+from toyadmos_datasets.archives.remote import fetch_session as session_module
+from toyadmos_datasets.archives.remote.fetch_session import running
+from toyadmos_datasets.archives.remote.fetching import use_fetched
+from toyadmos_datasets.archives.remote.remote_opening import open_remote
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import BusyError
 from toyadmos_datasets.files.lock import folder_lock

@@ -10,7 +10,7 @@ import soxr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toyadmos_datasets.signal.resample import resample_chunks, resampler_name
+from toyadmos_datasets.signal.resampling import resample_chunks, resampler_name
 
 FROM_HZ = 48_000
 TO_HZ = 16_000

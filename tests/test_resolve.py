@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from toyadmos_datasets.engine import run_tasks
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import DatasetError, PlanError, SilentSignalError
-from toyadmos_datasets.render import stretches as module
-from toyadmos_datasets.render.resolve import Resolved, resolve
+from toyadmos_datasets.rendering import stretches as module
+from toyadmos_datasets.rendering.mixing_values import Resolved, resolve
 from toyadmos_datasets.signal.levels import measure
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
-from toyadmos_datasets.values.recordings import RecordingReader, SegmentWriter, read_catalogue
+from toyadmos_datasets.values.recording_store import RecordingReader, SegmentWriter, read_catalogue
 
 RATE_HZ = 16_000
 FRAME_N = 512

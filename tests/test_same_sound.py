@@ -11,11 +11,11 @@ from planning import event_of, index_of
 from preparing import options
 from tiny import TinyCorpus, wav_bytes, write_tree, write_volumes
 
-from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.errors import PlanError
-from toyadmos_datasets.plan import PlanOptions, plan
-from toyadmos_datasets.prepare import PrepareOptions, prepare, prepared_tasks
-from toyadmos_datasets.preview import UNCHECKED, preview
+from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare, prepared_tasks
+from toyadmos_datasets.jobs.preview import UNCHECKED, preview
+from toyadmos_datasets.planning import PlanOptions, plan
 from toyadmos_datasets.values.recipe import Recipe, read_recipe, write_recipe
 
 CORPUS = TinyCorpus(cases=(1, 2), n_normal=8, n_anomalous=3, n_noise=4, clip_s=0.1, noise_s=0.2)

@@ -28,12 +28,12 @@ from tiny import TinyCorpus, write_tree, write_volumes
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import ClippingError, DatasetError, OptionError, WorkerError
-from toyadmos_datasets.files.json import read_json
-from toyadmos_datasets.render.encoding import Encoding
-from toyadmos_datasets.render.resolve import RESOLVED_SCHEMA, resolve
-from toyadmos_datasets.render.rules import MixingRules
-from toyadmos_datasets.render.shard import ShardTask, render_shard
-from toyadmos_datasets.values.dataset import Shard
+from toyadmos_datasets.files.checked_json import read_json
+from toyadmos_datasets.rendering.clip_encoding import Encoding
+from toyadmos_datasets.rendering.mixing_values import RESOLVED_SCHEMA, resolve
+from toyadmos_datasets.rendering.render_options import MixingRules
+from toyadmos_datasets.rendering.shard_writer import ShardTask, render_shard
+from toyadmos_datasets.values.manifest import Shard
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
 
 RATE_HZ = 16_000
@@ -41,9 +41,9 @@ RATE_HZ = 16_000
 PREPARE = """
 import json, sys
 from pathlib import Path
-from toyadmos_datasets.plan import PlanOptions
-from toyadmos_datasets.prepare import PrepareOptions, prepare
-from toyadmos_datasets.render import RenderOptions
+from toyadmos_datasets.planning import PlanOptions
+from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
+from toyadmos_datasets.rendering import RenderOptions
 
 source, out, workers = sys.argv[1:]
 if __name__ == "__main__":
@@ -378,7 +378,7 @@ def test_workers_listing_order_container_and_hash_seed_change_no_byte(tmp_path):
 
 def _prepare(folder: Path, number: int, source: Path, workers: int, hash_seed: str) -> list:
     """Prepare in a process of its own; return the recipe's hash and the shards' paths and hashes."""
-    script = folder / "prepare.py"
+    script = folder / "jobs/prepare.py"
     script.write_text(PREPARE)
     printed = subprocess.run(
         [sys.executable, str(script), str(source), str(folder / f"out{number}"), str(workers)],

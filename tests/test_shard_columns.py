@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from test_resolve import random_sound, store
 from test_shard import RATE_HZ, decoded, encodings, example, rendered
 
-from toyadmos_datasets.render.encoding import Encoding
-from toyadmos_datasets.render.rules import MixingRules
+from toyadmos_datasets.rendering.clip_encoding import Encoding
+from toyadmos_datasets.rendering.render_options import MixingRules
 
 
 def test_a_row_tells_what_its_audio_is_made_of(tmp_path):

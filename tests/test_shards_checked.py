@@ -15,9 +15,9 @@ from preparing import hashes, toyadmos, toyadmos_process
 
 from toyadmos_datasets import load_dataset, torch_loader
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.export import LAYOUTS
-from toyadmos_datasets.files.checksum import sha256_of
-from toyadmos_datasets.values.dataset import Shard, read_manifest
+from toyadmos_datasets.exporting import LAYOUTS
+from toyadmos_datasets.files.reading import sha256_of
+from toyadmos_datasets.values.manifest import Shard, read_manifest
 from toyadmos_datasets.values.shards import check_shards, row_groups
 
 pytestmark = pytest.mark.usefixtures("datasets_cache", "baseline_cache")

@@ -14,12 +14,12 @@ from preparing import hashes, options, toyadmos
 from s3_server import s3_server
 
 from toyadmos_datasets.errors import DatasetError, LicenseError, OutputConflictError, ShareError
-from toyadmos_datasets.prepare import prepare
-from toyadmos_datasets.share import ShareOptions, destination, fetch_recipe
-from toyadmos_datasets.share.bucket import RECORD_NAME
-from toyadmos_datasets.sharing import share_dataset
-from toyadmos_datasets.values.dataset import read_manifest
-from toyadmos_datasets.verify import verify_shared
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.sharing import ShareOptions, destination, fetch_recipe
+from toyadmos_datasets.sharing.bucket import RECORD_NAME
+from toyadmos_datasets.sharing.sharing import share_dataset
+from toyadmos_datasets.values.manifest import read_manifest
+from toyadmos_datasets.verifying import verify_shared
 
 HAS_S3 = all(map(importlib.util.find_spec, ("s3fs", "moto", "werkzeug")))
 NO_S3 = "S3 is tested in a run of its own: PYTHONPATH=.venv/s3 pytest tests/test_share_bucket.py, as make test does"

@@ -11,10 +11,10 @@ from huggingface_hub import constants
 from preparing import hashes, toyadmos, toyadmos_process
 
 from toyadmos_datasets.errors import LicenseError, OutputConflictError, ShareError
-from toyadmos_datasets.share import ShareOptions, destination, fetch_recipe
-from toyadmos_datasets.sharing import share_dataset
-from toyadmos_datasets.values.dataset import read_manifest
-from toyadmos_datasets.verify import verify_shared
+from toyadmos_datasets.sharing import ShareOptions, destination, fetch_recipe
+from toyadmos_datasets.sharing.sharing import share_dataset
+from toyadmos_datasets.values.manifest import read_manifest
+from toyadmos_datasets.verifying import verify_shared
 
 # How huggingface_hub calls its own client.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -85,7 +85,7 @@ def test_a_repository_that_becomes_public_while_audio_is_sent_gets_no_commit(pre
             hub.repositories["user/toy"].private = False
         return original(attempt, **told)
 
-    monkeypatch.setattr("toyadmos_datasets.share.hub.ask", ask)
+    monkeypatch.setattr("toyadmos_datasets.sharing.hub.ask", ask)
     with pytest.raises(LicenseError, match="public"):
         shared(prepared, with_audio=True)
 

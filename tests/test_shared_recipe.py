@@ -17,10 +17,10 @@ from toyadmos_datasets.corpus.damage import conditions_of
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.corpus.volumes import recording_counts
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import PlanOptions, plan
-from toyadmos_datasets.values.dataset import SkippedRecording
-from toyadmos_datasets.values.example_table import read_examples
+from toyadmos_datasets.ingest import build_index
+from toyadmos_datasets.planning import PlanOptions, plan
+from toyadmos_datasets.planning.custom_table import read_examples
+from toyadmos_datasets.values.manifest import SkippedRecording
 from toyadmos_datasets.values.recipe import write_recipe
 from toyadmos_datasets.values.shared_recipe import (
     SharedRecipe,

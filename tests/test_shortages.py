@@ -19,19 +19,19 @@ from preparing import hashes, listing, options, toyadmos
 from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets import load_dataset, verify_dataset
-from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.audit import audit
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.errors import DatasetError, DiskFullError, ResourceError
 from toyadmos_datasets.files.atomic import write_text
-from toyadmos_datasets.files.json import read_json
-from toyadmos_datasets.files.looking import shortage_of
-from toyadmos_datasets.prepare import prepare
-from toyadmos_datasets.recipes import export_recipe
-from toyadmos_datasets.values.dataset import MANIFEST_NAME, RECIPE_NAME, read_manifest
-from toyadmos_datasets.values.mending import damaged_samples, set_aside_damaged_rows
+from toyadmos_datasets.files.checked_json import read_json
+from toyadmos_datasets.files.reading import shortage_of
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.sharing import export_recipe
+from toyadmos_datasets.values.manifest import MANIFEST_NAME, RECIPE_NAME, read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
-from toyadmos_datasets.values.recordings import RecordingReader, read_catalogue
+from toyadmos_datasets.values.recording_store import RecordingReader, read_catalogue
 from toyadmos_datasets.values.shared_recipe import read_shared_recipe
+from toyadmos_datasets.values.store_repair import damaged_samples, set_aside_damaged_rows
 
 pytestmark = pytest.mark.usefixtures("datasets_cache", "baseline_cache")
 
@@ -182,7 +182,7 @@ def test_the_command_line_tells_want_of_memory_without_a_traceback(capsys, tree,
     def fail(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("toyadmos_datasets.prepare.prepare", fail)
+    monkeypatch.setattr("toyadmos_datasets.jobs.prepare.prepare", fail)
     ran = toyadmos(capsys, "prepare", "--toy", "train", "--source", tree, "--out", tmp_path / "out")
 
     assert ran.status == 1

@@ -15,18 +15,18 @@ import py7zr
 import pytest
 from micro import MICRO
 
-from toyadmos_datasets.archive import open_source
-from toyadmos_datasets.archive.names import MARKER_NAME as MARKER_OF_THE_READER
-from toyadmos_datasets.archive.tree_source import tree_of
+from toyadmos_datasets.archives import open_source
+from toyadmos_datasets.archives.file_kinds import MARKER_NAME as MARKER_OF_THE_READER
+from toyadmos_datasets.archives.tree.tree_source import tree_of
 from toyadmos_datasets.corpus.damage import conditions_of
 from toyadmos_datasets.corpus.names import parse_member
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
-from toyadmos_datasets.recordings import store_for
-from toyadmos_datasets.simulate import SIZES, CorpusSize, planned_tree, simulate, sizes
-from toyadmos_datasets.simulate.events import list_blocks, list_events
-from toyadmos_datasets.simulate.sizes import chosen_conditions
-from toyadmos_datasets.simulate.tree import MARKER_NAME
-from toyadmos_datasets.simulate.volumes import STORED
+from toyadmos_datasets.ingest.recordings import store_for
+from toyadmos_datasets.simulation import SIZES, CorpusSize, planned_tree, simulate, sizes
+from toyadmos_datasets.simulation.packing import STORED
+from toyadmos_datasets.simulation.simulated_events import list_blocks, list_events
+from toyadmos_datasets.simulation.sizes import chosen_conditions
+from toyadmos_datasets.simulation.tree_writing import MARKER_NAME
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,9 @@ from simulated_sound import FRAME, RATE_HZ, band_levels_db, hear, levels_db, spe
 
 from toyadmos_datasets.corpus.damage import conditions_of, damage_of
 from toyadmos_datasets.corpus.toys import TOYS
-from toyadmos_datasets.simulate.damage_effects import CURVE_AT, EFFECTS, STRAIGHT_AT, effect_of
-from toyadmos_datasets.simulate.effects import NO_EFFECT
-from toyadmos_datasets.simulate.machines import MACHINES
-from toyadmos_datasets.simulate.sizes import chosen_conditions
+from toyadmos_datasets.simulation.effects import CURVE_AT, EFFECTS, NO_EFFECT, STRAIGHT_AT, effect_of
+from toyadmos_datasets.simulation.machines import MACHINES
+from toyadmos_datasets.simulation.sizes import chosen_conditions
 
 TOY_NAMES = [toy.name for toy in TOYS]
 STATES = [(toy, condition) for toy in TOY_NAMES for condition in chosen_conditions(toy, "a state")]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from simulated_sound import FRAME, RATE_HZ, band_levels_db, levels_db
 
-from toyadmos_datasets.simulate import factory
+from toyadmos_datasets.simulation import factory_noise as factory
 
 SEEDS = range(4)
 BANDS_HZ = (60, 300, 1500, 5000, 12_000)

@@ -11,14 +11,15 @@ import time
 
 import pytest
 
-from toyadmos_datasets import sources
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import BusyError, DiskFullError, OptionError, OutputConflictError
 from toyadmos_datasets.files import atomic
 from toyadmos_datasets.files.lock import folder_lock
-from toyadmos_datasets.simulate import MODEL_VERSION, corpus, packing, simulate, sizes
-from toyadmos_datasets.sources import resolve_source
-from toyadmos_datasets.upkeep import list_cache
+from toyadmos_datasets.jobs import sources
+from toyadmos_datasets.jobs.cache import list_cache
+from toyadmos_datasets.jobs.sources import resolve_source
+from toyadmos_datasets.simulation import MODEL_VERSION, packing, simulate, sizes
+from toyadmos_datasets.simulation import simulated_corpus as corpus
 
 
 def contents(folder):
@@ -154,7 +155,7 @@ def test_a_full_disk_midway_leaves_nothing_and_the_next_run_succeeds(tmp_path, m
 SIMULATE = """
 import sys
 from pathlib import Path
-from toyadmos_datasets.simulate import simulate
+from toyadmos_datasets.simulation import simulate
 simulate("train", Path("out"), size=sys.argv[1], workers=int(sys.argv[2]))
 """
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from simulated_sound import FRAME, RATE_HZ, band_levels_db, event, hear, levels_db
 
 from toyadmos_datasets.corpus.toys import TOYS
-from toyadmos_datasets.simulate.machines import MACHINES, Oval
-from toyadmos_datasets.simulate.microphones import SOUND_SPEED, distance_m, from_a_fixed
-from toyadmos_datasets.simulate.motion import CONTROL_EVERY, control_samples, on_every_sample
-from toyadmos_datasets.simulate.synthesis import synthesise
+from toyadmos_datasets.simulation.machines import MACHINES, Oval
+from toyadmos_datasets.simulation.microphones import SOUND_SPEED, distance_m, from_a_fixed
+from toyadmos_datasets.simulation.motion import CONTROL_EVERY, control_samples, on_every_sample
+from toyadmos_datasets.simulation.recording_synthesis import synthesise
 
 CASES = [(toy.name, case) for toy in TOYS for case in toy.cases]
 TOY_NAMES = [toy.name for toy in TOYS]

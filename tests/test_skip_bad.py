@@ -12,11 +12,11 @@ from preparing import options
 from remote import publish
 from tiny import TinyCorpus, only, wav_bytes, write_tree, write_volumes
 
-from toyadmos_datasets.archive.remote import estimate
-from toyadmos_datasets.archive.remote.manifest import write_manifest
-from toyadmos_datasets.archive.remote.opening import FetchChoices
+from toyadmos_datasets.archives.remote import fetch_estimate as estimate
+from toyadmos_datasets.archives.remote.remote_opening import FetchChoices
+from toyadmos_datasets.archives.remote.volume_list import write_manifest
 from toyadmos_datasets.errors import PlanError, TruncatedWavError
-from toyadmos_datasets.prepare import PrepareReport, prepare
+from toyadmos_datasets.jobs.prepare import PrepareReport, prepare
 from toyadmos_datasets.values.health import Exclusion
 
 FILES = TinyCorpus(n_normal=6, conditions=("ab01",), n_noise=4, clip_s=0.1, noise_s=0.2).files()

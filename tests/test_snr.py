@@ -13,10 +13,10 @@ from test_resolve import FRAME_N, RATE_HZ, row, store
 
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import SilentSignalError
-from toyadmos_datasets.render.resolve import resolve
-from toyadmos_datasets.signal.weighting import a_weighting
+from toyadmos_datasets.rendering.mixing_values import resolve
+from toyadmos_datasets.signal.levels import a_weighting
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
-from toyadmos_datasets.values.recordings import RecordingReader
+from toyadmos_datasets.values.recording_store import RecordingReader
 
 ODDITIES = ("silent ends", "dc", "clipped", "quiet", "sparse")
 

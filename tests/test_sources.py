@@ -9,11 +9,11 @@ import pytest
 from preparing import options, toyadmos
 from tiny import TinyCorpus, write_tree, write_volumes
 
-from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.errors import OutputConflictError
-from toyadmos_datasets.prepare import prepare
-from toyadmos_datasets.preview import preview
-from toyadmos_datasets.sources import require_outside
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.jobs.preview import preview
+from toyadmos_datasets.jobs.sources import require_outside
 
 FILES = TinyCorpus(cases=(1, 2), n_normal=4, n_noise=3).files()
 BASIC = {"protocols": ("basic",), "cases": (1,)}

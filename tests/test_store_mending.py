@@ -15,11 +15,12 @@ import pytest
 from preparing import hashes, listing, options
 from tiny import TinyCorpus, write_tree
 
-from toyadmos_datasets import load_dataset, recordings
-from toyadmos_datasets.archive import open_source
+from toyadmos_datasets import load_dataset
+from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.errors import DatasetError, SourceNotFoundError, StoreError
-from toyadmos_datasets.prepare import prepare
-from toyadmos_datasets.values.recordings import ROWS_SUFFIX, RecordingReader, SegmentWriter, read_catalogue
+from toyadmos_datasets.ingest import recordings
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.values.recording_store import ROWS_SUFFIX, RecordingReader, SegmentWriter, read_catalogue
 
 N_FLIPS = 150
 """Trials over a whole store; one in ten of them ended in a crash before rows were compared with anything."""

@@ -11,11 +11,11 @@ from preparing import options, toyadmos
 from small import SMALL, basic
 from tiny import only, write_tree, write_volumes
 
-from toyadmos_datasets.audit import audit
+from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.errors import NameGrammarError, OddSourceError
-from toyadmos_datasets.prepare import prepare
-from toyadmos_datasets.preview import preview
-from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.jobs.preview import preview
+from toyadmos_datasets.values.manifest import read_manifest
 
 NOISE = ("noise_CNT", "HO_CNT")
 

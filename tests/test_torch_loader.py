@@ -19,9 +19,9 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets import load_dataset, torch_loader
 from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
-from toyadmos_datasets.load.clips import Clips
-from toyadmos_datasets.load.epochs import Epochs
-from toyadmos_datasets.prepare import prepare
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.loading.epochs import Epochs
+from toyadmos_datasets.loading.mapped_clips import Clips
 from toyadmos_datasets.signal.logmel import LogMel, log_mel
 
 torch = pytest.importorskip("torch", reason=NO_TORCH)

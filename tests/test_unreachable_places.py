@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.errors import ToyAdmosError
-from toyadmos_datasets.recipes import open_recipe
-from toyadmos_datasets.render import OutputFolder
-from toyadmos_datasets.upkeep import list_cache
-from toyadmos_datasets.values.dataset import read_manifest
-from toyadmos_datasets.values.recordings import read_catalogue
-from toyadmos_datasets.verify import is_prepared, verify_dataset
+from toyadmos_datasets.jobs.cache import list_cache
+from toyadmos_datasets.rendering import OutputFolder
+from toyadmos_datasets.sharing import open_recipe
+from toyadmos_datasets.values.manifest import read_manifest
+from toyadmos_datasets.values.recording_store import read_catalogue
+from toyadmos_datasets.verifying import is_prepared, verify_dataset
 
 LOOKS: dict[str, Callable[[Path], object]] = {
     "a source": lambda place: open_source(place, "ToyTrain"),

@@ -18,9 +18,10 @@ from tiny import TinyCorpus, cut, only, wav_bytes, without, write_tree, write_vo
 
 from toyadmos_datasets.corpus.volumes import RecordingCount, Volume
 from toyadmos_datasets.errors import DatasetError, SourceNotFoundError, VolumeError
-from toyadmos_datasets.values.dataset import read_manifest
+from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
-from toyadmos_datasets.verify import is_prepared, source, verify_dataset, verify_source
+from toyadmos_datasets.verifying import is_prepared, verify_dataset, verify_source
+from toyadmos_datasets.verifying import source_verification as source
 
 CORPUS = TinyCorpus(n_normal=2, channels=(1, 2), n_noise=1)
 
@@ -414,8 +415,8 @@ def as_published(monkeypatch):
         RecordingCount(toy="ToyTrain", case=case, sound=sound, recording_type=kind, n_takes=n)
         for (case, sound, kind), n in counts.items()
     )
-    monkeypatch.setattr("toyadmos_datasets.index.found.recording_counts", lambda _: table)
-    monkeypatch.setattr("toyadmos_datasets.index.found.CHANNELS", CORPUS.channels)
+    monkeypatch.setattr("toyadmos_datasets.ingest.as_found.recording_counts", lambda _: table)
+    monkeypatch.setattr("toyadmos_datasets.ingest.as_found.CHANNELS", CORPUS.channels)
 
 
 @pytest.mark.usefixtures("as_published")

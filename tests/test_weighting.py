@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from toyadmos_datasets.signal.energy import energies_of
-from toyadmos_datasets.signal.weighting import a_weighted, a_weighting
+from toyadmos_datasets.signal.levels import a_weighted, a_weighting, energies_of
 
 RATE_HZ = 16_000
 

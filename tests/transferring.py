@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from loopback import Loopback
 
-from toyadmos_datasets.archive.remote.copy import VolumeCopy
-from toyadmos_datasets.archive.remote.http import HttpClient, origin_named
-from toyadmos_datasets.archive.remote.patience import Clock, Patience, RateLimit
-from toyadmos_datasets.archive.remote.transfer import Transfer
+from toyadmos_datasets.archives.remote.http_request import HttpClient, origin_named
+from toyadmos_datasets.archives.remote.retry import Clock, Patience, RateLimit
+from toyadmos_datasets.archives.remote.transfer import Transfer
+from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
 from toyadmos_datasets.corpus.volumes import Volume
 
 NAME = "ToyTrain.7z.001"

@@ -16,24 +16,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from toyadmos_datasets.errors import ToyAdmosError
-from toyadmos_datasets.registering import register_with_datasets
+from toyadmos_datasets.registration import register_with_datasets
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.audit import AuditReport, PairReport
-    from toyadmos_datasets.audit import audit as audit_dataset
+    from toyadmos_datasets.auditing import AuditReport, PairReport
+    from toyadmos_datasets.auditing import audit as audit_dataset
     from toyadmos_datasets.builder import load_dataset
     from toyadmos_datasets.corpus.damage import Damage, damage_of
     from toyadmos_datasets.corpus.names import RecordingName, format_name, parse_name
-    from toyadmos_datasets.load.audio import Audio
-    from toyadmos_datasets.load.redecoding import as_plain_audio, decode_with_soundfile
-    from toyadmos_datasets.load.training import torch_loader
-    from toyadmos_datasets.plan import PlanOptions
-    from toyadmos_datasets.prepare import PrepareOptions, PrepareReport
-    from toyadmos_datasets.prepare import prepare as prepare_dataset
-    from toyadmos_datasets.render import Encoding, RenderOptions
-    from toyadmos_datasets.share import ShareOptions, fetch_recipe
-    from toyadmos_datasets.sharing import share_dataset
-    from toyadmos_datasets.verify import DatasetVerdict, SourceVerdict, verify_dataset, verify_shared, verify_source
+    from toyadmos_datasets.jobs.prepare import PrepareOptions, PrepareReport
+    from toyadmos_datasets.jobs.prepare import prepare as prepare_dataset
+    from toyadmos_datasets.loading.audio_feature import Audio
+    from toyadmos_datasets.loading.derived_features import as_plain_audio, decode_with_soundfile
+    from toyadmos_datasets.loading.torch_loader import torch_loader
+    from toyadmos_datasets.planning import PlanOptions
+    from toyadmos_datasets.rendering import Encoding, RenderOptions
+    from toyadmos_datasets.sharing import ShareOptions, fetch_recipe
+    from toyadmos_datasets.sharing.sharing import share_dataset
+    from toyadmos_datasets.verifying import DatasetVerdict, SourceVerdict, verify_dataset, verify_shared, verify_source
 
     __version__: str
 
@@ -71,33 +71,33 @@ __all__ = [
 
 # A name here is never that of a submodule: once the submodule is imported, it would hide what is meant.
 _PLACES = {
-    "Audio": "load.audio:Audio",
-    "AuditReport": "audit:AuditReport",
+    "Audio": "loading.audio_feature:Audio",
+    "AuditReport": "auditing:AuditReport",
     "Damage": "corpus.damage:Damage",
-    "DatasetVerdict": "verify:DatasetVerdict",
-    "Encoding": "render:Encoding",
-    "PairReport": "audit:PairReport",
-    "PlanOptions": "plan:PlanOptions",
-    "PrepareOptions": "prepare:PrepareOptions",
-    "PrepareReport": "prepare:PrepareReport",
+    "DatasetVerdict": "verifying:DatasetVerdict",
+    "Encoding": "rendering:Encoding",
+    "PairReport": "auditing:PairReport",
+    "PlanOptions": "planning:PlanOptions",
+    "PrepareOptions": "jobs.prepare:PrepareOptions",
+    "PrepareReport": "jobs.prepare:PrepareReport",
     "RecordingName": "corpus.names:RecordingName",
-    "RenderOptions": "render:RenderOptions",
-    "ShareOptions": "share:ShareOptions",
-    "SourceVerdict": "verify:SourceVerdict",
-    "as_plain_audio": "load.redecoding:as_plain_audio",
-    "audit_dataset": "audit:audit",
+    "RenderOptions": "rendering:RenderOptions",
+    "ShareOptions": "sharing:ShareOptions",
+    "SourceVerdict": "verifying:SourceVerdict",
+    "as_plain_audio": "loading.derived_features:as_plain_audio",
+    "audit_dataset": "auditing:audit",
     "damage_of": "corpus.damage:damage_of",
-    "decode_with_soundfile": "load.redecoding:decode_with_soundfile",
-    "fetch_recipe": "share:fetch_recipe",
+    "decode_with_soundfile": "loading.derived_features:decode_with_soundfile",
+    "fetch_recipe": "sharing:fetch_recipe",
     "format_name": "corpus.names:format_name",
     "load_dataset": "builder:load_dataset",
     "parse_name": "corpus.names:parse_name",
-    "prepare_dataset": "prepare:prepare",
-    "torch_loader": "load.training:torch_loader",
-    "verify_dataset": "verify:verify_dataset",
-    "share_dataset": "sharing:share_dataset",
-    "verify_shared": "verify:verify_shared",
-    "verify_source": "verify:verify_source",
+    "prepare_dataset": "jobs.prepare:prepare",
+    "torch_loader": "loading.torch_loader:torch_loader",
+    "verify_dataset": "verifying:verify_dataset",
+    "share_dataset": "sharing.sharing:share_dataset",
+    "verify_shared": "verifying:verify_shared",
+    "verify_source": "verifying:verify_source",
 }
 
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from toyadmos_datasets.archive import open_source
+from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
-from toyadmos_datasets.index import build_index
-from toyadmos_datasets.plan import PROTOCOLS, PlanOptions, plan
-from toyadmos_datasets.simulate import simulate
+from toyadmos_datasets.ingest import build_index
+from toyadmos_datasets.planning import PROTOCOLS, PlanOptions, plan
+from toyadmos_datasets.simulation import simulate
 from toyadmos_datasets.values.recipe import Recipe
 
 PLACE = Path(__file__).with_name("recipes.json")

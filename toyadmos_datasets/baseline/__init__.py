@@ -15,12 +15,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.baseline.features import log_mel
+    from toyadmos_datasets.baseline.evaluation import score
+    from toyadmos_datasets.baseline.frames import log_mel
     from toyadmos_datasets.baseline.model import Autoencoder
     from toyadmos_datasets.baseline.presets import CODE, DCASE2020, PAPER, Preset
-    from toyadmos_datasets.baseline.scoring import score
-    from toyadmos_datasets.baseline.train import fit
-    from toyadmos_datasets.signal.metrics import auc
+    from toyadmos_datasets.baseline.training_loop import fit
+    from toyadmos_datasets.scores.metrics import auc
 
 __all__ = ["CODE", "DCASE2020", "PAPER", "Autoencoder", "Preset", "auc", "fit", "log_mel", "score"]
 
@@ -31,7 +31,7 @@ _PLACES = {
     "PAPER": f"{_HERE}.presets",
     "Autoencoder": f"{_HERE}.model",
     "Preset": f"{_HERE}.presets",
-    "auc": "toyadmos_datasets.signal.metrics",
+    "auc": "toyadmos_datasets.scores.metrics",
     "fit": f"{_HERE}.train",
     "log_mel": f"{_HERE}.features",
     "score": f"{_HERE}.scoring",

@@ -17,13 +17,11 @@ from torch import Tensor
 
 from toyadmos_datasets.baseline.detector import Detector
 from toyadmos_datasets.baseline.run_folder import WEIGHTS_NAME, read_history
-from toyadmos_datasets.baseline.train import Training
+from toyadmos_datasets.baseline.training_loop import Training
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
-from toyadmos_datasets.files.checked import Sha256, checked
-from toyadmos_datasets.files.checksum import sha256_of
-from toyadmos_datasets.files.json import read_json, write_json
-from toyadmos_datasets.files.looking import raise_shortage
+from toyadmos_datasets.files.checked_json import Sha256, checked, read_json, write_json
+from toyadmos_datasets.files.reading import raise_shortage, sha256_of
 from toyadmos_datasets.units import Bytes
 
 FOLDER = "checkpoints"

@@ -16,18 +16,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
-from toyadmos_datasets.baseline.clips import FloatArray, SplitOfConfig, decoded, level_db, mono_clips
-from toyadmos_datasets.baseline.features import log_mel
+from toyadmos_datasets.baseline.baseline_clips import SplitOfConfig, decoded, level_db, mono_clips
 from toyadmos_datasets.baseline.presets import PAPER, Preset
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, ResourceError
-from toyadmos_datasets.files.atomic import require_room, sync_folder, writing
-from toyadmos_datasets.files.cache import default_cache
-from toyadmos_datasets.files.json import canonical_json, read_json, write_json
-from toyadmos_datasets.files.lease import Lease
-from toyadmos_datasets.files.leftovers import remove_leftovers_once, temporary_path
-from toyadmos_datasets.files.looking import raise_shortage
+from toyadmos_datasets.files.atomic import remove_leftovers_once, require_room, sync_folder, temporary_path, writing
+from toyadmos_datasets.files.cache_folder import Lease, default_cache
+from toyadmos_datasets.files.checked_json import canonical_json, read_json, write_json
+from toyadmos_datasets.files.reading import raise_shortage
+from toyadmos_datasets.signal import logmel
+from toyadmos_datasets.signal.logmel import FloatArray
 from toyadmos_datasets.values.shards import check_shards
+
+
+def log_mel(mono: npt.NDArray[np.floating], preset: Preset = PAPER) -> FloatArray:
+    """Return the log-mel spectrogram of a clip, shape (n_frames, n_mels).
+
+    Args:
+        mono: Shape (n_samples,), full scale +-1, at the preset's rate.
+        preset: Which frames, bands and logarithm.
+
+    Raises:
+        OptionError: The clip is shorter than a frame, or has more than one channel.
+    """
+    return logmel.log_mel(mono, preset.log_mel)
+
 
 FEATURES_VERSION = 4
 """Part of the key: a change of what `log_mel` returns raises it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.files.looking import raise_shortage
+from toyadmos_datasets.files.reading import raise_shortage
 from toyadmos_datasets.signal.logmel import Filterbank, LogMel, Scale, Window
 from toyadmos_datasets.units import Hertz
 

@@ -10,19 +10,17 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.baseline.clips import SplitOfConfig, open_split
+from toyadmos_datasets.baseline.baseline_clips import SplitOfConfig, open_split
 from toyadmos_datasets.baseline.presets import Preset
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.escaping import shell_word
-from toyadmos_datasets.files.checked import Sha256, checked
+from toyadmos_datasets.files.checked_json import Sha256, checked, read_json, write_json
 from toyadmos_datasets.files.installing import upgrade_command
-from toyadmos_datasets.files.json import read_json, write_json
-from toyadmos_datasets.files.looking import raise_shortage
+from toyadmos_datasets.files.reading import raise_shortage
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.own_memory import open_in_own_memory
-from toyadmos_datasets.values.parquet import footer_fault
-from toyadmos_datasets.values.sides import SIDE
+from toyadmos_datasets.values.manifest import SIDE
+from toyadmos_datasets.values.parquet_files import footer_fault, open_in_own_memory
 
 RUN_NAME = "run.json"
 WEIGHTS_NAME = "model.safetensors"

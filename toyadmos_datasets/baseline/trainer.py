@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toyadmos_datasets.baseline.baseline_clips import SplitOfConfig, cases_of, open_split
 from toyadmos_datasets.baseline.checkpoint import (
     load_model,
     load_weights,
@@ -20,7 +21,6 @@ from toyadmos_datasets.baseline.checkpoint import (
     save_checkpoint,
     write_tensors,
 )
-from toyadmos_datasets.baseline.clips import SplitOfConfig, cases_of, open_split
 from toyadmos_datasets.baseline.detector import Detector, device_named
 from toyadmos_datasets.baseline.frames import featured, held_features
 from toyadmos_datasets.baseline.model import Autoencoder
@@ -35,10 +35,10 @@ from toyadmos_datasets.baseline.run_folder import (
     read_run,
     write_run,
 )
-from toyadmos_datasets.baseline.train import Training, begin, go_on
+from toyadmos_datasets.baseline.training_loop import Training, begin, go_on
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OutputConflictError
-from toyadmos_datasets.files.json import write_json
+from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.units import Seconds
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toyadmos_datasets.builder.load import load_dataset
+from toyadmos_datasets.builder.load_dataset import load_dataset
 
 if TYPE_CHECKING:
     from toyadmos_datasets.builder.builder import ToyAdmos
-    from toyadmos_datasets.builder.config import ToyAdmosConfig
+    from toyadmos_datasets.builder.builder_config import ToyAdmosConfig
 
 __all__ = ["ToyAdmos", "ToyAdmosConfig", "load_dataset"]
 
@@ -20,7 +20,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  (the imports above tell type
 
         return ToyAdmos
     if name == "ToyAdmosConfig":
-        from toyadmos_datasets.builder.config import ToyAdmosConfig  # noqa: PLC0415  (see above)
+        from toyadmos_datasets.builder.builder_config import ToyAdmosConfig  # noqa: PLC0415  (see above)
 
         return ToyAdmosConfig
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,17 +11,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets.exceptions import DatasetGenerationError
 
-from toyadmos_datasets.builder.config import DATASET_VERSION, ToyAdmosConfig, ready_configs
+from toyadmos_datasets.builder.builder_config import DATASET_VERSION, ToyAdmosConfig, ready_configs
 from toyadmos_datasets.corpus.paper import CITATION, LICENSE_URL, RECORD_URL
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch
 from toyadmos_datasets.errors import OptionError, ToyAdmosError
-from toyadmos_datasets.load import check_decode
-from toyadmos_datasets.load.redecoding import decoding
-from toyadmos_datasets.plan import PlanOptions
-from toyadmos_datasets.prepare import prepared_tasks
-from toyadmos_datasets.render import ROWS_A_GROUP, ShardTask, rendered_groups
-from toyadmos_datasets.values.dataset import features_of
+from toyadmos_datasets.jobs.prepare import prepared_tasks
+from toyadmos_datasets.loading import check_decode
+from toyadmos_datasets.loading.derived_features import decoding
+from toyadmos_datasets.planning import PlanOptions
+from toyadmos_datasets.rendering import ROWS_A_GROUP, ShardTask, rendered_groups
+from toyadmos_datasets.values.manifest import features_of
 
 _SAID_OTHERWISE = {"protocols", "snrs_db"}
 """Of `PlanOptions`: one builder is one config, so these are `protocol` and `snr_db`."""

@@ -7,22 +7,52 @@ from typing import Annotated
 import typer
 
 from toyadmos_datasets.cli import (
-    audit,
-    cache,
-    compare,
-    download,
-    evaluate,
-    export,
-    index,
-    plan,
-    prepare,
-    protocols,
-    recipe,
-    report,
-    share,
-    simulate,
-    train,
-    verify,
+    audit_command as audit,
+)
+from toyadmos_datasets.cli import (
+    cache_commands as cache,
+)
+from toyadmos_datasets.cli import (
+    cache_commands as download,
+)
+from toyadmos_datasets.cli import (
+    cache_commands as simulate,
+)
+from toyadmos_datasets.cli import (
+    export_commands as export,
+)
+from toyadmos_datasets.cli import (
+    export_commands as report,
+)
+from toyadmos_datasets.cli import (
+    index_commands as index,
+)
+from toyadmos_datasets.cli import (
+    index_commands as protocols,
+)
+from toyadmos_datasets.cli import (
+    prepare_commands as plan,
+)
+from toyadmos_datasets.cli import (
+    prepare_commands as prepare,
+)
+from toyadmos_datasets.cli import (
+    recipe_commands as recipe,
+)
+from toyadmos_datasets.cli import (
+    share_commands as share,
+)
+from toyadmos_datasets.cli import (
+    training_commands as compare,
+)
+from toyadmos_datasets.cli import (
+    training_commands as evaluate,
+)
+from toyadmos_datasets.cli import (
+    training_commands as train,
+)
+from toyadmos_datasets.cli import (
+    verify_command as verify,
 )
 
 app = typer.Typer(

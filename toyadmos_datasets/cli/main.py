@@ -17,7 +17,7 @@ from toyadmos_datasets.cli.app import app
 from toyadmos_datasets.cli.interrupt import EXIT_INTERRUPTED, Interrupts
 from toyadmos_datasets.errors import DiskFullError, OptionError, ToyAdmosError
 from toyadmos_datasets.escaping import escaped_lines, without_secrets
-from toyadmos_datasets.files.looking import shortage_of
+from toyadmos_datasets.files.reading import shortage_of
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

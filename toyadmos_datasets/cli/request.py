@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toyadmos_datasets.cli.fetch_choices import RECORD, IgnoreOption, SourceOption, StrictOption, fetch_choices
-from toyadmos_datasets.cli.plan_choices import plan_choices
-from toyadmos_datasets.cli.protocol_choices import protocol_choices
-from toyadmos_datasets.cli.render_choices import render_choices
-from toyadmos_datasets.cli.shared_options import parameters_of, with_options
+from toyadmos_datasets.cli.fetching_options import RECORD, IgnoreOption, SourceOption, StrictOption, fetch_choices
+from toyadmos_datasets.cli.option_groups import parameters_of, with_options
+from toyadmos_datasets.cli.planning_options import plan_choices, protocol_choices
+from toyadmos_datasets.cli.rendering_options import render_choices
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.files.cache import CACHE_VARIABLE, default_cache
+from toyadmos_datasets.files.cache_folder import CACHE_VARIABLE, default_cache
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.prepare import PrepareOptions
+    from toyadmos_datasets.jobs.prepare import PrepareOptions
 
 CacheOption = Annotated[
     Path | None,
@@ -108,8 +107,8 @@ def _read_request(**typed: Any) -> PrepareOptions:  # noqa: ANN401  # each optio
         gather(**{one.name: typed[one.name] for one in parameters_of(gather)}) for gather in _GATHERERS
     )
     from toyadmos_datasets.engine.memory import keep_pandas_out
-    from toyadmos_datasets.plan import PlanOptions
-    from toyadmos_datasets.prepare import PrepareOptions
+    from toyadmos_datasets.jobs.prepare import PrepareOptions
+    from toyadmos_datasets.planning import PlanOptions
 
     keep_pandas_out()
     place["out"] = place["out"] or Path("data") / toy_named(plan["toy"]).short

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import cast
 
-from toyadmos_datasets.corpus.tables import read_rows
+from toyadmos_datasets.corpus.facts import read_rows
 from toyadmos_datasets.corpus.toys import RecordingType, Sound, toy_named
 from toyadmos_datasets.units import Bytes
 

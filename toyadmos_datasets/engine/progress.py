@@ -1,9 +1,13 @@
-"""How long work tells how far it is, without knowing who listens."""
+"""Progress of tasks: how a running task tells its driver how far it is, and how the driver stops it."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 
@@ -34,3 +38,120 @@ class Quiet:
 
     def say(self, text: str) -> None:
         """Ignore a text."""
+
+
+_STOP = "stop"
+
+_REPORT_S = 0.1
+"""Between two reports of one task that tell of nothing but a larger amount, so that small pieces cost little."""
+
+_RECORD_BYTES = 512
+"""A task's report is one record that is written over in place: truncating a file makes some systems write it out."""
+
+
+class Stopped(BaseException):
+    """The driver asked this task to stop; not an error, so that no `except Exception` swallows it."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """A task's line to its driver.
+
+    Args:
+        folder: Where the line runs; None for a task that nobody watches.
+        name: The task's name there.
+        parent_pid: The driver, where the task runs in a child of its own; None elsewhere.
+    """
+
+    folder: Path | None = None
+    name: str = "task"
+    parent_pid: int | None = None
+    _done: int = field(default=0, init=False)
+    _at: str = field(default="", init=False)
+    _next_report_s: float = field(default=0.0, init=False)
+
+    def advance(self, amount: int = 0, at: str | None = None) -> None:
+        """Report `amount` more units done, and what is being worked on.
+
+        A new place is reported at once, so that a crash can name it; amounts are gathered for a moment.
+
+        Raises:
+            Stopped: The driver asked to stop, or was killed.
+        """
+        self._done += amount
+        is_elsewhere = at is not None and at != self._at
+        self._at = self._at if at is None else at
+        if self.folder is None or not (is_elsewhere or time.monotonic() >= self._next_report_s):
+            return
+        was_orphaned = self.parent_pid is not None and os.getppid() != self.parent_pid
+        if was_orphaned or os.path.exists(os.path.join(self.folder, _STOP)):  # noqa: PTH110, PTH118  # ten times as fast
+            raise Stopped
+        self.report()
+
+    def report(self) -> None:
+        """Tell the driver what was done so far."""
+        if self.folder is None:
+            return
+        with contextlib.suppress(OSError):  # a full disk for temporary files stops no work
+            _write(self.folder / f"{self.name}.at", f"{self._done}\n{self._at}")
+        self._next_report_s = time.monotonic() + _REPORT_S
+
+
+def ask_to_stop(folder: Path) -> None:
+    """Ask every task that is watched in this folder to stop."""
+    (folder / _STOP).touch()
+
+
+def is_asked_to_stop(folder: Path) -> bool:
+    """Tell whether `ask_to_stop` was called."""
+    return (folder / _STOP).exists()
+
+
+class Tally:
+    """The units that all tasks together have done: a number for those that have ended, reports for the others.
+
+    There may be thousands of tasks, and it is looked at a few times a second.
+
+    Args:
+        folder: Where the tasks' lines run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._n_ended = 0
+
+    def end(self, name: str) -> None:
+        """Count a task that has ended, and take its report away."""
+        path = self._folder / f"{name}.at"
+        done, _ = _read(path)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+            self._n_ended += done
+
+    @property
+    def amount(self) -> int:
+        """The units that were reported; never too many, a task that is just ending may be missing."""
+        n_ended = self._n_ended
+        return n_ended + sum(_read(path)[0] for path in self._folder.glob("*.at"))
+
+
+def working_on(folder: Path, name: str) -> str:
+    """Return what a task last said it was working on, or an empty text."""
+    return _read(folder / f"{name}.at")[1]
+
+
+def _write(path: Path, text: str) -> None:
+    record = text.encode(errors="surrogateescape")[:_RECORD_BYTES].ljust(_RECORD_BYTES, b"\0")
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.write(file, record)
+    finally:
+        os.close(file)
+
+
+def _read(path: Path) -> tuple[int, str]:
+    with contextlib.suppress(OSError, ValueError):  # a file that is just being written counts at the next look
+        record = path.read_bytes().rstrip(b"\0").decode(errors="surrogateescape")
+        done, _, at = record.partition("\n")
+        return int(done), at
+    return 0, ""

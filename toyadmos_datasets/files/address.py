@@ -1,4 +1,4 @@
-"""Addresses that fsspec knows: told from paths, shown without secrets, and opened."""
+"""Which texts after `--source` name a place on the web: told before anything that speaks with one is loaded."""
 
 from __future__ import annotations
 
@@ -72,3 +72,12 @@ def open_address(address: str, **storage_options: object) -> tuple[fsspec.Abstra
             remedy="Check the address.",
         ) from error
     return system, path
+
+
+RECORD = "record"
+"""Stands for the official record."""
+
+
+def is_on_web(source: str) -> bool:
+    """Tell ``record`` and addresses, whether they can be used or not, from paths."""
+    return source == RECORD or "://" in source

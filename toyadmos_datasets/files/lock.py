@@ -16,8 +16,7 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from toyadmos_datasets.errors import BusyError, DatasetError
 from toyadmos_datasets.files.atomic import writing
-from toyadmos_datasets.files.checked import Count, checked
-from toyadmos_datasets.files.json import read_json, write_json
+from toyadmos_datasets.files.checked_json import Count, checked, read_json, write_json
 from toyadmos_datasets.units import Seconds
 
 LOCK_NAME = ".toyadmos.lock"

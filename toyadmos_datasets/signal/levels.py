@@ -1,4 +1,4 @@
-"""How loud a recording is, over all of it and where the machine runs."""
+"""How loud a recording is: energy, A-weighting and levels, over all of it and where the machine runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,115 @@ import numpy as np
 import numpy.typing as npt
 
 from toyadmos_datasets.units import Decibels, Hertz, Seconds
+
+WEIGHTINGS = ("A",)
+
+Floats = npt.NDArray[np.float64]
+
+_POLES_HZ = (20.598997, 107.65265, 737.86223, 12194.217)
+"""Source: IEC 61672-1:2013, annex E: the frequencies f1 to f4."""
+
+_NORMAL_HZ: Hertz = 1000
+"""Where the gain is 1."""
+
+_PIECE_SAMPLES = 1 << 20
+"""Longer signals are weighted in pieces of at most this length, so that ten minutes need no more memory than one."""
+
+
+def a_weighting(frequencies_hz: Floats) -> Floats:
+    """Return the gain of the A-weighting, as a factor on amplitudes, 1 at 1 kHz and 0 at 0 Hz.
+
+    R(f) = f4^2 f^4 / ((f^2 + f1^2) sqrt(f^2 + f2^2) sqrt(f^2 + f3^2) (f^2 + f4^2)), over R(1 kHz).
+
+    Source:
+        IEC 61672-1:2013, 5.5.6 and annex E.
+    """
+    return _response(frequencies_hz) / _response(np.array([float(_NORMAL_HZ)]))
+
+
+def _response(frequencies_hz: Floats) -> Floats:
+    first, second, third, fourth = (pole**2 for pole in _POLES_HZ)
+    squared = frequencies_hz**2
+    middle = np.sqrt((squared + second) * (squared + third))
+    response: Floats = fourth * squared**2 / ((squared + first) * middle * (squared + fourth))
+    return response
+
+
+def a_weighted(samples: npt.NDArray[np.integer], rate_hz: Hertz) -> Floats:
+    """Return a signal with its spectrum weighted; phases stay, and ends are joined as a Fourier transform joins them.
+
+    A signal that never changes comes out as zeros exactly.
+
+    Args:
+        samples: Integers, shape (n_samples,) or (n_channels, n_samples).
+        rate_hz: Their rate.
+    """
+    n_pieces = max(-(-samples.shape[-1] // _PIECE_SAMPLES), 1)
+    pieces = np.array_split(samples, n_pieces, axis=-1)
+    return np.concatenate([_weighted_piece(piece, rate_hz) for piece in pieces], axis=-1)
+
+
+def _weighted_piece(samples: npt.NDArray[np.integer], rate_hz: Hertz) -> Floats:
+    n_samples = samples.shape[-1]
+    changing = samples - samples.mean(axis=-1, keepdims=True)
+    spectrum = np.fft.rfft(changing, axis=-1)
+    frequencies_hz = np.fft.rfftfreq(n_samples, 1 / rate_hz).astype(np.float64, copy=False)
+    spectrum *= a_weighting(frequencies_hz)
+    return np.fft.irfft(spectrum, n_samples, axis=-1)
+
+
+Frames = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Energies:
+    """Sums of squares of a signal; exact where the signal is not weighted.
+
+    Attributes:
+        whole: Over all samples of all channels.
+        by_frame: Over each whole frame, shape (n_frames,).
+        n_values: Samples of all channels.
+        n_frame_values: The same of one frame.
+    """
+
+    whole: int | float
+    by_frame: npt.NDArray[np.int64] | npt.NDArray[np.float64]
+    n_values: int
+    n_frame_values: int
+
+    def level_db(self, full_scale: int) -> Decibels:
+        """Return the level over all of it, dB re full scale; -inf for silence."""
+        return power_to_db(self.whole / self.n_values / full_scale**2)
+
+    def level_over_db(self, frames: Frames, full_scale: int) -> Decibels:
+        """Return the level over some frames, dB re full scale; -inf for silence, and for no frames."""
+        if not frames.any():
+            return power_to_db(0)
+        return power_to_db(float(self.by_frame[frames].mean()) / self.n_frame_values / full_scale**2)
+
+
+def energies_of(samples: npt.NDArray[np.integer], rate_hz: Hertz, weighting: str | None = None) -> Energies:
+    """Measure the energies of a signal.
+
+    Args:
+        samples: Integers, shape (n_samples,) or (n_channels, n_samples); the energies of channels are added up.
+        rate_hz: Their rate.
+        weighting: ``A``, or None to take all frequencies alike.
+    """
+    signal = samples if weighting is None else a_weighted(samples, rate_hz)
+    n_samples = samples.shape[-1]
+    n_channels = samples.size // max(n_samples, 1)
+    frame_n = min(frame_length(rate_hz), max(n_samples, 1))
+    by_frame = frame_energies(signal, rate_hz)
+    tail = signal[..., len(by_frame) * frame_n :]
+    of_tail = np.square(tail if weighting else tail.astype(np.int64)).sum()
+    return Energies(
+        whole=(by_frame.sum() + of_tail).item(),
+        by_frame=by_frame,
+        n_values=samples.size,
+        n_frame_values=frame_n * n_channels,
+    )
+
 
 FULL_SCALE = 32768
 """int16 value that stands for 1.0."""

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from toyadmos_datasets.signal.energy import energies_of
-from toyadmos_datasets.signal.levels import FULL_SCALE, active_frames, db_to_gain, frame_energies
+from toyadmos_datasets.signal.levels import FULL_SCALE, active_frames, db_to_gain, energies_of, frame_energies
 from toyadmos_datasets.units import Decibels, Hertz
 
 

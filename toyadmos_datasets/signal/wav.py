@@ -20,14 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toyadmos_datasets.errors import OptionError, TruncatedWavError, WavError
-from toyadmos_datasets.signal.riff import (
-    CHUNK_HEADER_BYTES,
-    KNOWN_TAGS,
-    UNFINISHED,
-    ByteReader,
-    Chunk,
-    is_tag,
-)
+from toyadmos_datasets.signal.riff import CHUNK_HEADER_BYTES, KNOWN_TAGS, UNFINISHED, ByteReader, Chunk, is_tag
 from toyadmos_datasets.units import Bytes, Hertz
 
 Samples = npt.NDArray[np.int16]

@@ -1,4 +1,4 @@
-"""What can be odd about the sound of an example, how many examples are, and which of them a user wants left out."""
+"""What can be odd about headers and sound, and which examples a user leaves out."""
 
 from __future__ import annotations
 
@@ -8,17 +8,51 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.files.looking import raise_shortage
+from toyadmos_datasets.files.reading import raise_shortage
+from toyadmos_datasets.signal.wav import QUIRKS
+from toyadmos_datasets.values.source import MAX_EXAMPLES, Oddity
+
+HEADER_FLAG: Final = "header:"
+"""What the flags of the recording store begin with that are about a file's header and not about its sound."""
+
+
+def header_flags(quirks: Sequence[str]) -> list[str]:
+    """Return the flags by which the store keeps quirks of a header, such as ``header:riff_size``."""
+    return [f"{HEADER_FLAG}{quirk}" for quirk in quirks]
+
+
+def header_oddities(catalogue: pa.Table) -> tuple[Oddity, ...]:
+    """Count the odd headers among recordings, in the order of `QUIRKS`.
+
+    Args:
+        catalogue: Columns `recording_id` and `flags`, as `read_catalogue` has them; the recordings that are told about.
+
+    Returns:
+        An oddity a quirk that there is, with the code ``header_riff_size`` and so on; its examples are recording_ids.
+    """
+    flags = catalogue["flags"].combine_chunks()
+    rows = pa.table({"flag": pc.list_flatten(flags), "row": pc.list_parent_indices(flags)})
+    found = []
+    for quirk, what in QUIRKS.items():
+        odd = rows.filter(pc.equal(rows["flag"], f"{HEADER_FLAG}{quirk}"))["row"]
+        if len(odd):
+            examples = sorted(catalogue["recording_id"].take(odd).to_pylist())[:MAX_EXAMPLES]
+            found.append(Oddity(code=f"header_{quirk}", what=what, n=len(odd), examples=tuple(examples)))
+    return tuple(found)
+
 
 SILENT = "silent"
 """Digital zeros only."""
 
 HEALTH_FLAGS = (SILENT, "near_silent", "clipped", "dc", "dropout", "duplicate", "short", "long")
-"""The words of the column `health`, in the order in which they are told; what each means stands in `render.health`."""
+"""The words of the column `health`, in the order in which they are told; what each means stands in `rendering.example_health`."""
 
 OPTION = "--exclude"
 

@@ -1,4 +1,4 @@
-"""The index: an Arrow table with a row for every recording in a source, known before any is decoded."""
+"""The index of recordings, known before any is decoded, and the activity of machines in continuous ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from toyadmos_datasets.corpus.noise_names import MAX_NOISE_TAKE
 from toyadmos_datasets.corpus.toys import ALL_CASES, CHANNELS, TOYS
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
-from toyadmos_datasets.values.parquet import read_parquet
+from toyadmos_datasets.values.parquet_files import read_parquet
 
 SCHEMA_VERSION = 2
 
@@ -105,3 +105,16 @@ def _unreadable(path: Path, expected: str, actual: str) -> DatasetError:
         actual=actual,
         remedy=_AGAIN,
     )
+
+
+ACTIVITY_SCHEMA = pa.schema(
+    [
+        pa.field("recording_id", pa.string(), nullable=False),
+        pa.field("start", pa.int64(), nullable=False),
+        pa.field("stop", pa.int64(), nullable=False),
+    ]
+)
+"""A row a run of a machine in one recording: its first sample and the one after its last, at 48 kHz.
+
+Runs of a recording neither overlap nor touch. A recording without a row is all rest.
+"""

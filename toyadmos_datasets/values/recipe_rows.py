@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from toyadmos_datasets.corpus.damage import conditions_of
 from toyadmos_datasets.corpus.names import MAX_TAKE, NORMAL
 from toyadmos_datasets.corpus.toys import CHANNELS, TOYS
-from toyadmos_datasets.files.inside import unsafe_reason
-from toyadmos_datasets.values.sides import SIDE
+from toyadmos_datasets.files.safe_paths import unsafe_reason
+from toyadmos_datasets.values.manifest import SIDE
 
 Bools = npt.NDArray[np.bool_]
 

@@ -19,11 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.files.checksum import sha256_of
-from toyadmos_datasets.files.looking import raise_shortage
+from toyadmos_datasets.files.reading import raise_shortage, sha256_of
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.dataset import Shard, check_shard_sizes
-from toyadmos_datasets.values.parquet import PARQUET_FAULTS, footer_fault
+from toyadmos_datasets.values.manifest import Shard, check_shard_sizes
+from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, footer_fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,16 +19,14 @@ import pyarrow.parquet as pq
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.atomic import write_file
-from toyadmos_datasets.files.checked import Count, Sha256, checked
-from toyadmos_datasets.files.json import canonical_json, parse_json
-from toyadmos_datasets.files.looking import raise_shortage
+from toyadmos_datasets.files.checked_json import Count, Sha256, canonical_json, checked, parse_json
+from toyadmos_datasets.files.reading import raise_shortage
 from toyadmos_datasets.signal.pcm import DIGEST_BYTES
 from toyadmos_datasets.units import Decibels
-from toyadmos_datasets.values.dataset import SkippedRecording
-from toyadmos_datasets.values.parquet import PARQUET_FAULTS, read_parquet
+from toyadmos_datasets.values.manifest import SkippedRecording, is_shard_place
+from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, read_parquet
 from toyadmos_datasets.values.recipe import FILE_SCHEMA, Recipe, check_rows, unmarked
-from toyadmos_datasets.values.sides import is_shard_place
-from toyadmos_datasets.values.told import Parameters, Request, Source, require_told
+from toyadmos_datasets.values.recipe_parameters import Parameters, Request, Source, require_told
 
 FORMAT_VERSION = 2
 SUFFIX = ".toyrecipe"

@@ -1,0 +1,136 @@
+"""What to fetch next: ranges in the order in which they are wanted, cut into pieces, none twice at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from toyadmos_datasets.archives.remote.byte_ranges import Span, Spans
+from toyadmos_datasets.archives.remote.volume_copies import Layout
+from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
+from toyadmos_datasets.units import Bytes
+
+PIECE_BYTES: Bytes = 32 << 20
+"""One request: large enough for one a second to be enough on a fast line, small enough to come about in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A range of one volume, for one connection.
+
+    Attributes:
+        number: Of the volume.
+        start: From this byte of the volume on.
+        stop: Up to this one.
+        is_ranged: Whether it is asked for as a range; else it is a whole volume, and asked for as that.
+    """
+
+    number: int
+    start: Bytes
+    stop: Bytes
+    is_ranged: bool = True
+
+
+class Schedule:
+    """Hands out pieces to several threads.
+
+    Args:
+        copies: The volumes' copies, in order.
+        layout: Where they begin in the archive.
+        spans: Ranges of the archive that are wanted, in order.
+    """
+
+    def __init__(self, copies: Sequence[VolumeCopy], layout: Layout, spans: Sequence[Span]) -> None:
+        self._copies = copies
+        self._layout = layout
+        self._spans = list(spans)
+        self._urgent: list[Span] = []
+        self._first = 0
+        self._taken = [Spans() for _ in copies]
+        self._dropped = [Spans() for _ in copies]
+        self._lock = threading.Lock()
+        self.is_ranged = True
+
+    def want(self, start: Bytes, stop: Bytes) -> None:
+        """Put a range before all others."""
+        with self._lock:
+            self._urgent.append((start, stop))
+
+    def drop(self, start: Bytes, stop: Bytes) -> None:
+        """Want a range no more, although it is not there."""
+        with self._lock:
+            for number, a, b in self._layout.split(start, stop):
+                self._dropped[number].add(a, b)
+
+    @property
+    def has_urgent(self) -> bool:
+        """Whether a reader is waiting for something."""
+        with self._lock:
+            return bool(self._urgent)
+
+    def take(self) -> Piece | None:
+        """Return what to fetch now; None if all that is wanted is there or being fetched."""
+        with self._lock:
+            piece = self._take_urgent() or self._take_next()
+            if piece is not None:
+                self._taken[piece.number].add(piece.start, piece.stop)
+            return piece
+
+    def give_back(self, piece: Piece) -> None:
+        """Tell that a piece is no longer being fetched, whether it is there or not."""
+        with self._lock:
+            self._taken[piece.number].remove(piece.start, piece.stop)
+            self._first = 0 if not self._copies[piece.number].have.covers(piece.start, piece.stop) else self._first
+
+    def begin_again(self) -> None:
+        """Look at all ranges anew, since bytes that were there are not any more."""
+        with self._lock:
+            self._first = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is wanted any more and nothing is on its way."""
+        with self._lock:
+            self._first = 0
+            return not any(taken.n_bytes for taken in self._taken) and self._take_next() is None
+
+    def _take_urgent(self) -> Piece | None:
+        while self._urgent:
+            piece = self._piece_of(self._urgent[0])
+            if piece is not None:
+                return piece
+            self._urgent.pop(0)
+        return None
+
+    def _take_next(self) -> Piece | None:
+        while self._first < len(self._spans):
+            piece = self._piece_of(self._spans[self._first])
+            if piece is not None:
+                return piece
+            self._first += 1
+        return None
+
+    def _piece_of(self, span: Span) -> Piece | None:
+        for number, start, stop in self._layout.split(*span):
+            free = self._free(number, start, stop)
+            if free is not None and not self.is_ranged:
+                return self._whole(number)
+            if free is not None:
+                return Piece(number=number, start=free[0], stop=min(free[1], free[0] + PIECE_BYTES))
+        return None
+
+    def _free(self, number: int, start: Bytes, stop: Bytes) -> Span | None:
+        """Return the first part that is neither there nor on its way nor no longer wanted."""
+        for gap in self._copies[number].have.gaps(start, stop):
+            for wanted in self._dropped[number].gaps(*gap):
+                free = self._taken[number].gaps(*wanted)
+                if free:
+                    return free[0]
+        return None
+
+    def _whole(self, number: int) -> Piece | None:
+        size = self._copies[number].volume.n_bytes
+        if self._taken[number].n_bytes:
+            return None
+        return Piece(number=number, start=0, stop=size, is_ranged=False)

@@ -1,0 +1,270 @@
+"""Requests for bytes of a file: which address, with which headers, along which redirects."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import netrc
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+import httpx2 as httpx
+
+from toyadmos_datasets.archives.remote.http_deadline import Deadline, deadline_of, keep_deadlines
+from toyadmos_datasets.archives.remote.retry import Patience
+from toyadmos_datasets.corpus.paper import RECORD_URL
+from toyadmos_datasets.errors import FetchError, OptionError
+from toyadmos_datasets.escaping import without_secrets
+from toyadmos_datasets.files.address import RECORD
+from toyadmos_datasets.files.reading import expanded
+
+CONTACT_URL = "https://pypi.org/project/toyadmos-datasets/"
+MAX_REDIRECTS = 5
+_PROXY_VARIABLES = {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"}
+_REDIRECTS = {301, 302, 303, 307, 308}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A place on the web that has the volumes.
+
+    Attributes:
+        base: Address of the folder, with a slash at its end.
+        suffix: What follows a file's name.
+    """
+
+    base: str
+    suffix: str = ""
+
+    def url_of(self, name: str) -> str:
+        """Return the address of a file."""
+        return f"{self.base}{name}{self.suffix}"
+
+    @property
+    def shown(self) -> str:
+        """The address without what may be secret in it."""
+        return str(httpx.URL(self.base).copy_with(username=None, password=None, query=None))
+
+
+def origin_named(source: str) -> Origin:
+    """Return the origin that a user names: ``record``, or an address; `is_on_web` tells these from paths.
+
+    Raises:
+        OptionError: An address that is not https, or that cannot be one.
+
+    Source:
+        This form of address honours ranges, the one of the API does not: zenodo/zenodo issues 1599 and 2593.
+    """
+    if source == RECORD:
+        return Origin(base=f"{RECORD_URL}/files/", suffix="?download=1")
+    try:
+        url = httpx.URL(source)
+    except httpx.InvalidURL as error:
+        raise _bad_address(source, without_secrets(error)) from error
+    if not _is_allowed(url):
+        raise _bad_address(source, f"{url.scheme}://{url.host}")
+    if url.query or url.fragment:
+        raise _bad_address(source, "an address with ? or #")
+    base = str(url)
+    return Origin(base=base if base.endswith("/") else f"{base}/")
+
+
+class HttpClient:
+    """Asks for bytes and checks nothing but where it is led.
+
+    Args:
+        patience: Time limits.
+        has_netrc: Whether ``~/.netrc`` is read for the origin's host.
+        n_connections: How many at once.
+
+    Raises:
+        OptionError: What the environment says of proxies or certificates, or ``~/.netrc``, cannot be used.
+    """
+
+    def __init__(self, patience: Patience, *, has_netrc: bool = False, n_connections: int = 2) -> None:
+        self._auth = _read_netrc() if has_netrc else None
+        self._patience = patience
+        try:
+            self._client = httpx.Client(
+                headers={"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"},
+                limits=httpx.Limits(max_connections=n_connections + 1, max_keepalive_connections=n_connections),
+                mounts={f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")},  # never through a proxy
+            )
+        except OSError as error:
+            raise _unusable_certificates(error) from error
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            raise _unusable_proxy(error) from error
+        keep_deadlines(self._client)
+
+    def close(self) -> None:
+        """End all connections."""
+        self._client.close()
+
+    @contextlib.contextmanager
+    def get(
+        self, address: str, headers: dict[str, str], stopping: threading.Event | None = None
+    ) -> Iterator[httpx.Response]:
+        """Send a request, follow redirects that are allowed, and give the reply with its body unread.
+
+        Args:
+            address: Where.
+            headers: Of the request.
+            stopping: Set when nobody waits for the reply any more; None if somebody does to the end.
+
+        Raises:
+            FetchStopped: `stopping` was set.
+            FetchError: A redirect to plain http, to no address, or one too many.
+            httpx.HTTPError: The connection fails.
+        """
+        first = url = httpx.URL(address)
+        extensions = Deadline(self._patience, stopping or threading.Event()).extensions  # one for all redirects
+        for _ in range(MAX_REDIRECTS + 1):
+            is_home = _same_place(url, first)
+            target = url if is_home else _bare(url)
+            request = self._client.build_request("GET", target, headers=headers, extensions=extensions)
+            auth = self._auth if is_home else None
+            response = self._client.send(request, stream=True, auth=auth) if auth else self._send(request)
+            if response.status_code not in _REDIRECTS or "location" not in response.headers:
+                try:
+                    yield response
+                finally:
+                    response.close()
+                return
+            response.close()
+            url = _next(url, response.headers["location"])
+        raise FetchError(
+            "The server redirects in a circle.",
+            where=shown_url(address),
+            expected=f"at most {MAX_REDIRECTS} redirects",
+            actual=f"one more, to {shown_url(str(url))}",
+            remedy="Try again later, or another --source.",
+        )
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        return self._client.send(request, stream=True)
+
+
+def chunks_of(response: httpx.Response) -> Iterator[bytes]:
+    """Give a body's bytes as they come, never decoded and never held back to fill a chunk.
+
+    Each piece has its time: what a server sends without giving a piece, such as the lines between them, is no progress.
+    """
+    deadline, chunks = deadline_of(response), response.iter_raw()
+    while True:
+        deadline.expect_piece()
+        chunk = next(chunks, None)
+        if chunk is None:
+            return
+        yield chunk
+
+
+@cache
+def user_agent() -> str:
+    """Say who is asking."""
+    try:
+        number = version("toyadmos-datasets")
+    except PackageNotFoundError:
+        number = "0"
+    return f"toyadmos-datasets/{number} (+{CONTACT_URL})"
+
+
+def shown_url(address: str) -> str:
+    """Return an address for people and logs: without name, password and query.
+
+    Raises:
+        httpx.InvalidURL: It cannot be parsed; `escaping.without_secrets` takes what is secret from any text.
+    """
+    return str(httpx.URL(address).copy_with(username=None, password=None, query=None))
+
+
+def _read_netrc() -> httpx.NetRCAuth:
+    path = expanded(os.environ.get("NETRC") or "~/.netrc")
+    try:
+        return httpx.NetRCAuth(str(path))
+    except (OSError, netrc.NetrcParseError, UnicodeDecodeError) as error:
+        raise OptionError(
+            "The file with passwords cannot be read.",
+            where=path,
+            expected="lines of: machine HOST login NAME password WORD",
+            actual=type(error).__name__,
+            remedy="Write it (chmod 600), or leave --netrc out.",
+        ) from error
+
+
+def _unusable_certificates(error: OSError) -> OptionError:
+    return OptionError(
+        "The certificates that the environment names cannot be read.",
+        where=f"SSL_CERT_FILE={os.environ.get('SSL_CERT_FILE', '')}",
+        expected="a file of certificates (PEM)",
+        actual=error.strerror or error,
+        remedy="Correct the path, or unset it for the usual certificates.",
+    )
+
+
+def _unusable_proxy(error: Exception) -> OptionError:
+    names = [name for name in os.environ if name.upper() in _PROXY_VARIABLES]
+    return OptionError(
+        "The proxy that the environment names cannot be used.",
+        where=", ".join(names) or "the system's settings",  # not what they say: a password may be in it
+        expected="http://host:port (http://name:password@host:port if it asks for one)",
+        actual=error,
+        remedy="Give it in this form or unset it; for socks5://host:port: pip install socksio",
+    )
+
+
+def _next(url: httpx.URL, location: str) -> httpx.URL:
+    try:
+        target = url.join(location)
+    except httpx.InvalidURL as error:
+        raise _bad_redirect(url, "no address") from error
+    if not _is_allowed(target) or (_is_loopback(target.host) and not _is_loopback(url.host)):
+        raise _bad_redirect(url, f"{target.scheme}://{target.host}")
+    return target
+
+
+def _is_allowed(url: httpx.URL) -> bool:
+    return bool(url.host) and (url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.host)))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _same_place(one: httpx.URL, other: httpx.URL) -> bool:
+    return (one.scheme, one.host, one.port) == (other.scheme, other.host, other.port)
+
+
+def _bare(url: httpx.URL) -> httpx.URL:
+    return url.copy_with(username=None, password=None)
+
+
+def _bad_redirect(url: httpx.URL, actual: str) -> FetchError:
+    return FetchError(
+        "The server redirects to where nothing is fetched from.",
+        where=shown_url(str(url)),
+        expected="an https address",
+        actual=actual,
+        remedy="Check that nothing between you and the server interferes (a portal, a proxy), or try another --source.",
+    )
+
+
+def _bad_address(source: str, actual: str) -> OptionError:
+    source = without_secrets(source)
+    with contextlib.suppress(httpx.InvalidURL):
+        source = shown_url(source)
+    return OptionError(
+        "This is not an address that volumes are fetched from.",
+        where=f"--source {source}",
+        expected="https://host/folder/ (http only for this machine itself)",
+        actual=actual,
+        remedy="Give the https address of the folder that holds the volumes, a path, record or simulate.",
+    )

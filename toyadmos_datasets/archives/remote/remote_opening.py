@@ -1,0 +1,216 @@
+"""From what a user types after `--source` to a source on the web."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from toyadmos_datasets.archives.file_kinds import Ignore
+from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
+from toyadmos_datasets.archives.remote.fetch_session import having_turn
+from toyadmos_datasets.archives.remote.growing_stream import GrowingStream
+from toyadmos_datasets.archives.remote.remote_source import RemoteSource
+from toyadmos_datasets.archives.remote.transfer import NoRangesError, Transfer, open_client, open_transfer
+from toyadmos_datasets.archives.remote.volume_copies import Layout, present_in
+from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy, copied_volumes, copies_folder, wrong_volume
+from toyadmos_datasets.archives.remote.volume_list import Manifest, published_manifest, read_manifest
+from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
+from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream
+from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.errors import ArchiveError, SourceNotFoundError, VolumeError
+from toyadmos_datasets.files.address import is_on_web
+from toyadmos_datasets.units import Bytes
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.archives.remote.license import Ask
+
+
+def open_remote(
+    options: FetchOptions, progress: Progress | None = None, *, ignore: Ignore | None = None
+) -> RemoteSource:
+    """Read an archive's header by its ranges, and nothing else; what was read once is not fetched again.
+
+    A header that is damaged is fetched once more, unless the volumes it stands in were found to be right.
+
+    Args:
+        options: Which archive, from where, to where.
+        progress: Told about waiting, for another process or for the server.
+        ignore: What the user wants left out.
+
+    Raises:
+        FetchError: The server does not give it.
+        SourceNotFoundError: There is no recording in the archive.
+        ArchiveError: The archive is damaged, or holds what cannot be read or used.
+        BusyError: Another process is fetching the same archive, and that is not waited for.
+    """
+    manifest = options.manifest
+    volumes = copied_volumes(options.folder, manifest)
+    with _HeaderFetch(options, progress or Quiet()) as fetch:
+        try:
+            from toyadmos_datasets.archives.sevenzip.header import read_header  # noqa: PLC0415  # py7zr is slow to import
+
+            table, identity = read_header(volumes, manifest.toy, fetch.open_stream, ignore=ignore)
+        except (ArchiveError, VolumeError):
+            if not fetch.forget():
+                raise
+            table, identity = read_header(volumes, manifest.toy, fetch.open_stream, ignore=ignore)
+    if not table.paths:
+        raise SourceNotFoundError(
+            f"The archive holds no recordings of {manifest.toy}.",
+            where=options.origin.shown,
+            expected=f"{manifest.toy}/.../<name>.wav",
+            actual=f"no .wav file in {len(table.blocks)} blocks",
+            remedy="Give the address of the volumes as they were published.",
+        )
+    return RemoteSource(
+        toy=manifest.toy, volumes=volumes, table=table, identity=identity, oddities=table.oddities, options=options
+    )
+
+
+class _HeaderFetch:
+    """Fetches the ranges that reading the header touches; asks nobody if all are there."""
+
+    def __init__(self, options: FetchOptions, progress: Progress) -> None:
+        self._options = options
+        self._progress = progress
+        self._layout = Layout([volume.n_bytes for volume in options.manifest.volumes])
+        self._present = present_in(options.folder, options.manifest)
+        self._open = contextlib.ExitStack()
+        self._transfer: Transfer | None = None
+        self._touched: list[tuple[Bytes, Bytes]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def open_stream(self, volumes: VolumeSet) -> VolumeStream:
+        """Open the volumes as a stream that fetches what is read of it."""
+        return GrowingStream(volumes, self._present, self._bring)
+
+    def forget(self) -> bool:
+        """Drop what was read; tell whether fetching it again can help."""
+        if self._transfer is None:
+            self._touched = [(0, 32), *self._header_parts()]
+        if all(self._present.is_settled(*span) for span in self._touched):
+            return False
+        for span in self._touched:
+            self._present.mark("gone", *span)
+        return True
+
+    def _header_parts(self) -> list[tuple[Bytes, Bytes]]:
+        """What is there of the last volume: where the header is, it was read from there."""
+        start, stop = self._layout.starts[-2:]
+        gaps = self._present.gaps(start, stop)
+        last_gap = gaps[-1][1] if gaps else start
+        return [(last_gap, stop)] if last_gap < stop else []
+
+    def _bring(self, start: Bytes, stop: Bytes) -> None:
+        transfer = self._transfer or self._connect()
+        for number, a, b in self._layout.split(start, stop):
+            copy = VolumeCopy(self._options.folder, self._options.manifest.volumes[number])
+            for gap in copy.have.gaps(a, b):
+                try:
+                    transfer.fetch(copy, *gap)
+                except NoRangesError:
+                    transfer.fetch(copy, 0, copy.volume.n_bytes, is_ranged=False)
+                    if not copy.settle():
+                        raise wrong_volume(copy, self._options) from None
+                    break
+            self._present.refresh(self._layout.starts[number])
+        self._touched.append((start, stop))
+
+    def _connect(self) -> Transfer:
+        self._open.enter_context(having_turn(self._options.folder, self._options, self._progress))
+        client = self._open.enter_context(contextlib.closing(open_client(self._options)))
+        self._transfer = open_transfer(self._options, client, self._progress)
+        return self._transfer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchChoices:
+    """What a user may choose about fetching, whatever the toy.
+
+    Attributes:
+        manifest: Table of the volumes' sizes and MD5; None for that of the record.
+        parallel: Connections at once.
+        bytes_per_s: All of them together; None for no limit.
+        is_whole: Fetch whole volumes, whatever is cheaper.
+        is_keeping: Keep what was fetched when it is ingested.
+        has_netrc: Read ``~/.netrc``.
+        is_waiting: Wait while another process fetches the same archive, instead of failing.
+        is_license_accepted: The licence has been read and accepted.
+        ask: Asks the user about it; None where nobody is there to answer.
+    """
+
+    manifest: Path | None = None
+    parallel: int = 2
+    bytes_per_s: Bytes | None = None
+    is_whole: bool = False
+    is_keeping: bool = True
+    has_netrc: bool = False
+    is_waiting: bool = True
+    is_license_accepted: bool = False
+    ask: Ask | None = field(default=None, compare=False)
+
+
+def manifest_for(toy: str, choices: FetchChoices) -> Manifest:
+    """Return what the volumes of a toy must be.
+
+    Raises:
+        OptionError: The chosen file is no table of volumes.
+        SourceNotFoundError: It has none of the toy.
+    """
+    return published_manifest(toy) if choices.manifest is None else read_manifest(choices.manifest, toy)
+
+
+def open_origin(
+    source: str,
+    toy: str,
+    cache: Path,
+    choices: FetchChoices,
+    progress: Progress | None = None,
+    *,
+    ignore: Sequence[str] = (),
+) -> RemoteSource | None:
+    """Open the archive of a toy at an address, after its licence was accepted; None if `source` is no address.
+
+    Args:
+        source: What was typed after ``--source``.
+        toy: ``ToyTrain``.
+        cache: Folder for copies of volumes.
+        choices: How it is fetched.
+        progress: Told about waiting.
+        ignore: Glob patterns of files and folders that are left out.
+
+    Raises:
+        OptionError: An address that nothing is fetched from, or another choice that cannot be meant.
+        LicenseError: The licence has not been accepted.
+        FetchError: The server does not give the archive's header.
+        ArchiveError: The archive is damaged, or holds what cannot be read or used.
+    """
+    if not is_on_web(source):
+        return None
+    from toyadmos_datasets.archives.remote.http_request import origin_named  # noqa: PLC0415
+    from toyadmos_datasets.archives.remote.license import require_license  # noqa: PLC0415
+    from toyadmos_datasets.archives.remote.remote_opening import open_remote  # noqa: PLC0415  # these load httpx2
+
+    manifest = manifest_for(toy, choices)
+    options = FetchOptions(
+        origin=origin_named(source),
+        manifest=manifest,
+        folder=copies_folder(cache, manifest),
+        parallel=choices.parallel,
+        bytes_per_s=choices.bytes_per_s,
+        is_whole=choices.is_whole,
+        is_keeping=choices.is_keeping,
+        has_netrc=choices.has_netrc,
+        is_waiting=choices.is_waiting,
+    )
+    progress = progress or Quiet()
+    require_license(options, is_accepted=choices.is_license_accepted, ask=choices.ask, progress=progress)
+    return open_remote(options, progress, ignore=Ignore(patterns=tuple(ignore)))

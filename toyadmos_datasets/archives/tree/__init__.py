@@ -1,0 +1,1 @@
+"""Sources that are folders of WAV files."""

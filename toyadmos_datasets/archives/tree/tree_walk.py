@@ -1,0 +1,238 @@
+"""Walking through a folder that holds recordings somewhere: names alone, links followed, bounded."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from toyadmos_datasets.archives.corpus_layout import is_wav, says_case_or_sound
+from toyadmos_datasets.archives.file_kinds import Tally, is_expected, is_hidden, special_kind
+
+MAX_DEPTH = 6
+"""How many folders deep a toy's folder is looked for; inside of it there is no limit."""
+MAX_FOLDERS = 10_000
+"""How many folders are looked into for it: a few seconds on a slow disk."""
+
+_LOOP_ERRORS = {errno.ELOOP}
+
+
+@dataclass(slots=True, kw_only=True)
+class FoundFolder:
+    """What stands in one folder; paths are below the place where the walk began.
+
+    Attributes:
+        path: The folder as the system knows it.
+        wavs: Names of WAV files.
+        ignored_wavs: Names of WAV files that the user wants left out.
+        links: Paths of links that were followed.
+        broken: Paths of links that lead nowhere, with what is wrong with each.
+        special: Paths of devices, pipes and sockets, with the kind of each.
+        archives: Names of files that may be archives or volumes.
+        unread: What the system answered where the folder cannot be read.
+        hidden: Files and folders of systems and programs.
+        others: Other files.
+        ignored: What the user's patterns took.
+    """
+
+    path: str
+    wavs: list[str] = field(default_factory=list)
+    ignored_wavs: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    broken: list[tuple[str, str]] = field(default_factory=list)
+    special: list[tuple[str, str]] = field(default_factory=list)
+    archives: list[str] = field(default_factory=list)
+    unread: OSError | None = None
+    hidden: Tally = field(default_factory=Tally)
+    others: Tally = field(default_factory=Tally)
+    ignored: Tally = field(default_factory=Tally)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    """A folder that is to be looked into, and the way to it."""
+
+    key: str
+    path: str
+    depth: int
+    is_inside: bool
+    is_linked: bool
+    before: _Step | None
+
+    def identities(self) -> set[tuple[int, int]]:
+        """Return what this folder and all on the way to it are, whatever they are called."""
+        found: set[tuple[int, int]] = set()
+        step: _Step | None = self
+        while step is not None:
+            found.add(_identity(os.stat(step.path)))  # noqa: PTH116  # a string is all that is needed
+            step = step.before
+        return found
+
+
+class TreeWalk:
+    """Looks into folders, nearest first, and remembers what stands in each."""
+
+    def __init__(
+        self,
+        place: Path,
+        *,
+        inside: str = "",
+        ignored: re.Pattern[str] | None = None,
+        max_depth: int = MAX_DEPTH,
+        max_folders: int = MAX_FOLDERS,
+    ) -> None:
+        """Begin at a place.
+
+        Args:
+            place: Where to begin.
+            inside: The folders of a case or a sound that the place itself is, such as ``case1``.
+            ignored: What matches the paths that the user wants left out.
+            max_depth: How deep folders are looked into in which no case and no sound was seen.
+            max_folders: How many of them.
+        """
+        self.folders: dict[str, FoundFolder] = {}
+        self.linked: dict[str, str] = {}
+        """Folders that were reached through a link, and where they are."""
+        self._ignored = ignored
+        self._max_depth = max_depth
+        self._max_folders = max_folders
+        self._above = {_identity(one.stat()) for one in place.resolve().parents if one.exists()}
+        self._waiting = deque([_Step(inside, str(place), 0, bool(inside), False, None)])
+        self._left: list[_Step] = []
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there are folders that were not looked into."""
+        return bool(self._left)
+
+    def look_around(self) -> None:
+        """Look into folders up to the bounds, and into all that are in those of a case or a sound."""
+        self._look(
+            lambda step: step.is_inside or (step.depth <= self._max_depth and len(self.folders) < self._max_folders)
+        )
+
+    def look_below(self, root: str) -> None:
+        """Look into every folder of a toy's that was left out."""
+        start = f"{root}/" if root else ""
+        self._waiting.extend(step for step in self._left if step.key.startswith(start))
+        self._left = [step for step in self._left if not step.key.startswith(start)]
+        self._look(lambda _: True)
+
+    def below(self, root: str) -> list[FoundFolder]:
+        """Return the folder of a toy and all in it."""
+        start = f"{root}/" if root else ""
+        return [found for key, found in sorted(self.folders.items()) if key == root or key.startswith(start)]
+
+    def _look(self, is_wanted: Callable[[_Step], bool]) -> None:
+        while self._waiting:
+            step = self._waiting.popleft()
+            if is_wanted(step):
+                self.folders[step.key] = self._listed(step)
+            else:
+                self._left.append(step)
+
+    def _listed(self, step: _Step) -> FoundFolder:
+        found = FoundFolder(path=step.path)
+        start = f"{step.key}/" if step.key else ""
+        others: list[str] = []
+        hidden: list[str] = []
+        taken: list[str] = []
+        try:
+            with os.scandir(step.path) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if is_hidden(name):
+                        hidden.append(start + name)
+                    elif self._ignored is not None and self._ignored.fullmatch(start + name):
+                        self._note_ignored(entry, step, found, taken)
+                    elif entry.is_symlink():
+                        self._follow(entry, step, found, others)
+                    elif entry.is_dir(follow_symlinks=False):
+                        self._enter(step, name, found)
+                    elif not entry.is_file(follow_symlinks=False):
+                        self._note_special(entry, start, found)
+                    elif is_wav(name):
+                        found.wavs.append(name)
+                    elif not is_expected(name):
+                        others.append(start + name)
+        except OSError as error:
+            is_ignored = self._ignored is not None and self._ignored.fullmatch(step.key) is not None
+            found.unread = None if is_ignored else error
+        found.hidden.add(hidden)
+        found.others.add(others)
+        found.ignored.add(taken)
+        found.archives.extend(name for name in (path[len(start) :] for path in others) if _may_be_archive(name))
+        return found
+
+    def _note_ignored(self, entry: os.DirEntry[str], step: _Step, found: FoundFolder, taken: list[str]) -> None:
+        """Count what is ignored, and remember which recordings are: that is part of what a source is."""
+        if entry.is_dir(follow_symlinks=False):
+            self._enter(step, entry.name, found)
+            return
+        taken.append(f"{step.key}/{entry.name}" if step.key else entry.name)
+        if is_wav(entry.name):
+            found.ignored_wavs.append(entry.name)
+
+    def _note_special(self, entry: os.DirEntry[str], start: str, found: FoundFolder) -> None:
+        kind = special_kind(entry.stat(follow_symlinks=False).st_mode)
+        if kind is not None:
+            found.special.append((start + entry.name, kind))
+
+    def _follow(self, entry: os.DirEntry[str], step: _Step, found: FoundFolder, others: list[str]) -> None:
+        path = f"{step.key}/{entry.name}" if step.key else entry.name
+        try:
+            mode = entry.stat().st_mode
+        except OSError as error:
+            is_loop = error.errno in _LOOP_ERRORS
+            found.broken.append((path, "a link that leads to itself" if is_loop else _dangling(entry.path)))
+            return
+        kind = special_kind(mode)
+        if kind is not None:
+            found.special.append((path, kind))
+        elif stat.S_ISDIR(mode):
+            self._enter(step, entry.name, found, is_link=True)
+        elif is_wav(entry.name):
+            found.links.append(path)
+            found.wavs.append(entry.name)
+        elif not is_expected(entry.name):
+            others.append(path)
+
+    def _enter(self, step: _Step, name: str, found: FoundFolder, *, is_link: bool = False) -> None:
+        key = f"{step.key}/{name}" if step.key else name
+        path = os.path.join(step.path, name)  # noqa: PTH118  # strings are all that is needed, for every folder
+        is_linked = is_link or step.is_linked
+        if is_linked:
+            try:
+                identity = _identity(os.stat(path))  # noqa: PTH116
+                is_loop = identity in step.identities() or identity in self._above
+            except OSError:
+                is_loop = False  # it vanished, or may not be looked at; listing it says so
+            if is_loop:
+                found.broken.append((key, "a link that leads back to a folder that it is in"))
+                return
+        if is_link:
+            found.links.append(key)
+            self.linked[key] = os.path.realpath(path)
+        inside = step.is_inside or says_case_or_sound(name)
+        self._waiting.append(_Step(key, path, step.depth + 1, inside, is_linked, step))
+
+
+def _identity(facts: os.stat_result) -> tuple[int, int]:
+    return facts.st_dev, facts.st_ino
+
+
+def _dangling(path: str) -> str:
+    try:
+        return f"a link to {os.readlink(path)}, which is not there"  # noqa: PTH115
+    except OSError:
+        return "a link that leads nowhere"
+
+
+def _may_be_archive(name: str) -> bool:
+    lower = name.lower()
+    return "toy" in lower or ".7z" in lower or lower.endswith((".zip", ".tar", ".tgz", ".gz", ".xz", ".rar"))

@@ -1,0 +1,166 @@
+"""Clips of a folder that this package did not make: as far as paths and samples tell."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+
+from toyadmos_datasets.auditing.audit_clips import (
+    CLIPS_SCHEMA,
+    WHOLE,
+    clips_table,
+    measured,
+    place_of_file,
+    sketched,
+)
+from toyadmos_datasets.corpus.names import RecordingName, parse_name
+from toyadmos_datasets.corpus.noise_names import NOISE_FOLDER
+from toyadmos_datasets.corpus.toys import CHANNELS, TOYS, RecordingType
+from toyadmos_datasets.engine import Watch, run_tasks
+from toyadmos_datasets.engine.progress import Progress
+from toyadmos_datasets.errors import NameGrammarError, OptionError
+from toyadmos_datasets.files.reading import raise_shortage
+
+SUFFIXES = (".wav", ".flac")
+SPLITS = {"train", "test", "validation", "adapt", "support", "eval", "dev"}
+FILES_A_TASK = 64
+
+LABELS_OF_FOLDERS = {
+    **dict.fromkeys(("normal", "NormalSound_IND", "NormalSound_CNT"), "normal"),
+    **dict.fromkeys(("anomaly", "anomalous", "abnormal", "AnomalousSound_IND"), "anomalous"),
+    NOISE_FOLDER: "noise",
+}
+_LABELS_OF_NAMES = {"normal": "normal", "anomaly": "anomalous", "anomalous": "anomalous", "abnormal": "anomalous"}
+_DCASE = re.compile(r"(normal|anomaly)_id_([0-9]{2})_([0-9]{8})")
+_EVENT = re.compile(r"(Toy[A-Za-z]+)_case([0-9])_(normal|ab[0-9]{2})_(IND|CNT)_([0-9]{4})_(?:ch([1-4])|[a-z]+)(?:_.*)?")
+"""How this package names a clip: its event, then its microphone, ``mix`` or ``stack``."""
+
+_TOY = re.compile("|".join(toy.name for toy in TOYS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FilesTask:
+    root: Path
+    paths: tuple[str, ...]
+
+
+def clips_of_folder(root: Path, progress: Progress, *, workers: int) -> pa.Table:
+    """Decode and measure every WAV and FLAC file below a folder.
+
+    Returns:
+        Table with `CLIPS_SCHEMA`, sorted by path.
+    """
+    paths = list_clips(root)
+    tasks = [
+        _FilesTask(root=root, paths=tuple(paths[start : start + FILES_A_TASK]))
+        for start in range(0, len(paths), FILES_A_TASK)
+    ]
+    with progress.stage(f"Listening to {root.name}", len(paths), "files") as on_progress:
+        tables = list(run_tasks(measure_files, tasks, workers=workers, on_progress=on_progress))
+    return pa.concat_tables([CLIPS_SCHEMA.empty_table(), *tables]).sort_by("place")
+
+
+def list_clips(root: Path) -> list[str]:
+    """Return the paths of all audio files below a folder, relative, forward slashes, sorted; hidden ones are not."""
+    return sorted(_walk(root))
+
+
+def _walk(root: Path) -> Iterator[str]:
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                yield (Path(folder) / name).relative_to(root).as_posix()
+
+
+def measure_files(task: _FilesTask, watch: Watch) -> pa.Table:
+    """Return the clips of some files."""
+    rows = []
+    for path in task.paths:
+        watch.advance(1, at=path)
+        facts = facts_of(path, root=task.root.name)
+        rows.append(facts | _measured(task.root / path, "noise" if facts["label"] == "noise" else "target"))
+    return clips_table(rows)
+
+
+def _measured(path: Path, part: str) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            found, pcm = measured(file, name=str(path))
+    except OSError as error:
+        raise_shortage(error, path)
+        return {"fault": str(error)}
+    return found if pcm is None else found | sketched(pcm, part)
+
+
+def facts_of(path: str, *, root: str) -> dict[str, Any]:
+    """Return what a path tells of a clip: the columns of `CLIPS_SCHEMA` that are not measured.
+
+    Args:
+        path: Relative to the folder, forward slashes.
+        root: Name of the folder.
+    """
+    *folders, file_name = path.split("/")
+    stem = file_name.rpartition(".")[0]
+    place = place_of_file(path)
+    toy = next((match[0] for part in (stem, *reversed(folders), root) if (match := _TOY.search(part))), None)
+    others = [part for part in folders if part not in SPLITS and part not in LABELS_OF_FOLDERS]
+    facts: dict[str, Any] = {
+        "place": place,
+        "config": ascii(toy or (others[0] if others else root))[1:-1],
+        "split": next((part for part in folders if part in SPLITS), WHOLE),
+        "label": _label_of(folders, stem),
+        "toy": toy,
+        "recording_ids": [ascii(stem)[1:-1]],
+    }
+    dcase = _DCASE.fullmatch(stem)
+    if dcase:
+        return facts | {"case": int(dcase[2])}
+    name = _parsed(f"{stem}.wav", folders, toy) or _event_of(stem)
+    if name is None:
+        return facts
+    same = ("case", "recording_type", "condition", "take", "event_id")
+    named = {one: getattr(name, one) for one in same} | {"label": facts["label"] or name.sound}
+    channel = name.channel if f"ch{name.channel}" in stem.lower() else 0
+    return facts | named | {"channel": channel, "recording_ids": [name.recording_id]}
+
+
+def _label_of(folders: Sequence[str], stem: str) -> str | None:
+    by_folder = next((LABELS_OF_FOLDERS[part] for part in reversed(folders) if part in LABELS_OF_FOLDERS), None)
+    if by_folder:
+        return by_folder
+    words = {_LABELS_OF_NAMES[word] for word in re.split(r"[_.\- ]", stem.lower()) if word in _LABELS_OF_NAMES}
+    return words.pop() if len(words) == 1 else None
+
+
+def _parsed(file_name: str, folders: Sequence[str], toy: str | None) -> RecordingName | None:
+    is_noise = NOISE_FOLDER in folders and toy is not None
+    try:
+        return parse_name(file_name, folder=f"{toy}/{NOISE_FOLDER}" if is_noise else None)
+    except NameGrammarError:
+        return None
+
+
+def _event_of(stem: str) -> RecordingName | None:
+    """Read a name that this package gave a clip; of several microphones it stands for the first."""
+    match = _EVENT.fullmatch(stem)
+    if match is None:
+        return None
+    toy, case, condition, recording_type, take, channel = match.groups()
+    try:
+        return RecordingName(
+            toy=toy,
+            case=int(case),
+            condition=condition,
+            recording_type=cast("RecordingType", recording_type),
+            channel=int(channel or CHANNELS[0]),
+            take=int(take),
+        )
+    except OptionError:
+        return None

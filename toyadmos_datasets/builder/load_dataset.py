@@ -1,0 +1,95 @@
+"""`load_dataset`: what is prepared is opened, and a toy is built."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from toyadmos_datasets.corpus.toys import TOYS, toy_named
+from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.files.reading import expanded
+from toyadmos_datasets.loading import check_decode, check_split, load_prepared
+from toyadmos_datasets.loading.clip_cache import writable_or_stand_in
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
+
+_TOYS = {name for toy in TOYS for name in (toy.short, toy.name)}
+
+
+def load_dataset(
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    split: str | None = None,
+    *,
+    decode: bool | str = True,
+    streaming: bool = False,
+    cache_dir: str | os.PathLike[str] | None = None,
+    num_proc: int | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    **options: Any,  # noqa: ANN401  # attributes of ToyAdmosConfig
+) -> Dataset | DatasetDict | IterableDataset | IterableDatasetDict:
+    """Load a prepared dataset or a saved one, from a folder or an address, or build one of a toy.
+
+    Args:
+        path: A folder that `toyadmos prepare` made, or that `save_to_disk` wrote of what was loaded here; an address
+            of one (``s3://``, ``hf://datasets/``, ``memory://``); or a toy: ``car``, ``conveyor``, ``train``. A folder
+            of that name is ``./train``.
+        name: Config of the prepared dataset, such as ``snr_6db``; None for the first. For a toy, the protocol; None
+            for ``waspaa2019``.
+        split: ``train``, or an expression of `datasets` such as ``train[:10%]``; None for all splits.
+        decode: True or ``float32`` for float32, ``int16`` for the integers as they are stored, False for the bytes.
+        streaming: Whether to read, or render, as it goes.
+        cache_dir: Where `datasets` keeps things; by default its own place.
+        num_proc: For a toy: processes that build.
+        storage_options: For fsspec.
+        options: For a toy: ``source`` and whatever else `ToyAdmosConfig` has.
+
+    Returns:
+        The rows of the split, or all splits by name. Audio is ``{"array", "sampling_rate", "path"}``, `array` of
+        shape (n_samples,), or (n_channels, n_samples) where clips have several channels. A prepared folder is read
+        where it is; no clip is copied.
+
+    Raises:
+        DatasetError: There is no prepared dataset, or it is damaged, or a newer version wrote it.
+        OptionError: There is no such config, split, decoding or option.
+        MissingExtraError: A package is not installed that decoding or the address needs.
+        SourceError: A toy's recordings are not where `source` says.
+    """
+    if os.fspath(path) not in _TOYS:
+        if options or num_proc:
+            raise OptionError(
+                "A prepared dataset is taken as it is.",
+                where=", ".join([*options, *(["num_proc"] if num_proc else [])]),
+                expected="a toy, for these options: car, conveyor or train",
+                actual=os.fspath(path),
+                remedy="Leave them out, or give a toy to be built.",
+            )
+        return load_prepared(
+            path,
+            name,
+            split,
+            decode=decode,
+            streaming=streaming,
+            cache_dir=cache_dir,
+            storage_options=storage_options,
+        )
+    from toyadmos_datasets.builder.builder import ToyAdmos  # noqa: PLC0415  # what is prepared needs no stages
+
+    toy = toy_named(os.fspath(path)).short
+    builder = ToyAdmos(f"{toy}-{name or 'waspaa2019'}", cache_dir=_builders_cache(cache_dir), **options)
+    check_decode(decode, builder.config.bit_depth)
+    if streaming:
+        return builder.as_streaming_dataset(split, decode=decode)
+    builder.download_and_prepare(num_proc=num_proc)
+    return builder.as_dataset(check_split(split, builder.info.splits), decode=decode)
+
+
+def _builders_cache(cache_dir: str | os.PathLike[str] | None) -> str:
+    """Return where `datasets` builds: what was named, or its own place if that can be written to."""
+    if cache_dir is not None:
+        return os.fspath(cache_dir)
+    from datasets import config  # noqa: PLC0415  # takes a second
+
+    return str(writable_or_stand_in(expanded(config.HF_DATASETS_CACHE)))

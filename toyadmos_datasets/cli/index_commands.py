@@ -1,0 +1,204 @@
+"""`toyadmos index` and `toyadmos protocols`: what a source holds, and the ready-made ways to split and mix it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toyadmos_datasets.cli.fetching_options import (
+    AcceptOption,
+    IgnoreOption,
+    ManifestOption,
+    StrictOption,
+    fetch_choices,
+)
+from toyadmos_datasets.cli.planning_options import ToyOption
+from toyadmos_datasets.cli.progress_bars import progress_on_terminal
+from toyadmos_datasets.cli.rendering_options import chosen_workers
+from toyadmos_datasets.cli.request import CacheOption, JsonOption
+from toyadmos_datasets.cli.text import print_json, print_lines, table_lines
+from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.files.cache_folder import default_cache
+from toyadmos_datasets.units import format_bytes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from toyadmos_datasets.ingest import VolumeSize
+    from toyadmos_datasets.values.source import Source
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from toyadmos_datasets.errors import OptionError
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.planning.protocol_listing import ListedProtocol
+
+
+_SHOWN = ("recording_id", "sound", "channel", "n_bytes", "crc32", "block", "condition_text")
+
+
+def index(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Folder with the volumes or the extracted tree; record; an address; simulate.", metavar="SRC"
+        ),
+    ],
+    *,
+    toy: ToyOption,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the whole index as Parquet.", metavar="FILE", dir_okay=False)
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write what the source is made of, without audio, for a bug report.", metavar="FILE", dir_okay=False
+        ),
+    ] = None,
+    ignore: IgnoreOption = None,
+    strict: StrictOption = False,
+    manifest: ManifestOption = None,
+    accept_license: AcceptOption = False,
+    cache: CacheOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the recordings in a source, without decoding any.
+
+    Tells what agrees with the published counts, what is missing, and what is odd and tolerated.
+    """
+    from toyadmos_datasets.engine.memory import keep_pandas_out
+    from toyadmos_datasets.files.checked_json import write_json
+    from toyadmos_datasets.ingest import as_found, require_sound, source_report, survey_source
+    from toyadmos_datasets.jobs.sources import require_outside, resolve_source
+    from toyadmos_datasets.values.index import write_index
+
+    keep_pandas_out()
+    name, choices = toy_named(toy).name, fetch_choices(manifest=manifest, accept_license=accept_license)
+    opened = resolve_source(
+        source,
+        name,
+        cache or default_cache(),
+        workers=chosen_workers(None),
+        progress=progress_on_terminal(),
+        fetch=choices,
+        ignore=ignore or (),
+    )
+    require_outside(opened, *(place for place in (out, report) if place is not None))
+    indexed = survey_source(opened)
+    if report is not None:  # also, and all the more, of a source that cannot be indexed
+        write_json(report, source_report(indexed, opened, _volumes_of(opened)))
+    require_sound(indexed, opened.location, is_strict=strict)
+    table, found = indexed.table, as_found(indexed, opened)
+    if out is not None:
+        write_index(table, out)
+    if as_json:
+        print_json({"recordings": _with_words(table).to_pylist(), "as_found": found.as_json()}, indent=None)
+        return
+    if out is None:
+        rows = [[_cell(name, row[name]) for name in _SHOWN] for row in _with_words(table).select(_SHOWN).to_pylist()]
+        print_lines(table_lines(_SHOWN, rows))
+    n_bytes = sum(block.n_packed_bytes for block in opened.blocks())
+    written = f" Written to {out}." if out is not None else ""
+    amount = (
+        f"{len(table)} recordings in {len(opened.blocks())} blocks ({opened.kind}), {format_bytes(n_bytes)} on disk."
+    )
+    print_lines([f"{amount}{written}", *found.lines()], err=True)
+
+
+def _volumes_of(source: Source) -> list[VolumeSize]:
+    from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
+    from toyadmos_datasets.ingest import VolumeSize
+
+    if not isinstance(source, VolumesSource):
+        return []
+    sized = zip(source.volumes.paths, source.volumes.sizes, strict=True)
+    return [VolumeSize(name=path.name, n_bytes=n_bytes) for path, n_bytes in sized]
+
+
+def _with_words(table: pa.Table) -> pa.Table:
+    """Return an index with what each condition is in words; null for noise."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from toyadmos_datasets.corpus.damage import condition_text
+    from toyadmos_datasets.corpus.names import NOISE
+
+    pairs = table.group_by(["toy", "condition"]).aggregate([]).to_pylist()
+    words = {
+        one["condition"]: condition_text(one["toy"], one["condition"]) for one in pairs if one["condition"] != NOISE
+    }
+    places = pc.index_in(table["condition"], value_set=pa.array(list(words), pa.string()))
+    return table.append_column("condition_text", pa.array(list(words.values()), pa.string()).take(places))
+
+
+def _cell(name: str, value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:08x}" if name == "crc32" else str(value)
+
+
+def protocols(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            help="Folder with the volumes or the extracted tree; record; an address; simulate.", metavar="[SRC]"
+        ),
+    ] = None,
+    *,
+    toy: Annotated[str | None, typer.Option("--toy", help="With SRC: car, conveyor or train.", metavar="TOY")] = None,
+    ignore: IgnoreOption = None,
+    manifest: ManifestOption = None,
+    accept_license: AcceptOption = False,
+    cache: CacheOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the protocols, and their counts on a source."""
+    from toyadmos_datasets.ingest import build_index
+    from toyadmos_datasets.jobs.sources import resolve_source
+    from toyadmos_datasets.planning.protocol_listing import list_protocols
+
+    if (source is None) != (toy is None):
+        raise OptionError(
+            "A source goes with a toy.",
+            where="--toy" if toy is None else "SRC",
+            expected="both, or neither",
+            actual="one of them",
+            remedy="For instance: toyadmos protocols simulate --toy train",
+        )
+    listed = list_protocols()
+    if source is not None and toy is not None:
+        name, choices = toy_named(toy).name, fetch_choices(manifest=manifest, accept_license=accept_license)
+        opened = resolve_source(
+            source,
+            name,
+            cache or default_cache(),
+            workers=chosen_workers(None),
+            progress=progress_on_terminal(),
+            fetch=choices,
+            ignore=ignore or (),
+        )
+        listed = list_protocols(build_index(opened.members()), name)
+    if as_json:
+        print_json([asdict(one) for one in listed])
+    else:
+        print_lines(_lines(listed))
+
+
+def _lines(listed: tuple[ListedProtocol, ...]) -> list[str]:
+    lines = table_lines(["protocol", "splits", "task"], [[one.name, ", ".join(one.splits), one.task] for one in listed])
+    rows = [
+        [one.name, count.config, count.split, count.label, str(count.n_events), _clips(one, count.split, count.n_clips)]
+        for one in listed
+        for count in one.counts or ()
+    ]
+    if rows:
+        lines += ["", *table_lines(["protocol", "config", "split", "label", "events", "clips"], rows)]
+    problems = [f"{one.name}: {one.problem}" for one in listed if one.problem is not None]
+    return [*lines, *(["", "Not from this source:", *problems] if problems else [])]
+
+
+def _clips(listed: ListedProtocol, split: str, n_clips: int) -> str:
+    return f"at most {n_clips}" if listed.is_upper_bound and split == "train" else str(n_clips)

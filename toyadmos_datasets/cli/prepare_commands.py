@@ -1,0 +1,149 @@
+"""`toyadmos prepare`, the main job, and `toyadmos plan`, what it would do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from toyadmos_datasets.cli.audit_command import health_lines
+from toyadmos_datasets.cli.progress_bars import progress_on_terminal
+from toyadmos_datasets.cli.request import JsonOption, taking_request
+from toyadmos_datasets.cli.text import loading_line, print_json, print_lines, table_lines
+from toyadmos_datasets.units import format_bytes
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.jobs.prepare import PrepareOptions, PrepareReport
+from typing import TYPE_CHECKING
+
+from toyadmos_datasets.cli.cache_commands import fetch_lines
+from toyadmos_datasets.units import format_duration
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.jobs.prepare import PrepareOptions
+    from toyadmos_datasets.jobs.preview import Preview
+
+
+@taking_request
+def prepare(request: PrepareOptions, *, as_json: JsonOption = False) -> None:
+    """Prepare a dataset that load_dataset opens.
+
+    A run that was interrupted goes on where it stopped; a second run with the same options finds
+    everything done.
+    """
+    from toyadmos_datasets.jobs.prepare import prepare as run
+
+    report = run(request, progress_on_terminal())
+    if as_json:
+        print_json(_as_json(report))
+    else:
+        print_lines(_lines(report))
+
+
+def _as_json(report: PrepareReport) -> dict[str, object]:
+    ingested = None if report.ingested is None else asdict(report.ingested)
+    return {
+        "out": str(report.out),
+        "was_done": report.was_done,
+        "ingested": ingested,
+        "manifest": asdict(report.manifest),
+        "as_found": None if report.as_found is None else report.as_found.as_json(),
+    }
+
+
+def _lines(report: PrepareReport) -> list[str]:
+    manifest = report.manifest
+    rows = [
+        [config, split, str(sum(one.n_rows for one in shards)), format_bytes(sum(one.n_bytes for one in shards))]
+        for config, splits in manifest.configs.items()
+        for split, shards in splits.items()
+    ]
+    lines = [
+        f"Nothing to do: {report.out} already holds this dataset." if report.was_done else f"Prepared {report.out}"
+    ]
+    if manifest.source["is_simulated"]:
+        lines.append("The corpus is SIMULATED: results on it are not results on ToyADMOS.")
+    lines += table_lines(["config", "split", "clips", "size"], rows)
+    n_clipped = sum(shard.n_clipped for shard in manifest.shards)
+    if n_clipped:
+        lines.append(f"Clips that exceed full scale, and stand at full scale there: {n_clipped}")
+    if manifest.skipped:
+        lines.append(f"Skipped because they could not be used: {len(manifest.skipped)} (listed in manifest.json)")
+        lines += [f"  {one.member}: {one.reason.splitlines()[0]}" for one in manifest.skipped[:10]]
+    lines += health_lines(manifest.health)
+    if report.ingested and report.ingested.n_reused:
+        lines.append(
+            f"{report.ingested.n_reused} recordings were in the cache, {report.ingested.n_ingested} were read."
+        )
+    lines += _as_found(report)
+    lines.append(f"Load it with: {loading_line(report.out, next(iter(manifest.configs)))}")
+    return lines
+
+
+def _as_found(report: PrepareReport) -> list[str]:
+    """Return what the source was found to hold; of a dataset that was there before, what was tolerated for it."""
+    from toyadmos_datasets.ingest import tolerated_lines
+
+    if report.as_found is not None:
+        return report.as_found.lines()
+    return [line for line in tolerated_lines(report.manifest.oddities) if report.manifest.oddities]
+
+
+@taking_request
+def plan(request: PrepareOptions, *, as_json: JsonOption = False) -> None:
+    """Show what prepare would do, and touch nothing.
+
+    Takes the options of prepare, and tells what would be read, decoded and written, and how long it takes.
+    """
+    from toyadmos_datasets.jobs.preview import preview
+
+    found = preview(request, progress_on_terminal())
+    as_values = asdict(found) | {"as_found": found.as_found.as_json()}
+    if as_json:
+        print_json(as_values)
+    else:
+        print_lines(_preview_lines(found))
+
+
+def _preview_lines(found: Preview) -> list[str]:
+    rows = [[one.config, one.split, one.label, str(one.n_events), str(one.n_clips)] for one in found.counts]
+    return [
+        *table_lines(["config", "split", "label", "events", "clips"], rows),
+        "",
+        f"source      {found.location} ({found.kind})",
+        *_simulated(found),
+        f"recordings  {found.n_recordings} needed, {found.n_in_cache} of them in the cache",
+        f"read        {format_bytes(found.n_packed_bytes)} in {found.n_blocks} blocks of {found.n_blocks_in_source}",
+        *(fetch_lines(found.fetch) if found.fetch is not None else []),
+        f"decode      {format_bytes(found.n_decoded_bytes)}",
+        f"cache       {format_bytes(found.n_store_bytes)} more in {found.store}",
+        f"write       {_written(found)}",
+        f"time        about {format_duration(found.expected_s)} on {found.workers} workers, by one machine's speed",
+        *_health(found),
+        *(f"note        {note}" for note in found.notes),
+        "",
+        *found.as_found.lines(),
+    ]
+
+
+def _simulated(found: Preview) -> list[str]:
+    n_bytes = found.n_simulated_bytes
+    return [f"simulate    {format_bytes(n_bytes)} first: the corpus is not there yet"] if n_bytes else []
+
+
+def _health(found: Preview) -> list[str]:
+    """Say what the cache knows of the clips, and that it does not know the others."""
+    n, in_all = found.n_unmeasured_clips, found.n_unmeasured_clips + found.health.n_clips_in_all
+    in_all += found.health.n_left_out_clips
+    why = "their recordings are not in the cache, or they are windows of longer ones"
+    if n and n == in_all:
+        return [f"health      not measured: {why}"]
+    lines = health_lines(found.health, label="health      ")
+    return [*lines, f"{'':<12}{n} of {in_all} clips not measured: {why}"] if n else lines
+
+
+def _written(found: Preview) -> str:
+    if found.state == "done":
+        return f"nothing: {found.out} already holds this dataset"
+    state = {"cut": ", after what a run that was cut has left there", "replace": ", in place of what is there"}
+    shards = f"{found.n_shards} shards" if found.n_shards != 1 else "1 shard"
+    return f"about {format_bytes(found.n_dataset_bytes)} in {shards} to {found.out}{state.get(found.state, '')}"

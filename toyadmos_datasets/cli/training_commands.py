@@ -1,0 +1,211 @@
+"""`toyadmos train`, `toyadmos evaluate` and `toyadmos compare`: the reference autoencoder and its scores."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toyadmos_datasets.cli.progress_bars import progress_on_terminal
+from toyadmos_datasets.cli.request import JsonOption
+from toyadmos_datasets.cli.text import print_json, print_lines
+from toyadmos_datasets.escaping import shell_word
+from toyadmos_datasets.units import format_duration
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.baseline.trainer import TrainReport
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from toyadmos_datasets.cli.text import table_lines
+from toyadmos_datasets.errors import OptionError
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.baseline.presets import Preset
+    from toyadmos_datasets.scores.summary import Summary
+
+
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", metavar="NAME")]
+
+
+def train(
+    dataset: Annotated[Path, typer.Argument(help="A prepared dataset.", metavar="DIR")],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder of the run.", metavar="RUN")],
+    config: Annotated[str | None, typer.Option(help="Config; by default the first.", metavar="NAME")] = None,
+    preset: Annotated[
+        str, typer.Option(help="paper, code, dcase2020, or a file NAME.toml.", metavar="PRESET")
+    ] = "paper",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a setting, such as epochs=20; can be repeated.", metavar="NAME=VALUE"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of start and order.", metavar="N")] = 0,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Train the reference autoencoder on normal clips.
+
+    A run that was interrupted goes on where it stopped, to the same weights.
+    """
+    from toyadmos_datasets.baseline.extra import require_extra
+    from toyadmos_datasets.baseline.presets import chosen_preset
+
+    require_extra()
+    system = chosen_preset(preset, settings or ())
+    from toyadmos_datasets.baseline.trainer import TrainOptions
+    from toyadmos_datasets.baseline.trainer import train as run
+
+    options = TrainOptions(dataset=dataset, out=out, config=config, preset=system, seed=seed, device=device)
+    report = run(options, progress_on_terminal())
+    if as_json:
+        print_json(_as_json(report))
+    else:
+        print_lines(_lines(report))
+
+
+def _as_json(report: TrainReport) -> dict[str, object]:
+    return asdict(report) | {"out": str(report.out)}
+
+
+def _lines(report: TrainReport) -> list[str]:
+    run = report.run
+    name = run.preset["name"] if run.preset else "-"
+    first = f"Nothing to do: {report.out} holds this run." if report.was_done else f"Trained {report.out}"
+    lines = [first, f"system      {name}, seed {run.seed}, on {run.device}", f"data        {run.toy}, {run.config}"]
+    if run.is_simulated:
+        lines.append("The corpus is SIMULATED: results on it are not results on ToyADMOS.")
+    if report.n_resumed and not report.was_done:
+        lines.append(f"went on     after {report.n_resumed} epochs of an earlier process")
+    lines.append(f"loss        {report.losses[0]:.4g} in the first epoch, {report.losses[-1]:.4g} in the last")
+    if not report.was_done:
+        lines.append(f"time        {format_duration(report.wall_s)}")
+    return [*lines, f"Score it with: toyadmos evaluate {shell_word(report.out)}"]
+
+
+_WORST = 8
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of a run; with --scores it is made.", metavar="RUN")],
+    *,
+    dataset: Annotated[Path | None, typer.Option(help="Another prepared dataset.", metavar="DIR")] = None,
+    config: Annotated[str | None, typer.Option(help="Another config.", metavar="NAME")] = None,
+    clip_score: Annotated[
+        str | None, typer.Option(help="max, mean, or a quantile such as 0.95.", metavar="HOW")
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="Scores of another method: CSV or Parquet of event_id, score.", metavar="FILE")
+    ] = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Score the test split and tell how well a run does.
+
+    Writes RUN/scores.parquet and RUN/metrics.json.
+    """
+    from toyadmos_datasets.baseline.extra import require_extra
+
+    if scores is None:
+        require_extra()
+    from toyadmos_datasets.baseline import evaluation as work
+
+    if scores is not None:
+        if dataset is None:
+            raise OptionError(
+                "It is not said which dataset was scored.",
+                where="--dataset",
+                remedy=f"toyadmos evaluate {shell_word(run)} --scores {shell_word(scores)} --dataset DIR --config NAME",
+            )
+        if clip_score is not None:
+            raise OptionError(
+                "Scores of clips are taken as they are.",
+                where="--clip-score",
+                expected="a run with a model, whose frames are scored",
+                actual="--scores",
+                remedy="Leave --clip-score out.",
+            )
+        found = work.evaluate_scores(run, scores, dataset=dataset, config=config, progress=progress_on_terminal())
+    else:
+        found = work.evaluate(
+            run,
+            progress_on_terminal(),
+            dataset=dataset,
+            config=config,
+            clip_score=None if clip_score is None else _preset(clip_score),
+            device=device,
+        )
+    if as_json:
+        print_json(found.as_json())
+    else:
+        print_lines(lines_of(found, run))
+
+
+def _preset(how: str) -> Preset:
+    from toyadmos_datasets.baseline.presets import PAPER, changed
+
+    try:
+        quantile = float(how)
+    except ValueError:
+        return changed(PAPER, {"clip_score": how})
+    return replace(PAPER, clip_score="quantile", quantile=quantile)
+
+
+def lines_of(found: Summary, run: Path) -> list[str]:
+    """Write a summary as tables for people."""
+    rows = [
+        ["AUC", str(found.auc)],
+        ["AUC as the published code computes it", str(found.auc_as_published)],
+        ["pAUC, FPR to 0.1, area", str(found.pauc)],
+        ["pAUC, FPR to 0.1, McClish", str(found.pauc_mcclish)],
+        ["AUC of loudness alone", str(found.auc_of_loudness)],
+        ["F1 at FPR 10 %", f"{found.f1:.3f}"],
+        ["overlooked at FPR 10 %", f"{found.share_overlooked:.1%}"],
+    ]
+    for what, joined in (("cases", found.cases), ("source and target domain", found.domains)):
+        if joined is not None:
+            rows.append([f"AUC, harmonic mean of {what}", str(joined.auc)])
+            rows.append([f"pAUC, McClish, harmonic mean of {what}", f"{joined.pauc_mcclish:.3f}"])
+    lines = [
+        f"{found.n_normal} normal and {found.n_anomalous} anomalous clips of {found.n_events} events",
+        f"clip score: {found.clip_score}",
+        *table_lines(["figure", "value [95 % interval]"], rows),
+    ]
+    for by in ("domain", "case", "channel", "snr_db", "part", "damage", "condition"):
+        groups = found.by(by)
+        if len(groups) > 1:
+            shown = [
+                [one.name, str(one.n_anomalous), str(one.auc), f"{one.share_overlooked:.0%}"] for one in groups[:_WORST]
+            ]
+            more = f", {_WORST} of {len(groups)}" if len(groups) > _WORST else ""
+            heading = f"{by} (worst first{more})"
+            lines += ["", *table_lines([heading, "anomalous", "AUC [95 %]", "overlooked"], shown)]
+    return [*lines, "", f"Written: {run / 'scores.parquet'}, {run / 'metrics.json'}"]
+
+
+def compare(
+    run_a: Annotated[Path, typer.Argument(help="An evaluated run.", metavar="RUN_A")],
+    run_b: Annotated[Path, typer.Argument(help="Another, of the same test clips.", metavar="RUN_B")],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two evaluated runs, paired clip by clip.
+
+    The interval is of B's AUC minus A's; where it leaves out zero, the difference is more than chance.
+    """
+    from toyadmos_datasets.baseline.comparison import compare as run
+
+    found = run(run_a, run_b)
+    if as_json:
+        print_json(found.as_json())
+        return
+    rows = []
+    for one in found.differences:
+        difference = one.difference
+        ends = f"[{difference.low:+.3f}, {difference.high:+.3f}]"
+        aucs = (f"{one.auc_a:.3f}", f"{one.auc_b:.3f}", f"{difference.value:+.3f}")
+        rows.append([one.name, str(one.n_anomalous), *aucs, ends, "clear" if one.is_clear else "-"])
+    heading = ["group", "anomalous", "AUC of A", "AUC of B", "B - A", "95 % interval", "difference"]
+    print_lines([f"A  {run_a}", f"B  {run_b}", "", *table_lines(heading, rows)])

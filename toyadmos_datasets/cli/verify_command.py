@@ -1,0 +1,209 @@
+"""`toyadmos verify`: whether a prepared dataset or a source is what it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toyadmos_datasets.cli.fetching_options import (
+    RECORD,
+    IgnoreOption,
+    ManifestOption,
+    SourceOption,
+    StrictOption,
+    fetch_choices,
+)
+from toyadmos_datasets.cli.progress_bars import progress_on_terminal
+from toyadmos_datasets.cli.rendering_options import WorkersOption, chosen_workers
+from toyadmos_datasets.cli.request import CacheOption, JsonOption
+from toyadmos_datasets.cli.text import print_json, print_lines, table_lines
+from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.escaping import shell_word
+from toyadmos_datasets.files.cache_folder import default_cache
+from toyadmos_datasets.units import format_bytes
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.verifying import DatasetVerdict, Problem, SourceVerdict
+
+_SHOWN_PROBLEMS = 20
+_SOUND = {
+    "complete": "Everything is as it should be.",
+    "simulated": "Everything is as it should be.",
+    "partial": "PARTIAL: nothing is wrong with what is there, but recordings are missing.",
+}
+"""What is said where nothing is wrong."""
+_STATUS = {"complete": 0, "simulated": 0, "partial": 3, "wrong": 1}
+"""Exit status by the verdict about a source."""
+
+
+def verify(
+    place: Annotated[
+        str | None,
+        typer.Argument(
+            help="A prepared dataset, the address of a shared one, or a folder with volumes or a tree; by default "
+            "what was downloaded of --toy.",
+            metavar="DIR",
+        ),
+    ] = None,
+    *,
+    source: SourceOption = RECORD,
+    ignore: IgnoreOption = None,
+    strict: StrictOption = False,
+    manifest: ManifestOption = None,
+    cache: CacheOption = None,
+    write_manifest: Annotated[
+        Path | None, typer.Option(help="Write sizes and md5 of the volumes in DIR, for a mirror.", metavar="FILE")
+    ] = None,
+    toy: Annotated[str | None, typer.Option(help="For a source: car, conveyor or train.", metavar="TOY")] = None,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Tell what is wrong with a dataset or a source.
+
+    Reads it once through. The exit status is 1 if anything is wrong, and 3 if nothing is but the corpus is partial.
+    """
+    if write_manifest is not None:
+        return _list_volumes(place, toy, write_manifest, as_json=as_json)
+    if place is None:
+        return _verify_copies(toy, tuple(ignore or ()), as_json=as_json, options=(source, manifest, cache))
+    from toyadmos_datasets.engine.memory import keep_pandas_out
+    from toyadmos_datasets.files.address import is_address
+    from toyadmos_datasets.verifying import is_prepared, verify_dataset, verify_shared, verify_source
+
+    keep_pandas_out()
+    folder = Path(place)
+    progress, n_workers = progress_on_terminal(), chosen_workers(workers)
+    if is_address(place):
+        verdict = verify_shared(place, progress, workers=n_workers)
+        lines = _dataset_lines(verdict)
+    elif is_prepared(folder) and toy is None:
+        verdict = verify_dataset(folder, progress, workers=n_workers)
+        lines = _dataset_lines(verdict)
+    else:
+        name = _required_toy(toy, folder)
+        found = verify_source(place, name, progress, workers=n_workers, ignore=ignore or (), is_strict=strict)
+        return _tell_source(found, as_json=as_json)
+    if as_json:
+        print_json(asdict(verdict) | {"is_good": verdict.is_good})
+    else:
+        print_lines([*lines, *_problem_lines(verdict.problems)])
+    return 0 if verdict.is_good else 1
+
+
+def _tell_source(verdict: SourceVerdict, *, as_json: bool) -> int:
+    if as_json:
+        told = {"is_good": verdict.is_good, "state": verdict.state, "as_found": verdict.as_found.as_json()}
+        print_json(asdict(verdict) | told)
+    else:
+        sound = _SOUND.get(verdict.state, "")
+        print_lines([*_source_lines(verdict), *_problem_lines(verdict.problems, sound)])
+    return _STATUS[verdict.state]
+
+
+def _list_volumes(place: str | None, toy: str | None, table: Path, *, as_json: bool) -> int:
+    from toyadmos_datasets.archives.remote.volume_list import describe_volumes, write_manifest
+    from toyadmos_datasets.files.address import is_address, shown_address
+
+    if place is None or is_address(place):
+        raise OptionError(
+            "It is not said where the volumes are that are to be listed.",
+            where="--write-manifest",
+            expected="a folder with volumes",
+            actual="none" if place is None else shown_address(place),
+            remedy=f"toyadmos verify FOLDER --toy {toy or 'train'} --write-manifest {shell_word(table)}",
+        )
+    name = _required_toy(toy, Path(place))
+    volumes = describe_volumes(Path(place), name)
+    write_manifest(table, volumes)
+    if as_json:
+        print_json({"path": str(table), "volumes": [asdict(one) for one in volumes]})
+    else:
+        print_lines([f"{len(volumes)} volumes of {name} are listed in {table}"])
+    return 0
+
+
+def _verify_copies(
+    toy: str | None, ignore: tuple[str, ...], *, as_json: bool, options: tuple[str, Path | None, Path | None]
+) -> int:
+    from toyadmos_datasets.jobs.download import DownloadOptions, verify_copies
+
+    source, manifest, cache = options
+    verdict = verify_copies(
+        DownloadOptions(
+            toy=_required_toy(toy, None),
+            source=source,
+            cache=cache or default_cache(),
+            fetch=fetch_choices(manifest=manifest),
+            ignore=ignore,
+        ),
+        progress_on_terminal(),
+    )
+    if as_json:
+        print_json(asdict(verdict) | {"is_good": verdict.is_good})
+        return 0 if verdict.is_good else 1
+    rows = [[one.name, format_bytes(one.n_present), format_bytes(one.n_bytes), one.state] for one in verdict.copies]
+    print_lines(table_lines(["volume", "here", "of", "state"], rows))
+    print_lines([f"{verdict.n_recordings} recordings in parts of volumes have the right CRC32 ({verdict.folder})"])
+    for path in verdict.wrong:
+        print_lines([f"wrong: {path}; its block is fetched again when it is wanted"])
+    return 0 if verdict.is_good else 1
+
+
+def _required_toy(toy: str | None, place: Path | None) -> str:
+    if toy is None and place is not None and not place.exists():
+        raise OptionError(
+            "There is nothing to verify.",
+            where=place,
+            expected="a prepared dataset (with manifest.json), or a source and --toy",
+            actual="no such folder",
+            remedy="Say where it is: toyadmos verify DIR",
+        )
+    if toy is None:
+        raise OptionError(
+            "There is no prepared dataset here, and for a source it is not said of which toy.",
+            where=place,
+            expected="a folder with manifest.json, or --toy",
+            actual="neither",
+            remedy=f"toyadmos verify {'' if place is None else shell_word(place)} --toy train".replace("  ", " "),
+        )
+    return toy_named(toy).name
+
+
+def _dataset_lines(verdict: DatasetVerdict) -> list[str]:
+    amount = f"{verdict.n_rows} clips of {verdict.toy} in {verdict.n_shards} shards"
+    return [f"{verdict.folder}: {amount}, {format_bytes(verdict.n_bytes)}"]
+
+
+def _source_lines(verdict: SourceVerdict) -> list[str]:
+    rows = [
+        [str(one.case), one.sound, one.recording_type, str(one.n_takes), str(one.n_published)]
+        for one in verdict.as_found.counts
+    ]
+    amount = f"{verdict.n_recordings} recordings of {verdict.toy}, {format_bytes(verdict.n_bytes)} of WAV"
+    lines = [
+        f"{verdict.location} ({verdict.kind}): {amount}",
+        *table_lines(["case", "sound", "type", "takes", "published"], rows),
+    ]
+    if verdict.kind == "volumes":
+        n = verdict.n_volumes_compared
+        compared = f"{n} volumes have the published size, and their md5 was compared"
+        lines.append(f"{compared if n else 'No volume has the published size, and no md5 was compared'}.")
+    lines += verdict.as_found.lines()
+    if verdict.is_simulated:
+        lines.append("The recordings are SIMULATED.")
+    return lines
+
+
+def _problem_lines(problems: Sequence[Problem], sound: str = _SOUND["complete"]) -> list[str]:
+    if not problems:
+        return [sound]
+    n = len(problems)
+    shown = [line for problem in problems[:_SHOWN_PROBLEMS] for line in str(problem).split("\n")]
+    n_more = n - len(problems[:_SHOWN_PROBLEMS])
+    more = [f"and {n_more} more; see --json"] if n_more else []
+    return [f"{n} {'problem' if n == 1 else 'problems'}:", *shown, *more]

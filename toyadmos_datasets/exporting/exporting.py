@@ -1,0 +1,253 @@
+"""From a prepared folder to a folder for others' tools."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.errors import DatasetError, OptionError
+from toyadmos_datasets.exporting.export_clips import Clip, clips_of, form_of, lengths_of
+from toyadmos_datasets.exporting.export_folder import ExportFolder
+from toyadmos_datasets.exporting.export_formats import manifests, packed_name, write_tar
+from toyadmos_datasets.exporting.export_layouts import (
+    ROOT,
+    Namer,
+    Placed,
+    attributes_csv,
+    labels_csv,
+    require_layout,
+)
+from toyadmos_datasets.files.atomic import needing_room, require_room
+from toyadmos_datasets.values.manifest import Manifest, Shard, check_shard_sizes, read_manifest
+from toyadmos_datasets.values.shards import check_shards
+
+EXPORT_VERSION = 1
+LABELS_NAME = "labels.csv"
+
+_DCASE = ("dcase2020", "dcase2023")
+_SHORTEST_SHARE = 0.9
+"""A clip that is shorter than this share of the longest is no matter of a few samples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """What to export, how, and to where.
+
+    Attributes:
+        folder: The prepared dataset.
+        layout: One of `LAYOUTS`.
+        out: Folder of the export.
+        config: Which config; None for the first.
+    """
+
+    folder: Path
+    layout: str
+    out: Path
+    config: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportReport:
+    """What was exported.
+
+    Attributes:
+        out: Where it is.
+        layout: Whose names.
+        config: Which config.
+        was_done: Whether it was there before.
+        n_clips: Clips by split, as the dataset has them.
+        n_samples: Length that all clips were cut to; None where they were left as they are.
+        left_out: Clips by split that the layout has no place for.
+    """
+
+    out: Path
+    layout: str
+    config: str
+    was_done: bool
+    n_clips: dict[str, int]
+    n_samples: int | None
+    left_out: dict[str, int]
+
+
+def export_dataset(options: ExportOptions, progress: Progress | None = None) -> ExportReport:
+    """Write a config of a prepared dataset as the files and names that others' tools expect.
+
+    A run that was cut goes on; the same export again finds everything done.
+
+    Raises:
+        OptionError: The layout or the config cannot be meant, or the layout takes no such clips.
+        OutputConflictError: The folder holds something else.
+        DatasetError: The dataset is damaged.
+        DiskFullError: No room; what is finished is kept for the next run.
+    """
+    layout = require_layout(options.layout)
+    manifest = read_manifest(options.folder)
+    config = _config(manifest, options.config)
+    shards = [shard for shards in manifest.configs[config].values() for shard in shards]
+    check_shard_sizes(options.folder, shards)
+    n_samples = _common_length(options.folder, shards, manifest) if layout in _DCASE else None
+    job: dict[str, Any] = {
+        "version": EXPORT_VERSION,
+        "layout": layout,
+        "config": config,
+        "shards": [shard.sha256 for shard in shards],
+    }
+    folder = ExportFolder(path=options.out, job=job)
+    left_out = {
+        split: sum(shard.n_rows for shard in some)
+        for split, some in manifest.configs[config].items()
+        if layout in _DCASE and split not in {"train", "adapt", "test"}
+    }
+    counts = Counter[str]()
+    for shard in shards:
+        counts[shard.split] += shard.n_rows if shard.split not in left_out else 0
+    was_done = folder.state() == "done"
+    if not was_done:
+        check_shards(options.folder, shards)  # all of them, before anything is written
+        namer = Namer(layout=layout, config=config, has_target_domain="adapt" in manifest.configs[config])
+        work = _Work(source=options.folder, shards=shards, folder=folder, namer=namer, n_samples=n_samples)
+        _write(work, progress or Quiet())
+    return ExportReport(
+        out=options.out,
+        layout=layout,
+        config=config,
+        was_done=was_done,
+        n_clips={split: n for split, n in counts.items() if n},
+        n_samples=n_samples,
+        left_out=left_out,
+    )
+
+
+def _config(manifest: Manifest, asked: str | None) -> str:
+    config = next(iter(manifest.audio_configs)) if asked is None else asked
+    if config not in manifest.audio_configs:
+        raise OptionError(
+            "The dataset has no such config of clips.",
+            where="--config",
+            expected=", ".join(manifest.audio_configs),
+            actual=config,
+            remedy="Choose one that it has.",
+        )
+    return config
+
+
+def _common_length(folder: Path, shards: list[Shard], manifest: Manifest) -> int:
+    """Return the length of the shortest clip: the challenges' baselines take clips of one length only."""
+    if manifest.request.get("channels") == "stack":
+        raise OptionError(
+            "The challenges' layouts hold clips of one channel.",
+            where="--layout",
+            expected="a dataset of single microphones or of their mean",
+            actual="--channels stack",
+            remedy="Prepare one with --channels mix, 1 or all; or export with --layout wav.",
+        )
+    shortest, longest = lengths_of(folder, shards)
+    if shortest < _SHORTEST_SHARE * longest:
+        raise OptionError(
+            "The challenges' layouts hold clips of one length.",
+            where="--layout",
+            expected="lengths that differ by little, to be cut to the shortest",
+            actual=f"{shortest} to {longest} samples",
+            remedy="Choose a config of IND clips or of windows, or export with --layout wav.",
+        )
+    return shortest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What is written.
+
+    Attributes:
+        source: The prepared folder.
+        shards: Its shards of the config.
+        folder: Where to.
+        namer: Gives the names.
+        n_samples: Length that all clips are cut to; None to leave them.
+    """
+
+    source: Path
+    shards: list[Shard]
+    folder: ExportFolder
+    namer: Namer
+    n_samples: int | None
+
+
+def _write(work: _Work, progress: Progress) -> None:
+    n_bytes = sum(shard.n_bytes for shard in work.shards)
+    require_room(work.folder.path, n_bytes - work.folder.n_bytes_done(), purpose="the export")
+    total = sum(shard.n_rows for shard in work.shards)
+    # WAV takes at most about five times what FLAC takes.
+    with work.folder.held(), needing_room(5 * n_bytes), progress.stage("Exporting", total, "clips") as on_progress:
+        placed: list[Placed] = []
+        for n_done, one in enumerate(_packed(work) if work.namer.layout == "webdataset" else _files(work), start=1):
+            if one is not None:
+                placed.append(one)
+            on_progress(n_done)
+        for path, content in _tables(placed, work.namer).items():
+            work.folder.put(path, content)
+        work.folder.commit()
+
+
+def _files(work: _Work) -> Iterator[Placed | None]:
+    """Write each clip as a WAV file; None for one that the layout has no place for."""
+    taken: set[str] = set()
+    for clip in clips_of(work.source, work.shards):
+        named = work.namer.name(clip)
+        if named is None:
+            yield None
+            continue
+        path, attributes = named
+        _require_free(path, taken)
+        wav, n_samples = clip.as_wav(work.n_samples)
+        work.folder.put(path, wav)
+        yield _placed(path, clip, n_samples, wav, attributes)
+
+
+def _packed(work: _Work) -> Iterator[Placed]:
+    """Write the clips of each shard as a tar file, as they are; one that is finished stays."""
+    taken: set[str] = set()
+    for shard in work.shards:
+        path = f"{work.namer.config}/{Path(shard.path).stem}.tar"
+        if not work.folder.has(path):
+            write_tar(work.folder.place(path), clips_of(work.source, [shard]))
+        for clip in clips_of(work.source, [shard]):  # read twice, so that memory holds a row group and no shard
+            place = f"{path}/{packed_name(clip)}"
+            _require_free(place, taken)
+            yield _placed(place, clip, clip.columns["n_samples"], clip.content, {})
+
+
+def _placed(path: str, clip: Clip, n_samples: int, content: bytes, attributes: dict[str, str]) -> Placed:
+    rate_hz, n_channels = form_of(content)
+    return Placed(
+        path=path,
+        columns=clip.columns,
+        n_samples=n_samples,
+        n_channels=n_channels,
+        rate_hz=rate_hz,
+        attributes=attributes,
+    )
+
+
+def _tables(placed: list[Placed], namer: Namer) -> dict[str, bytes]:
+    tables = {LABELS_NAME: labels_csv(placed)}
+    if namer.layout == "dcase2023" and placed:
+        tables[f"{ROOT}/raw/{placed[0].columns['toy']}/attributes_00.csv"] = attributes_csv(placed)
+    if namer.layout == "lhotse":
+        tables |= manifests(placed, namer.config)
+    return tables
+
+
+def _require_free(path: str, taken: set[str]) -> None:
+    if path in taken:
+        raise DatasetError(
+            "Two clips have one name.",
+            where=path,
+            expected="names that are unique within a config, split and label",
+            actual="one twice",
+            remedy="Prepare the dataset again with this version, and export that.",
+        )
+    taken.add(path)

@@ -1,0 +1,36 @@
+"""The stage that indexes: the members of a source become a table of recordings, before any is decoded.
+
+What is odd about them is counted, and what is found is compared with what was published.
+"""
+
+from toyadmos_datasets.ingest.as_found import AsFound, KindCount, as_found, tolerated_lines
+from toyadmos_datasets.ingest.index_build import (
+    Indexed,
+    build_index,
+    index_members,
+    index_source,
+    require_sound,
+    survey_source,
+)
+from toyadmos_datasets.ingest.index_selection import IncompleteEvent, missing_channels, select
+from toyadmos_datasets.ingest.oddities import refuse_oddities
+from toyadmos_datasets.ingest.source_report import VolumeSize, source_report
+
+__all__ = [
+    "AsFound",
+    "IncompleteEvent",
+    "Indexed",
+    "KindCount",
+    "VolumeSize",
+    "as_found",
+    "build_index",
+    "index_members",
+    "index_source",
+    "missing_channels",
+    "refuse_oddities",
+    "require_sound",
+    "select",
+    "source_report",
+    "survey_source",
+    "tolerated_lines",
+]

@@ -1,0 +1,152 @@
+"""Fetching without preparing: recordings of a source on the web come into the cache and are checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from toyadmos_datasets.archives.remote.fetch_estimate import Estimate, estimate
+from toyadmos_datasets.archives.remote.fetching import download as fetch
+from toyadmos_datasets.archives.remote.remote_opening import FetchChoices, manifest_for, open_origin
+from toyadmos_datasets.archives.remote.remote_source import RemoteSource
+from toyadmos_datasets.archives.remote.volume_cache import CopiesVerdict, check_copies
+from toyadmos_datasets.archives.remote.volume_copy import copies_folder
+from toyadmos_datasets.corpus.toys import Sound, toy_named
+from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.errors import OptionError, SourceNotFoundError
+from toyadmos_datasets.files.address import is_on_web
+from toyadmos_datasets.files.cache_folder import Lease
+from toyadmos_datasets.ingest import build_index, select
+
+SOUNDS = ("normal", "anomalous", "noise")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadOptions:
+    """What to fetch, from where, to where.
+
+    Attributes:
+        toy: ``ToyTrain``.
+        source: ``record``, or the address of a mirror.
+        cache: Folder for the volumes' copies.
+        cases: Numbers of cases; None for all.
+        channels: Microphones; None for all.
+        sounds: ``normal``, ``anomalous``, ``noise``; None for all.
+        fetch: How.
+        workers: Processes that check what has come.
+        ignore: Glob patterns of files and folders in the archive that are left out.
+    """
+
+    toy: str
+    source: str
+    cache: Path
+    cases: tuple[int, ...] | None = None
+    channels: tuple[int, ...] | None = None
+    sounds: tuple[str, ...] | None = None
+    fetch: FetchChoices = field(default_factory=FetchChoices)
+    workers: int = 1
+    ignore: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unknown = [one for one in self.sounds or () if one not in SOUNDS]
+        if unknown:
+            raise OptionError(
+                "There is no such kind of sound.",
+                where="--sounds",
+                expected=", ".join(SOUNDS),
+                actual=", ".join(unknown),
+                remedy="For instance: --sounds normal,noise",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadReport:
+    """What `download` did.
+
+    Attributes:
+        folder: Where the copies of the volumes are.
+        estimate: What was missing before, and the way that was chosen.
+    """
+
+    folder: Path
+    estimate: Estimate
+
+
+def download(options: DownloadOptions, progress: Progress | None = None) -> DownloadReport:
+    """Fetch recordings and check them; what is there already is not fetched again.
+
+    Raises:
+        OptionError: The source is no address.
+        SourceNotFoundError: Nothing in the archive is what was chosen.
+        LicenseError: The licence has not been accepted.
+        FetchError: The server does not give what it should.
+        ToyAdmosError: Any other failure that this package knows; see `toyadmos_datasets.errors`.
+    """
+    progress = progress or Quiet()
+    source = _opened(options, progress)
+    wanted = _wanted(source, options)
+    before = estimate(source, wanted)
+    with Lease(options.cache, source.toy) as lease:
+        lease.take(is_made=True)
+        fetch(source, wanted, progress=progress, workers=options.workers)
+    return DownloadReport(folder=source.options.folder, estimate=before)
+
+
+def foresee(options: DownloadOptions, progress: Progress | None = None) -> Estimate:
+    """Tell what `download` would fetch, from the archive's header alone."""
+    source = _opened(options, progress or Quiet())
+    return estimate(source, _wanted(source, options))
+
+
+def verify_copies(options: DownloadOptions, progress: Progress | None = None) -> CopiesVerdict:
+    """Read what was fetched once through and tell whether it is right.
+
+    Raises:
+        SourceNotFoundError: Nothing was fetched.
+    """
+    progress = progress or Quiet()
+    if is_on_web(options.source):  # opening would begin to fetch, and ask about the licence
+        _require_fetched(options)
+    with Lease(options.cache, options.toy):
+        return check_copies(_opened(options, progress), progress)
+
+
+def _require_fetched(options: DownloadOptions) -> None:
+    folder = copies_folder(options.cache, manifest_for(options.toy, options.fetch))
+    if not folder.is_dir():
+        raise SourceNotFoundError(
+            f"Nothing of {options.toy} was downloaded.",
+            where=folder,
+            expected="copies of its volumes, or of parts of them",
+            actual="no such folder",
+            remedy=f"Fetch it with: toyadmos download --toy {toy_named(options.toy).short}, or say where it is "
+            "with --cache, --source and --manifest as then. A source of your own: toyadmos verify DIR --toy TOY",
+        )
+
+
+def _opened(options: DownloadOptions, progress: Progress) -> RemoteSource:
+    source = open_origin(options.source, options.toy, options.cache, options.fetch, progress, ignore=options.ignore)
+    if source is None:
+        raise OptionError(
+            "Only what is on the web is fetched.",
+            where="--source",
+            expected="record, or https://host/folder/",
+            actual=options.source,
+            remedy="Leave --source out to fetch from the record; what is on the disk is used by prepare as it is.",
+        )
+    return source
+
+
+def _wanted(source: RemoteSource, options: DownloadOptions) -> set[str]:
+    sounds = None if options.sounds is None else [cast("Sound", one) for one in options.sounds]
+    chosen = select(build_index(source.members()), cases=options.cases, channels=options.channels, sounds=sounds)
+    if not len(chosen):
+        raise SourceNotFoundError(
+            "Nothing in the archive is what was chosen.",
+            where=source.location,
+            expected="recordings of these cases, channels and sounds",
+            actual=f"none among {len(source.members())}",
+            remedy="Leave out --cases, --channels or --sounds.",
+        )
+    return set(chosen["member"].to_pylist())

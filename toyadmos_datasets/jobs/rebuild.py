@@ -1,0 +1,164 @@
+"""A shared recipe becomes a prepared folder again, and is compared with what it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toyadmos_datasets.archives.remote.remote_opening import FetchChoices
+from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError, PlanError
+from toyadmos_datasets.files.installing import upgrade_command
+from toyadmos_datasets.jobs.prepare import PrepareReport, Work, carry_out
+from toyadmos_datasets.jobs.sources import resolve_source
+from toyadmos_datasets.rendering import OutputFolder, RenderOptions
+from toyadmos_datasets.sharing import Moved, fingerprint_shards, what_moved
+from toyadmos_datasets.sharing.recipe_diff import differing_shards
+from toyadmos_datasets.sharing.recipe_export import digests_of
+from toyadmos_datasets.values.recipe import Recipe
+from toyadmos_datasets.values.recipe_parameters import check_parameters
+from toyadmos_datasets.values.shared_recipe import SharedRecipe, read_shared_recipe
+from toyadmos_datasets.values.source import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildOptions:
+    """What to rebuild, from where, to where.
+
+    Attributes:
+        file: The shared recipe.
+        source: As `prepare` takes it; any form of the recordings that the recipe was made from.
+        out: Folder of the dataset.
+        cache: Folder for the recording store, copies of volumes and simulated corpora.
+        workers: Number of processes.
+        is_overwriting: Replace a dataset that is in `out` already.
+        fetch: How a source on the web is fetched.
+        ignore: Glob patterns of files and folders in the source that are left out.
+    """
+
+    file: Path
+    source: str
+    out: Path
+    cache: Path
+    workers: int = 1
+    is_overwriting: bool = False
+    fetch: FetchChoices = field(default_factory=FetchChoices)
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildReport:
+    """What `rebuild` did.
+
+    Attributes:
+        prepared: The folder that was made, or was there.
+        n_shards: Shards that were compared.
+        moved: Where the bytes differ from those of who shared the recipe; None if they are the same.
+    """
+
+    prepared: PrepareReport
+    n_shards: int
+    moved: Moved | None
+
+    @property
+    def is_same(self) -> bool:
+        """Whether every shard has the hash that the recipe promises."""
+        return self.moved is None
+
+
+def rebuild(options: RebuildOptions, progress: Progress | None = None) -> RebuildReport:
+    """Render a shared recipe and compare every shard with what it was where the recipe was made.
+
+    Where a hash differs, the samples of all examples are compared, to tell which stage moved. The folder stays: it
+    is what the recipe gives here.
+
+    Raises:
+        DatasetError: The file is no shared recipe, or was changed.
+        PlanError: The source lacks recordings that the recipe needs, or is simulated where the recipe's is not.
+        OutputConflictError: `out` holds something else.
+    """
+    progress = progress or Quiet()
+    shared = read_shared_recipe(options.file)
+    check_parameters(shared.recipe.parameters, where=options.file)
+    render = _render_options(shared, options)
+    source = resolve_source(
+        options.source,
+        shared.toy,
+        options.cache,
+        workers=options.workers,
+        progress=progress,
+        fetch=options.fetch,
+        ignore=options.ignore,
+    )
+    _require_same_kind(shared, source, options.file)
+    work = Work(
+        source=source,
+        output=OutputFolder(path=options.out, request=_request(shared, source)),
+        cache=options.cache,
+        render=render,
+        examples=lambda index, _joined: _planned(shared, index, source),
+        is_overwriting=options.is_overwriting,
+        skipped=shared.skipped,
+    )
+    report = carry_out(work, progress)
+    if report.manifest.recipe_sha256 != shared.recipe.sha256:
+        raise OutputConflictError(
+            "The folder holds another recipe.",
+            where=options.out,
+            expected=f"the recipe {shared.recipe.sha256}",
+            actual=f"the recipe {report.manifest.recipe_sha256}",
+            remedy="Choose another folder with --out, or replace what is there with --overwrite.",
+        )
+    moved = None
+    if differing_shards(shared, report.manifest):
+        prints = fingerprint_shards(options.out, report.manifest, progress, workers=options.workers)
+        moved = what_moved(shared, report.manifest, prints, digests_of(shared.recipe, prints, options.out))
+    return RebuildReport(prepared=report, n_shards=len(shared.shards), moved=moved)
+
+
+def _render_options(shared: SharedRecipe, options: RebuildOptions) -> RenderOptions:
+    try:
+        return RenderOptions.of_request(shared.request, workers=options.workers)
+    except (KeyError, TypeError, OptionError) as error:
+        raise DatasetError(
+            "The recipe asks for a rendering that this version does not know.",
+            where=options.file,
+            expected=", ".join(RenderOptions().as_request()),
+            actual=f"{type(error).__name__}: {error}",
+            remedy=f"Upgrade: {upgrade_command()}",
+        ) from error
+
+
+def _request(shared: SharedRecipe, source: Source) -> dict[str, Any]:
+    return shared.request | {"source": source.identity, "rebuilt_from": shared.recipe.sha256}
+
+
+def _require_same_kind(shared: SharedRecipe, source: Source, file: Path) -> None:
+    if bool(shared.source["is_simulated"]) != source.is_simulated:
+        kinds = {True: "a simulated corpus", False: "recordings"}
+        raise PlanError(
+            "The recipe and the source are not of one kind.",
+            where=file,
+            expected=f"{kinds[bool(shared.source['is_simulated'])]}, as the recipe was made from",
+            actual=f"{kinds[source.is_simulated]} at {source.location}",
+            remedy="Name another source with --source.",
+        )
+
+
+def _planned(shared: SharedRecipe, index: pa.Table, source: Source) -> Recipe:
+    """Return the recipe, if the source has what it needs."""
+    needed = pa.array(shared.recipe.recording_ids, pa.string())
+    missing = needed.filter(pc.invert(pc.is_in(needed, value_set=index["recording_id"])))
+    if len(missing):
+        raise PlanError(
+            f"The source lacks {len(missing)} recordings that the recipe needs.",
+            where=source.location,
+            expected=", ".join(missing.slice(0, 3).to_pylist()) + (" .." if len(missing) > 3 else ""),
+            actual=f"{len(index)} other recordings of {source.toy}",
+            remedy="Complete the source, or name another with --source.",
+        )
+    return shared.recipe

@@ -1,6 +1,0 @@
-"""The stage that loads: a prepared dataset becomes a `datasets.Dataset` whose audio comes as NumPy arrays."""
-
-from toyadmos_datasets.load.choices import check_decode, check_split
-from toyadmos_datasets.load.load import load_prepared
-
-__all__ = ["check_decode", "check_split", "load_prepared"]

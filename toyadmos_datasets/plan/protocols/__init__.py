@@ -1,5 +1,0 @@
-"""The protocols: each a module that turns a scope into splits and configs, all listed in one table."""
-
-from toyadmos_datasets.plan.protocols.table import PROTOCOLS, Protocol, protocol_named
-
-__all__ = ["PROTOCOLS", "Protocol", "protocol_named"]

@@ -1,0 +1,196 @@
+"""What a protocol decides: train/test splits over events, and how each config mixes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from toyadmos_datasets.corpus.paper import PaperExperiment
+from toyadmos_datasets.errors import PlanError
+from toyadmos_datasets.planning.event_scope import Scope
+from toyadmos_datasets.planning.events import Numbers
+from toyadmos_datasets.units import Decibels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CaseEvents:
+    """The IND events of one case, each part in random order, so that its first k are a fair choice.
+
+    Attributes:
+        case: Case.
+        train: Normal events for training.
+        test: The other normal events.
+        anomalous: Anomalous events.
+    """
+
+    case: int
+    train: Numbers
+    test: Numbers
+    anomalous: Numbers
+
+    @property
+    def n_normal(self) -> int:
+        """How many normal events the case has."""
+        return len(self.train) + len(self.test)
+
+
+def train_count(n_normal: int, experiment: PaperExperiment) -> int:
+    """Return how many of a case's normal events are for training: the paper's 1000, or the same fraction.
+
+    Source:
+        Koizumi et al. 2019, section 4: 1000 IND normal clips for training, the rest for the test.
+    """
+    if n_normal >= experiment.n_normal:
+        return experiment.n_train
+    return n_normal * experiment.n_train // experiment.n_normal
+
+
+def split_as_paper(scope: Scope) -> list[CaseEvents]:
+    """Divide the IND events of each case as the paper did; anomalies are for the test alone.
+
+    Raises:
+        PlanError: A case would leave train or test without normal events, or there are no anomalies.
+    """
+    divided = []
+    for case in scope.cases:
+        normal, anomalous = scope.of(case, "normal"), scope.of(case, "anomalous")
+        n_train = train_count(len(normal), scope.experiment)
+        require(n_train > 0, case, "normal events for training", len(normal))
+        require(len(normal) > n_train, case, "normal events for the test", len(normal))
+        require(len(anomalous) > 0, case, "anomalous events for the test", 0)
+        divided.append(CaseEvents(case=case, train=normal[:n_train], test=normal[n_train:], anomalous=anomalous))
+    return divided
+
+
+def fraction_note(divided: Sequence[CaseEvents], experiment: PaperExperiment) -> list[str]:
+    """Say of which cases a part is for training, where the source is smaller than the paper's."""
+    smaller = [one for one in divided if one.n_normal < experiment.n_normal]
+    if not smaller:
+        return []
+    counts = ", ".join(f"{len(one.train)} of {one.n_normal} in case {one.case}" for one in smaller)
+    return [
+        (
+            f"The source has fewer normal IND events than the paper's {experiment.n_normal} a case, so the same "
+            f"fraction ({experiment.n_train}/{experiment.n_normal}) is for training: {counts}."
+        )
+    ]
+
+
+def require(is_met: bool, case: int, what: str, actual: int) -> None:  # noqa: FBT001  # reads as a sentence
+    """Raise unless a case has what a split needs.
+
+    Raises:
+        PlanError: It has not.
+    """
+    if not is_met:
+        raise PlanError(
+            f"Case {case} has too few recordings: there would be no {what}.",
+            where=f"case{case}",
+            expected=f"enough recordings to leave {what}",
+            actual=f"{actual} events",
+            remedy="Complete the source, or choose other cases with --cases.",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixture:
+    """How an example is mixed.
+
+    Attributes:
+        target_gain_db: Gain of the target; None where an SNR is asked for.
+        noise_gain_db: Gain of the noise; None where an SNR is asked for or there is no noise.
+        snr_db: Ratio asked for; None for fixed gains and for clean.
+    """
+
+    target_gain_db: Decibels | None = None
+    noise_gain_db: Decibels | None = None
+    snr_db: Decibels | None = None
+
+    @property
+    def has_noise(self) -> bool:
+        """Whether there is noise at all."""
+        return self.snr_db is not None or self.noise_gain_db is not None
+
+
+CLEAN = Mixture(target_gain_db=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Split:
+    """The targets of one split.
+
+    Attributes:
+        name: ``train`` ..
+        targets: Events, ascending; one that gives several windows stands there once for each.
+        starts: Where in its recording each window begins, samples at 48 kHz; None for whole recordings.
+        length: Length of the windows, samples at 48 kHz; None for whole recordings.
+    """
+
+    name: str
+    targets: Numbers
+    starts: Numbers | None = None
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One config of the dataset.
+
+    Attributes:
+        name: As `load_dataset` takes it.
+        mixtures: How each target is mixed: once for each of them.
+        by_split: The same for splits that differ from the others.
+    """
+
+    name: str
+    mixtures: tuple[Mixture, ...]
+    by_split: dict[str, tuple[Mixture, ...]] = field(default_factory=dict)
+
+    def mixtures_of(self, split: str) -> tuple[Mixture, ...]:
+        """Return how the targets of a split are mixed."""
+        return self.by_split.get(split, self.mixtures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Splits, and the configs that mix these same splits with the same noise.
+
+    Attributes:
+        splits: In the order of the dataset.
+        configs: In the order of the dataset.
+    """
+
+    splits: tuple[Split, ...]
+    configs: tuple[Config, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What a protocol makes of a source.
+
+    Attributes:
+        layouts: In the order of the dataset.
+        notes: Sentences that a reader of the dataset must know.
+    """
+
+    layouts: tuple[Layout, ...]
+    notes: tuple[str, ...] = ()
+
+
+def config_name(snr_db: Decibels) -> str:
+    """Name the config of an SNR: ``snr_6db``, ``snr_minus_6db``, ``snr_2_5db``."""
+    number = f"{abs(snr_db):g}".replace(".", "_")
+    return f"snr_{'minus_' if snr_db < 0 else ''}{number}db"
+
+
+def clean_and_snrs(snrs_db: tuple[Decibels, ...], prefix: str = "") -> tuple[Config, ...]:
+    """Return the config ``clean`` and one for each SNR, their names behind a prefix."""
+    clean = Config(name=f"{prefix}clean", mixtures=(CLEAN,))
+    return (clean, *at_snrs(snrs_db, prefix))
+
+
+def at_snrs(snrs_db: tuple[Decibels, ...], prefix: str = "") -> tuple[Config, ...]:
+    """Return a config for each SNR."""
+    return tuple(
+        Config(name=f"{prefix}{config_name(snr_db)}", mixtures=(Mixture(snr_db=snr_db),)) for snr_db in snrs_db
+    )

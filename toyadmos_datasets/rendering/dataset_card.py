@@ -1,0 +1,385 @@
+"""The dataset card: front matter that `datasets` and the Hub read, and a page that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toyadmos_datasets.corpus.damage import condition_text
+from toyadmos_datasets.corpus.facts import what_is_odd
+from toyadmos_datasets.corpus.paper import CITATION, LICENSE_LIMITS, LICENSE_NAME, LICENSE_URL, PAPER_URL, RECORD_URL
+from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.escaping import markdown_text
+from toyadmos_datasets.files.front_matter import front_matter
+from toyadmos_datasets.rendering.clip_encoding import Encoding
+from toyadmos_datasets.rendering.logmel_shards import features_text
+from toyadmos_datasets.rendering.render_options import RenderOptions, is_stacked
+from toyadmos_datasets.signal.levels import CLIPPED_FROM_N, DC_ABOVE, SILENT_BELOW_DB
+from toyadmos_datasets.units import format_duration
+from toyadmos_datasets.values.manifest import Manifest, Shard, features_of, logmel_features_of
+from toyadmos_datasets.values.recipe import Recipe
+
+_COLUMNS = """\
+## Columns
+
+| column | what it is |
+| --- | --- |
+| `audio` | the clip: {container} bytes, {rate_hz} Hz, {bit_depth} bit, {channels} |
+{stems}| `label` | 0 normal, 1 anomalous |
+| `toy`, `case`, `channel` | which machine, which of its cases, which microphone (0: {channel_zero}) |
+| `recording_type` | IND (one run, about {clip_s:g} s) or CNT (continuous) |
+| `condition` | `normal`, or the damage pattern `ab01` and so on |
+| `condition_text` | the same in words, with voltages and objects; `[inferred]` where the table had to be repaired |
+| `damage_source` | whether the damage table's row is as `published` or `repaired`; null for normal |
+| `damaged_parts` | the parts that are not normal |
+| {parts} | the state of each part |
+| `take`, `event_id` | number of the take, and the event that several microphones heard; never on two sides of a split |
+| `draw` | which of the noise draws of its event, from 0 |
+| `recording_ids`, `noise_recording_ids` | the recordings that were mixed |
+| `target_start`, `noise_start`, `n_samples` | where clip and noise begin, and their length; samples at {rate_hz} Hz |
+| `target_gain_db`, `noise_gain_db`, `headroom_db` | the gains that were applied; all clips have the same headroom |
+| `snr_db` | the SNR that was asked for; null for fixed gains and for clean |
+| `reference_level_db` | the level that `snr_db` is relative to, before headroom, dB re full scale |
+| `snr_achieved_db`, `snr_active_db` | the SNR of the mixture{weighted}: all of it, and where the machine is active |
+| `peak` | the largest magnitude, full scale 1 |
+| `target_level_db`, `target_active_level_db` | how loud the clip was recorded: all of it, and where the machine is \
+active; before gain and headroom, dB re full scale; -inf for digital zeros |
+| `noise_level_db` | how loud its noise was recorded; null without noise |
+| `health` | what is odd about the clip's own stretch of its recordings, see [Health](#health) |
+| `recording_hashes`, `noise_recording_hashes` | hashes of the recordings' content; the same for the same sound |
+"""
+
+
+_STEMS = """\
+| `target`, `noise` | the parts as mixed, whose sum is `audio` to one step of the last bit; no `noise` in clean clips |
+"""
+
+_LOADING_A_STACK = """
+Each clip has four channels, one a microphone. Plain `datasets` averages them away in `ds[0]["audio"]["array"]`; its
+decoder gives them all:
+
+```python
+ds[0]["audio"].get_all_samples().data  # a tensor of shape (4, n_samples)
+```
+"""
+
+
+def mixing_text(manifest: Manifest, recipe: Recipe, examples: pa.Table) -> str:
+    """Tell which gains or SNRs there are, and where noise comes from."""
+    lines = ["## How it is mixed\n"]
+    for config in recipe.configs:
+        row = examples.slice(pc.index(examples["config"], config).as_py(), 1).to_pylist()[0]
+        lines.append(f"- `{config}`: {_mixture_text(row, recipe)}")
+    lines.append(
+        f"\nEvery clip is attenuated by the same headroom, {manifest.headroom_db:g} dB, so that levels stay "
+        f"comparable; {sum(shard.n_clipped for shard in manifest.shards)} clips exceed full scale all the same and "
+        "stand at full scale there."
+    )
+    if pc.max(pc.list_value_length(examples["noise_recording_ids"])).as_py():
+        lines.append(
+            "Noise comes from the same microphones (and case, where the corpus has it) as the clip; a stretch never "
+            "crosses recordings"
+            + ("." if recipe.parameters["is_noise_shared"] else ", and train and test hear different recordings.")
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _mixture_text(row: dict[str, Any], recipe: Recipe) -> str:
+    if not row["noise_recording_ids"]:
+        return "no noise."
+    if row["snr_db"] is None:
+        return f"target {row['target_gain_db']:+g} dB, noise {row['noise_gain_db']:+g} dB."
+    relative_to = {
+        "corpus": (
+            "the mean level of the normal clips of the same case and channel, so that the noise does not tell the label"
+        ),
+        "clip": "the level of the clip",
+        "active": "the level of the clip where the machine is active, where the noise is measured too",
+    }[recipe.parameters["snr_reference"]]
+    weighting = recipe.parameters.get("weighting")
+    weighted = f" (all levels {weighting}-weighted)" if weighting else ""
+    return f"noise at {row['snr_db']:g} dB SNR relative to {relative_to}{weighted}."
+
+
+_FLAGS = """\
+<details><summary>What the flags mean</summary>
+
+`silent`: digital zeros only. `near_silent`: RMS under 0.001 of full scale ({silent_below_db:g} dB); a machine at rest
+is near -87 dB, a running one near -32. `clipped`: {clipped_from_n} samples or more at full scale as recorded. `dc`: a
+mean further than {dc_above:g} from zero. `dropout`: an IND clip whose machine is active for less than half of the usual
+time. `duplicate`: the same recording as an earlier event's, to the bit. `short`, `long`: another length than most of
+its type, by more than 1 %. Several microphones share their flags.
+
+</details>
+"""
+
+
+def health_text(manifest: Manifest) -> str:
+    """Tell what is odd about the clips, by label and condition, and what would leave it out."""
+    health = manifest.health
+    lines = ["## Health\n"]
+    if not health.counts:
+        lines.append("Nothing is odd about any clip (column `health`).\n")
+    else:
+        lines += [
+            "What is odd about the sound of the clips as recorded (column `health`):\n",
+            "| flag | label | condition | events | clips |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        for count in health.counts:
+            flag = count.flag if count.part == "target" else f"{count.flag} noise"
+            named = (markdown_text(one) for one in (flag, count.label, count.condition))
+            lines.append(f"| {' | '.join(named)} | {count.n_events} | {count.n_clips} |")
+        adding = (
+            f"Adding `{','.join(health.flags)}` to `--exclude`" if health.n_left_out_events else f"`{health.option}`"
+        )
+        lines.append(
+            f"\n{adding} leaves them out, {health.n_clips} of {health.n_clips_in_all} clips, and changes no "
+            "other clip.\n"
+        )
+    if health.n_left_out_clips:
+        lines.append(
+            f"Left out already: {health.n_left_out_clips} clips of {health.n_left_out_events} events, marked in "
+            "`recipe.parquet`. They count for reference levels and headroom as if they were here.\n"
+        )
+    flags = _FLAGS.format(silent_below_db=SILENT_BELOW_DB, clipped_from_n=CLIPPED_FROM_N, dc_above=DC_ABOVE)
+    return "\n".join([*lines, flags])
+
+
+def loading_text(manifest: Manifest, recipe: Recipe) -> str:
+    """Tell how to load the folder, with this package and without."""
+    config = next(iter(manifest.configs))
+    shape = "(4, n_samples)" if is_stacked(recipe.parameters) else "(n_samples,)"
+    text = f"""\
+## How to load
+
+```python
+from datasets import load_dataset
+
+ds = load_dataset("path/to/this/folder", "{config}")
+```
+
+Plain `datasets` decodes audio with torchcodec. Without it, the package that prepared this folder decodes with
+soundfile, and neither torch nor FFmpeg is needed; it also opens a folder with `[`, `*`, `?` or `::` in its path, which
+plain `datasets` takes for a pattern or for several addresses:
+
+```python
+from toyadmos_datasets import load_dataset
+
+ds = load_dataset("path/to/this/folder", "{config}", split="train")
+ds[0]["audio"]["array"]  # float32, shape {shape}
+```
+"""
+    return text + (_LOADING_A_STACK if is_stacked(recipe.parameters) else "")
+
+
+def columns_text(manifest: Manifest, recipe: Recipe, options: RenderOptions) -> str:
+    """Tell what every column is."""
+    toy, encoding = toy_named(manifest.toy), options.encoding
+    stacked = is_stacked(recipe.parameters)
+    weighting = recipe.parameters.get("weighting")
+    return _COLUMNS.format(
+        container=encoding.container.upper(),
+        rate_hz=encoding.rate_hz,
+        bit_depth=encoding.bit_depth,
+        channels="four channels, one a microphone" if stacked else "mono",
+        stems=_STEMS if options.has_stems else "",
+        channel_zero="the four of them, in one clip" if stacked else "the mean of the four",
+        clip_s=toy.clip_s,
+        parts=", ".join(f"`{part}`" for part in toy.parts),
+        weighted=f", {weighting}-weighted" if weighting else "",
+    )
+
+
+def oddities_text(manifest: Manifest) -> str:
+    """Tell what is odd about the corpus, so that nobody takes it for a fault of the dataset."""
+    lines = "\n".join(f"- {one}" for one in what_is_odd(manifest.toy))
+    return f"## What is odd about the corpus\n\n{lines}\n"
+
+
+def licence_text(manifest: Manifest) -> str:
+    """Tell what may be done with the audio."""
+    if manifest.source["is_simulated"]:
+        return "## Licence\n\nThe audio is synthesised; the licence of the ToyADMOS corpus does not apply to it.\n"
+    limits = "\n".join(f"- {limit}" for limit in LICENSE_LIMITS)
+    return (
+        f"## Licence\n\nThe audio is under the [{LICENSE_NAME}]({LICENSE_URL}), which prevails over this summary:\n\n"
+        f"{limits}\n\n**Do not publish this folder.** Share its recipe (`toyadmos recipe export`): with the official "
+        "archives it gives the same bytes.\n"
+    )
+
+
+SIMULATED_LICENSE_URL = "https://www.apache.org/licenses/LICENSE-2.0"
+
+
+def card_of(manifest: Manifest, recipe: Recipe, examples: pa.Table, options: RenderOptions) -> str:
+    """Write the card of a prepared folder.
+
+    Args:
+        manifest: What the folder consists of.
+        recipe: What it was made from.
+        examples: The examples as rendered, with their lengths.
+        options: How they were rendered.
+
+    Returns:
+        Markdown with YAML front matter; the same for the same dataset.
+    """
+    sections = [
+        front_matter(_front_matter(manifest, options)),
+        f"# {markdown_text(_title(manifest))}\n",
+        *([_simulated_warning()] if manifest.source["is_simulated"] else []),
+        _made_from(manifest, recipe),
+        _counts(examples, manifest.toy, options.encoding),
+        health_text(manifest),
+        mixing_text(manifest, recipe, examples),
+        loading_text(manifest, recipe),
+        columns_text(manifest, recipe, options),
+        *([features_text(options, recipe.configs)] if options.log_mel else []),
+        *([] if manifest.source["is_simulated"] else [oddities_text(manifest)]),
+        licence_text(manifest),
+        f"## Citation\n\n```bibtex\n{CITATION}```\n",
+    ]
+    return "\n".join(sections)
+
+
+def _title(manifest: Manifest) -> str:
+    simulated = " (simulated)" if manifest.source["is_simulated"] else ""
+    return f"ToyADMOS {manifest.toy}{simulated}: {', '.join(manifest.configs)}"
+
+
+def _front_matter(manifest: Manifest, options: RenderOptions) -> dict[str, Any]:
+    is_simulated = manifest.source["is_simulated"]
+    return {
+        "pretty_name": _title(manifest),
+        "license": "other",
+        "license_name": "simulated-audio" if is_simulated else "toyadmos-evaluation",
+        "license_link": SIMULATED_LICENSE_URL if is_simulated else LICENSE_URL,
+        "task_categories": ["audio-classification"],
+        "tags": ["audio", "anomalous-sound-detection", "ToyADMOS", *(["simulated"] if is_simulated else [])],
+        "configs": [
+            {
+                "config_name": config,
+                **({"default": True} if number == 0 else {}),
+                "data_files": [{"split": split, "path": f"data/{config}/{split}-*.parquet"} for split in splits],
+            }
+            for number, (config, splits) in enumerate(manifest.configs.items())
+        ],
+        "dataset_info": [
+            _dataset_info(config, splits, _yaml_features(_features(manifest, config, options)))
+            for config, splits in manifest.configs.items()
+        ],
+    }
+
+
+def _dataset_info(config: str, splits: dict[str, list[Shard]], features: list[dict[str, Any]]) -> dict[str, Any]:
+    n_bytes = sum(shard.n_bytes for shards in splits.values() for shard in shards)
+    return {
+        "config_name": config,
+        "features": features,
+        "splits": [
+            {
+                "name": split,
+                "num_bytes": sum(shard.n_bytes for shard in shards),
+                "num_examples": sum(shard.n_rows for shard in shards),
+            }
+            for split, shards in splits.items()
+        ],
+        "download_size": n_bytes,
+        "dataset_size": n_bytes,
+    }
+
+
+def _features(manifest: Manifest, config: str, options: RenderOptions) -> dict[str, Any]:
+    if options.log_mel is not None and manifest.has_features(config):
+        return logmel_features_of(manifest.toy, options.log_mel.n_mels)
+    return features_of(manifest.toy, options.encoding.rate_hz, has_stems=options.has_stems)
+
+
+def _yaml_features(features: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the features as cards spell them.
+
+    Source:
+        datasets 4 and 5: `Features._to_yaml_list`.
+    """
+    spelled = []
+    for name, feature in features.items():
+        entry: dict[str, Any] = {"name": name}
+        if feature["_type"] == "Audio":
+            entry["dtype"] = {"audio": {"sampling_rate": feature["sampling_rate"]}}
+        elif feature["_type"] == "ClassLabel":
+            entry["dtype"] = {"class_label": {"names": {str(i): label for i, label in enumerate(feature["names"])}}}
+        elif feature["_type"] == "List":
+            entry["list"] = _yaml_list(feature["feature"])
+        else:
+            entry["dtype"] = feature["dtype"]
+        spelled.append(entry)
+    return spelled
+
+
+def _yaml_list(inner: dict[str, Any]) -> Any:  # noqa: ANN401  # a name, or a mapping
+    if inner["_type"] == "List":
+        return {"list": _yaml_list(inner["feature"]), "length": inner["length"]}
+    return inner["dtype"]
+
+
+def _simulated_warning() -> str:
+    return (
+        "> **This is a SIMULATED corpus.** Every sound in it was synthesised by `toyadmos simulate`. It has the "
+        "layout, names and damage patterns of ToyADMOS and none of its recordings: do not report results on it "
+        "as results on ToyADMOS.\n"
+    )
+
+
+def _made_from(manifest: Manifest, recipe: Recipe) -> str:
+    toy = toy_named(manifest.toy)
+    recordings = "simulated recordings" if manifest.source["is_simulated"] else f"[ToyADMOS]({RECORD_URL}) recordings"
+    origin = (
+        f"{manifest.toy} ({toy.design}), {recordings}, prepared with `toyadmos prepare` ([paper]({PAPER_URL})). "
+        f"Recipe `{manifest.recipe_sha256[:16]}`, seed {markdown_text(recipe.parameters['seed'])}; the same recipe "
+        "and source give the same bytes anywhere.\n"
+    )
+    lines = ["## What it is made from\n", origin]
+    lines += [f"- {markdown_text(note)}" for note in recipe.notes]
+    if manifest.skipped:
+        n = len(manifest.skipped)
+        skipped = "1 recording could not be used and was" if n == 1 else f"{n} recordings could not be used and were"
+        lines.append(f"- {skipped} skipped; see `manifest.json`.")
+    return "\n".join(lines) + "\n"
+
+
+def _counts(examples: pa.Table, toy: str, encoding: Encoding) -> str:
+    by_split = _group(examples, encoding, ["config", "split", "label", "case"])
+    conditions = _group(
+        examples.filter(pc.equal(examples["label"], "anomalous")), encoding, ["config", "split", "condition"]
+    )
+    lines = ["## Counts\n", *_table(["config", "split", "label", "case", "clips", "events", "duration"], by_split)]
+    if conditions:
+        lines += ["\n<details><summary>Anomalous clips by condition</summary>\n"]
+        told = [[*row[:3], condition_text(toy, row[2]), *row[3:]] for row in conditions]
+        names = ["config", "split", "condition", "what it is", "clips", "events", "duration"]
+        lines += [*_table(names, told), "\n</details>"]
+    return "\n".join(lines) + "\n"
+
+
+def _group(examples: pa.Table, encoding: Encoding, keys: list[str]) -> list[list[Any]]:
+    grouped = examples.group_by(keys).aggregate(
+        [("event_id", "count"), ("event_id", "count_distinct"), ("n_samples", "sum")]
+    )
+    grouped = grouped.sort_by([(key, "ascending" if key != "split" else "descending") for key in keys])
+    return [
+        [
+            *(markdown_text(row[key]) for key in keys),
+            row["event_id_count"],
+            row["event_id_count_distinct"],
+            format_duration(row["n_samples_sum"] / encoding.rate_hz),
+        ]
+        for row in grouped.to_pylist()
+    ]
+
+
+def _table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    lines = [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
+    return lines + [f"| {' | '.join(map(str, row))} |" for row in rows]

@@ -1,0 +1,277 @@
+"""`toyadmos report RUN`: what was trained, how well it does, and what it gets wrong, on one page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toyadmos_datasets.baseline.baseline_clips import SplitOfConfig, open_split
+from toyadmos_datasets.baseline.evaluation import FRAME_SCORES_SCHEMA, read_scores
+from toyadmos_datasets.baseline.run_folder import (
+    FRAME_SCORES_NAME,
+    HISTORY_NAME,
+    SCORES_NAME,
+    Run,
+    damaged_table,
+    read_history,
+    read_metrics,
+    read_run,
+    read_table,
+)
+from toyadmos_datasets.corpus.damage import condition_text
+from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.escaping import html_text, shell_word
+from toyadmos_datasets.files.atomic import write_text
+from toyadmos_datasets.reports.charts import curve, histogram, interval_bars, roc_chart, trace
+from toyadmos_datasets.reports.html_page import facts_table, figure, paragraph, rows_table, section, whole_page
+from toyadmos_datasets.reports.level_section import level_section
+from toyadmos_datasets.reports.spectrograms import picture, place_of, player, shades_of, spectrum_of
+from toyadmos_datasets.scores.confidence_intervals import event_weights
+from toyadmos_datasets.scores.metrics import roc
+from toyadmos_datasets.scores.summary import Summary, summarise
+
+Array = npt.NDArray[np.float64]
+
+N_WORST = 4
+"""Clips shown of each kind of error; each costs a few hundred kilobytes."""
+
+SIMULATED = "The corpus is SIMULATED: these are not results on ToyADMOS."
+LICENCE = (
+    "This page holds clips. ToyADMOS is licensed for internal evaluation only, and its audio must not be passed on: "
+    "make the report with --no-audio before you share it."
+)
+_BAND_DRAWS = 200
+_GRID = np.linspace(0, 1, 101)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """A run with everything that its report shows.
+
+    Attributes:
+        folder: The run.
+        run: What it is.
+        scores: A row a clip.
+        summary: What the scores come to.
+        losses: Of every epoch; empty for scores from elsewhere.
+        split: The test split that was scored.
+    """
+
+    folder: Path
+    run: Run
+    scores: pa.Table
+    summary: Summary
+    losses: list[float]
+    split: SplitOfConfig
+
+    @property
+    def name(self) -> str:
+        """What it is called in a title."""
+        system = self.run.preset["name"] if self.run.preset else "scores from elsewhere"
+        return f"{self.run.toy}, {self.split.config}: {system}"
+
+
+def read_evaluated(folder: Path) -> Evaluated:
+    """Read a run and its evaluation.
+
+    Raises:
+        DatasetError: It is no run, or was not evaluated, or the dataset is not the one that was scored.
+    """
+    run, scores = read_run(folder), read_scores(folder)
+    metrics = read_metrics(folder)
+    evaluated = metrics.evaluated
+    split = open_split(Path(evaluated.dataset), evaluated.config, "test")
+    if split.manifest.recipe_sha256 != evaluated.recipe_sha256:
+        raise DatasetError(
+            "The dataset is not the one that was scored: its rows would be taken for others.",
+            where=split.folder,
+            expected=f"the recipe {evaluated.recipe_sha256}",
+            actual=f"the recipe {split.manifest.recipe_sha256}",
+            remedy=f"Prepare it as it was, or score it as it is: toyadmos evaluate {shell_word(folder)}",
+        )
+    if split.n_clips != len(scores):
+        raise damaged_table(folder / SCORES_NAME, f"{split.n_clips} clips", f"{len(scores)} rows")
+    return Evaluated(
+        folder=folder,
+        run=run,
+        scores=scores,
+        summary=summarise(scores, clip_score=metrics.clip_score),
+        losses=list(read_history(folder).losses) if (folder / HISTORY_NAME).exists() else [],
+        split=split,
+    )
+
+
+def report_run(folder: Path, out: Path, *, has_audio: bool = True) -> Evaluated:
+    """Write the report of an evaluated run.
+
+    Args:
+        folder: The run.
+        out: The page.
+        has_audio: Whether the clips can be played.
+
+    Raises:
+        DatasetError: It is no run, or was not evaluated, or its dataset is gone.
+    """
+    found = read_evaluated(folder)
+    sections = [
+        *([paragraph(SIMULATED, "note")] if found.run.is_simulated else []),
+        *([paragraph(LICENCE, "note")] if has_audio and not found.run.is_simulated else []),
+        section("How well it does", _figures(found.summary), _charts(found)),
+        *_groups(found.summary, found.split.manifest.toy),
+        level_section(found.scores, config=found.split.config, split="test"),
+        _worst(found, has_audio=has_audio),
+        section("What was trained on what", facts_table(_facts(found))),
+    ]
+    write_text(out, whole_page(found.name, sections))
+    return found
+
+
+def _facts(found: Evaluated) -> dict[str, str]:
+    run = found.run
+    facts = {
+        "dataset": run.dataset,
+        "config": run.config,
+        "recipe": f"sha256 {run.recipe_sha256}",
+        "clip score": found.summary.clip_score,
+    }
+    if found.split.config != run.config or str(found.split.folder) != run.dataset:
+        facts["scored"] = f"{found.split.folder}, {found.split.config}"
+    if run.preset:
+        facts |= {"seed": str(run.seed), "device": run.device, "epochs done": str(len(found.losses))}
+        facts["versions"] = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+        facts["system"] = ", ".join(f"{name} = {value}" for name, value in run.preset.items())
+    return facts
+
+
+def _figures(summary: Summary) -> str:
+    rows = [
+        ("AUC", str(summary.auc), "how often an anomalous clip outscores a normal one"),
+        ("AUC as the published code computes it", str(summary.auc_as_published), "over a part of the FPR axis"),
+        ("pAUC, McClish", str(summary.pauc_mcclish), "FPR to 0.1, as DCASE reports it"),
+        ("pAUC, area", str(summary.pauc), "FPR to 0.1, at most 0.1"),
+        ("AUC of loudness alone", str(summary.auc_of_loudness), "what a system has to beat"),
+        ("F1", f"{summary.f1:.3f}", "at FPR 10 %"),
+        ("Overlooked", f"{summary.share_overlooked:.1%}", f"of {summary.n_anomalous} anomalous clips, at FPR 10 %"),
+    ]
+    for what, joined in (("cases", summary.cases), ("source and target domain", summary.domains)):
+        if joined is not None:
+            pauc = f"their pAUCs, McClish: {joined.pauc_mcclish:.3f}; DCASE joins domains so"
+            rows.append((f"AUC, harmonic mean of {what}", str(joined.auc), pauc))
+    body = "".join(
+        f"<tr><th scope=row>{html_text(name)}<small>{html_text(note)}</small></th>"
+        f"<td class=number>{html_text(value)}</td></tr>"
+        for name, value, note in rows
+    )
+    head = "<tr><th scope=col>figure</th><th scope=col class=number>value [95 %]</th></tr>"
+    said = paragraph("Intervals: 95 %, bootstrap over events.", "dim")
+    return f'<table class="figures"><thead>{head}</thead><tbody>{body}</tbody></table>{said}'
+
+
+def _charts(found: Evaluated) -> str:
+    labels, scores = found.scores["label"].to_numpy(), found.scores["score"].to_numpy()
+    points = roc(labels, scores)
+    n_clips = f"{found.summary.n_normal} normal and {found.summary.n_anomalous} anomalous clips"
+    groups = [("normal", "normal", scores[labels == 0]), ("anomalous", "anomalous", scores[labels == 1])]
+    caption = "Clip scores by label; dashed: the threshold at FPR 10 %."
+    pictures = [
+        figure(roc_chart(points.fpr, points.tpr, roc_band(found.scores), found.summary.auc), f"ROC of {n_clips}."),
+        figure(histogram(groups, "clip score", line=found.summary.threshold), caption),
+    ]
+    if found.losses:
+        pictures.append(figure(curve(found.losses, "epoch", "training loss"), "Mean training loss of each epoch."))
+    return f'<div class="pair">{"".join(pictures)}</div>'
+
+
+def roc_band(scores: pa.Table) -> tuple[Array, Array, Array]:
+    """Return FPR, and the 2.5 % and 97.5 % quantiles of the TPR there, over bootstrap draws of events."""
+    labels, values = scores["label"].to_numpy().astype(np.int64), scores["score"].to_numpy()
+    weights = event_weights(labels, np.array(scores["event_id"].to_pylist()))[:_BAND_DRAWS].astype(np.int64)
+    drawn = [roc(np.repeat(labels, one), np.repeat(values, one)) for one in weights]
+    # At an FPR where the curve rises, its upper end counts.
+    tprs = np.array([one.tpr[np.searchsorted(one.fpr, _GRID + 1e-12, side="right") - 1] for one in drawn])
+    low, high = np.quantile(tprs, [0.025, 0.975], axis=0)
+    return _GRID, low, high
+
+
+def _groups(summary: Summary, toy: str) -> list[str]:
+    names = {
+        "part": "By damaged part",
+        "damage": "By state of a part",
+        "condition": "By condition",
+        "domain": "By domain",
+        "case": "By case",
+        "channel": "By channel",
+        "snr_db": "By SNR",
+    }
+    found = []
+    for by, heading in names.items():
+        groups = summary.by(by)
+        if len(groups) > 1:
+            rows = [(one.name.replace("_", " "), one.auc, f"{one.share_overlooked:.0%}") for one in groups]
+            bars = interval_bars(rows, by.replace("_db", "").replace("_", " "))
+            words = [[one.name, condition_text(toy, one.name)] for one in groups] if by == "condition" else []
+            told = rows_table(["condition", "what it is"], words) if words else ""
+            found.append(section(f"{heading}, worst first", bars + told))
+    return found
+
+
+def _worst(found: Evaluated, *, has_audio: bool) -> str:
+    labels, scores = found.scores["label"].to_numpy(), found.scores["score"].to_numpy()
+    order = np.argsort(scores, kind="stable")
+    missed = [int(one) for one in order if labels[one] == 1][:N_WORST]
+    false = [int(one) for one in order[::-1] if labels[one] == 0][:N_WORST]
+    rows = _rows_at(found.split, {*missed, *false})
+    path = found.folder / FRAME_SCORES_NAME
+    traces = _traces(found) if path.exists() else None
+    spectra = {number: spectrum_of(row) for number, row in rows.items()}
+    shades = shades_of(list(spectra.values()))
+    normal_top = float(np.quantile(scores[labels == 0], 0.9)) * 1.6
+    sections = []
+    for heading, chosen in (("Damage that scores lowest", missed), ("Normal clips that score highest", false)):
+        clips = []
+        for number in chosen:
+            row = rows[number]
+            name = f"{row['condition']}, {place_of(row)}"
+            state = condition_text(found.split.manifest.toy, row["condition"])
+            parts = [f"<h3>{html_text(name)}</h3><p class=dim>{html_text(state)}. Score {scores[number]:.4g}</p>"]
+            parts.append(picture(spectra[number], shades, f"Log-mel spectrogram of {row['event_id']}, 0 to 8 kHz"))
+            if traces is not None:
+                parts.append(_trace(found, number, traces[number].as_py(), max(normal_top, 1e-9)))
+            if has_audio:
+                parts.append(player(row["audio"], f"Play {row['event_id']}"))
+            clips.append(f'<div class="clip">{"".join(parts)}</div>')
+        sections.append(section(heading, f'<div class="pair">{"".join(clips)}</div>'))
+    note = paragraph(
+        "Under each spectrogram: the score of each frame; dashed: the threshold of clips at FPR 10 %.", "dim"
+    )
+    return "".join([*sections, note])
+
+
+def _traces(found: Evaluated) -> pa.ChunkedArray:
+    """Return the frame scores of every clip, of which each has some."""
+    table = read_table(found.folder, FRAME_SCORES_NAME, FRAME_SCORES_SCHEMA)
+    lengths = pc.list_value_length(table["frame_scores"])
+    if len(table) != len(found.scores) or not pc.all(pc.greater(lengths, 0)).as_py():
+        raise damaged_table(
+            found.folder / FRAME_SCORES_NAME, f"frame scores of {len(found.scores)} clips", f"{len(table)} rows"
+        )
+    return table["frame_scores"]
+
+
+def _trace(found: Evaluated, number: int, values: list[float], top: float) -> str:
+    """Place the frame scores under the spectrogram: the first and last frames of a clip may have none."""
+    preset = found.run.system
+    n_samples = found.scores["duration_s"][number].as_py() * preset.rate_hz  # as scored, whatever the dataset's rate
+    span = (len(values) - 1) * preset.n_hop / n_samples
+    first = 0.0 if preset.is_padded else (-min(*preset.offsets, 0) * preset.n_hop + preset.n_fft / 2) / n_samples
+    return trace(values, first, min(first + span, 1.0), max(top, float(max(values))), found.summary.threshold)
+
+
+def _rows_at(split: SplitOfConfig, numbers: set[int]) -> dict[int, dict[str, Any]]:
+    return {number: row for number, row in enumerate(split.rows()) if number in numbers}

@@ -1,0 +1,1 @@
+"""What scores of a detector come to: figures of merit, intervals, comparisons."""

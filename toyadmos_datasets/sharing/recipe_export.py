@@ -1,0 +1,151 @@
+"""Recipes: opened from whatever holds them, and exported to the file that is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.reading import looking
+from toyadmos_datasets.sharing.fingerprint import ShardPrint, fingerprint_shards
+from toyadmos_datasets.signal.pcm import DIGEST_BYTES
+from toyadmos_datasets.values.manifest import RECIPE_NAME, read_manifest
+from toyadmos_datasets.values.recipe import Recipe, read_recipe
+from toyadmos_datasets.values.shared_recipe import (
+    SharedRecipe,
+    SharedShard,
+    is_shared_recipe,
+    read_shared_recipe,
+    write_shared_recipe,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedRecipe:
+    """A recipe, and what more is known of it.
+
+    Attributes:
+        path: Where it was read.
+        recipe: The examples.
+        shared: What it gave where it was rendered; None for a plain recipe and for a folder.
+    """
+
+    path: Path
+    recipe: Recipe
+    shared: SharedRecipe | None
+
+
+def open_recipe(path: Path) -> OpenedRecipe:
+    """Read a recipe.
+
+    Raises:
+        DatasetError: There is none, or it is damaged or was changed.
+    """
+    with looking(path):
+        is_folder, is_there = path.is_dir(), path.exists()
+    if not is_there:
+        raise DatasetError(
+            "There is no recipe.",
+            where=path,
+            expected="a .toyrecipe or recipe.parquet file, or a prepared dataset",
+            actual="nothing there",
+            remedy="Say where it is; a dataset's is written with: toyadmos recipe export DIR -o FILE",
+        )
+    if is_folder:
+        read_manifest(path)
+        return OpenedRecipe(path=path, recipe=read_recipe(path / RECIPE_NAME), shared=None)
+    if is_shared_recipe(path):
+        shared = read_shared_recipe(path)
+        return OpenedRecipe(path=path, recipe=shared.recipe, shared=shared)
+    return OpenedRecipe(path=path, recipe=read_recipe(path), shared=None)
+
+
+_OF_THE_FOLDER = ("source", "rebuilt_from")
+"""Parts of a request that say where one folder came from; what the source is stands in the file by itself."""
+
+
+def export_recipe(folder: Path, out: Path, *, workers: int = 1, progress: Progress | None = None) -> SharedRecipe:
+    """Write what a prepared folder consists of, with the hashes of every example, as one small file without audio.
+
+    Args:
+        folder: The prepared folder.
+        out: The file.
+        workers: Number of processes.
+        progress: Told about the hashing.
+
+    Raises:
+        DatasetError: The folder is not what its manifest says.
+    """
+    manifest = read_manifest(folder)
+    recipe = read_recipe(folder / RECIPE_NAME)
+    if recipe.sha256 != manifest.recipe_sha256:
+        raise _not_its_recipe(folder, f"the recipe {manifest.recipe_sha256}", f"the recipe {recipe.sha256}")
+    prints = fingerprint_shards(folder, manifest, progress or Quiet(), workers=workers)
+    shared = SharedRecipe(
+        toy=manifest.toy,
+        recipe=recipe,
+        digests=digests_of(recipe, prints, folder),
+        source=manifest.source,
+        request={name: value for name, value in manifest.request.items() if name not in _OF_THE_FOLDER},
+        versions=manifest.versions,
+        headroom_db=manifest.headroom_db,
+        shards=tuple(shared_shard(one) for one in prints),
+        skipped=manifest.skipped,
+    )
+    write_shared_recipe(shared, out)
+    return shared
+
+
+def shared_shard(one: ShardPrint) -> SharedShard:
+    """Return what is shared of a shard."""
+    shard = one.shard
+    return SharedShard(
+        path=shard.path,
+        config=shard.config,
+        split=shard.split,
+        n_rows=shard.n_rows,
+        n_bytes=shard.n_bytes,
+        sha256=shard.sha256,
+        audio_sha256=one.audio_sha256,
+        columns_sha256=one.columns_sha256,
+    )
+
+
+def digests_of(recipe: Recipe, prints: Sequence[ShardPrint], folder: Path) -> pa.Array:
+    """Bring the hashes of samples into the order of the recipe's rows.
+
+    The shards of one config and split hold its rows in the recipe's order.
+
+    Raises:
+        DatasetError: The rows of the shards are not those of the recipe.
+    """
+    names = list(zip(*(recipe.examples[name].to_pylist() for name in ("event_id", "channel")), strict=True))
+    digests: list[bytes] = [b""] * len(names)
+    for config, split in dict.fromkeys((one.shard.config, one.shard.split) for one in prints):
+        mine = [one for one in prints if (one.shard.config, one.shard.split) == (config, split)]
+        is_here = pc.and_(pc.equal(recipe.examples["config"], config), pc.equal(recipe.examples["split"], split))
+        rows = np.flatnonzero(is_here.to_numpy()).tolist()
+        there = [name for one in mine for name in one.names]
+        if there != [names[row] for row in rows]:
+            raise _not_its_recipe(folder, f"the {len(rows)} examples of {config}, {split}", "other examples")
+        for row, digest in zip(rows, (digest for one in mine for digest in one.digests), strict=True):
+            digests[row] = digest
+    if not all(digests):
+        raise _not_its_recipe(folder, f"{len(names)} examples", f"{len(names) - digests.count(b'')} examples")
+    return pa.array(digests, pa.binary(DIGEST_BYTES))
+
+
+def _not_its_recipe(folder: Path, expected: str, actual: str) -> DatasetError:
+    return DatasetError(
+        "The folder and its recipe disagree.",
+        where=folder,
+        expected=expected,
+        actual=actual,
+        remedy="Prepare the folder again with the same command and --overwrite.",
+    )

@@ -1,0 +1,177 @@
+"""The whole corpus: written beside its place, then moved there as one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.engine import Watch, run_tasks
+from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.files.atomic import require_room, sync_folder, writing
+from toyadmos_datasets.files.lock import folder_lock
+from toyadmos_datasets.simulation.packing import PackTask, pack
+from toyadmos_datasets.simulation.record import CorpusRecord, is_there, write_record
+from toyadmos_datasets.simulation.recording_synthesis import MODEL_VERSION
+from toyadmos_datasets.simulation.simulated_events import Event, list_blocks, list_events
+from toyadmos_datasets.simulation.sizes import size_named
+from toyadmos_datasets.simulation.tree_writing import TreeTask, write_event, write_marker
+from toyadmos_datasets.units import Bytes
+
+Report: TypeAlias = Callable[[int, int], None]
+Task = TypeVar("Task")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedCorpus:
+    """A finished corpus.
+
+    Attributes:
+        toy: ``ToyTrain``.
+        tree: Folder that the toy's folder is in, or None where no tree was asked for.
+        volumes: Folder that the volumes are in, or None where none were asked for.
+        n_recordings: Number of WAV files.
+        n_bytes: Their size, bytes.
+    """
+
+    toy: str
+    tree: Path | None
+    volumes: Path | None
+    n_recordings: int
+    n_bytes: Bytes
+
+
+def simulate(
+    toy: str,
+    out: Path,
+    *,
+    size: str = "small",
+    seed: int = 0,
+    workers: int = 1,
+    tree: bool = True,
+    volumes: bool = True,
+    report: Report | None = None,
+) -> SimulatedCorpus:
+    """Synthesise a corpus of one toy with the real layout, names, damage, channels and volumes.
+
+    Writes ``OUT/tree/<Toy>/`` and ``OUT/volumes/<Toy>.7z.001`` .., 48 kHz 16-bit mono, and ``simulated.json``
+    beside them; `out` appears when all of it is there. The recordings follow from toy, size and seed alone,
+    whatever the workers; on another kind of processor a sample may differ by one step, as its mathematics
+    rounds.
+
+    Args:
+        toy: ``ToyTrain``, or ``train``.
+        out: Folder to make; one corpus a folder.
+        size: ``tiny``, ``small`` or ``medium``, see `SIZES`.
+        seed: Another seed gives other takes by other motors.
+        workers: Processes that synthesise; packing, two thirds of the work, is done by one.
+        tree: Whether to leave the extracted tree.
+        volumes: Whether to write the split archive.
+        report: Told the bytes done and to do; a recording counts when it is written and when it is packed.
+
+    Returns:
+        What is in `out`, made now or found there.
+
+    Raises:
+        OptionError: An unknown toy or size, a negative seed, or neither tree nor volumes.
+        OutputConflictError: `out` holds something else.
+        BusyError: Another process is making the same folder.
+        DiskFullError: There is not enough room.
+    """
+    _require_possible(seed=seed, workers=workers, something=tree or volumes)
+    wanted = CorpusRecord(
+        toy=toy_named(toy).name, size=size_named(size).name, seed=seed, model=MODEL_VERSION, tree=tree, volumes=volumes
+    )
+    out = out.absolute()
+    if not is_there(out, wanted):
+        _make(out, wanted, workers=workers, report=report)
+    events = list_events(wanted.toy, size_named(size))
+    return SimulatedCorpus(
+        toy=wanted.toy,
+        tree=out / "tree" if tree else None,
+        volumes=out / "volumes" if volumes else None,
+        n_recordings=sum(len(event.names) for event in events),
+        n_bytes=sum(event.n_bytes for event in events),
+    )
+
+
+def _require_possible(*, seed: int, workers: int, something: bool) -> None:
+    if seed < 0:
+        raise OptionError("A seed cannot be negative.", where="--seed", actual=seed, remedy="Try: --seed 0")
+    if workers < 1:
+        raise OptionError("There must be a worker.", where="--workers", actual=workers, remedy="Try: --workers 1")
+    if not something:
+        raise OptionError("Neither the tree nor the volumes are wanted.", remedy="Ask for at least one of them.")
+
+
+def _make(out: Path, wanted: CorpusRecord, *, workers: int, report: Report | None) -> None:
+    """Write the corpus into a folder of its own beside `out`, then rename it."""
+    events = list_events(wanted.toy, size_named(wanted.size))
+    n_bytes = sum(event.n_bytes for event in events)
+    # The archive is at most as large as the recordings, and is there twice while it is cut.
+    require_room(out, n_bytes * (1 + 2 * wanted.volumes), purpose=f"a simulated {wanted.toy} of size {wanted.size}")
+    workplace = out.with_name(f".{out.name}.simulating")
+    with folder_lock(workplace):
+        if is_there(out, wanted):  # another process finished it meanwhile
+            return
+        unfinished = workplace / "corpus"
+        with writing(unfinished):
+            if unfinished.exists():  # left by a process that was killed
+                shutil.rmtree(unfinished)
+        try:
+            _write(unfinished, wanted, events, workers=workers, report=report)
+            with writing(out):
+                if out.exists():  # and empty: some systems rename onto nothing else than nothing
+                    out.rmdir()
+                unfinished.rename(out)
+                sync_folder(out.parent)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    # Whoever waits for nothing but the lock finds the corpus there, so its file need not stay.
+    shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _write(
+    folder: Path, wanted: CorpusRecord, events: tuple[Event, ...], *, workers: int, report: Report | None
+) -> None:
+    """Write the tree, then pack it: both can be stopped and watched as all tasks can."""
+    root, size = folder / "tree", size_named(wanted.size)
+    marker = write_marker(root, toy=wanted.toy, size=wanted.size, seed=wanted.seed, model=wanted.model)
+    n_bytes = sum(event.n_bytes for event in events)
+
+    def telling(n_before: Bytes) -> Callable[[int], None] | None:
+        """Return what adds up the bytes of both steps; None where nobody listens."""
+        return report and (lambda done: report(n_before + done, n_bytes * (1 + wanted.volumes)))
+
+    tasks = [TreeTask(event=event, seed=wanted.seed, root=root) for event in events]
+    _run_all(write_event, tasks, workers=workers, on_progress=telling(0))
+    if wanted.volumes:
+        packing = PackTask(
+            root=root,
+            folder=folder / "volumes",
+            toy=wanted.toy,
+            marker=marker,
+            blocks=list_blocks(events, block_bytes=size.block_bytes),
+            volume_bytes=size.volume_bytes,
+        )
+        _run_all(pack, [packing], workers=1, on_progress=telling(n_bytes))
+    with writing(folder):
+        if not wanted.tree:
+            shutil.rmtree(root)
+        for inside in (path for path in folder.rglob("*") if path.is_dir()):
+            sync_folder(inside)
+    write_record(folder, wanted)
+
+
+def _run_all(
+    function: Callable[[Task, Watch], None],
+    tasks: Sequence[Task],
+    *,
+    workers: int,
+    on_progress: Callable[[int], None] | None,
+) -> None:
+    for _ in run_tasks(function, tasks, workers=workers, on_progress=on_progress):
+        pass

@@ -1,0 +1,367 @@
+"""The dataset: Parquet shards that plain `datasets` opens, and the manifest that says what belongs to it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toyadmos_datasets.corpus.toys import TOYS, toy_named
+from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.escaping import shell_word
+from toyadmos_datasets.files.checked_json import Count, Sha256, checked, read_json, write_json
+from toyadmos_datasets.files.installing import upgrade_command
+from toyadmos_datasets.files.reading import looking
+from toyadmos_datasets.files.safe_paths import unsafe_reason
+from toyadmos_datasets.units import Decibels, Hertz
+from toyadmos_datasets.values.health import Health
+from toyadmos_datasets.values.recipe_parameters import Request, Source, require_told
+from toyadmos_datasets.values.source import Oddity
+
+SIDE = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+"""Letters, digits, ``_``, ``.`` and ``-``, and neither a dot nor a dash at the start."""
+
+
+def unusable_side(examples: pa.Table) -> str | None:
+    """Return the first config or split of a recipe's rows whose name cannot be a part of a path, or None."""
+    names = [name for column in ("config", "split") for name in pc.unique(examples[column]).to_pylist()]
+    return next((name for name in names if not _is_usable(name)), None)
+
+
+def shard_path(config: str, split: str, number: int, count: int) -> str:
+    """Name a shard as the Hub does: ``data/clean/train-00000-of-00004.parquet``."""
+    return f"data/{config}/{split}-{number:05d}-of-{count:05d}.parquet"
+
+
+def is_shard_place(path: str, config: str, split: str) -> bool:
+    """Whether a path is one that `shard_path` gives for this config and split."""
+    numbers = re.fullmatch(r"data/.+-([0-9]{5,9})-of-([0-9]{5,9})\.parquet", path)
+    if numbers is None or not _is_usable(config) or not _is_usable(split):
+        return False
+    return path == shard_path(config, split, int(numbers[1]), int(numbers[2]))
+
+
+def _is_usable(name: str | None) -> bool:
+    return name is not None and re.fullmatch(SIDE, name) is not None and unsafe_reason(name) is None
+
+
+SCHEMA_VERSION = 2
+MANIFEST_NAME = "manifest.json"
+RECIPE_NAME = "recipe.parquet"
+CARD_NAME = "README.md"
+DATA_NAME = "data"
+PARTIAL_NAME = ".partial"
+"""Where a dataset is made; `datasets` does not look into hidden folders."""
+READY_NAME = "ready"
+"""In there: what describes the shards, when all are finished."""
+REPLACED_NAME = "replaced"
+"""In there: the old dataset, until the new one is whole."""
+LABELS = ("normal", "anomalous")
+
+STEMS = ("target", "noise")
+"""The columns of a mixture's parts, where they are kept."""
+
+FEATURES_SUFFIX = "_logmel"
+"""What the name of a config has that holds the log-mel features of another config's clips."""
+FEATURES_COLUMN = "logmel"
+
+_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("toy", "string"),
+    ("case", "int8"),
+    ("channel", "int8"),
+    ("recording_type", "string"),
+    ("condition", "string"),
+    ("condition_text", "string"),
+    ("damage_source", "string"),
+)
+_COLUMNS_AFTER_PARTS: tuple[tuple[str, str], ...] = (
+    ("take", "int32"),
+    ("event_id", "string"),
+    ("draw", "int32"),
+    ("recording_ids", "list<string>"),
+    ("target_start", "int64"),
+    ("noise_recording_ids", "list<string>"),
+    ("noise_start", "int64"),
+    ("n_samples", "int64"),
+    ("target_gain_db", "float64"),
+    ("noise_gain_db", "float64"),
+    ("headroom_db", "float64"),
+    ("snr_db", "float64"),
+    ("reference_level_db", "float64"),
+    ("snr_achieved_db", "float64"),
+    ("snr_active_db", "float64"),
+    ("peak", "float64"),
+    ("target_level_db", "float64"),
+    ("target_active_level_db", "float64"),
+    ("noise_level_db", "float64"),
+    ("health", "list<string>"),
+    ("recording_hashes", "list<string>"),
+    ("noise_recording_hashes", "list<string>"),
+)
+_ARROW_TYPES = {
+    "string": pa.string(),
+    "int8": pa.int8(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "list<string>": pa.list_(pa.string()),
+}
+
+
+def audio_columns(*, has_stems: bool) -> tuple[str, ...]:
+    """Return the columns that hold clips: the mixture and, with stems, its parts."""
+    return ("audio", *STEMS) if has_stems else ("audio",)
+
+
+def columns_of(toy: str) -> dict[str, str]:
+    """Return the columns of a dataset beside clips and `label`, with their types, in order.
+
+    Every part of the toy is a column of its own, between `damaged_parts` and `take`.
+    """
+    parts = [(part, "string") for part in toy_named(toy).parts]
+    return dict([*_COLUMNS, ("damaged_parts", "list<string>"), *parts, *_COLUMNS_AFTER_PARTS])
+
+
+def features_of(toy: str, rate_hz: Hertz, *, has_stems: bool = False) -> dict[str, Any]:
+    """Return the features as `datasets` writes them into a Parquet file's schema.
+
+    Clips of several channels need no feature of their own: a number of channels is written down only to change it.
+
+    Source:
+        datasets 4 and 5: `Features.to_dict`, under the schema's key ``huggingface``.
+    """
+    features: dict[str, Any] = {
+        name: {"sampling_rate": rate_hz, "_type": "Audio"} for name in audio_columns(has_stems=has_stems)
+    }
+    return features | _known_features(toy)
+
+
+def logmel_features_of(toy: str, n_mels: int) -> dict[str, Any]:
+    """Return the features of a config of log-mel features, as `features_of` does."""
+    frame = {"feature": {"dtype": "float32", "_type": "Value"}, "length": n_mels, "_type": "List"}
+    return {FEATURES_COLUMN: {"feature": frame, "_type": "List"}} | _known_features(toy)
+
+
+def _known_features(toy: str) -> dict[str, Any]:
+    """Return the features of what is known of a clip."""
+    features: dict[str, Any] = {"label": {"names": list(LABELS), "_type": "ClassLabel"}}
+    for name, kind in columns_of(toy).items():
+        if kind == "list<string>":
+            features[name] = {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"}
+        else:
+            features[name] = {"dtype": kind, "_type": "Value"}
+    return features
+
+
+def dataset_schema(toy: str, rate_hz: Hertz, *, has_stems: bool = False) -> pa.Schema:
+    """Return the Arrow schema of the shards; its metadata has the features for `datasets`."""
+    audio = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    fields = [pa.field(name, audio) for name in audio_columns(has_stems=has_stems)]
+    return _schema(fields, toy, features_of(toy, rate_hz, has_stems=has_stems))
+
+
+def logmel_schema(toy: str, n_mels: int) -> pa.Schema:
+    """Return the Arrow schema of the shards of log-mel features: a list of frames, each of `n_mels` values."""
+    frames = pa.field(FEATURES_COLUMN, pa.list_(pa.list_(pa.float32(), n_mels)))
+    return _schema([frames], toy, logmel_features_of(toy, n_mels))
+
+
+def _schema(fields: list[pa.Field], toy: str, features: dict[str, Any]) -> pa.Schema:
+    known = [pa.field(name, _ARROW_TYPES[kind]) for name, kind in columns_of(toy).items()]
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    return pa.schema([*fields, pa.field("label", pa.int64()), *known], metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """One Parquet file of a dataset.
+
+    Attributes:
+        path: Relative to the dataset's folder, forward slashes.
+        config: Config it belongs to.
+        split: Split it belongs to.
+        n_rows: Examples in it.
+        n_bytes: Its size.
+        sha256: Hash of its bytes, hex.
+        n_clipped: Examples in it with samples past full scale, which stand at full scale.
+    """
+
+    path: str
+    config: str
+    split: str
+    n_rows: Count
+    n_bytes: Count
+    sha256: Sha256
+    n_clipped: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedRecording:
+    """A recording that the source has and the dataset not, because it could not be read."""
+
+    recording_id: str
+    member: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a prepared folder consists of; written last, so that a folder with a manifest is whole.
+
+    Attributes:
+        toy: ``ToyTrain``.
+        request: What was asked for, as JSON values; the same request finds the folder done.
+        source: Kind and identity of the source, whether it is simulated, and hashes of the checksums of the
+            recordings that were used: as published, and as resampled.
+        versions: Versions of what the bytes depend on.
+        recipe_sha256: Hash of the recipe.
+        headroom_db: How much every example was attenuated.
+        shards: All shards, ordered by config, split and number.
+        skipped: Recordings that were left out.
+        oddities: What is not as published in the source or in the recordings that were used.
+        health: What is odd about the clips, and how many are left out.
+    """
+
+    toy: str
+    request: dict[str, Any]
+    source: dict[str, Any]
+    versions: dict[str, str]
+    recipe_sha256: Sha256
+    headroom_db: Decibels
+    shards: tuple[Shard, ...]
+    skipped: tuple[SkippedRecording, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
+    health: Health = field(default_factory=Health)
+
+    @property
+    def configs(self) -> dict[str, dict[str, list[Shard]]]:
+        """Shards by config and split, in order."""
+        by_config: dict[str, dict[str, list[Shard]]] = {}
+        for shard in self.shards:
+            by_config.setdefault(shard.config, {}).setdefault(shard.split, []).append(shard)
+        return by_config
+
+    def has_features(self, config: str) -> bool:
+        """Whether a config holds log-mel features in place of clips."""
+        return "features" in self.request and config.endswith(FEATURES_SUFFIX)
+
+    @property
+    def audio_configs(self) -> dict[str, dict[str, list[Shard]]]:
+        """The configs that hold clips."""
+        return {name: splits for name, splits in self.configs.items() if not self.has_features(name)}
+
+    @property
+    def audio_shards(self) -> tuple[Shard, ...]:
+        """The shards that hold clips, in order."""
+        return tuple(shard for shard in self.shards if not self.has_features(shard.config))
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest of a folder whose other files are in place."""
+    write_json(folder / MANIFEST_NAME, {"schema_version": SCHEMA_VERSION} | asdict(manifest))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a prepared folder.
+
+    Raises:
+        DatasetError: There is none, it is damaged, or a newer version wrote it.
+    """
+    path = folder / MANIFEST_NAME
+    remedy = "Prepare the folder again with the same command and --overwrite."
+    with looking(folder):
+        if not path.exists():
+            raise DatasetError(
+                "This folder holds no prepared dataset, or one that is not complete.",
+                where=folder,
+                expected=MANIFEST_NAME,
+                actual="none" if folder.exists() else "no such folder",
+                remedy=f"Give the folder of a dataset, or prepare one: "
+                f"toyadmos prepare --toy TOY --out {shell_word(folder)}",
+            )
+    return manifest_of(read_json(path, remedy=remedy), path)
+
+
+def manifest_of(content: dict[str, Any], where: object) -> Manifest:
+    """Make a manifest of the JSON object that `write_manifest` wrote.
+
+    Args:
+        content: The object.
+        where: Where it was read, for the error.
+
+    Raises:
+        DatasetError: It is damaged, or a newer version wrote it.
+    """
+    version = content.pop("schema_version", None)
+    if version != SCHEMA_VERSION:
+        raise DatasetError(
+            "The manifest is of a version that this package does not read.",
+            where=where,
+            expected=f"schema_version {SCHEMA_VERSION}",
+            actual=version,
+            remedy=f"Prepare the dataset again with this version; a newer one reads it after: {upgrade_command()}",
+        )
+    what, remedy = "The manifest is damaged.", "Prepare the folder again with the same command and --overwrite."
+    manifest = checked(Manifest, content, what=what, where=where, remedy=remedy)
+    require_told(Source, manifest.source, what=what, where=where, remedy=remedy)
+    require_told(Request, manifest.request, what=what, where=where, remedy=remedy)
+    if manifest.toy not in {toy.name for toy in TOYS}:
+        raise DatasetError(what, where=where, expected="a toy", actual=ascii(manifest.toy), remedy=remedy)
+    for shard in manifest.shards:
+        _require_own_place(shard, where)
+    return manifest
+
+
+def _require_own_place(shard: Shard, where: object) -> None:
+    """Raise unless a shard lies where its config, split and number put it: below `data`, and nowhere else."""
+    if not is_shard_place(shard.path, shard.config, shard.split):
+        raise DatasetError(
+            "The manifest is damaged: a shard is not where its config and split put it.",
+            where=where,
+            expected=f"{shard_path('CONFIG', 'SPLIT', 0, 1)} of its own config and split",
+            actual=f"{shard.path!a} for config {shard.config!a}, split {shard.split!a}",
+            remedy="Do not use this dataset: prepare it again, or get it from a source that you trust.",
+        )
+
+
+def read_shard_note(path: Path) -> Shard:
+    """Read what was noted of a finished shard.
+
+    Raises:
+        DatasetError: The note is damaged.
+    """
+    remedy = "Remove it: the shard is then rendered again."
+    shard = checked(Shard, read_json(path, remedy=remedy), what="A note is damaged.", where=path, remedy=remedy)
+    _require_own_place(shard, path)
+    return shard
+
+
+def is_committing(folder: Path) -> bool:
+    """Whether a new dataset is on its way into a folder, or was when its process was killed."""
+    ready = folder / PARTIAL_NAME / READY_NAME / MANIFEST_NAME
+    return ready.exists() and not (folder / MANIFEST_NAME).exists()
+
+
+def check_shard_sizes(folder: Path, shards: Sequence[Shard]) -> None:
+    """Compare the size of every shard with the manifest's.
+
+    Raises:
+        DatasetError: A shard is missing or has another size.
+    """
+    for shard in shards:
+        path = folder / shard.path
+        n_bytes = path.stat().st_size if path.exists() else None
+        if n_bytes != shard.n_bytes:
+            raise DatasetError(
+                "A shard is missing." if n_bytes is None else "A shard has another size than it was written with.",
+                where=path,
+                expected=f"{shard.n_bytes} bytes, sha256 {shard.sha256}",
+                actual="no file" if n_bytes is None else f"{n_bytes} bytes",
+                remedy="Prepare the folder again with the same command and --overwrite.",
+            )

@@ -1,0 +1,177 @@
+"""A prepared folder against its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from toyadmos_datasets.engine import Watch, run_tasks
+from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.files.reading import MAX_CARD_BYTES, looking, raise_shortage, read_bounded_file
+from toyadmos_datasets.units import Bytes
+from toyadmos_datasets.values.manifest import CARD_NAME, MANIFEST_NAME, RECIPE_NAME, Manifest, Shard, read_manifest
+from toyadmos_datasets.values.recipe import read_recipe
+from toyadmos_datasets.verifying.problems import Problem, hash_of, problem_of
+
+_AGAIN = "Prepare the folder again with the same command and --overwrite."
+_MOVE = "Move it out of the folder: whoever opens the folder without this package would read it too."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetVerdict:
+    """What reading a prepared folder showed.
+
+    Attributes:
+        folder: Which, or the address of a shared one.
+        toy: ``ToyTrain``.
+        n_shards: Shards that the manifest lists.
+        n_rows: Examples in them.
+        n_bytes: Their size.
+        problems: What is wrong, ordered by path; empty for a folder that is what its manifest says.
+    """
+
+    folder: Path | str
+    toy: str
+    n_shards: int
+    n_rows: int
+    n_bytes: Bytes
+    problems: tuple[Problem, ...]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def is_prepared(folder: Path) -> bool:
+    """Tell a prepared dataset from a source, by its manifest.
+
+    Raises:
+        DatasetError: The folder cannot be looked at.
+    """
+    with looking(folder):
+        return (folder / MANIFEST_NAME).exists()
+
+
+def verify_dataset(folder: Path, progress: Progress | None = None, *, workers: int = 1) -> DatasetVerdict:
+    """Read every byte of a prepared folder and compare it with the manifest.
+
+    Nothing is raised for what is wrong with the files: all of it is in the verdict.
+
+    Args:
+        folder: The prepared folder.
+        progress: Told about the work.
+        workers: Number of processes.
+
+    Raises:
+        DatasetError: There is no manifest, it is damaged, or a newer version wrote it.
+    """
+    manifest = read_manifest(folder)
+    tasks = [_ShardTask(folder=folder, shard=shard) for shard in manifest.shards]
+    n_bytes = sum(shard.n_bytes for shard in manifest.shards)
+    with (progress or Quiet()).stage(f"Verifying {folder.name}", n_bytes, "bytes") as on_progress:
+        found = [one for one in run_tasks(check_shard, tasks, workers=workers, on_progress=on_progress) if one]
+    found += [*check_recipe(folder, manifest), *check_card(folder, manifest), *_find_unlisted(folder, manifest)]
+    return DatasetVerdict(
+        folder=folder,
+        toy=manifest.toy,
+        n_shards=len(manifest.shards),
+        n_rows=sum(shard.n_rows for shard in manifest.shards),
+        n_bytes=n_bytes,
+        problems=tuple(sorted(found, key=lambda one: one.path)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ShardTask:
+    folder: Path
+    shard: Shard
+
+
+def check_shard(task: _ShardTask, watch: Watch) -> Problem | None:
+    """Compare one shard's size, hash and rows with what the manifest says."""
+    path, shard = task.folder / task.shard.path, task.shard
+    whole = f"{shard.n_bytes} bytes, sha256 {shard.sha256}"
+    if not path.is_file():
+        return _problem("A shard is missing.", path, whole, "no file")
+    try:
+        n_bytes = path.stat().st_size
+        if n_bytes != shard.n_bytes:
+            return _problem("A shard has another size than it was written with.", path, whole, f"{n_bytes} bytes")
+        sha256 = hash_of(path, "sha256", watch)
+        if sha256 != shard.sha256:
+            return _problem("A shard was changed since it was written.", path, whole, f"sha256 {sha256}")
+        with path.open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
+            n_rows = pq.read_metadata(file).num_rows
+    except (OSError, pa.ArrowInvalid) as error:
+        raise_shortage(error, path)
+        return _problem("A shard cannot be read.", path, whole, error)
+    if n_rows != shard.n_rows:
+        return _problem("A shard and the manifest disagree.", path, f"{shard.n_rows} rows", f"{n_rows} rows")
+    return None
+
+
+def check_recipe(folder: Path, manifest: Manifest) -> Iterator[Problem]:
+    """Tell what is wrong with the recipe in a folder."""
+    path = folder / RECIPE_NAME
+    try:
+        actual = read_recipe(path).sha256
+    except DatasetError as error:
+        yield problem_of(error, str(path))
+        return
+    if actual != manifest.recipe_sha256:
+        expected = f"the recipe {manifest.recipe_sha256}"
+        yield _problem("This is the recipe of another dataset.", path, expected, f"the recipe {actual}")
+
+
+def check_card(folder: Path, manifest: Manifest) -> Iterator[Problem]:
+    """Tell what is wrong with the card in a folder."""
+    path = folder / CARD_NAME
+    expected = f"front matter with the configs {', '.join(manifest.configs)}"
+    if not path.is_file():
+        yield _problem("The card is missing: datasets would not find the configs.", path, expected, "no file")
+        return
+    try:
+        configs = [one["config_name"] for one in _front_matter(path)["configs"]]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, yaml.YAMLError) as error:
+        raise_shortage(error, path)
+        yield _problem("The card is damaged.", path, expected, f"{type(error).__name__}: {error}")
+        return
+    if configs != list(manifest.configs):
+        found = ", ".join(map(str, configs))
+        yield _problem("This is the card of another dataset.", path, expected, f"the configs {found}")
+
+
+def _front_matter(path: Path) -> dict[str, Any]:
+    text = read_bounded_file(path, MAX_CARD_BYTES, remedy=_AGAIN).decode()
+    before, front, _ = text.replace("\r\n", "\n").split("---\n", 2)
+    if before:
+        raise ValueError("it does not begin with front matter")
+    content: dict[str, Any] = yaml.safe_load(front)
+    return content
+
+
+def _find_unlisted(folder: Path, manifest: Manifest) -> Iterator[Problem]:
+    """Find Parquet files that `datasets` might take for shards; it passes over hidden ones."""
+    listed = {RECIPE_NAME, *(shard.path for shard in manifest.shards)}
+    for path in folder.rglob("*.parquet"):
+        inside = path.relative_to(folder)
+        if inside.as_posix() not in listed and not any(part.startswith(".") for part in inside.parts):
+            yield Problem(
+                what="There is a shard that the manifest does not list.",
+                path=str(path),
+                expected=f"the {len(manifest.shards)} shards in {MANIFEST_NAME}",
+                actual="one more",
+                remedy=_MOVE,
+            )
+
+
+def _problem(what: str, path: Path, expected: str, actual: object) -> Problem:
+    return Problem(what=what, path=str(path), expected=expected, actual=str(actual), remedy=_AGAIN)
