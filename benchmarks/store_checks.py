@@ -22,7 +22,7 @@ from rounds import Cost, alternate, print_ratio, run
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
 from toyadmos_datasets.planning import PlanOptions
 from toyadmos_datasets.rendering import RenderOptions
-from toyadmos_datasets.values import recording_store as recordings
+from toyadmos_datasets.values import recording_store
 
 CHECKED, UNCHECKED = "as it is", "without comparing"
 
@@ -49,7 +49,7 @@ def timed(bench: Bench, place: Path, cache: Path, how: str) -> Cost:
 def second_config(place: str, toy: str, cache: str, out: str, how: str) -> None:
     """Prepare from a store, with or without comparing."""
     if how == UNCHECKED:
-        recordings._compare = lambda *_pieces: None  # type: ignore[assignment]  # noqa: SLF001  # what is measured
+        recording_store._compare = lambda *_pieces: None  # type: ignore[assignment]  # noqa: SLF001  # what is measured
     prepare(
         PrepareOptions(
             plan=PlanOptions(toy=toy, protocols=("basic",), snrs_db=(6.0,), channels="all"),

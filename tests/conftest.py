@@ -19,7 +19,7 @@ from small import SMALL
 from tiny import TinyCorpus, write_tree, write_volumes
 from transferring import CONTENT, NAME, Fetching, fetching_from
 
-from toyadmos_datasets.archives.remote import fetch_estimate as estimate_module
+from toyadmos_datasets.archives.remote import fetch_estimate
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.files.cache_folder import CACHE_VARIABLE
 from toyadmos_datasets.jobs.prepare import prepare
@@ -144,7 +144,7 @@ def fetch_options(
     published: Published, volume_server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> FetchOptions:
     """Fetch from `volume_server`, by bytes alone: the corpus is smaller than a request is worth."""
-    monkeypatch.setattr(estimate_module, "REQUEST_BYTES", 0)
+    monkeypatch.setattr(fetch_estimate, "REQUEST_BYTES", 0)
     return published.options(volume_server, tmp_path / "archives" / "tiny")
 
 

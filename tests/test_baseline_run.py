@@ -26,8 +26,7 @@ torch = pytest.importorskip("torch", reason=NO_TORCH)
 
 from safetensors.torch import load_file
 
-from toyadmos_datasets.baseline import frames, trainer
-from toyadmos_datasets.baseline import training_loop as loop
+from toyadmos_datasets.baseline import frames, trainer, training_loop
 from toyadmos_datasets.baseline.baseline_clips import decoded, open_split
 from toyadmos_datasets.baseline.evaluation import evaluate, read_scores, score
 from toyadmos_datasets.baseline.presets import PAPER, changed
@@ -114,7 +113,7 @@ def test_a_pickled_model_in_a_run_is_refused_and_never_executed(trained, tmp_pat
 
 
 def test_an_interrupted_training_leaves_a_run_that_can_be_scored(simulated_train, tmp_path, monkeypatch):
-    step, n_steps = loop._step, []
+    step, n_steps = training_loop._step, []
 
     def interrupted(*arguments):
         n_steps.append(1)
@@ -122,7 +121,7 @@ def test_an_interrupted_training_leaves_a_run_that_can_be_scored(simulated_train
             raise KeyboardInterrupt
         return step(*arguments)
 
-    monkeypatch.setattr(loop, "_step", interrupted)
+    monkeypatch.setattr(training_loop, "_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(TrainOptions(dataset=simulated_train, out=tmp_path, preset=SYSTEM, device="cpu"))
     monkeypatch.undo()

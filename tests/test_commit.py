@@ -22,7 +22,7 @@ from test_plain_datasets import VERSIONS
 from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.errors import OutputConflictError
-from toyadmos_datasets.files import atomic as leftovers
+from toyadmos_datasets.files import atomic
 from toyadmos_datasets.files.lock import LOCK_NAME
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.rendering.output_folder import OutputFolder
@@ -190,7 +190,7 @@ def cuts(request, old_and_new, tmp_path_factory) -> tuple[Path, Snapshots]:
     before = old_and_new["old"] if request.param == "replacing" else None
     new, states = old_and_new["new"], Snapshots(place)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(leftovers, "_is_alive", lambda _: False)  # a process that is killed here lives on
+        patch.setattr(atomic, "_is_alive", lambda _: False)  # a process that is killed here lives on
         for how in ("killed", "full", "full from then on"):
             cut_at_every_step(place / "out", before, new, states, how)
         cut_at_every_step(place / "out", states.nearly_done, new, states, "killed")  # while it is taken back

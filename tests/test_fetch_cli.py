@@ -8,7 +8,7 @@ import pytest
 from loopback import Fault, serving
 from preparing import toyadmos, toyadmos_process
 
-from toyadmos_datasets.archives.remote import fetch_estimate as estimate_module
+from toyadmos_datasets.archives.remote import fetch_estimate
 from toyadmos_datasets.archives.remote.volume_list import write_manifest
 from toyadmos_datasets.files.reading import sha256_of
 
@@ -17,7 +17,7 @@ CHANNEL_1 = ["--toy", "train", "--channels", "1", "--workers", "1"]
 
 @pytest.fixture
 def server(published, monkeypatch):
-    monkeypatch.setattr(estimate_module, "REQUEST_BYTES", 0)
+    monkeypatch.setattr(fetch_estimate, "REQUEST_BYTES", 0)
     with serving(published.files) as running_server:
         yield running_server
 

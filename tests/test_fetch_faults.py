@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from loopback import Fault, serving
 from remote import contents
 
-from toyadmos_datasets.archives.remote import fetch_estimate as estimate_module
-from toyadmos_datasets.archives.remote import fetch_options as options_module
+from toyadmos_datasets.archives.remote import fetch_estimate, fetch_options
 from toyadmos_datasets.archives.remote import transfer as transfer_module
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.fetching import download, use_fetched
@@ -67,7 +66,7 @@ def right(published):
 
 @pytest.fixture(autouse=True)
 def by_bytes_alone(monkeypatch):
-    monkeypatch.setattr(estimate_module, "REQUEST_BYTES", 0)
+    monkeypatch.setattr(fetch_estimate, "REQUEST_BYTES", 0)
 
 
 def wanted_of(right, part):
@@ -201,7 +200,7 @@ def test_a_fetch_that_is_killed_again_and_again_ends_in_the_right_bytes(tmp_path
 
 def test_the_promise_holds_for_any_number_of_connections(published):
     with serving({}) as server, pytest.raises(ToyAdmosError):
-        published.options(server, Path("x"), parallel=options_module.MAX_CONNECTIONS + 1)
+        published.options(server, Path("x"), parallel=fetch_options.MAX_CONNECTIONS + 1)
 
-    assert options_module.MAX_CONNECTIONS * transfer_module.CHECKPOINT_BYTES <= 64 << 20
+    assert fetch_options.MAX_CONNECTIONS * transfer_module.CHECKPOINT_BYTES <= 64 << 20
     assert FetchOptions.__dataclass_fields__["parallel"].default == N_CONNECTIONS

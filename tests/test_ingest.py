@@ -14,7 +14,7 @@ from ingesting import CORPUS, N_RECORDINGS, RATE_HZ, Counting, contents, index_o
 
 from toyadmos_datasets.files.checked_json import read_json
 from toyadmos_datasets.ingest.recordings import bytes_to_decode, ingest, store_for
-from toyadmos_datasets.values import recording_store as values
+from toyadmos_datasets.values import recording_store
 from toyadmos_datasets.values.recording_store import read_catalogue
 
 INGEST_AND_TELL_MEMORY = """
@@ -214,7 +214,7 @@ def test_odd_headers_are_flagged_and_leave_the_recordings_what_they_are(tmp_path
 def test_segments_are_closed_when_they_are_full(tmp_path, make, monkeypatch):
     source = make(tmp_path, CORPUS.files())
     store = store_for(tmp_path, source, RATE_HZ)
-    monkeypatch.setattr(values, "SEGMENT_BYTES", 20_000)  # a clip at 16 kHz is 8000 bytes, noise 16 000
+    monkeypatch.setattr(recording_store, "SEGMENT_BYTES", 20_000)  # a clip at 16 kHz is 8000 bytes, noise 16 000
 
     ingest(source, index_of(source), store)
 

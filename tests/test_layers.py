@@ -15,28 +15,25 @@ import toyadmos_datasets
 PACKAGE = "toyadmos_datasets"
 
 LAYER_ZERO = ("errors", "escaping", "units")
-AT_START_UP = (*LAYER_ZERO, "registering")
+AT_START_UP = (*LAYER_ZERO, "registration")
 """What the package's own `__init__` may import at once."""
 
-LAYER_ONE_ORDER = ("files", "corpus", "signal", "pages", "values", "engine")
+LAYER_ONE_ORDER = ("files", "corpus", "signal", "scores", "values", "engine")
 """Layer 1, lowest first: each may import those before it, so no circle can arise."""
 STAGES = (
-    "archive",
-    "index",
-    "recordings",
-    "activity",
-    "plan",
-    "render",
-    "load",
-    "simulate",
-    "share",
-    "audit",
-    "recipes",
-    "export",
+    "archives",
+    "ingest",
+    "planning",
+    "rendering",
+    "loading",
+    "simulation",
+    "sharing",
+    "auditing",
+    "exporting",
 )
-COMPOSITIONS = ("sources", "download", "prepare", "preview", "verify", "upkeep", "rebuild", "sharing")
-"""Modules beside the stages that put them together; each may import those before it."""
-LAYER_THREE = ("builder", "baseline")
+COMPOSITIONS = ("jobs", "verifying")
+"""Rooms that put stages together, and know nothing of each other."""
+LAYER_THREE = ("builder", "baseline", "reports")
 CLI = "cli"
 
 _ONE = {*LAYER_ZERO, *LAYER_ONE_ORDER}
@@ -44,11 +41,13 @@ _TWO = {*_ONE, *STAGES, *COMPOSITIONS}
 
 MAY_IMPORT: dict[str, set[str]] = {
     **{name: set(LAYER_ZERO) - {name} for name in LAYER_ZERO},
-    "registering": set(),  # of the package itself: it waits for datasets, and knows a module by its name
+    "registration": set(),  # of the package itself: it waits for datasets, and knows a module by its name
     **{name: {*LAYER_ZERO, *takewhile(name.__ne__, LAYER_ONE_ORDER)} for name in LAYER_ONE_ORDER},
     **dict.fromkeys(STAGES, _ONE),
-    **{name: {*_ONE, *STAGES, *takewhile(name.__ne__, COMPOSITIONS)} for name in COMPOSITIONS},
-    **dict.fromkeys(LAYER_THREE, _TWO),
+    **{name: {*_ONE, *STAGES} for name in COMPOSITIONS},
+    "builder": _TWO,
+    "baseline": _TWO,
+    "reports": {*_TWO, "baseline"},
     CLI: {*_TWO, *LAYER_THREE},
 }
 """Which of the package's top-level names each may import, besides itself."""
@@ -70,7 +69,7 @@ NETWORK = (
 ONLY_IN: dict[str, set[str]] = {
     **{module: {CLI} for module in TERMINAL},
     **{module: {"baseline", "loading/torch_batches.py"} for module in TRAINING},
-    **{module: {"archive", "share"} for module in NETWORK},
+    **{module: {"archives", "sharing"} for module in NETWORK},
 }
 """Modules of others that only some may import: whole packages, or a single file."""
 
@@ -206,7 +205,7 @@ def test_the_package_holds_the_layer_rule():
 
 
 def test_the_order_inside_layer_one_is_the_documented_one():
-    assert MAY_IMPORT["values"] == {"errors", "escaping", "units", "files", "corpus", "signal", "pages"}
+    assert MAY_IMPORT["values"] == {"errors", "escaping", "units", "files", "corpus", "signal", "scores"}
     assert MAY_IMPORT["files"] == {"errors", "escaping", "units"}
 
 
@@ -232,16 +231,16 @@ def package_with(root: Path, path: str, code: str) -> Path:
 
 ALLOWED = [
     ("planning.py", "from toyadmos_datasets.values.index import INDEX_SCHEMA"),
-    ("plan/draw.py", "from toyadmos_datasets.planning.split import split"),
-    ("plan/draw.py", "from .split import split\nfrom ..errors import PlanError"),
-    ("plan/draw.py", "from . import split"),
+    ("planning/draw.py", "from toyadmos_datasets.planning.split import split"),
+    ("planning/draw.py", "from .split import split\nfrom ..errors import PlanError"),
+    ("planning/draw.py", "from . import split"),
     ("values/index.py", "from toyadmos_datasets.files.atomic import write_file"),
-    ("jobs/prepare.py", "from toyadmos_datasets import plan, render"),
+    ("jobs/prepare.py", "from toyadmos_datasets import planning, rendering"),
     ("jobs/prepare.py", "from toyadmos_datasets.jobs.sources import resolve_source"),
     ("builder/builder.py", "from toyadmos_datasets.jobs.prepare import prepare"),
     ("baseline/model.py", "import torch.nn"),
     ("loading/torch_batches.py", "import torch"),
-    ("archive/http.py", "import httpx\nfrom urllib.request import urlopen"),
+    ("archives/http.py", "import httpx\nfrom urllib.request import urlopen"),
     ("ingest.py", "from urllib.parse import quote"),
     ("cli/main.py", "import sys\nimport typer\nprint(1)\nsys.exit(2)"),
     ("__init__.py", "def __getattr__(name):\n    from toyadmos_datasets.loading import load_dataset"),
@@ -256,49 +255,52 @@ def test_what_the_design_allows_passes(tmp_path, path, code):
 
 
 FORBIDDEN = [
-    ("planning.py", "from toyadmos_datasets.rendering import render", "'plan' imports 'render'"),
-    ("plan/draw.py", "from ..render import render", "'plan' imports 'render'"),
-    ("plan/draw.py", "from .. import render", "'plan' imports 'render'"),
-    ("planning.py", "import toyadmos_datasets.cli", "'plan' imports 'cli'"),
-    ("planning.py", "def late():\n    from toyadmos_datasets.loading import x", "'plan' imports 'load'"),
-    ("planning.py", "if TYPE_CHECKING:\n    from toyadmos_datasets.loading import x", "'plan' imports 'load'"),
-    ("planning.py", "importlib.import_module('toyadmos_datasets.loading')", "'plan' imports 'load'"),
-    ("planning.py", "from toyadmos_datasets.jobs.prepare import prepare", "'plan' imports 'prepare'"),
+    ("planning.py", "from toyadmos_datasets.rendering import render", "'planning' imports 'rendering'"),
+    ("planning/draw.py", "from ..rendering import render", "'planning' imports 'rendering'"),
+    ("planning/draw.py", "from .. import rendering", "'planning' imports 'rendering'"),
+    ("planning.py", "import toyadmos_datasets.cli", "'planning' imports 'cli'"),
+    ("planning.py", "def late():\n    from toyadmos_datasets.loading import x", "'planning' imports 'loading'"),
+    ("planning.py", "if TYPE_CHECKING:\n    from toyadmos_datasets.loading import x", "'planning' imports 'loading'"),
+    ("planning.py", "importlib.import_module('toyadmos_datasets.loading')", "'planning' imports 'loading'"),
+    ("planning.py", "from toyadmos_datasets.jobs.prepare import prepare", "'planning' imports 'jobs'"),
     (
         "planning.py",
         "from toyadmos_datasets import load_dataset",
-        "'plan' imports 'load_dataset' from the package itself",
+        "'planning' imports 'load_dataset' from the package itself",
     ),
     ("files/atomic.py", "from toyadmos_datasets.values import index", "'files' imports 'values'"),
     ("values/index.py", "from toyadmos_datasets.engine import run", "'values' imports 'engine'"),
-    ("corpus/names.py", "from toyadmos_datasets.ingest import x", "'corpus' imports 'index'"),
+    ("corpus/names.py", "from toyadmos_datasets.ingest import x", "'corpus' imports 'ingest'"),
     ("errors.py", "from toyadmos_datasets.files.atomic import x", "'errors' imports 'files'"),
-    ("jobs/sources.py", "import toyadmos_datasets.jobs.prepare", "'sources' imports 'prepare'"),
-    ("planning.py", "import toyadmos_datasets.jobs.sources", "'plan' imports 'sources'"),
-    ("jobs/prepare.py", "import toyadmos_datasets.verifying", "'prepare' imports 'verify'"),
-    ("jobs/prepare.py", "import toyadmos_datasets.builder", "'prepare' imports 'builder'"),
+    ("planning.py", "import toyadmos_datasets.jobs.sources", "'planning' imports 'jobs'"),
+    ("jobs/prepare.py", "import toyadmos_datasets.verifying", "'jobs' imports 'verifying'"),
+    ("jobs/prepare.py", "import toyadmos_datasets.builder", "'jobs' imports 'builder'"),
     ("builder/b.py", "import toyadmos_datasets.baseline", "'builder' imports 'baseline'"),
     ("baseline/b.py", "from toyadmos_datasets.builder import b", "'baseline' imports 'builder'"),
-    ("__init__.py", "from toyadmos_datasets.loading import load_dataset", "the package imports 'load' at start-up"),
+    ("__init__.py", "from toyadmos_datasets.loading import load_dataset", "the package imports 'loading' at start-up"),
     ("__init__.py", "def main():\n    from toyadmos_datasets.cli import main", "the package imports 'cli'"),
     ("tools/x.py", "", "'tools' is in no layer"),
     ("oddments.py", "", "'oddments' is in no layer"),
-    ("rendering.py", "import typer", "'render' imports 'typer', which belongs to cli"),
-    ("rendering.py", "def late():\n    from rich.table import Table", "'render' imports 'rich', which belongs to cli"),
+    ("rendering.py", "import typer", "'rendering' imports 'typer', which belongs to cli"),
+    (
+        "rendering.py",
+        "def late():\n    from rich.table import Table",
+        "'rendering' imports 'rich', which belongs to cli",
+    ),
     (
         "loading/prepared_dataset.py",
         "import torch",
-        "'load' imports 'torch', which belongs to baseline and loading/torch_batches.py",
+        "'loading' imports 'torch', which belongs to baseline and loading/torch_batches.py",
     ),
-    ("loading.py", "import requests", "'load' imports 'requests', which belongs to archive and share"),
-    ("loading.py", "from urllib import request", "'load' imports 'urllib.request'"),
-    ("loading.py", "import urllib.request as r", "'load' imports 'urllib.request'"),
+    ("loading.py", "import requests", "'loading' imports 'requests', which belongs to archives and sharing"),
+    ("loading.py", "from urllib import request", "'loading' imports 'urllib.request'"),
+    ("loading.py", "import urllib.request as r", "'loading' imports 'urllib.request'"),
     ("files/lock.py", "import socket", "'files' imports 'socket'"),
-    ("rendering.py", "print('done')", "'render' calls print()"),
-    ("rendering.py", "import sys\nsys.exit(1)", "'render' calls sys.exit()"),
-    ("rendering.py", "raise SystemExit(1)", "'render' calls SystemExit()"),
-    ("rendering.py", "from sys import exit", "'render' uses sys.exit"),
-    ("rendering.py", "import sys\nsys.stderr.write('x')", "'render' uses sys.stderr"),
+    ("rendering.py", "print('done')", "'rendering' calls print()"),
+    ("rendering.py", "import sys\nsys.exit(1)", "'rendering' calls sys.exit()"),
+    ("rendering.py", "raise SystemExit(1)", "'rendering' calls SystemExit()"),
+    ("rendering.py", "from sys import exit", "'rendering' uses sys.exit"),
+    ("rendering.py", "import sys\nsys.stderr.write('x')", "'rendering' uses sys.stderr"),
 ]
 
 

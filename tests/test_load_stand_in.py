@@ -18,7 +18,7 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DiskFullError
-from toyadmos_datasets.loading import clip_cache as stand_in
+from toyadmos_datasets.loading import clip_cache
 
 LOADS = """
     import sys, warnings
@@ -107,7 +107,7 @@ def test_the_temporary_folder_is_gone_when_its_process_has_ended(prepared, tmp_p
 
 def test_one_folder_stands_in_for_all_that_a_process_loads(tmp_path):
     with pytest.warns(UserWarning, match="cannot be written to"):
-        folders = {stand_in.stand_in_for(tmp_path / name) for name in ("one", "other")}
+        folders = {clip_cache.stand_in_for(tmp_path / name) for name in ("one", "other")}
 
     assert len(folders) == 1
     assert Path(tempfile.gettempdir()) in folders.pop().parents

@@ -18,7 +18,7 @@ from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DiskFullError, OptionError
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.jobs.preview import preview
-from toyadmos_datasets.rendering import logmel_shards as features
+from toyadmos_datasets.rendering import logmel_shards
 from toyadmos_datasets.signal.logmel import LogMel, log_mel
 from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.shards import row_groups
@@ -80,7 +80,7 @@ def test_features_open_as_arrays_of_frames_and_bands(featured, load, tmp_path):
 
 
 def test_neither_workers_nor_a_cut_change_a_byte(source, featured, tmp_path, monkeypatch):
-    original, left = features.write_file, [2]
+    original, left = logmel_shards.write_file, [2]
 
     def write_file(path):
         left[0] -= 1
@@ -88,7 +88,7 @@ def test_neither_workers_nor_a_cut_change_a_byte(source, featured, tmp_path, mon
             raise DiskFullError("full", where=path)
         return original(path)
 
-    monkeypatch.setattr(features, "write_file", write_file)
+    monkeypatch.setattr(logmel_shards, "write_file", write_file)
     with pytest.raises(DiskFullError):
         prepare(asked(source, tmp_path))
     assert not (tmp_path / "out" / "manifest.json").exists()

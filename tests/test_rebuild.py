@@ -25,7 +25,7 @@ from toyadmos_datasets.jobs.rebuild import RebuildOptions, rebuild
 from toyadmos_datasets.rendering import OutputFolder, RenderOptions
 from toyadmos_datasets.rendering.clip_encoding import Encoding
 from toyadmos_datasets.sharing import diff_recipes, export_recipe, open_recipe
-from toyadmos_datasets.signal import resampling as resample
+from toyadmos_datasets.signal import resampling
 from toyadmos_datasets.signal.pcm import Pcm
 from toyadmos_datasets.values.manifest import read_manifest, write_manifest
 from toyadmos_datasets.values.shared_recipe import read_shared_recipe, write_shared_recipe
@@ -120,7 +120,7 @@ def test_recordings_that_differ_are_told_as_the_source(place, tmp_path):
 
 
 def test_another_resampler_is_told_with_its_versions(place, tmp_path, monkeypatch):
-    monkeypatch.setattr(resample, "QUALITY", "LQ")
+    monkeypatch.setattr(resampling, "QUALITY", "LQ")
     moved = moved_by(place, tmp_path)
 
     assert moved.stage == "resampling"
@@ -174,7 +174,7 @@ def test_where_the_file_does_not_know_its_recordings_the_message_says_so(place, 
     shared = read_shared_recipe(place / "mine.toyrecipe")
     source = {name: value for name, value in shared.source.items() if not name.endswith("_sha256")}
     write_shared_recipe(replace(shared, source=source), tmp_path / "old.toyrecipe")
-    monkeypatch.setattr(resample, "QUALITY", "LQ")
+    monkeypatch.setattr(resampling, "QUALITY", "LQ")
 
     assert moved_by(place, tmp_path, file=tmp_path / "old.toyrecipe").stage == "sound"
 
@@ -183,7 +183,7 @@ def test_the_command_says_which_stage_moved_with_versions_then_and_now(capsys, p
     shared = read_shared_recipe(place / "mine.toyrecipe")
     then = replace(shared, versions=shared.versions | {"soxr": "0.0.1"})
     write_shared_recipe(then, tmp_path / "then.toyrecipe")
-    monkeypatch.setattr(resample, "QUALITY", "LQ")
+    monkeypatch.setattr(resampling, "QUALITY", "LQ")
     words = ["recipe", "rebuild", tmp_path / "then.toyrecipe", "--source", place / "tree", "--out", tmp_path / "out"]
     ran = toyadmos(capsys, *words, "--cache", tmp_path / "cache", "--workers", "1")
 

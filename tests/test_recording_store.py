@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from toyadmos_datasets.errors import DatasetError, StoreError
-from toyadmos_datasets.values import recording_store as module
+from toyadmos_datasets.values import recording_store
 from toyadmos_datasets.values.recording_store import (
     CATALOGUE_SCHEMA,
     SEGMENT_BYTES,
@@ -150,7 +150,7 @@ def test_a_segment_without_recordings_leaves_nothing(tmp_path):
 
 
 def test_a_segment_is_full_at_about_256_megabytes_and_not_before(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "SEGMENT_BYTES", 2000)
+    monkeypatch.setattr(recording_store, "SEGMENT_BYTES", 2000)
     writer = SegmentWriter(tmp_path)
 
     fullness = []
@@ -273,14 +273,14 @@ def test_a_recording_that_is_not_in_the_catalogue_is_a_key_error(tmp_path):
 
 
 def test_only_the_pieces_that_a_stretch_lies_in_are_compared(tmp_path):
-    n_samples = 5 * module.PIECE_BYTES // 2
+    n_samples = 5 * recording_store.PIECE_BYTES // 2
     store(tmp_path, {"a": ramp(n_samples)})
     (row,) = read_catalogue(tmp_path).to_pylist()
     content = bytearray(samples_file(tmp_path).read_bytes())
-    content[row["first_byte"] + 2 * module.PIECE_BYTES + 5] ^= 1  # of the third of five pieces
+    content[row["first_byte"] + 2 * recording_store.PIECE_BYTES + 5] ^= 1  # of the third of five pieces
     samples_file(tmp_path).write_bytes(content)
     reader = RecordingReader(read_catalogue(tmp_path))
-    in_a_piece = module.PIECE_BYTES // 2
+    in_a_piece = recording_store.PIECE_BYTES // 2
 
     for start, n in ((0, 2 * in_a_piece), (3 * in_a_piece, 2 * in_a_piece), (3 * in_a_piece + 7, 1)):
         np.testing.assert_array_equal(reader.stretch("a", start, n), ramp(n_samples)[start : start + n])

@@ -6,7 +6,7 @@ import pytest
 from loopback import Fault
 from transferring import ALWAYS, BOTH, CONTENT, NAME, fetch
 
-from toyadmos_datasets.archives.remote import fetch_options as options_module
+from toyadmos_datasets.archives.remote import fetch_options
 from toyadmos_datasets.archives.remote import transfer as transfer_module
 from toyadmos_datasets.archives.remote.transfer import NoRangesError
 from toyadmos_datasets.errors import FetchError
@@ -226,4 +226,4 @@ def test_checkpoints_bound_what_a_crash_can_lose(fetching, monkeypatch, is_range
 
 
 def test_all_connections_together_lose_at_most_64_mib():
-    assert options_module.MAX_CONNECTIONS * transfer_module.CHECKPOINT_BYTES <= 64 << 20
+    assert fetch_options.MAX_CONNECTIONS * transfer_module.CHECKPOINT_BYTES <= 64 << 20

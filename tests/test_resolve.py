@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from toyadmos_datasets.engine import run_tasks
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import DatasetError, PlanError, SilentSignalError
-from toyadmos_datasets.rendering import stretches as module
+from toyadmos_datasets.rendering import stretches
 from toyadmos_datasets.rendering.mixing_values import Resolved, resolve
 from toyadmos_datasets.signal.levels import measure
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
@@ -382,7 +382,7 @@ def test_the_number_of_workers_and_the_size_of_tasks_change_nothing(tmp_path, mo
     catalogue = store(tmp_path, sounds)
     rows = [row(f"t{number}", "n", snr_db=3.0, noise_position=number / 6) for number in range(6)]
     expected = resolved(catalogue, *rows, reference="corpus")
-    monkeypatch.setattr(module, "STRETCHES_A_TASK", 2)
+    monkeypatch.setattr(stretches, "STRETCHES_A_TASK", 2)
 
     for workers in (1, 2):
         found = resolved(catalogue, *rows, reference="corpus", workers=workers)
@@ -394,14 +394,14 @@ def test_a_task_carries_what_it_measures_and_not_the_rest_of_the_corpus(tmp_path
     sounds = {f"t{number:03d}": np.ones(60) for number in range(400)} | {"n": np.ones(90)}
     catalogue = store(tmp_path, sounds)
     rows = [row(recording_id, "n", noise_position=0.5) for recording_id in sorted(sounds)[1:]]
-    monkeypatch.setattr(module, "STRETCHES_A_TASK", 10)
+    monkeypatch.setattr(stretches, "STRETCHES_A_TASK", 10)
     sizes: dict[int, int] = {}
 
     def spy(function, tasks, **options):
         sizes[len(tasks)] = max(len(pickle.dumps(task)) for task in tasks)
         return run_tasks(function, tasks, **options)
 
-    monkeypatch.setattr(module, "run_tasks", spy)
+    monkeypatch.setattr(stretches, "run_tasks", spy)
     for n_rows in (40, 400):
         resolved(catalogue, *(row([one["recording_ids"][0], "n"], "n") for one in rows[:n_rows]))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from simulated_sound import FRAME, RATE_HZ, band_levels_db, levels_db
 
-from toyadmos_datasets.simulation import factory_noise as factory
+from toyadmos_datasets.simulation import factory_noise
 
 SEEDS = range(4)
 BANDS_HZ = (60, 300, 1500, 5000, 12_000)
@@ -31,7 +31,7 @@ def strongest_period_s(values, step_s, shortest_s, longest_s):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_blow_is_loudest_at_once_and_rings_out(seed):
-    level_db = levels_db(made(factory._blow, seed))
+    level_db = levels_db(made(factory_noise._blow, seed))
 
     assert level_db.argmax() <= 1
     assert level_db[-1] < level_db[0] - 20
@@ -39,7 +39,7 @@ def test_a_blow_is_loudest_at_once_and_rings_out(seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_drill_turns_some_hundred_times_a_second_and_more_slowly_under_load(seed):
-    mono = made(factory._drill, seed)
+    mono = made(factory_noise._drill, seed)
     middle, early = (mono[start : start + 4800] for start in (len(mono) // 2, round(0.26 * RATE_HZ)))
     turn_s, free_turn_s = (strongest_period_s(one, 1 / RATE_HZ, 1 / 450, 1 / 220) for one in (middle, early))
 
@@ -48,22 +48,22 @@ def test_a_drill_turns_some_hundred_times_a_second_and_more_slowly_under_load(se
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_compressed_air_hisses(seed):
-    assert share_above(made(factory._air, seed), 1500) > 0.9
+    assert share_above(made(factory_noise._air, seed), 1500) > 0.9
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_pump_works_with_one_or_two_strokes_a_second(seed):
-    stroke_s = strongest_period_s(levels_db(made(factory._pump, seed)), FRAME / RATE_HZ, 0.45, 1.1)
+    stroke_s = strongest_period_s(levels_db(made(factory_noise._pump, seed)), FRAME / RATE_HZ, 0.45, 1.1)
 
     assert 1 / 1.95 < stroke_s < 1 / 1.05
 
 
 def test_every_thing_in_the_hall_is_heard_on_every_microphone():
-    hall = factory.hall(np.random.default_rng(0))
+    hall = factory_noise.hall(np.random.default_rng(0))
     microphones = [(x, y, 0.0) for x in (-1.0, 1.0) for y in (-1.0, 1.0)]
 
     def heard(stations):
-        return factory.factory_noise(
+        return factory_noise.factory_noise(
             stations, microphones, 4 * RATE_HZ, draws=np.random.default_rng(1), noise=np.random.default_rng
         )
 

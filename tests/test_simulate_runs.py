@@ -18,8 +18,7 @@ from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.jobs import sources
 from toyadmos_datasets.jobs.cache import list_cache
 from toyadmos_datasets.jobs.sources import resolve_source
-from toyadmos_datasets.simulation import MODEL_VERSION, packing, simulate, sizes
-from toyadmos_datasets.simulation import simulated_corpus as corpus
+from toyadmos_datasets.simulation import MODEL_VERSION, packing, simulate, simulated_corpus, sizes
 
 
 def contents(folder):
@@ -44,7 +43,7 @@ def test_progress_grows_to_the_whole_which_counts_writing_and_packing(tmp_path, 
     corpus = simulate("train", tmp_path / "out", size=micro, report=lambda done, total: calls.append((done, total)))
 
     assert [done for done, _ in calls] == sorted(done for done, _ in calls)
-    assert calls[-1] == (2 * corpus.n_bytes, 2 * corpus.n_bytes)
+    assert calls[-1] == (2 * corpus.n_bytes, 2 * simulated_corpus.n_bytes)
 
 
 def test_the_same_command_again_touches_nothing(tmp_path, micro):
@@ -115,7 +114,7 @@ def test_a_corpus_that_an_older_version_left_in_the_cache_does_not_stop_a_new_on
     monkeypatch.setattr(sources, "SIZES", {micro: sizes.SIZES[micro]})
     with monkeypatch.context() as older:
         older.setattr(sources, "MODEL_VERSION", MODEL_VERSION - 1)
-        older.setattr(corpus, "MODEL_VERSION", MODEL_VERSION - 1)
+        older.setattr(simulated_corpus, "MODEL_VERSION", MODEL_VERSION - 1)
         old = resolve_source(f"simulate:{micro}", "ToyTrain", tmp_path, progress=Quiet())
     before = contents(tmp_path)
 

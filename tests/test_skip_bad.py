@@ -12,7 +12,7 @@ from preparing import options
 from remote import publish
 from tiny import TinyCorpus, only, wav_bytes, write_tree, write_volumes
 
-from toyadmos_datasets.archives.remote import fetch_estimate as estimate
+from toyadmos_datasets.archives.remote import fetch_estimate
 from toyadmos_datasets.archives.remote.remote_opening import FetchChoices
 from toyadmos_datasets.archives.remote.volume_list import write_manifest
 from toyadmos_datasets.errors import PlanError, TruncatedWavError
@@ -51,7 +51,9 @@ def test_what_the_rounds_of_reading_have_ingested_is_added_up(tmp_path, source):
 
 @pytest.mark.parametrize("skip_bad", [False, True])
 def test_what_came_damaged_and_was_mended_is_neither_skipped_nor_forgotten(tmp_path, skip_bad, monkeypatch):
-    monkeypatch.setattr(estimate, "REQUEST_BYTES", 0)  # blocks, not whole volumes, whose md5 would notice it first
+    monkeypatch.setattr(
+        fetch_estimate, "REQUEST_BYTES", 0
+    )  # blocks, not whole volumes, whose md5 would notice it first
     published, table = publish(tmp_path / "published", n_volumes=1), tmp_path / "volumes.csv"
     write_manifest(table, published.manifest.volumes)
     with serving(published.files) as server:

@@ -20,8 +20,7 @@ from toyadmos_datasets.corpus.volumes import RecordingCount, Volume
 from toyadmos_datasets.errors import DatasetError, SourceNotFoundError, VolumeError
 from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
-from toyadmos_datasets.verifying import is_prepared, verify_dataset, verify_source
-from toyadmos_datasets.verifying import source_verification as source
+from toyadmos_datasets.verifying import is_prepared, source_verification, verify_dataset, verify_source
 
 CORPUS = TinyCorpus(n_normal=2, channels=(1, 2), n_noise=1)
 
@@ -377,7 +376,7 @@ def published(volumes: list[Path], **changed: str) -> tuple[Volume, ...]:
 def test_volumes_of_the_published_size_are_compared_with_the_published_hashes(files, tmp_path, monkeypatch):
     volumes = stored_volumes(files, tmp_path)
     listener = Listener()
-    monkeypatch.setattr(source, "published_volumes", lambda _: published(volumes))
+    monkeypatch.setattr(source_verification, "published_volumes", lambda _: published(volumes))
     verdict = verify_source(tmp_path, "ToyTrain", listener)
     n_bytes = sum(path.stat().st_size for path in volumes)
 
@@ -389,7 +388,7 @@ def test_volumes_of_the_published_size_are_compared_with_the_published_hashes(fi
 def test_a_volume_that_is_not_the_published_one_is_a_problem(files, tmp_path, monkeypatch):
     volumes = stored_volumes(files, tmp_path)
     true = published(volumes)
-    monkeypatch.setattr(source, "published_volumes", lambda _: published(volumes, **{"002": "f" * 32}))
+    monkeypatch.setattr(source_verification, "published_volumes", lambda _: published(volumes, **{"002": "f" * 32}))
     (problem,) = verify_source(tmp_path, "ToyTrain").problems
 
     assert problem.path == str(volumes[1])

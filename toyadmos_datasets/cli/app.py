@@ -1,4 +1,4 @@
-"""The commands, listed; each is a file of its own and imports what it runs when it runs."""
+"""The commands, listed; each imports what it runs when it runs."""
 
 from __future__ import annotations
 
@@ -6,54 +6,15 @@ from typing import Annotated
 
 import typer
 
-from toyadmos_datasets.cli import (
-    audit_command as audit,
-)
-from toyadmos_datasets.cli import (
-    cache_commands as cache,
-)
-from toyadmos_datasets.cli import (
-    cache_commands as download,
-)
-from toyadmos_datasets.cli import (
-    cache_commands as simulate,
-)
-from toyadmos_datasets.cli import (
-    export_commands as export,
-)
-from toyadmos_datasets.cli import (
-    export_commands as report,
-)
-from toyadmos_datasets.cli import (
-    index_commands as index,
-)
-from toyadmos_datasets.cli import (
-    index_commands as protocols,
-)
-from toyadmos_datasets.cli import (
-    prepare_commands as plan,
-)
-from toyadmos_datasets.cli import (
-    prepare_commands as prepare,
-)
-from toyadmos_datasets.cli import (
-    recipe_commands as recipe,
-)
-from toyadmos_datasets.cli import (
-    share_commands as share,
-)
-from toyadmos_datasets.cli import (
-    training_commands as compare,
-)
-from toyadmos_datasets.cli import (
-    training_commands as evaluate,
-)
-from toyadmos_datasets.cli import (
-    training_commands as train,
-)
-from toyadmos_datasets.cli import (
-    verify_command as verify,
-)
+from toyadmos_datasets.cli import recipe_commands
+from toyadmos_datasets.cli.audit_command import audit
+from toyadmos_datasets.cli.cache_commands import cache, download, simulate
+from toyadmos_datasets.cli.export_commands import export, report
+from toyadmos_datasets.cli.index_commands import index, protocols
+from toyadmos_datasets.cli.prepare_commands import plan, prepare
+from toyadmos_datasets.cli.share_commands import fetch_recipe, share
+from toyadmos_datasets.cli.training_commands import compare, evaluate, train
+from toyadmos_datasets.cli.verify_command import verify
 
 app = typer.Typer(
     name="toyadmos",
@@ -64,23 +25,23 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("prepare")(prepare.prepare)
-app.command("plan")(plan.plan)
-app.command("protocols")(protocols.protocols)
-app.command("download")(download.download)
-app.command("index")(index.index)
-app.command("verify")(verify.verify)
-app.command("audit")(audit.audit)
-app.add_typer(recipe.app, name="recipe")
-app.command("simulate")(simulate.simulate)
-app.command("cache")(cache.cache)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("compare")(compare.compare)
-app.command("report")(report.report)
-app.command("share")(share.share)
-app.command("export")(export.export)
-app.command("fetch-recipe")(share.fetch_recipe)
+app.command("prepare")(prepare)
+app.command("plan")(plan)
+app.command("protocols")(protocols)
+app.command("download")(download)
+app.command("index")(index)
+app.command("verify")(verify)
+app.command("audit")(audit)
+app.add_typer(recipe_commands.app, name="recipe")
+app.command("simulate")(simulate)
+app.command("cache")(cache)
+app.command("train")(train)
+app.command("evaluate")(evaluate)
+app.command("compare")(compare)
+app.command("report")(report)
+app.command("share")(share)
+app.command("export")(export)
+app.command("fetch-recipe")(fetch_recipe)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so

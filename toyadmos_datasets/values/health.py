@@ -52,7 +52,7 @@ SILENT = "silent"
 """Digital zeros only."""
 
 HEALTH_FLAGS = (SILENT, "near_silent", "clipped", "dc", "dropout", "duplicate", "short", "long")
-"""The words of the column `health`, in the order in which they are told; what each means stands in `rendering.example_health`."""
+"""The words of the column `health`, in the order in which they are told; `rendering.example_health` defines them."""
 
 OPTION = "--exclude"
 
