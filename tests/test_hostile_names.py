@@ -24,7 +24,7 @@ from test_shared_recipe import planned, shared_of
 from tiny import only, write_tree
 
 from toyadmos_datasets.auditing import audit
-from toyadmos_datasets.cli import progress_bars as cli_progress
+from toyadmos_datasets.cli import progress_bars
 from toyadmos_datasets.cli.app import app
 from toyadmos_datasets.cli.text import table_lines
 from toyadmos_datasets.loading.clip_cache import stand_in_for
@@ -142,9 +142,9 @@ def test_bars_draw_names_as_text(monkeypatch, capsys):
     drawn = io.StringIO()
     console = Console(file=drawn, force_terminal=True, width=400, color_system=None)
     monkeypatch.setattr("rich.console.Console", lambda **_: console)
-    with cli_progress.Bars(is_shown=True).stage(f"Reading [bold]{HOSTILE}", 3, "clips") as on_progress:
+    with progress_bars.Bars(is_shown=True).stage(f"Reading [bold]{HOSTILE}", 3, "clips") as on_progress:
         on_progress(3)
-    cli_progress.Bars(is_shown=False).say(HOSTILE)
+    progress_bars.Bars(is_shown=False).say(HOSTILE)
 
     assert r"[bold]a\x1b[2Jb" in drawn.getvalue()
     assert raw_in(drawn.getvalue()) <= {"\x1b", "\r"}  # those by which rich draws

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toyadmos_datasets.engine import Watch, run_tasks
-from toyadmos_datasets.files import atomic as leftovers
+from toyadmos_datasets.files import atomic
 from toyadmos_datasets.files.atomic import STALE_AFTER_S, remove_leftovers, temporary_folder, temporary_path, write_text
 
 
@@ -31,7 +31,7 @@ def dead_pid() -> int:
 def leave(folder: Path, *, pid: int, host: str | None = None, age_s: float = 0) -> Path:
     """Leave a temporary file of another process."""
     name = temporary_path(folder).name.replace(f".{os.getpid()}.", f".{pid}.")
-    path = folder / (name if host is None else name.replace(leftovers._host(), host))
+    path = folder / (name if host is None else name.replace(atomic._host(), host))
     path.write_bytes(b"half")
     os.utime(path, (time.time() - age_s,) * 2)
     return path

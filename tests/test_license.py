@@ -12,7 +12,7 @@ from loopback import Fault, serving
 from preparing import toyadmos
 from remote import Said
 
-from toyadmos_datasets.archives.remote.license import require_license
+from toyadmos_datasets.archives.remote.license_consent import require_license
 from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
 from toyadmos_datasets.archives.remote.volume_list import Manifest, published_manifest, write_manifest
 from toyadmos_datasets.corpus.volumes import Volume

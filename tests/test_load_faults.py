@@ -23,7 +23,7 @@ from tiny import TinyCorpus, write_tree
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import BusyError, DatasetError
 from toyadmos_datasets.files.installing import upgrade_command
-from toyadmos_datasets.loading import consistent_read as settled
+from toyadmos_datasets.loading import consistent_read
 from toyadmos_datasets.loading.audio_feature import Audio
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")
@@ -244,4 +244,4 @@ def test_a_folder_that_is_replaced_at_every_look_is_busy(copy):
         (copy / "manifest.json").write_text((copy / "manifest.json").read_text() + " ")
 
     with pytest.raises(BusyError, match="again and again"):
-        settled.open_settled(copy, opening)
+        consistent_read.open_settled(copy, opening)

@@ -17,7 +17,7 @@ from preparing import hashes
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.reading import sha256_of
-from toyadmos_datasets.loading import clip_positions as places
+from toyadmos_datasets.loading import clip_positions
 from toyadmos_datasets.values.shards import state_of
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")
@@ -69,8 +69,10 @@ def test_results_of_map_are_kept_in_the_cache_and_found_again(copy, tmp_path):
 
 def test_the_hashes_are_compared_once(copy, tmp_path, monkeypatch):
     checked = []
-    real = places._check_hash
-    monkeypatch.setattr(places, "_check_hash", lambda mapped, shard: checked.append(shard.path) or real(mapped, shard))
+    real = clip_positions._check_hash
+    monkeypatch.setattr(
+        clip_positions, "_check_hash", lambda mapped, shard: checked.append(shard.path) or real(mapped, shard)
+    )
     load_dataset(copy, cache_dir=tmp_path / "hf")
     load_dataset(copy, split="test", cache_dir=tmp_path / "hf")
 
@@ -83,7 +85,7 @@ def test_the_hashes_are_compared_once(copy, tmp_path, monkeypatch):
 def test_parquet_that_others_wrote_is_refused_rather_than_misread(copy, tmp_path):
     shard, path = first_shard(copy)
     pq.write_table(pq.read_table(path), path, compression="zstd")
-    placed = places.PlacedShard(
+    placed = clip_positions.PlacedShard(
         path=str(path),
         n_bytes=path.stat().st_size,
         mtime_ns=path.stat().st_mtime_ns,
@@ -93,7 +95,7 @@ def test_parquet_that_others_wrote_is_refused_rather_than_misread(copy, tmp_path
 
     assert shard.sha256 != placed.sha256
     with pytest.raises(DatasetError) as caught:
-        places.write_places([placed], tmp_path / "places.arrow")
+        clip_positions.write_places([placed], tmp_path / "places.arrow")
 
     assert "as toyadmos prepare writes it" in caught.value.expected
     assert "ZSTD" in caught.value.actual
@@ -114,10 +116,10 @@ def test_rows_without_a_clip_stay_without_one(tmp_path):
         column_encoding={"audio.bytes": "DELTA_LENGTH_BYTE_ARRAY"},
     )
     state = asdict(state_of(path.stat()))
-    shard = places.PlacedShard(path=str(path), **state, sha256=sha256_of(path))
-    places.write_places([shard], tmp_path / "places.arrow")
+    shard = clip_positions.PlacedShard(path=str(path), **state, sha256=sha256_of(path))
+    clip_positions.write_places([shard], tmp_path / "places.arrow")
 
-    assert places.read_places(tmp_path / "places.arrow").to_pylist() == rows
+    assert clip_positions.read_places(tmp_path / "places.arrow").to_pylist() == rows
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from mutating import mutated_bytes, mutated_json, mutated_json_bytes
 from preparing import toyadmos
 
 from toyadmos_datasets import load_dataset
-from toyadmos_datasets.archives.remote import license as license_module
+from toyadmos_datasets.archives.remote import license_consent
 from toyadmos_datasets.archives.remote.volume_list import published_manifest, read_manifest, write_manifest
 from toyadmos_datasets.errors import DatasetError, OutputConflictError, ToyAdmosError
 from toyadmos_datasets.exporting.export_folder import DONE_NAME, ExportFolder
@@ -113,12 +113,12 @@ def test_a_mutated_file_of_the_holder_names_a_process_or_none(tmp_path, content)
 @shortly
 @given(data=st.data())
 def test_a_mutated_memory_of_the_licence_never_accepts_another(tmp_path, monkeypatch, data):
-    monkeypatch.setattr(license_module, "_memory", lambda: tmp_path / "memory.json")
+    monkeypatch.setattr(license_consent, "_memory", lambda: tmp_path / "memory.json")
     file = published_manifest("ToyTrain").license_file
     whole = {"license": "x", "md5": "f" * 32, "accepted": "2020-01-01"}
     (tmp_path / "memory.json").write_bytes(data.draw(mutated_json_bytes(whole)))
 
-    assert not license_module._is_remembered(file)
+    assert not license_consent._is_remembered(file)
 
 
 SIMULATED = CorpusRecord(toy="ToyTrain", size="tiny", seed=0, model=1, tree=True, volumes=False)

@@ -8,7 +8,7 @@ import pytest
 from test_recipe import recipe, row
 
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.values import parquet_files as parquet_module
+from toyadmos_datasets.values import parquet_files
 from toyadmos_datasets.values.recipe import FILE_SCHEMA, RECIPE_SCHEMA, Recipe, read_recipe, write_recipe
 from toyadmos_datasets.values.recipe_rows import fault_of_rows
 
@@ -126,8 +126,8 @@ def test_other_columns_and_garbled_metadata_are_refused(tmp_path, change):
 def test_more_rows_than_any_recipe_has_are_refused_before_they_are_read(tmp_path, monkeypatch):
     path = tmp_path / "recipe.parquet"
     write_recipe(recipe(*map(row, range(20))), path)
-    monkeypatch.setattr(parquet_module, "MAX_ROWS", 10)
-    monkeypatch.setattr(parquet_module, "_loaded", None)
+    monkeypatch.setattr(parquet_files, "MAX_ROWS", 10)
+    monkeypatch.setattr(parquet_files, "_loaded", None)
 
     with pytest.raises(DatasetError) as caught:
         read_recipe(path)
@@ -139,7 +139,7 @@ def test_one_long_text_in_every_row_is_refused_before_it_is_written_out(tmp_path
     path = tmp_path / "recipe.parquet"
     text = "x" * 200_000
     write_recipe(recipe(*(row(number % 9999, event_id=text, recording_ids=[text]) for number in range(1_000))), path)
-    monkeypatch.setattr(parquet_module, "MAX_LOADED_BYTES", 100_000_000)
+    monkeypatch.setattr(parquet_files, "MAX_LOADED_BYTES", 100_000_000)
     before = pa.total_allocated_bytes()
 
     with pytest.raises(DatasetError) as caught:

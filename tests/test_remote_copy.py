@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toyadmos_datasets.archives.remote import copy_journal as journal_module
+from toyadmos_datasets.archives.remote import copy_journal
 from toyadmos_datasets.archives.remote.block_ranges import FILE_NAME, BlockEnds
 from toyadmos_datasets.archives.remote.byte_ranges import Spans
 from toyadmos_datasets.archives.remote.copy_journal import Journal, append_line
@@ -108,7 +108,7 @@ def test_a_line_of_ends_that_says_no_bytes_counts_as_not_said(tmp_path, text):
 
 
 def test_a_journal_of_endless_lines_is_passed_over(tmp_path, monkeypatch):
-    monkeypatch.setattr(journal_module, "MAX_READ_BYTES", 4_096)
+    monkeypatch.setattr(copy_journal, "MAX_READ_BYTES", 4_096)
     path = tmp_path / "have"
     path.write_bytes(b"x" * 10_000)
     journal = Journal(path)

@@ -43,7 +43,7 @@ def test_progress_grows_to_the_whole_which_counts_writing_and_packing(tmp_path, 
     corpus = simulate("train", tmp_path / "out", size=micro, report=lambda done, total: calls.append((done, total)))
 
     assert [done for done, _ in calls] == sorted(done for done, _ in calls)
-    assert calls[-1] == (2 * corpus.n_bytes, 2 * simulated_corpus.n_bytes)
+    assert calls[-1] == (2 * corpus.n_bytes, 2 * corpus.n_bytes)
 
 
 def test_the_same_command_again_touches_nothing(tmp_path, micro):

@@ -25,7 +25,7 @@ from toyadmos_datasets.files.address import is_on_web
 from toyadmos_datasets.units import Bytes
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.archives.remote.license import Ask
+    from toyadmos_datasets.archives.remote.license_consent import Ask
 
 
 def open_remote(
@@ -196,7 +196,7 @@ def open_origin(
     if not is_on_web(source):
         return None
     from toyadmos_datasets.archives.remote.http_request import origin_named  # noqa: PLC0415
-    from toyadmos_datasets.archives.remote.license import require_license  # noqa: PLC0415
+    from toyadmos_datasets.archives.remote.license_consent import require_license  # noqa: PLC0415
     from toyadmos_datasets.archives.remote.remote_opening import open_remote  # noqa: PLC0415  # these load httpx2
 
     manifest = manifest_for(toy, choices)
