@@ -12,7 +12,7 @@ from pathlib import Path
 
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.http_request import Origin
-from toyadmos_datasets.archives.remote.volume_list import Manifest, describe_volumes
+from toyadmos_datasets.archives.remote.volume_list import VolumeList, describe_volumes
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from loopback import serving
@@ -29,7 +29,7 @@ class Served:
     """
 
     url: str
-    manifest: Manifest
+    manifest: VolumeList
     pipe: Connection
 
     def count(self) -> tuple[int, int]:
@@ -46,7 +46,7 @@ class Served:
 @contextlib.contextmanager
 def served(folder: Path, toy: str, *, rate_bytes_per_s: float | None = None) -> Iterator[Served]:
     """Serve the volumes in a folder while the block runs, all connections together at a rate."""
-    manifest = Manifest(toy=toy, volumes=describe_volumes(folder, toy))
+    manifest = VolumeList(toy=toy, volumes=describe_volumes(folder, toy))
     files = {one.name: folder / one.name for one in manifest.volumes}
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(files, rate_bytes_per_s, there))

@@ -30,7 +30,7 @@ from tiny import TinyCorpus, write_tree
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.errors import ToyAdmosError
-from toyadmos_datasets.exporting.exporting import ExportOptions, export_dataset
+from toyadmos_datasets.exporting.export_job import ExportOptions, export_dataset
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.jobs.rebuild import RebuildOptions, rebuild
 from toyadmos_datasets.planning.custom_table import read_examples

@@ -10,7 +10,7 @@ from tiny import TinyCorpus
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.ingest import build_index
-from toyadmos_datasets.planning import NONE_JOINED, Joined, PlanOptions, plan
+from toyadmos_datasets.planning import NONE_JOINED, EqualEvents, PlanOptions, plan
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.source import Member
 
@@ -61,7 +61,7 @@ def planned(
     corpus: pa.Table,
     *protocols: str,
     activity: pa.Table | None = None,
-    joined: Joined = NONE_JOINED,
+    joined: EqualEvents = NONE_JOINED,
     **options: object,
 ) -> Recipe:
     toy = corpus["toy"][0].as_py()

@@ -17,7 +17,7 @@ from toyadmos_datasets.archives.remote.fetching import use_fetched
 from toyadmos_datasets.archives.remote.http_request import origin_named
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
 from toyadmos_datasets.archives.remote.retry import Patience
-from toyadmos_datasets.archives.remote.volume_list import Manifest, describe_volumes
+from toyadmos_datasets.archives.remote.volume_list import VolumeList, describe_volumes
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.values.source import Source
 
@@ -45,7 +45,7 @@ class Published:
     """A corpus as volumes in a folder, and its manifest."""
 
     folder: Path
-    manifest: Manifest
+    manifest: VolumeList
 
     @property
     def files(self) -> dict[str, bytes | Path]:
@@ -78,7 +78,7 @@ def publish(
     """Write a corpus as volumes."""
     files = (corpus or TinyCorpus()).files()
     write_volumes(files, folder, n_blocks=n_blocks, n_volumes=n_volumes, filters=filters)
-    manifest = Manifest(toy=TOY, volumes=describe_volumes(folder, TOY))
+    manifest = VolumeList(toy=TOY, volumes=describe_volumes(folder, TOY))
     return Published(folder=folder, manifest=manifest)
 
 

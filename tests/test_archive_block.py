@@ -8,7 +8,7 @@ import pytest
 from crafted import COPY, DELTA, LZMA2, CraftedFile, CraftedFolder, clip
 
 from toyadmos_datasets.archives import open_source
-from toyadmos_datasets.archives.reading import PIECE_BYTES
+from toyadmos_datasets.archives.source_reading import PIECE_BYTES
 from toyadmos_datasets.errors import CorruptMemberError
 
 FILTERS = [{"id": lzma.FILTER_DELTA, "dist": 2}, {"id": lzma.FILTER_LZMA2, "dict_size": 1 << 18}]

@@ -10,8 +10,8 @@ from crafted import noise, squeeze
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toyadmos_datasets.archives.reading import PIECE_BYTES
 from toyadmos_datasets.archives.sevenzip.coders import Coder, open_chain
+from toyadmos_datasets.archives.source_reading import PIECE_BYTES
 
 LZMA1 = Coder(method="030101", properties=b"\x5d" + (1 << 20).to_bytes(4, "little"))
 LZMA2 = Coder(method="21", properties=b"\x12")

@@ -10,7 +10,7 @@ import pytest
 from crafted import noise
 
 from toyadmos_datasets.archives import open_source
-from toyadmos_datasets.archives.reading import PIECE_BYTES
+from toyadmos_datasets.archives.source_reading import PIECE_BYTES
 from toyadmos_datasets.errors import (
     CorruptMemberError,
     IndexConflictError,

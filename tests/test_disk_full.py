@@ -45,7 +45,7 @@ def disk(tmp_path) -> Iterator[Disk]:
 @pytest.fixture
 def hasty(monkeypatch) -> None:
     """Take away the look at the free room that comes before the work, as if somebody filled the disk after it."""
-    for module in ("toyadmos_datasets.ingest.recordings", "toyadmos_datasets.rendering.rendering"):
+    for module in ("toyadmos_datasets.ingest.recordings", "toyadmos_datasets.rendering.render_job"):
         monkeypatch.setattr(importlib.import_module(module), "require_room", lambda *_, **__: None)
 
 

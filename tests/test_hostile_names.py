@@ -247,7 +247,7 @@ def test_the_cause_of_a_system_is_shown_visibly(capsys, monkeypatch):
     def fail(*_: object) -> None:
         raise OSError(5, f"Input/output error of {HOSTILE}", os.fsencode(HOSTILE))
 
-    monkeypatch.setattr("toyadmos_datasets.auditing.auditing", fail)
+    monkeypatch.setattr("toyadmos_datasets.auditing.audit_job", fail)
     ran = toyadmos(capsys, "audit", "x")
 
     assert ran.status == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import graphlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
@@ -202,6 +204,46 @@ def test_the_package_holds_the_layer_rule():
     found = violations(Path(toyadmos_datasets.__file__).parent)
 
     assert found == []
+
+
+def modules() -> dict[str, ast.Module]:
+    """All modules of the package by their dotted names."""
+    root = Path(toyadmos_datasets.__file__).parent
+    names = {path: path.relative_to(root.parent).with_suffix("").parts for path in root.rglob("*.py")}
+    return {
+        ".".join(parts[:-1] if parts[-1] == "__init__" else parts): ast.parse(path.read_text(encoding="utf-8"))
+        for path, parts in names.items()
+    }
+
+
+def test_no_modules_import_each_other_round_about_not_even_for_types():
+    trees = modules()
+    graph = graphlib.TopologicalSorter()
+    for name, tree in trees.items():
+        package = tuple(name.split(".")) if name.rpartition(".")[0] == "" else tuple(name.split(".")[:-1])
+        for one in imports_of(tree, package):
+            target = one.target if one.target in trees else one.target.rpartition(".")[0]
+            if target in trees and target != name:
+                graph.add(name, target)
+
+    graph.prepare()  # raises CycleError, which names the circle
+
+
+def test_no_two_modules_have_one_name():
+    names = Counter(name.rpartition(".")[2] for name in modules())
+
+    assert [name for name, n in names.items() if n > 1] == []
+
+
+def test_no_two_public_classes_have_one_name():
+    names = Counter(
+        node.name
+        for tree in modules().values()
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+
+    assert [name for name, n in names.items() if n > 1] == []
 
 
 def test_the_order_inside_layer_one_is_the_documented_one():

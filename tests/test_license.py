@@ -14,7 +14,7 @@ from remote import Said
 
 from toyadmos_datasets.archives.remote.license_consent import require_license
 from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
-from toyadmos_datasets.archives.remote.volume_list import Manifest, published_manifest, write_manifest
+from toyadmos_datasets.archives.remote.volume_list import VolumeList, published_manifest, write_manifest
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import FetchError, LicenseError, VolumeError
@@ -39,7 +39,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def options(published, server, tmp_path):
-    manifest = Manifest(toy="ToyTrain", volumes=published.manifest.volumes, license_file=FILE)
+    manifest = VolumeList(toy="ToyTrain", volumes=published.manifest.volumes, license_file=FILE)
     return published.options(server, tmp_path / "archives" / "tiny", manifest=manifest)
 
 

@@ -65,7 +65,7 @@ def test_bytes_come_as_they_are(prepared):
 
 
 def test_shards_are_shared_and_a_state_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["toyadmos_datasets.rendering.rendering"], "ROWS_A_SHARD", 2)
+    monkeypatch.setattr(sys.modules["toyadmos_datasets.rendering.render_job"], "ROWS_A_SHARD", 2)
     source = write_tree(TinyCorpus(n_normal=8).files(), tmp_path / "source")
     rows = load_dataset(prepare(options(source, tmp_path, protocols=("basic",))).out, split="test", streaming=True)
     events = [row["event_id"] for row in rows]

@@ -17,7 +17,7 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.errors import DatasetError, OptionError, PlanError
 from toyadmos_datasets.jobs.prepare import prepare
-from toyadmos_datasets.planning import NONE_JOINED, Joined, PlanOptions, own_recipe
+from toyadmos_datasets.planning import NONE_JOINED, EqualEvents, PlanOptions, own_recipe
 from toyadmos_datasets.planning.custom_table import read_examples
 from toyadmos_datasets.values.recipe import Recipe, write_recipe
 
@@ -50,7 +50,9 @@ def parquet(path: Path, *some: dict[str, object]) -> Path:
     return path
 
 
-def own(path: Path, *some: dict[str, object], choices: PlanOptions = TRAIN, joined: Joined = NONE_JOINED) -> Recipe:
+def own(
+    path: Path, *some: dict[str, object], choices: PlanOptions = TRAIN, joined: EqualEvents = NONE_JOINED
+) -> Recipe:
     return own_recipe(read_examples(parquet(path, *some)), INDEX, choices, path, joined=joined)
 
 
@@ -262,8 +264,8 @@ def test_what_is_on_two_sides_is_refused(path, what, changes, remedy):
     assert remedy in caught.value.remedy
 
 
-NOISES = Joined(groups=(("ToyTrain_case1_noise_CNT_0001", "ToyTrain_case1_noise_CNT_0002"),))
-TARGETS = Joined(groups=(("ToyTrain_case1_ab01_IND_0001", "ToyTrain_case1_normal_IND_0001"),))
+NOISES = EqualEvents(groups=(("ToyTrain_case1_noise_CNT_0001", "ToyTrain_case1_noise_CNT_0002"),))
+TARGETS = EqualEvents(groups=(("ToyTrain_case1_ab01_IND_0001", "ToyTrain_case1_normal_IND_0001"),))
 
 
 @pytest.mark.parametrize(
@@ -295,7 +297,7 @@ def test_one_sound_on_one_side_or_as_noise_that_is_shared_is_a_note(path):
     apart = both[0], both[1] | {"split": "test"}
     shared = PlanOptions(toy="ToyTrain", is_noise_shared=True)
 
-    together = own(path, *both, joined=Joined(groups=NOISES.groups + TARGETS.groups))
+    together = own(path, *both, joined=EqualEvents(groups=NOISES.groups + TARGETS.groups))
     accepted = own(path, *apart, joined=NOISES, choices=shared)
 
     assert [note.split(" (")[0] for note in together.notes[1:]] == [

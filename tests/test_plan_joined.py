@@ -11,7 +11,7 @@ from tiny import TinyCorpus
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.errors import PlanError
-from toyadmos_datasets.planning import NONE_JOINED, Joined, find_joined
+from toyadmos_datasets.planning import NONE_JOINED, EqualEvents, find_joined
 from toyadmos_datasets.values.index import ACTIVITY_SCHEMA
 
 INDEX = index(cases=(1, 2), n_normal=12, n_anomalous=3)
@@ -93,7 +93,7 @@ def test_one_event_with_the_same_sound_on_two_microphones_is_still_one_event():
 
 def test_groups_stay_together_and_grow():
     same = dict.fromkeys((recording("noise", take=2), recording("noise", take=3)), SAME)
-    before = Joined(groups=((event("noise"), event("noise", take=2)), (event("ab01"), event("ab02"))))
+    before = EqualEvents(groups=((event("noise"), event("noise", take=2)), (event("ab01"), event("ab02"))))
 
     found = find_joined(IDS, INDEX, catalogue(**same), so_far=before)
 
@@ -102,10 +102,10 @@ def test_groups_stay_together_and_grow():
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef"))), st.randoms(use_true_random=False))
 def test_the_order_in_which_pairs_are_found_changes_nothing(pairs, random):
-    expected = Joined().with_pairs(pairs)
+    expected = EqualEvents().with_pairs(pairs)
     random.shuffle(pairs)
 
-    assert Joined().with_pairs((b, a) for a, b in pairs) == expected
+    assert EqualEvents().with_pairs((b, a) for a, b in pairs) == expected
     assert all(any({a, b} <= set(group) for group in expected.groups) for a, b in pairs if a != b)
 
 
@@ -117,7 +117,7 @@ def test_the_order_in_which_pairs_are_found_changes_nothing(pairs, random):
 def test_normal_events_with_the_same_sound_stand_in_one_split_and_the_others_where_they_were(seed, takes):
     group = tuple(event("normal", take=take) for take in sorted(takes))
 
-    recipe = planned(INDEX, "basic", seed=seed, joined=Joined(groups=(group,)))
+    recipe = planned(INDEX, "basic", seed=seed, joined=EqualEvents(groups=(group,)))
 
     sides = {row["split"] for row in rows(recipe) if row["event_id"] in group}
     assert len(sides) == 1
@@ -127,7 +127,7 @@ def test_normal_events_with_the_same_sound_stand_in_one_split_and_the_others_whe
 
 def test_a_group_of_a_normal_and_an_anomalous_event_is_for_the_test_and_the_recipe_says_so():
     trained = min(events(planned(INDEX, "basic"), split="train", case=1))
-    joined = Joined().with_pairs([(trained, event("ab01"))])
+    joined = EqualEvents().with_pairs([(trained, event("ab01"))])
 
     recipe = planned(INDEX, "basic", joined=joined)
 
@@ -145,8 +145,8 @@ def test_few_shot_gives_its_support_to_the_test_and_leave_one_case_out_its_event
     adapted = min(events(planned(INDEX, "leave-one-case-out"), config="leave_out_case1_clean", split="adapt"))
     trained = min(events(planned(INDEX, "leave-one-case-out"), config="leave_out_case1_clean", split="train"))
 
-    few = planned(INDEX, "few-shot", joined=Joined().with_pairs([(supported, tested)]))
-    left = planned(INDEX, "leave-one-case-out", joined=Joined().with_pairs([(adapted, trained)]))
+    few = planned(INDEX, "few-shot", joined=EqualEvents().with_pairs([(supported, tested)]))
+    left = planned(INDEX, "leave-one-case-out", joined=EqualEvents().with_pairs([(adapted, trained)]))
 
     assert {supported, tested} <= events(few, split="test")
     assert supported not in events(few, split="support")
@@ -156,7 +156,7 @@ def test_few_shot_gives_its_support_to_the_test_and_leave_one_case_out_its_event
 
 def test_a_split_that_would_be_empty_is_an_error_whose_remedy_works():
     trained = events(planned(INDEX, "basic"), split="train", case=1)
-    joined = Joined().with_pairs((one, event("ab01")) for one in trained)
+    joined = EqualEvents().with_pairs((one, event("ab01")) for one in trained)
 
     with pytest.raises(PlanError, match="'train' would have no events of case 1") as caught:
         planned(INDEX, "basic", joined=joined)
@@ -168,7 +168,7 @@ def test_a_split_that_would_be_empty_is_an_error_whose_remedy_works():
 
 
 def test_noise_with_the_same_sound_is_counted_in_the_recipe():
-    joined = Joined().with_pairs([(event("noise", take=1), event("noise", take=2, case=2))])
+    joined = EqualEvents().with_pairs([(event("noise", take=1), event("noise", take=2, case=2))])
 
     noted, shared = (
         planned(INDEX, "basic", snrs_db=(0.0,), joined=joined, is_noise_shared=is_shared).notes
@@ -195,7 +195,7 @@ def test_windows_of_what_is_heard_in_the_test_are_left_out_with_and_without_acti
     ids = sorted(one for one in corpus["recording_id"].to_pylist() if "normal_CNT" in one)
     columns = [ids, [0] * len(ids), [60 * 48_000] * len(ids)]
     running = pa.table([pa.array(column) for column in columns], names=ACTIVITY_SCHEMA.names).cast(ACTIVITY_SCHEMA)
-    joined = Joined().with_pairs([("ToyTrain_case1_normal_CNT_0001", "ToyTrain_case1_normal_IND_0002")])
+    joined = EqualEvents().with_pairs([("ToyTrain_case1_normal_CNT_0001", "ToyTrain_case1_normal_IND_0002")])
 
     for activity in (None, running):
         recipe = planned(corpus, "cnt-to-ind", joined=joined, activity=activity)

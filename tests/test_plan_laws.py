@@ -16,7 +16,7 @@ from tiny import TinyCorpus
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.errors import PlanError
-from toyadmos_datasets.planning import PROTOCOLS, Joined, PlanOptions, plan
+from toyadmos_datasets.planning import PROTOCOLS, EqualEvents, PlanOptions, plan
 from toyadmos_datasets.values.index import ACTIVITY_SCHEMA
 from toyadmos_datasets.values.recipe import Recipe
 
@@ -108,7 +108,7 @@ def test_a_protocol_keeps_its_laws_or_says_why_it_cannot(protocol, data):
 
 
 @st.composite
-def same_sounds(draw: st.DrawFn, names: list[RecordingName]) -> Joined:
+def same_sounds(draw: st.DrawFn, names: list[RecordingName]) -> EqualEvents:
     """Sometimes join a few events of machines, of any label and case, and a few of noise."""
     pairs = []
     for is_noise in (False, True):
@@ -116,17 +116,19 @@ def same_sounds(draw: st.DrawFn, names: list[RecordingName]) -> Joined:
         if len(events) > 1:
             one = st.sampled_from(events)
             pairs += draw(st.lists(st.tuples(one, one), max_size=draw(st.sampled_from([0, 3]))))
-    return Joined().with_pairs(pairs)
+    return EqualEvents().with_pairs(pairs)
 
 
-def planned_or_refused(index: pa.Table, options: PlanOptions, activity: pa.Table, joined: Joined) -> Recipe | PlanError:
+def planned_or_refused(
+    index: pa.Table, options: PlanOptions, activity: pa.Table, joined: EqualEvents
+) -> Recipe | PlanError:
     try:
         return plan(index, options, activity=activity, joined=joined)
     except PlanError as error:
         return error
 
 
-def require_sides_apart(recipe: Recipe, joined: Joined) -> None:
+def require_sides_apart(recipe: Recipe, joined: EqualEvents) -> None:
     """No event, no take of noise and no sound is in two splits of a config, and no split is empty."""
     group = {event: events[0] for events in joined.groups for event in events}
     sides: dict[tuple[str, str, str], set[str]] = defaultdict(set)

@@ -14,7 +14,7 @@ from tiny import TinyCorpus
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.ingest import build_index
-from toyadmos_datasets.planning import PROTOCOLS, Joined, PlanOptions, plan
+from toyadmos_datasets.planning import PROTOCOLS, EqualEvents, PlanOptions, plan
 from toyadmos_datasets.planning.events import events_of
 from toyadmos_datasets.values.source import Member
 
@@ -81,7 +81,7 @@ def test_noise_that_lacks_a_microphone_is_not_drawn():
 # --- one take is one recording, in whichever cases it stands
 
 
-def train_like(*, n_noise: int = 72, shift: int = 0) -> tuple[pa.Table, Joined]:
+def train_like(*, n_noise: int = 72, shift: int = 0) -> tuple[pa.Table, EqualEvents]:
     """Four cases, of which 1 and 2, and 3 and 4, carry the same noise, under take numbers that are `shift` apart."""
     names = TinyCorpus(cases=(1, 2, 3, 4), n_normal=60, conditions=("ab01", "ab02"), n_anomalous=12).names()
     names = [name for name in names if name.sound != "noise"]
@@ -98,7 +98,7 @@ def train_like(*, n_noise: int = 72, shift: int = 0) -> tuple[pa.Table, Joined]:
         for take in range(1, n_noise + 1)
         for other in [(take - 1 + shift) % n_noise + 1]
     ]
-    return index_of(names, n_bytes=44 + 60 * 48_000 * 2), Joined().with_pairs(pairs)
+    return index_of(names, n_bytes=44 + 60 * 48_000 * 2), EqualEvents().with_pairs(pairs)
 
 
 TRAIN_PROTOCOLS = [protocol for protocol in PROTOCOLS if "ToyTrain" in protocol.toys]
@@ -110,7 +110,9 @@ def test_no_recording_of_noise_and_no_take_is_heard_on_two_sides_where_two_cases
     corpus, joined = train_like(shift=shift)
     snrs = {"snrs_db": (0.0,)} if "snrs_db" in protocol.takes else {}
 
-    recipe = planned(corpus, protocol.name, joined=joined if shift else Joined(), channels="mix", n_draws=4, **snrs)
+    recipe = planned(
+        corpus, protocol.name, joined=joined if shift else EqualEvents(), channels="mix", n_draws=4, **snrs
+    )
 
     sound = {event: group[0] for group in joined.groups for event in group}
     for config in recipe.configs:
@@ -197,7 +199,7 @@ def test_recordings_with_the_same_sound_count_as_one_and_the_error_says_so():
     names = [f"ToyTrain_case1_noise_CNT_{take:04d}" for take in (1, 2, 3)]
 
     with pytest.raises(PlanError, match="One noise recording cannot serve") as caught:
-        planned(index(n_noise=3), "basic", snrs_db=(0.0,), joined=Joined(groups=(tuple(names),)))
+        planned(index(n_noise=3), "basic", snrs_db=(0.0,), joined=EqualEvents(groups=(tuple(names),)))
 
     assert caught.value.actual == "1, because 3 recordings have the same take or the same sound"
 

@@ -13,6 +13,8 @@ from toyadmos_datasets.corpus.damage import damage_of
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError, PlanError
 from toyadmos_datasets.planning import PlanOptions, plan
+from toyadmos_datasets.planning.catalogue import PROTOCOLS
+from toyadmos_datasets.planning.protocols import PLANNERS
 
 # --- waspaa2019 --faithful
 
@@ -248,3 +250,7 @@ def test_a_stack_has_the_recordings_of_a_mix_and_says_that_they_are_stacked():
     assert stack.examples.equals(mix.examples)
     assert (stack.parameters["channels"], mix.parameters["channels"]) == ("stack", "mix")
     assert stack.sha256 != mix.sha256
+
+
+def test_every_protocol_of_the_catalogue_is_planned():
+    assert list(PLANNERS) == [protocol.name for protocol in PROTOCOLS]

@@ -36,7 +36,7 @@ from toyadmos_datasets.values.recipe import read_recipe
 from toyadmos_datasets.values.recording_store import read_catalogue
 
 render_stage = importlib.import_module(
-    "toyadmos_datasets.rendering.rendering"
+    "toyadmos_datasets.rendering.render_job"
 )  # its name is the function's in the package
 CORPUS = TinyCorpus(n_normal=5, n_noise=3)
 BOTH = {"protocols": ("basic", "waspaa2019"), "snrs_db": (6.0,)}

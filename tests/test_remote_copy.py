@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from toyadmos_datasets.archives.remote import copy_journal
 from toyadmos_datasets.archives.remote.block_ranges import FILE_NAME, BlockEnds
-from toyadmos_datasets.archives.remote.byte_ranges import Spans
+from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges
 from toyadmos_datasets.archives.remote.copy_journal import Journal, append_line
 from toyadmos_datasets.archives.remote.volume_cache import folder_bytes
 from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
@@ -42,10 +42,10 @@ def written(folder, start, stop):
 def test_a_journal_that_was_cut_anywhere_says_what_its_whole_lines_say(tmp_path_factory, entries, cut):
     path = tmp_path_factory.mktemp("journal") / "have"
     journal = Journal(path)
-    states = [(Spans(), 0)]
+    states = [(ByteRanges(), 0)]
     for word, start, stop in entries:
         journal.append(word, start, stop)
-        states.append((Spans(journal.have), path.stat().st_size))
+        states.append((ByteRanges(journal.have), path.stat().st_size))
     content = path.read_bytes() if entries else b""
     path.write_bytes(content[:cut])
 

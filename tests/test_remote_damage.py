@@ -12,7 +12,7 @@ from tiny import STORED
 from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, needs_of
 from toyadmos_datasets.archives.remote.fetching import download, use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
-from toyadmos_datasets.archives.remote.volume_copies import Layout, present_in
+from toyadmos_datasets.archives.remote.volume_copies import VolumeLayout, present_in
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import CorruptMemberError, VolumeError
 
@@ -25,7 +25,7 @@ def test_what_has_changed_on_the_disk_is_fetched_again_when_it_is_used(fetch_opt
     fetched(fetch_options, CHANNEL_1, is_whole=is_whole)
     source = open_remote(fetch_options)
     block = next(iter(needs_of(source.table, CHANNEL_1, BlockEnds(fetch_options.folder)).values())).block
-    number, at, _ = next(Layout(source.volumes.sizes).split(block.offset + 3000, block.stop))
+    number, at, _ = next(VolumeLayout(source.volumes.sizes).split(block.offset + 3000, block.stop))
     with source.volumes.paths[number].open("r+b") as file:
         file.seek(at)
         file.write(b"damage")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toyadmos_datasets.archives.remote.byte_ranges import Spans, merged
+from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges, merged
 
 RANGES = st.tuples(st.integers(0, 40), st.integers(0, 40))
 STEPS = st.lists(st.tuples(st.sampled_from(["add", "remove"]), RANGES), max_size=25)
 
 
 def built(steps):
-    spans, single = Spans(), set()
+    spans, single = ByteRanges(), set()
     for verb, (start, stop) in steps:
         getattr(spans, verb)(start, stop)
         single = single | set(range(start, stop)) if verb == "add" else single - set(range(start, stop))
@@ -58,7 +58,7 @@ def test_the_reach_ends_at_the_first_missing_byte(steps, start):
 def test_merging_adds_nothing_but_small_gaps(ranges, max_gap):
     joined = merged(ranges, gap_share=0.5, max_gap=max_gap)
 
-    plain = Spans(ranges)
+    plain = ByteRanges(ranges)
     assert all(any(a <= start and stop <= b for a, b in joined) for start, stop in plain)
     for start, stop in joined:
         assert all(b - a <= max_gap for a, b in plain.gaps(start, stop))

@@ -17,7 +17,7 @@ from toyadmos_datasets.errors import DatasetError, LicenseError, OutputConflictE
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.sharing import ShareOptions, destination, fetch_recipe
 from toyadmos_datasets.sharing.bucket import RECORD_NAME
-from toyadmos_datasets.sharing.sharing import share_dataset
+from toyadmos_datasets.sharing.share_job import share_dataset
 from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.verifying import verify_shared
 

@@ -12,7 +12,7 @@ from preparing import hashes, toyadmos, toyadmos_process
 
 from toyadmos_datasets.errors import LicenseError, OutputConflictError, ShareError
 from toyadmos_datasets.sharing import ShareOptions, destination, fetch_recipe
-from toyadmos_datasets.sharing.sharing import share_dataset
+from toyadmos_datasets.sharing.share_job import share_dataset
 from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.verifying import verify_shared
 

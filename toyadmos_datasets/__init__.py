@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from toyadmos_datasets.planning import PlanOptions
     from toyadmos_datasets.rendering import Encoding, RenderOptions
     from toyadmos_datasets.sharing import ShareOptions, fetch_recipe
-    from toyadmos_datasets.sharing.sharing import share_dataset
+    from toyadmos_datasets.sharing.share_job import share_dataset
     from toyadmos_datasets.verifying import DatasetVerdict, SourceVerdict, verify_dataset, verify_shared, verify_source
 
     __version__: str

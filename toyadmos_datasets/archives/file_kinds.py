@@ -204,7 +204,7 @@ class Ignore:
 
 
 @dataclass(slots=True, kw_only=True)
-class Tally:
+class PathTally:
     """Counts paths and keeps the first of them by name.
 
     Attributes:
@@ -221,7 +221,7 @@ class Tally:
         self.n += len(new)
         self.first = heapq.nsmallest(MAX_EXAMPLES, [*self.first, *new])
 
-    def merge(self, other: Tally) -> None:
+    def merge(self, other: PathTally) -> None:
         """Count what another tally counted."""
         self.n += other.n
         self.first = heapq.nsmallest(MAX_EXAMPLES, [*self.first, *other.first])
@@ -243,9 +243,9 @@ class Strays:
         ignored: What the user's patterns took.
     """
 
-    hidden: Tally = field(default_factory=Tally)
-    others: Tally = field(default_factory=Tally)
-    ignored: Tally = field(default_factory=Tally)
+    hidden: PathTally = field(default_factory=PathTally)
+    others: PathTally = field(default_factory=PathTally)
+    ignored: PathTally = field(default_factory=PathTally)
 
     def oddities(self) -> list[Oddity]:
         """Return what a reader of the source should know of them."""

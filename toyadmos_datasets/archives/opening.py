@@ -9,7 +9,6 @@ from pathlib import Path
 
 from toyadmos_datasets.archives.corpus_layout import is_wav, says_case_or_sound
 from toyadmos_datasets.archives.file_kinds import Ignore
-from toyadmos_datasets.archives.reading import reading
 from toyadmos_datasets.archives.sevenzip.volume_set import (
     VolumeSet,
     find_volumes,
@@ -19,6 +18,7 @@ from toyadmos_datasets.archives.sevenzip.volume_set import (
     whole_archive,
 )
 from toyadmos_datasets.archives.sevenzip.volumes_source import open_volumes
+from toyadmos_datasets.archives.source_reading import reading
 from toyadmos_datasets.archives.tree.tree_listing import TreeSearch, open_tree, require_whole_links, search_tree
 from toyadmos_datasets.archives.tree.tree_walk import MAX_DEPTH
 from toyadmos_datasets.corpus.toys import TOYS, toy_named

@@ -163,7 +163,7 @@ def read_history(folder: Path) -> History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluated:
+class ScoredDataset:
     """What was scored.
 
     Attributes:
@@ -186,7 +186,7 @@ class Metrics:
         clip_score: How clip scores were made, for people.
     """
 
-    evaluated: Evaluated
+    evaluated: ScoredDataset
     clip_score: str
 
 

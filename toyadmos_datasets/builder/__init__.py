@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from toyadmos_datasets.builder.load_dataset import load_dataset
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.builder.builder import ToyAdmos
     from toyadmos_datasets.builder.builder_config import ToyAdmosConfig
+    from toyadmos_datasets.builder.dataset_builder import ToyAdmos
 
 __all__ = ["ToyAdmos", "ToyAdmosConfig", "load_dataset"]
 
@@ -16,7 +16,7 @@ __all__ = ["ToyAdmos", "ToyAdmosConfig", "load_dataset"]
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (the imports above tell type checkers what each name is)
     """Import the builder when it is asked for: what is prepared is loaded without it."""
     if name == "ToyAdmos":
-        from toyadmos_datasets.builder.builder import ToyAdmos  # noqa: PLC0415  (see above)
+        from toyadmos_datasets.builder.dataset_builder import ToyAdmos  # noqa: PLC0415  (see above)
 
         return ToyAdmos
     if name == "ToyAdmosConfig":

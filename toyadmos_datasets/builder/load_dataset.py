@@ -75,7 +75,7 @@ def load_dataset(
             cache_dir=cache_dir,
             storage_options=storage_options,
         )
-    from toyadmos_datasets.builder.builder import ToyAdmos  # noqa: PLC0415  # what is prepared needs no stages
+    from toyadmos_datasets.builder.dataset_builder import ToyAdmos  # noqa: PLC0415  # what is prepared needs no stages
 
     toy = toy_named(os.fspath(path)).short
     builder = ToyAdmos(f"{toy}-{name or 'waspaa2019'}", cache_dir=_builders_cache(cache_dir), **options)

@@ -66,7 +66,7 @@ def share(
             remedy="toyadmos share --help",
         )
     from toyadmos_datasets.sharing import ShareOptions
-    from toyadmos_datasets.sharing.sharing import share_dataset
+    from toyadmos_datasets.sharing.share_job import share_dataset
 
     options = ShareOptions(
         folder=folder,

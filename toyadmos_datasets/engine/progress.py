@@ -107,7 +107,7 @@ def is_asked_to_stop(folder: Path) -> bool:
     return (folder / _STOP).exists()
 
 
-class Tally:
+class ProgressTally:
     """The units that all tasks together have done: a number for those that have ended, reports for the others.
 
     There may be thousands of tasks, and it is looked at a few times a second.

@@ -21,7 +21,7 @@ from joblib.externals import loky
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from toyadmos_datasets.engine.memory import keep_pandas_out
-from toyadmos_datasets.engine.progress import Stopped, Tally, Watch, ask_to_stop, is_asked_to_stop, working_on
+from toyadmos_datasets.engine.progress import ProgressTally, Stopped, Watch, ask_to_stop, is_asked_to_stop, working_on
 from toyadmos_datasets.errors import WorkerError
 from toyadmos_datasets.files.atomic import temporary_folder
 
@@ -99,7 +99,7 @@ def run_tasks(
         return
     with temporary_folder("watch") as folder:
         watches = [Watch(folder, str(number)) for number in range(len(tasks))]
-        tally = Tally(folder)
+        tally = ProgressTally(folder)
         with _stopping_on_signals(folder), _polling(tally, on_progress):
             if workers == 1 or len(tasks) == 1:
                 yield from _run_here(function, tasks, watches, tally)
@@ -190,7 +190,7 @@ def _end_with(driver_pid: int) -> None:
 
 
 def _run_here(
-    function: Callable[[Task, Watch], Result], tasks: Sequence[Task], watches: Sequence[Watch], tally: Tally
+    function: Callable[[Task, Watch], Result], tasks: Sequence[Task], watches: Sequence[Watch], tally: ProgressTally
 ) -> Iterator[Result]:
     for task, watch in zip(tasks, watches, strict=True):
         finished, result = _attempt(function, task, watch)
@@ -204,7 +204,7 @@ def _run_in_processes(
     function: Callable[[Task, Watch], Result],
     tasks: Sequence[Task],
     watches: Sequence[Watch],
-    tally: Tally,
+    tally: ProgressTally,
     workers: int,
 ) -> Iterator[Result]:
     attempt, pid = joblib.delayed(_attempt_in_worker), os.getpid()
@@ -283,7 +283,7 @@ def _stopping_on_signals(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _polling(tally: Tally, on_progress: Callable[[int], None] | None) -> Iterator[None]:
+def _polling(tally: ProgressTally, on_progress: Callable[[int], None] | None) -> Iterator[None]:
     """Tell `on_progress` from a thread what the watches have reported, and once more at the end."""
     if on_progress is None:
         yield

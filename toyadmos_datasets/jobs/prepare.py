@@ -36,7 +36,7 @@ from toyadmos_datasets.jobs.sources import require_outside, resolve_source, writ
 from toyadmos_datasets.planning import (
     NONE_JOINED,
     OWN,
-    Joined,
+    EqualEvents,
     PlanOptions,
     find_joined,
     own_recipe,
@@ -114,7 +114,7 @@ class PrepareOptions:
             | ({} if self.recipe is None else {"protocols": [OWN], "recipe": sha256_of(self.recipe)})
         )
 
-    def examples(self) -> Callable[[pa.Table, Joined], Recipe]:
+    def examples(self) -> Callable[[pa.Table, EqualEvents], Recipe]:
         """Return what says which examples there are, given the index of the source and which events are one.
 
         Raises:
@@ -126,7 +126,7 @@ class PrepareOptions:
         table = read_examples(path)
         return lambda index, joined: own_recipe(table, index, self.plan, path, joined=joined)
 
-    def examples_heard(self) -> Callable[[pa.Table, Joined, pa.Table], Recipe] | None:
+    def examples_heard(self) -> Callable[[pa.Table, EqualEvents, pa.Table], Recipe] | None:
         """Return the same for a plan that depends on where machines run; None for one that does not."""
         if not self.is_cut_by_activity:
             return None
@@ -162,8 +162,8 @@ class Work:
     output: OutputFolder
     cache: Path
     render: RenderOptions
-    examples: Callable[[pa.Table, Joined], Recipe]
-    examples_heard: Callable[[pa.Table, Joined, pa.Table], Recipe] | None = None
+    examples: Callable[[pa.Table, EqualEvents], Recipe]
+    examples_heard: Callable[[pa.Table, EqualEvents, pa.Table], Recipe] | None = None
     skip_bad: bool = False
     is_overwriting: bool = False
     skipped: tuple[SkippedRecording, ...] = ()

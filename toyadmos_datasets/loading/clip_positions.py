@@ -132,7 +132,7 @@ def read_places(path: Path) -> pa.Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spans:
+class ClipSpans:
     """Where each clip of a split is, for who reads clips one by one.
 
     Attributes:
@@ -150,7 +150,7 @@ class Spans:
     rows: pa.Table
 
 
-def read_spans(path: Path, column: str = "audio") -> Spans:
+def read_spans(path: Path, column: str = "audio") -> ClipSpans:
     """Return where the clips of a column are.
 
     Raises:
@@ -168,7 +168,7 @@ def read_spans(path: Path, column: str = "audio") -> Spans:
         start[at:end] = starts[which] + np.cumsum(length[at:end]) - length[at:end]
         at = end
     shards = [memoryview(_map_unchanged(one)) for one in header.shards]
-    return Spans(shards=shards, shard=shard, start=start, length=length, rows=rows)
+    return ClipSpans(shards=shards, shard=shard, start=start, length=length, rows=rows)
 
 
 def audio_columns(schema: pa.Schema, where: object) -> list[str]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from toyadmos_datasets.loading.clip_codec import decode_clip
-from toyadmos_datasets.loading.clip_positions import Spans, read_spans
+from toyadmos_datasets.loading.clip_positions import ClipSpans, read_spans
 from toyadmos_datasets.signal.logmel import LogMel, log_mel
 
 Features: TypeAlias = Literal["waveform", "logmel"]
@@ -37,7 +37,7 @@ class Clips:
     features: Features
     settings: LogMel
     columns: tuple[str, ...]
-    _spans: Spans | None = field(default=None, init=False, repr=False)
+    _spans: ClipSpans | None = field(default=None, init=False, repr=False)
     _values: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
@@ -102,7 +102,7 @@ class Clips:
         values = self._values[name]
         return values[at] if isinstance(values, np.ndarray) else [values[row] for row in at]
 
-    def _opened(self) -> Spans:
+    def _opened(self) -> ClipSpans:
         if self._spans is None:
             self._spans = read_spans(self.places)
         return self._spans

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.planning.event_scope import Scope
 from toyadmos_datasets.planning.events import Events, Numbers
-from toyadmos_datasets.planning.split_layout import Layout, Split
+from toyadmos_datasets.planning.split_layout import Split, SplitLayout
 
 _RANKS = {"train": 0, "test": 2}
 """Which split of a group's events all of them stand in: that of the highest rank; the splits beside these have 1."""
@@ -30,12 +30,12 @@ class Settled:
         left_out: Events of which windows were left out, because what carries the same sound is in a split without.
     """
 
-    layout: Layout
+    layout: SplitLayout
     moved: Numbers
     left_out: Numbers
 
 
-def settle(scope: Scope, layout: Layout) -> Settled:
+def settle(scope: Scope, layout: SplitLayout) -> Settled:
     """Move events that carry the same sound to one split, and cut each split to what a quick look has of it.
 
     The test has them where one of them is in the test, or where some are normal and others anomalous; else the split
@@ -107,7 +107,7 @@ def _first_few(events: Events, numbers: Numbers) -> str:
     return ", ".join(events.name(one) for one in numbers[:3]) + (", .." if len(numbers) > 3 else "")
 
 
-def _homes(scope: Scope, layout: Layout) -> Numbers:
+def _homes(scope: Scope, layout: SplitLayout) -> Numbers:
     """Return the rank of the split that each group belongs in, by its first event; `_NO_SPLIT` for events alone."""
     events = scope.events
     home = np.full(len(events.group), _NO_SPLIT)

@@ -19,7 +19,7 @@ from toyadmos_datasets.planning.custom_rules import (
     takes_on_two_sides,
 )
 from toyadmos_datasets.planning.custom_table import OwnTable
-from toyadmos_datasets.planning.equal_content import NONE_JOINED, Joined
+from toyadmos_datasets.planning.equal_content import NONE_JOINED, EqualEvents
 from toyadmos_datasets.planning.events import Numbers, events_of, in_one_piece
 from toyadmos_datasets.planning.plan_options import PlanOptions
 from toyadmos_datasets.values.recipe import IS_EXCLUDED, RECIPE_SCHEMA, STACK, Recipe, unmarked
@@ -50,7 +50,7 @@ def require_own(options: PlanOptions, path: Path) -> None:
 
 
 def own_recipe(
-    examples: Recipe | pa.Table, index: pa.Table, options: PlanOptions, path: Path, *, joined: Joined = NONE_JOINED
+    examples: Recipe | pa.Table, index: pa.Table, options: PlanOptions, path: Path, *, joined: EqualEvents = NONE_JOINED
 ) -> Recipe:
     """Check a user's recipe against the index and make it whole.
 

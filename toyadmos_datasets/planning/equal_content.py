@@ -14,7 +14,7 @@ CONTENT = ("source_crc32", "samples_crc32", "n_samples")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Joined:
+class EqualEvents:
     """Events that are one event for every split, and noise that is one recording.
 
     Attributes:
@@ -23,7 +23,7 @@ class Joined:
 
     groups: tuple[tuple[str, ...], ...] = ()
 
-    def with_pairs(self, pairs: Iterable[tuple[str, str]]) -> Joined:
+    def with_pairs(self, pairs: Iterable[tuple[str, str]]) -> EqualEvents:
         """Return the groups that these pairs of events make of those there are."""
         first = {event: group[0] for group in self.groups for event in group}
 
@@ -40,16 +40,16 @@ class Joined:
         members: dict[str, list[str]] = {}
         for event in sorted(first):
             members.setdefault(root(event), []).append(event)
-        return Joined(groups=tuple(tuple(group) for group in members.values() if len(group) > 1))
+        return EqualEvents(groups=tuple(tuple(group) for group in members.values() if len(group) > 1))
 
 
-NONE_JOINED = Joined()
+NONE_JOINED = EqualEvents()
 """What is known before any recording has been read."""
 
 
 def find_joined(
-    recording_ids: Sequence[str], index: pa.Table, catalogue: pa.Table, *, so_far: Joined = NONE_JOINED
-) -> Joined:
+    recording_ids: Sequence[str], index: pa.Table, catalogue: pa.Table, *, so_far: EqualEvents = NONE_JOINED
+) -> EqualEvents:
     """Join the events of which any two recordings have the same content.
 
     Noise is joined with noise and targets with targets. Digital silence joins nothing: equal zeros prove nothing.

@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from toyadmos_datasets.corpus.toys import CHANNELS, toy_named
 from toyadmos_datasets.errors import OptionError, PlanError
+from toyadmos_datasets.planning.catalogue import Protocol
 from toyadmos_datasets.planning.event_scope import Channels, Scope
 from toyadmos_datasets.planning.events import ABSENT, Events, Numbers
 from toyadmos_datasets.planning.plan_options import PlanOptions
-from toyadmos_datasets.planning.protocols import Protocol
 from toyadmos_datasets.planning.protocols.waspaa2019 import FAITHFUL_CHANNELS
 from toyadmos_datasets.values.recipe import STACK
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.toys import ALL_CASES, CHANNELS
-from toyadmos_datasets.planning.equal_content import NONE_JOINED, Joined
+from toyadmos_datasets.planning.equal_content import NONE_JOINED, EqualEvents
 from toyadmos_datasets.signal.randomness import derived_words, text_hashes
 
 Numbers: TypeAlias = npt.NDArray[np.int64]
@@ -117,7 +117,7 @@ class Events:
         return numbers[counts[place] > 1]
 
 
-def events_of(index: pa.Table, joined: Joined = NONE_JOINED) -> Events:
+def events_of(index: pa.Table, joined: EqualEvents = NONE_JOINED) -> Events:
     """Gather recordings into events, whatever their order in the index."""
     index = index.select(
         [
@@ -177,7 +177,7 @@ def _served_by(index: pa.Table) -> npt.NDArray[np.bool_]:
     return serves
 
 
-def _groups_of(event_id: pa.Array, joined: Joined) -> Numbers:
+def _groups_of(event_id: pa.Array, joined: EqualEvents) -> Numbers:
     """Return the first event of each event's group; events that the source has not are passed over."""
     group = np.arange(len(event_id))
     if not joined.groups:

@@ -7,7 +7,7 @@ from typing import Any
 
 from toyadmos_datasets.corpus.toys import CHANNELS, toy_named
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.planning.protocols import PROTOCOLS, protocol_named
+from toyadmos_datasets.planning.catalogue import PROTOCOLS, protocol_named
 from toyadmos_datasets.signal.levels import WEIGHTINGS
 from toyadmos_datasets.units import Decibels, Seconds
 from toyadmos_datasets.values.recipe import STACK

@@ -10,15 +10,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toyadmos_datasets.planning.catalogue import protocol_named
 from toyadmos_datasets.planning.content_split import Settled, moved_notes, same_sound_notes, settle
-from toyadmos_datasets.planning.equal_content import NONE_JOINED, Joined
+from toyadmos_datasets.planning.equal_content import NONE_JOINED, EqualEvents
 from toyadmos_datasets.planning.event_scope import Scope
 from toyadmos_datasets.planning.event_selection import scope_of
 from toyadmos_datasets.planning.events import ABSENT, Numbers, events_of
 from toyadmos_datasets.planning.noise import NoisePool, split_noise
 from toyadmos_datasets.planning.plan_options import PlanOptions
-from toyadmos_datasets.planning.protocols import protocol_named
-from toyadmos_datasets.planning.split_layout import Config, Layout, Mixture, Split
+from toyadmos_datasets.planning.protocols import PLANNERS
+from toyadmos_datasets.planning.split_layout import Config, Mixture, Split, SplitLayout
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
 
 ROWS_A_PIECE = 1 << 19
@@ -41,7 +42,7 @@ class _Piece:
     mixture: npt.NDArray[np.int64]
 
 
-def rows_of(scope: Scope, layout: Layout) -> Iterator[pa.Table]:
+def rows_of(scope: Scope, layout: SplitLayout) -> Iterator[pa.Table]:
     """Yield the rows of every config, in the recipe's order; configs share what they have in common.
 
     Raises:
@@ -145,7 +146,7 @@ def _no_recordings(n: int) -> pa.ListArray:
 
 
 def plan(
-    index: pa.Table, options: PlanOptions, *, activity: pa.Table | None = None, joined: Joined = NONE_JOINED
+    index: pa.Table, options: PlanOptions, *, activity: pa.Table | None = None, joined: EqualEvents = NONE_JOINED
 ) -> Recipe:
     """Decide which examples a dataset has, from the index alone.
 
@@ -167,7 +168,7 @@ def plan(
     notes: list[str] = []
     for name in options.protocols:
         scope = scope_of(events, options, protocol_named(name), activity)
-        planned = protocol_named(name).plan(scope)
+        planned = PLANNERS[name](scope)
         settled = [settle(scope, layout) for layout in planned.layouts]
         for one in settled:
             tables += rows_of(scope, one.layout)

@@ -152,7 +152,7 @@ class Config:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class SplitLayout:
     """Splits, and the configs that mix these same splits with the same noise.
 
     Attributes:
@@ -173,7 +173,7 @@ class Planned:
         notes: Sentences that a reader of the dataset must know.
     """
 
-    layouts: tuple[Layout, ...]
+    layouts: tuple[SplitLayout, ...]
     notes: tuple[str, ...] = ()
 
 

@@ -57,7 +57,7 @@ _LARGEST = (FULL_SCALE - 1) / FULL_SCALE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class HeardStretches:
     """Every microphone of every example: what `health` is about, an element of every column each.
 
     Attributes:
@@ -80,13 +80,13 @@ class Heard:
         return stretches_of(recording[:, np.newaxis], start, n_samples)
 
 
-def heard_in(examples: pa.Table, targets: Stretches, catalogue: pa.Table) -> Heard:
+def heard_in(examples: pa.Table, targets: Stretches, catalogue: pa.Table) -> HeardStretches:
     """Take examples apart into microphones; where no window was asked for, each is heard to its end."""
     example, place = np.nonzero(targets.recordings != NO_RECORDING)
     recording = targets.recordings[example, place]
     is_window = pc.is_valid(examples["target_start"]).to_numpy()[example]
     whole = catalogue["n_samples"].to_numpy()[recording]
-    return Heard(
+    return HeardStretches(
         example=example,
         recording=recording,
         start=targets.start[example],
@@ -95,7 +95,7 @@ def heard_in(examples: pa.Table, targets: Stretches, catalogue: pa.Table) -> Hea
     )
 
 
-def health_of(examples: pa.Table, heard: Heard, windows: StretchLevels, catalogue: pa.Table) -> pa.Array:
+def health_of(examples: pa.Table, heard: HeardStretches, windows: StretchLevels, catalogue: pa.Table) -> pa.Array:
     """Return the flags of every example, a list of `HEALTH_FLAGS` each.
 
     Args:
@@ -211,7 +211,7 @@ def _has_flag(catalogue: pa.Table, name: str) -> Flags:
     return has
 
 
-def _dropouts(examples: pa.Table, heard: Heard, catalogue: pa.Table) -> Flags:
+def _dropouts(examples: pa.Table, heard: HeardStretches, catalogue: pa.Table) -> Flags:
     is_ind = pc.equal(examples["recording_type"], "IND").to_numpy()[heard.example]
     usual = {toy: 1 - (ONSET_S + TAIL_S) / toy_named(toy).clip_s for toy in pc.unique(examples["toy"]).to_pylist()}
     toys = examples["toy"].combine_chunks().dictionary_encode()
@@ -221,7 +221,7 @@ def _dropouts(examples: pa.Table, heard: Heard, catalogue: pa.Table) -> Flags:
     return found
 
 
-def _duplicates(examples: pa.Table, heard: Heard, catalogue: pa.Table) -> Flags:
+def _duplicates(examples: pa.Table, heard: HeardStretches, catalogue: pa.Table) -> Flags:
     """Mark recordings whose content an event has that comes first by its name; zeros are no content."""
     _, content = np.unique(np.array(recording_hashes(catalogue)), return_inverse=True)
     mine, whose = content[heard.recording], event_ranks(examples)[heard.example]
@@ -232,7 +232,7 @@ def _duplicates(examples: pa.Table, heard: Heard, catalogue: pa.Table) -> Flags:
     return found
 
 
-def _odd_lengths(examples: pa.Table, heard: Heard) -> tuple[Flags, Flags]:
+def _odd_lengths(examples: pa.Table, heard: HeardStretches) -> tuple[Flags, Flags]:
     """Mark whole recordings that are shorter, and longer, than most of their type; of equally many, the longest."""
     types = examples["recording_type"].combine_chunks().dictionary_encode().indices.to_numpy()[heard.example]
     is_short, is_long = np.zeros_like(heard.is_window), np.zeros_like(heard.is_window)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import PlanError
-from toyadmos_datasets.rendering.example_health import Heard, health_of, heard_in
+from toyadmos_datasets.rendering.example_health import HeardStretches, health_of, heard_in
 from toyadmos_datasets.rendering.exclusion import LeavingOut, SkippedEvent, leave_out, unmixable_of
 from toyadmos_datasets.rendering.render_options import MixingRules, rules_of
 from toyadmos_datasets.rendering.stretches import Parts, Stretches, StretchLevels, floats, measure_stretches, place
@@ -214,7 +214,7 @@ class _Measured:
     Attributes:
         targets: The targets as recorded.
         noises: The noises as recorded.
-        windows: The windows of single microphones, `Heard.windows`.
+        windows: The windows of single microphones, `HeardStretches.windows`.
         compared: Targets and noises as an SNR takes their frequencies; the same where it takes all alike.
     """
 
@@ -225,7 +225,7 @@ class _Measured:
 
 
 def _measured(
-    parts: Parts, heard: Heard, catalogue: pa.Table, rules: MixingRules, *, workers: int, progress: Progress
+    parts: Parts, heard: HeardStretches, catalogue: pa.Table, rules: MixingRules, *, workers: int, progress: Progress
 ) -> _Measured:
     """Measure all parts together, so that all workers have something to do till the end."""
 

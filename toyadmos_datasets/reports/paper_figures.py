@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from toyadmos_datasets.files.atomic import write_file
-from toyadmos_datasets.reports.run_report import Evaluated, roc_band
+from toyadmos_datasets.reports.run_report import ReportedRun, roc_band
 from toyadmos_datasets.scores.metrics import roc
 
 DPI = 300
@@ -19,7 +19,7 @@ _COLUMN_INCHES = 3.4
 """Width of a column in a two-column paper."""
 
 
-def write_figures(found: Evaluated, folder: Path) -> list[Path]:
+def write_figures(found: ReportedRun, folder: Path) -> list[Path]:
     """Write every figure of a run's report, each as PNG and PDF; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -32,7 +32,7 @@ def write_figures(found: Evaluated, folder: Path) -> list[Path]:
     return written
 
 
-def _figures(found: Evaluated) -> Iterator[tuple[str, Any]]:
+def _figures(found: ReportedRun) -> Iterator[tuple[str, Any]]:
     labels, scores = found.scores["label"].to_numpy(), found.scores["score"].to_numpy()
     figure, axes = _new()
     points, (grid, low, high) = roc(labels, scores), roc_band(found.scores)

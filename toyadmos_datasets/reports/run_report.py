@@ -51,7 +51,7 @@ _GRID = np.linspace(0, 1, 101)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluated:
+class ReportedRun:
     """A run with everything that its report shows.
 
     Attributes:
@@ -77,7 +77,7 @@ class Evaluated:
         return f"{self.run.toy}, {self.split.config}: {system}"
 
 
-def read_evaluated(folder: Path) -> Evaluated:
+def read_evaluated(folder: Path) -> ReportedRun:
     """Read a run and its evaluation.
 
     Raises:
@@ -97,7 +97,7 @@ def read_evaluated(folder: Path) -> Evaluated:
         )
     if split.n_clips != len(scores):
         raise damaged_table(folder / SCORES_NAME, f"{split.n_clips} clips", f"{len(scores)} rows")
-    return Evaluated(
+    return ReportedRun(
         folder=folder,
         run=run,
         scores=scores,
@@ -107,7 +107,7 @@ def read_evaluated(folder: Path) -> Evaluated:
     )
 
 
-def report_run(folder: Path, out: Path, *, has_audio: bool = True) -> Evaluated:
+def report_run(folder: Path, out: Path, *, has_audio: bool = True) -> ReportedRun:
     """Write the report of an evaluated run.
 
     Args:
@@ -132,7 +132,7 @@ def report_run(folder: Path, out: Path, *, has_audio: bool = True) -> Evaluated:
     return found
 
 
-def _facts(found: Evaluated) -> dict[str, str]:
+def _facts(found: ReportedRun) -> dict[str, str]:
     run = found.run
     facts = {
         "dataset": run.dataset,
@@ -173,7 +173,7 @@ def _figures(summary: Summary) -> str:
     return f'<table class="figures"><thead>{head}</thead><tbody>{body}</tbody></table>{said}'
 
 
-def _charts(found: Evaluated) -> str:
+def _charts(found: ReportedRun) -> str:
     labels, scores = found.scores["label"].to_numpy(), found.scores["score"].to_numpy()
     points = roc(labels, scores)
     n_clips = f"{found.summary.n_normal} normal and {found.summary.n_anomalous} anomalous clips"
@@ -221,7 +221,7 @@ def _groups(summary: Summary, toy: str) -> list[str]:
     return found
 
 
-def _worst(found: Evaluated, *, has_audio: bool) -> str:
+def _worst(found: ReportedRun, *, has_audio: bool) -> str:
     labels, scores = found.scores["label"].to_numpy(), found.scores["score"].to_numpy()
     order = np.argsort(scores, kind="stable")
     missed = [int(one) for one in order if labels[one] == 1][:N_WORST]
@@ -253,7 +253,7 @@ def _worst(found: Evaluated, *, has_audio: bool) -> str:
     return "".join([*sections, note])
 
 
-def _traces(found: Evaluated) -> pa.ChunkedArray:
+def _traces(found: ReportedRun) -> pa.ChunkedArray:
     """Return the frame scores of every clip, of which each has some."""
     table = read_table(found.folder, FRAME_SCORES_NAME, FRAME_SCORES_SCHEMA)
     lengths = pc.list_value_length(table["frame_scores"])
@@ -264,7 +264,7 @@ def _traces(found: Evaluated) -> pa.ChunkedArray:
     return table["frame_scores"]
 
 
-def _trace(found: Evaluated, number: int, values: list[float], top: float) -> str:
+def _trace(found: ReportedRun, number: int, values: list[float], top: float) -> str:
     """Place the frame scores under the spectrogram: the first and last frames of a clip may have none."""
     preset = found.run.system
     n_samples = found.scores["duration_s"][number].as_py() * preset.rate_hz  # as scored, whatever the dataset's rate

@@ -52,7 +52,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Joined:
+class HarmonicMeans:
     """Groups of one kind joined by the harmonic mean, which a single bad one pulls down.
 
     Attributes:
@@ -103,8 +103,8 @@ class Summary:
     threshold: float
     f1: float
     share_overlooked: float
-    cases: Joined | None
-    domains: Joined | None
+    cases: HarmonicMeans | None
+    domains: HarmonicMeans | None
     groups: tuple[Group, ...]
 
     def by(self, what: str) -> list[Group]:
@@ -204,7 +204,7 @@ class _Judged:
             share_overlooked=float(np.mean(self.scores[selection.is_anomaly] < self.threshold)),
         )
 
-    def joined(self, selections: Sequence[_Selection], by: str) -> Joined | None:
+    def joined(self, selections: Sequence[_Selection], by: str) -> HarmonicMeans | None:
         """Join the groups of one kind, if there are several."""
         mine = [one for one in selections if one.by == by]
         if len(mine) < 2:
@@ -212,7 +212,7 @@ class _Judged:
         drawn = np.array([self._drawn_aucs(one) for one in mine])
         with np.errstate(divide="ignore"):  # an AUC of 0 makes the mean 0
             draws = len(mine) / np.sum(1 / drawn, axis=0)
-        return Joined(
+        return HarmonicMeans(
             names=tuple(one.name for one in mine),
             auc=interval(harmonic_mean([auc(*self._of(one)) for one in mine]), draws),
             pauc_mcclish=harmonic_mean([partial_auc_mcclish(*self._of(one)) for one in mine]),

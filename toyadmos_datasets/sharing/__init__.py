@@ -6,7 +6,7 @@ from toyadmos_datasets.sharing.fingerprint import ShardPrint, fingerprint_shards
 from toyadmos_datasets.sharing.recipe_diff import Moved, RecipeDiff, diff_recipes, what_moved
 from toyadmos_datasets.sharing.recipe_export import OpenedRecipe, export_recipe, open_recipe
 from toyadmos_datasets.sharing.recipe_fetch import FetchedRecipe, Remote, fetch_recipe
-from toyadmos_datasets.sharing.sharing import ShareOptions, ShareReport, share
+from toyadmos_datasets.sharing.share_job import ShareOptions, ShareReport, share
 
 __all__ = [
     "FetchedRecipe",

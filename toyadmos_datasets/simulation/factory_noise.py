@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from toyadmos_datasets.simulation.microphones import REFERENCE_M, SOUND_SPEED, Heard, Point, distance_m, record
+from toyadmos_datasets.simulation.microphones import REFERENCE_M, SOUND_SPEED, PlacedSound, Point, distance_m, record
 from toyadmos_datasets.simulation.motion import RATE_HZ, Samples
 from toyadmos_datasets.simulation.timbre import Resonance, add_at, shape, strike, tone, waveform, white
 from toyadmos_datasets.units import Seconds
@@ -81,7 +81,7 @@ def factory_noise(
     """
     fan_at = (3.0, 4.0, 3.0)
     background = _ventilation(n_samples, draws) * np.float32(gain * distance_m(fan_at, (0, 0, 0)) / REFERENCE_M)
-    recordings = record([Heard(sound=background, at=fan_at)], microphones, turns=None, noise=noise)
+    recordings = record([PlacedSound(sound=background, at=fan_at)], microphones, turns=None, noise=noise)
     for station in stations:
         n_sounds = 1 + draws.poisson(n_samples / RATE_HZ / station.every_s)
         for _ in range(n_sounds):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from toyadmos_datasets.simulation.effects import Cycle, Effect, Knock, Modulation, Place, Rattle, Rub, Squeal
 from toyadmos_datasets.simulation.machines import Machine, Oval
-from toyadmos_datasets.simulation.microphones import Heard, Path, Point
+from toyadmos_datasets.simulation.microphones import Path, PlacedSound, Point
 from toyadmos_datasets.simulation.motion import Motion, Samples
 from toyadmos_datasets.simulation.timbre import Resonance, add_at, shape, strike, tone, waveform, white
 from toyadmos_datasets.units import Hertz
@@ -22,7 +22,7 @@ _SHOCK_EXPONENT = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class MachineRun:
     """One machine on its way through one recording.
 
     Attributes:
@@ -72,15 +72,15 @@ def motor_period(machine: Machine, draws: np.random.Generator) -> Samples:
     return waveform(amplitudes, draws)
 
 
-def sound_sources(run: Run) -> list[Heard]:
+def sound_sources(run: MachineRun) -> list[PlacedSound]:
     """Return what the machine sounds like at its front and at its back, and where those are."""
     return [
-        Heard(sound=_front(run), at=_whereabouts(run, "front")),
-        Heard(sound=_back(run), at=_whereabouts(run, "back")),
+        PlacedSound(sound=_front(run), at=_whereabouts(run, "front")),
+        PlacedSound(sound=_back(run), at=_whereabouts(run, "back")),
     ]
 
 
-def _whereabouts(run: Run, place: Place) -> Point | Path:
+def _whereabouts(run: MachineRun, place: Place) -> Point | Path:
     machine = run.machine
     if machine.oval is None:
         return machine.front_at if place == "front" else machine.back_at
@@ -93,7 +93,7 @@ def _path(oval: Oval, ratio: float, offset: float) -> Path:
     return lambda turns: oval.at(turns * ratio + offset)
 
 
-def _front(run: Run) -> Samples:
+def _front(run: MachineRun) -> Samples:
     machine, effect, speed = run.machine, run.effect, run.motion.speed
     turns = run.motion.turns
     if effect.unevenness:
@@ -110,7 +110,7 @@ def _front(run: Run) -> Samples:
     return sound
 
 
-def _back(run: Run) -> Samples:
+def _back(run: MachineRun) -> Samples:
     machine, effect = run.machine, run.effect
     sound = white(run.n_samples, run.draws)
     sound *= np.float32(machine.hiss * effect.hiss) * run.motion.speed
@@ -121,7 +121,7 @@ def _back(run: Run) -> Samples:
     return sound
 
 
-def _loudness_over_cycles(run: Run, modulations: tuple[Modulation, ...]) -> Samples | np.float32:
+def _loudness_over_cycles(run: MachineRun, modulations: tuple[Modulation, ...]) -> Samples | np.float32:
     loudness: Samples | np.float32 = np.float32(1.0)
     for one in modulations:
         angle = run.angle(one.cycle) * (2 * np.pi * one.per_cycle)
@@ -129,7 +129,7 @@ def _loudness_over_cycles(run: Run, modulations: tuple[Modulation, ...]) -> Samp
     return loudness
 
 
-def _add_events(run: Run, sound: Samples, place: Place) -> None:
+def _add_events(run: MachineRun, sound: Samples, place: Place) -> None:
     machine, effect = run.machine, run.effect
     for knock in (*machine.knocks, *effect.knocks):
         if knock.place == place:
@@ -145,7 +145,7 @@ def _add_events(run: Run, sound: Samples, place: Place) -> None:
             sound += _squeal(run, squeal)
 
 
-def _add_knocks(run: Run, sound: Samples, knock: Knock) -> None:
+def _add_knocks(run: MachineRun, sound: Samples, knock: Knock) -> None:
     ratio, offset = run.cycle(knock.cycle)
     at = run.draws.uniform() if knock.at is None else knock.at
     behind = 0.0
@@ -157,13 +157,13 @@ def _add_knocks(run: Run, sound: Samples, knock: Knock) -> None:
     _add_blows(run, sound, (moments + behind - offset) / ratio, knock)
 
 
-def _add_rattle(run: Run, sound: Samples, rattle: Rattle) -> None:
+def _add_rattle(run: MachineRun, sound: Samples, rattle: Rattle) -> None:
     full_turns = run.motion.turns[-1]
     n_blows = run.draws.poisson(rattle.per_s * full_turns / run.machine.shaft_hz)
     _add_blows(run, sound, run.draws.uniform(0, full_turns, n_blows), rattle)
 
 
-def _add_blows(run: Run, sound: Samples, at_turns: npt.NDArray[np.float64], blow: Knock | Rattle) -> None:
+def _add_blows(run: MachineRun, sound: Samples, at_turns: npt.NDArray[np.float64], blow: Knock | Rattle) -> None:
     """Add a blow at each of these turns of the shaft, if the recording gets there."""
     piece = strike(blow.tone_hz, blow.decay_s, run.draws)
     turns = run.motion.turns
@@ -174,7 +174,7 @@ def _add_blows(run: Run, sound: Samples, at_turns: npt.NDArray[np.float64], blow
         add_at(sound, np.float32(blow.weight * strength) * piece, int(start))
 
 
-def _rub(run: Run, rub: Rub) -> Samples:
+def _rub(run: MachineRun, rub: Rub) -> Samples:
     at = run.draws.uniform() if rub.at is None else rub.at
     from_middle = np.abs(np.mod(run.angle(rub.cycle) - at + 0.5, 1.0) - 0.5)
     touch = np.clip(1.5 - from_middle / (rub.share / 2), 0, 1).astype(np.float32)
@@ -188,7 +188,7 @@ def _rub(run: Run, rub: Rub) -> Samples:
     return noise * touch * run.motion.speed
 
 
-def _squeal(run: Run, squeal: Squeal) -> Samples:
+def _squeal(run: MachineRun, squeal: Squeal) -> Samples:
     swell = 0.55 + 0.45 * np.sin(2 * np.pi * run.angle(squeal.cycle) + run.draws.uniform(0, 2 * np.pi))
     whistle = np.sin(2 * np.pi * squeal.harmonic * run.motion.turns)
     loud: Samples = (whistle * swell * (1.4 * squeal.weight)).astype(np.float32)

@@ -33,7 +33,7 @@ REFERENCE_M = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class PlacedSound:
     """A sound and where it comes from.
 
     Attributes:
@@ -46,7 +46,7 @@ class Heard:
 
 
 def record(
-    sources: Sequence[Heard],
+    sources: Sequence[PlacedSound],
     microphones: Sequence[Point],
     *,
     turns: npt.NDArray[np.float64] | None,

@@ -15,7 +15,7 @@ from toyadmos_datasets.corpus.toys import ALL_CASES
 from toyadmos_datasets.signal.randomness import derived_generator
 from toyadmos_datasets.simulation.effects import effect_of
 from toyadmos_datasets.simulation.factory_noise import factory_noise, hall
-from toyadmos_datasets.simulation.machine_sound import Run, motor_period, sound_sources
+from toyadmos_datasets.simulation.machine_sound import MachineRun, motor_period, sound_sources
 from toyadmos_datasets.simulation.machines import MACHINES
 from toyadmos_datasets.simulation.microphones import record
 from toyadmos_datasets.simulation.motion import Samples, Stretch, move, running_on, started_and_stopped, with_a_rest
@@ -86,7 +86,7 @@ def _machine(event: Event, seed: int) -> list[Samples]:
         draws=draws,
     )
     spread = _START_SPREAD if name.recording_type == "IND" and machine.oval is not None else 1.0
-    run = Run(
+    run = MachineRun(
         machine=machine,
         effect=effect,
         motion=motion,

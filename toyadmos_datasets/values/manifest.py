@@ -21,7 +21,7 @@ from toyadmos_datasets.files.reading import looking
 from toyadmos_datasets.files.safe_paths import unsafe_reason
 from toyadmos_datasets.units import Decibels, Hertz
 from toyadmos_datasets.values.health import Health
-from toyadmos_datasets.values.recipe_parameters import Request, Source, require_told
+from toyadmos_datasets.values.recipe_parameters import Request, SourceFacts, require_told
 from toyadmos_datasets.values.source import Oddity
 
 SIDE = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
@@ -133,7 +133,7 @@ def features_of(toy: str, rate_hz: Hertz, *, has_stems: bool = False) -> dict[st
 
     Clips of several channels need no feature of their own: a number of channels is written down only to change it.
 
-    Source:
+    SourceFacts:
         datasets 4 and 5: `Features.to_dict`, under the schema's key ``huggingface``.
     """
     features: dict[str, Any] = {
@@ -309,7 +309,7 @@ def manifest_of(content: dict[str, Any], where: object) -> Manifest:
         )
     what, remedy = "The manifest is damaged.", "Prepare the folder again with the same command and --overwrite."
     manifest = checked(Manifest, content, what=what, where=where, remedy=remedy)
-    require_told(Source, manifest.source, what=what, where=where, remedy=remedy)
+    require_told(SourceFacts, manifest.source, what=what, where=where, remedy=remedy)
     require_told(Request, manifest.request, what=what, where=where, remedy=remedy)
     if manifest.toy not in {toy.name for toy in TOYS}:
         raise DatasetError(what, where=where, expected="a toy", actual=ascii(manifest.toy), remedy=remedy)

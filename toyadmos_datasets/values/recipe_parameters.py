@@ -15,7 +15,7 @@ from toyadmos_datasets.units import Decibels, Hertz
 _Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{0,64}\Z")]
 
 
-class Source(TypedDict, total=False):
+class SourceFacts(TypedDict, total=False):
     """Where recordings came from."""
 
     kind: str
@@ -53,7 +53,7 @@ def require_told(kind: type[object], content: dict[str, Any], *, what: str, wher
     """Raise unless the keys that are read have the types that they are read with.
 
     Args:
-        kind: `Source`, `Request` or `Parameters`.
+        kind: `SourceFacts`, `Request` or `Parameters`.
         content: The object.
         what: The sentence of the error.
         where: The file, for the error.

@@ -26,7 +26,7 @@ from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.manifest import SkippedRecording, is_shard_place
 from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, read_parquet
 from toyadmos_datasets.values.recipe import FILE_SCHEMA, Recipe, check_rows, unmarked
-from toyadmos_datasets.values.recipe_parameters import Parameters, Request, Source, require_told
+from toyadmos_datasets.values.recipe_parameters import Parameters, Request, SourceFacts, require_told
 
 FORMAT_VERSION = 2
 SUFFIX = ".toyrecipe"
@@ -174,7 +174,7 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
     if (promised, header.recipe_sha256) != (actual, found["recipe_sha256"]):
         raise _unreadable(path, f"content that hashes to {actual[:16]} and not to {promised[:16]}: it was changed")
-    for kind, told in ((Parameters, header.parameters), (Source, header.source), (Request, header.request)):
+    for kind, told in ((Parameters, header.parameters), (SourceFacts, header.source), (Request, header.request)):
         require_told(kind, told, what=_UNREADABLE, where=path, remedy=_GET_AGAIN)
     check_rows(shared.recipe, partial(_unreadable, path))
     _require_names(shared, path)

@@ -12,7 +12,7 @@ Span: TypeAlias = tuple[Bytes, Bytes]
 """The bytes from the first number up to the second, which is not one of them."""
 
 
-class Spans:
+class ByteRanges:
     """Byte ranges as a set of bytes: sorted, disjoint, and never two that touch.
 
     Args:
@@ -31,7 +31,7 @@ class Spans:
         return zip(*self._bounds, strict=True)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Spans) and list(self) == list(other)
+        return isinstance(other, ByteRanges) and list(self) == list(other)
 
     def __hash__(self) -> int:
         return hash(tuple(self))
@@ -110,7 +110,7 @@ def merged(spans: Iterable[Span], *, gap_share: float, max_gap: Bytes) -> list[S
         max_gap: And at most so large, bytes.
     """
     joined: list[Span] = []
-    for start, stop in Spans(spans):
+    for start, stop in ByteRanges(spans):
         if joined and start - joined[-1][1] <= min(max_gap, gap_share * (joined[-1][1] - joined[-1][0])):
             joined[-1] = (joined[-1][0], stop)
         else:

@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from toyadmos_datasets.archives.remote.byte_ranges import Spans
+from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges
 from toyadmos_datasets.files.atomic import sync_folder, writing
 from toyadmos_datasets.units import Bytes
 
@@ -46,7 +46,7 @@ class Journal:
         self.path = path
         self._offset = 0
         self._rest = b""
-        self.have, self.bad = Spans(), Spans()
+        self.have, self.bad = ByteRanges(), ByteRanges()
         self.is_whole = False
         self.refresh()
 
@@ -92,10 +92,10 @@ class Journal:
             self.bad.remove(start, stop)
         elif word == "whole":
             self.is_whole = True
-            self.bad = Spans()
+            self.bad = ByteRanges()
 
     def _forget_all(self) -> None:
-        self.have, self.bad = Spans(), Spans()
+        self.have, self.bad = ByteRanges(), ByteRanges()
         self.is_whole = False
 
 

@@ -10,7 +10,7 @@ from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, joined, ne
 from toyadmos_datasets.archives.remote.byte_ranges import Span
 from toyadmos_datasets.archives.remote.fetch_schedule import PIECE_BYTES
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
-from toyadmos_datasets.archives.remote.volume_copies import Layout, present_in
+from toyadmos_datasets.archives.remote.volume_copies import VolumeLayout, present_in
 from toyadmos_datasets.units import Bytes
 
 Way: TypeAlias = Literal["blocks", "volumes"]
@@ -57,7 +57,7 @@ class Estimate:
 def estimate(source: RemoteSource, wanted: Collection[str]) -> Estimate:
     """Choose the cheaper way to fetch recordings, and reckon what it costs."""
     options = source.options
-    layout = Layout(source.volumes.sizes)
+    layout = VolumeLayout(source.volumes.sizes)
     present = present_in(options.folder, options.manifest)
     needs = needs_of(source.table, wanted, BlockEnds(options.folder))
     spans = [need.expected for need in needs.values()]

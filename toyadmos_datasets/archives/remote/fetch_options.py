@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toyadmos_datasets.archives.remote.retry import Clock, Patience
-from toyadmos_datasets.archives.remote.volume_list import Manifest
+from toyadmos_datasets.archives.remote.volume_list import VolumeList
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.units import Bytes
 
@@ -37,7 +37,7 @@ class FetchOptions:
     """
 
     origin: Origin
-    manifest: Manifest
+    manifest: VolumeList
     folder: Path
     parallel: int = 2
     bytes_per_s: Bytes | None = None

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toyadmos_datasets.archives.remote.byte_ranges import Span, Spans
-from toyadmos_datasets.archives.remote.volume_copies import Layout
+from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges, Span
+from toyadmos_datasets.archives.remote.volume_copies import VolumeLayout
 from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
 from toyadmos_datasets.units import Bytes
 
@@ -41,14 +41,14 @@ class Schedule:
         spans: Ranges of the archive that are wanted, in order.
     """
 
-    def __init__(self, copies: Sequence[VolumeCopy], layout: Layout, spans: Sequence[Span]) -> None:
+    def __init__(self, copies: Sequence[VolumeCopy], layout: VolumeLayout, spans: Sequence[Span]) -> None:
         self._copies = copies
         self._layout = layout
         self._spans = list(spans)
         self._urgent: list[Span] = []
         self._first = 0
-        self._taken = [Spans() for _ in copies]
-        self._dropped = [Spans() for _ in copies]
+        self._taken = [ByteRanges() for _ in copies]
+        self._dropped = [ByteRanges() for _ in copies]
         self._lock = threading.Lock()
         self.is_ranged = True
 

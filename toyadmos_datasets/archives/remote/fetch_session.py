@@ -10,7 +10,7 @@ from pathlib import Path
 
 from toyadmos_datasets.archives.remote.block_progress import BlockBars
 from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, BlockNeed, joined, needs_of
-from toyadmos_datasets.archives.remote.byte_ranges import Span, Spans
+from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges, Span
 from toyadmos_datasets.archives.remote.fetch_estimate import WINDOW_BYTES, estimate
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.fetch_schedule import Piece, Schedule
@@ -20,7 +20,7 @@ from toyadmos_datasets.archives.remote.http_deadline import FetchStopped
 from toyadmos_datasets.archives.remote.http_request import HttpClient
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
 from toyadmos_datasets.archives.remote.transfer import NoRangesError, open_client, open_transfer
-from toyadmos_datasets.archives.remote.volume_copies import Layout, journals_of, present_in
+from toyadmos_datasets.archives.remote.volume_copies import VolumeLayout, journals_of, present_in
 from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy, wrong_volume
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import FetchError
@@ -101,11 +101,11 @@ class Session:
         self._stored = stored if not options.is_keeping else None
         self._needs = needs_of(source.table, wanted, BlockEnds(options.folder))
         self._bars = BlockBars(self._needs, progress)
-        self._layout = Layout(source.volumes.sizes)
+        self._layout = VolumeLayout(source.volumes.sizes)
         self._copies = [VolumeCopy(options.folder, volume) for volume in options.manifest.volumes]
         self._schedule = Schedule(self._copies, self._layout, self._spans())
         self._goals = {number: need.first[1] for number, need in self._needs.items()}
-        self._strikes = Spans()
+        self._strikes = ByteRanges()
         self._lock = threading.Lock()
         self._released: set[int] = set()
         self._n_kept = self._n_on_disk - self._n_waiting_at_first()

@@ -14,9 +14,9 @@ from toyadmos_datasets.archives.remote.fetch_session import having_turn
 from toyadmos_datasets.archives.remote.growing_stream import GrowingStream
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
 from toyadmos_datasets.archives.remote.transfer import NoRangesError, Transfer, open_client, open_transfer
-from toyadmos_datasets.archives.remote.volume_copies import Layout, present_in
+from toyadmos_datasets.archives.remote.volume_copies import VolumeLayout, present_in
 from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy, copied_volumes, copies_folder, wrong_volume
-from toyadmos_datasets.archives.remote.volume_list import Manifest, published_manifest, read_manifest
+from toyadmos_datasets.archives.remote.volume_list import VolumeList, published_manifest, read_manifest
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
 from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream
 from toyadmos_datasets.engine.progress import Progress, Quiet
@@ -76,7 +76,7 @@ class _HeaderFetch:
     def __init__(self, options: FetchOptions, progress: Progress) -> None:
         self._options = options
         self._progress = progress
-        self._layout = Layout([volume.n_bytes for volume in options.manifest.volumes])
+        self._layout = VolumeLayout([volume.n_bytes for volume in options.manifest.volumes])
         self._present = present_in(options.folder, options.manifest)
         self._open = contextlib.ExitStack()
         self._transfer: Transfer | None = None
@@ -158,7 +158,7 @@ class FetchChoices:
     ask: Ask | None = field(default=None, compare=False)
 
 
-def manifest_for(toy: str, choices: FetchChoices) -> Manifest:
+def manifest_for(toy: str, choices: FetchChoices) -> VolumeList:
     """Return what the volumes of a toy must be.
 
     Raises:

@@ -10,11 +10,11 @@ from pathlib import Path
 from toyadmos_datasets.archives.remote.byte_ranges import Span
 from toyadmos_datasets.archives.remote.copy_journal import Journal, Word
 from toyadmos_datasets.archives.remote.volume_copy import JOURNAL_SUFFIX
-from toyadmos_datasets.archives.remote.volume_list import Manifest
+from toyadmos_datasets.archives.remote.volume_list import VolumeList
 from toyadmos_datasets.units import Bytes
 
 
-class Layout:
+class VolumeLayout:
     """Where each volume begins in the joined archive.
 
     Args:
@@ -46,7 +46,7 @@ class Present:
         layout: Where the volumes begin.
     """
 
-    def __init__(self, journals: Sequence[Journal], layout: Layout) -> None:
+    def __init__(self, journals: Sequence[Journal], layout: VolumeLayout) -> None:
         self._journals = journals
         self._layout = layout
 
@@ -87,11 +87,11 @@ class Present:
         return any(self._journals[number].bad.meets(a, b) for number, a, b in self._layout.split(start, stop))
 
 
-def journals_of(folder: Path, manifest: Manifest) -> tuple[Journal, ...]:
+def journals_of(folder: Path, manifest: VolumeList) -> tuple[Journal, ...]:
     """Open the journals of an archive's copies."""
     return tuple(Journal(folder / f"{volume.name}{JOURNAL_SUFFIX}") for volume in manifest.volumes)
 
 
-def present_in(folder: Path, manifest: Manifest) -> Present:
+def present_in(folder: Path, manifest: VolumeList) -> Present:
     """Look at an archive's copies."""
-    return Present(journals_of(folder, manifest), Layout([volume.n_bytes for volume in manifest.volumes]))
+    return Present(journals_of(folder, manifest), VolumeLayout([volume.n_bytes for volume in manifest.volumes]))

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from toyadmos_datasets.archives.remote.byte_ranges import Spans
+from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges
 from toyadmos_datasets.archives.remote.copy_journal import Journal
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
-from toyadmos_datasets.archives.remote.volume_list import Manifest, md5_of
+from toyadmos_datasets.archives.remote.volume_list import VolumeList, md5_of
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.errors import VolumeError
@@ -45,7 +45,7 @@ class VolumeCopy:
             self._begin_anew()
 
     @property
-    def have(self) -> Spans:
+    def have(self) -> ByteRanges:
         """The bytes that are there."""
         return self.journal.have
 
@@ -180,12 +180,12 @@ class CopyWriter:
             raise
 
 
-def copies_folder(cache: Path, manifest: Manifest) -> Path:
+def copies_folder(cache: Path, manifest: VolumeList) -> Path:
     """Return where the copies of an archive are kept: a folder for exactly these volumes."""
     return cache / "archives" / f"{manifest.toy}-{manifest.digest}"
 
 
-def copied_volumes(folder: Path, manifest: Manifest) -> VolumeSet:
+def copied_volumes(folder: Path, manifest: VolumeList) -> VolumeSet:
     """Return the copies as volumes; which of their bytes are there is another question."""
     return VolumeSet(
         paths=tuple((folder / volume.name).absolute() for volume in manifest.volumes),

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from toyadmos_datasets.archives.reading import reading
 from toyadmos_datasets.archives.sevenzip.volume_set import find_volumes, volume_name
+from toyadmos_datasets.archives.source_reading import reading
 from toyadmos_datasets.corpus.volumes import LICENSE_FILE, Volume, published_license, published_volumes
 from toyadmos_datasets.errors import OptionError, SourceNotFoundError
 from toyadmos_datasets.escaping import shell_word
@@ -25,7 +25,7 @@ _MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class VolumeList:
     """The volumes of one archive as they must be.
 
     Attributes:
@@ -50,12 +50,12 @@ class Manifest:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def published_manifest(toy: str) -> Manifest:
+def published_manifest(toy: str) -> VolumeList:
     """Return the volumes of the record, from the table that is part of this package."""
-    return Manifest(toy=toy, volumes=published_volumes(toy), license_file=published_license())
+    return VolumeList(toy=toy, volumes=published_volumes(toy), license_file=published_license())
 
 
-def read_manifest(path: Path, toy: str) -> Manifest:
+def read_manifest(path: Path, toy: str) -> VolumeList:
     """Read a table of volumes that `write_manifest` wrote, for a mirror of a corpus that is not the record's.
 
     Raises:
@@ -87,7 +87,7 @@ def read_manifest(path: Path, toy: str) -> Manifest:
             remedy=f"toyadmos verify FOLDER --toy {toy} --write-manifest {shell_word(path)} "
             "makes one from good volumes.",
         )
-    return Manifest(toy=toy, volumes=tuple(ours), license_file=listed.get(LICENSE_FILE))
+    return VolumeList(toy=toy, volumes=tuple(ours), license_file=listed.get(LICENSE_FILE))
 
 
 def write_manifest(path: Path, volumes: Sequence[Volume]) -> None:

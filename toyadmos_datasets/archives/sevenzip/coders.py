@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from toyadmos_datasets.archives.reading import PIECE_BYTES
+from toyadmos_datasets.archives.source_reading import PIECE_BYTES
 from toyadmos_datasets.errors import ArchiveError, UnsupportedMethodError
 from toyadmos_datasets.units import Bytes, format_bytes
 

@@ -17,7 +17,6 @@ from py7zr.exceptions import Bad7zFile
 from py7zr.properties import PROPERTY
 
 from toyadmos_datasets.archives.file_kinds import Ignore
-from toyadmos_datasets.archives.reading import PIECE_BYTES
 from toyadmos_datasets.archives.sevenzip.archive_contents import ArchiveTable, PackedBlock
 from toyadmos_datasets.archives.sevenzip.block_reader import PackedBytes
 from toyadmos_datasets.archives.sevenzip.coders import open_chain
@@ -27,6 +26,7 @@ from toyadmos_datasets.archives.sevenzip.packed_streams import broken_header, pa
 from toyadmos_datasets.archives.sevenzip.signature import read_next_header
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
 from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream
+from toyadmos_datasets.archives.source_reading import PIECE_BYTES
 
 _MAX_HEADER_BYTES = 1 << 26
 """Ten times what the header of the largest ToyADMOS archive can need, about 220 bytes a recording."""

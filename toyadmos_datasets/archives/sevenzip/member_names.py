@@ -18,8 +18,8 @@ from toyadmos_datasets.archives.corpus_layout import (
 from toyadmos_datasets.archives.file_kinds import (
     MARKER_NAME,
     Ignore,
+    PathTally,
     Strays,
-    Tally,
     chosen_among,
     digest_of,
     has_hidden_folder,
@@ -168,7 +168,7 @@ def _moved(kept: Sequence[tuple[str, str]], root: ToyRoot, toy: str) -> list[str
 
 
 def _oddities(folders: Sequence[_Folder], names: Sequence[str], moved: Sequence[str]) -> tuple[Oddity, ...]:
-    strays, layout = Strays(), Tally()
+    strays, layout = Strays(), PathTally()
     for one in folders:
         strays.hidden.add(names[number] for number in one.hidden)
         strays.others.add(names[number] for number in one.others)

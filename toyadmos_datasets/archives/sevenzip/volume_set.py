@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from toyadmos_datasets.archives.reading import reading
+from toyadmos_datasets.archives.source_reading import reading
 from toyadmos_datasets.errors import VolumeError
 from toyadmos_datasets.escaping import shell_line
 from toyadmos_datasets.units import Bytes, format_bytes

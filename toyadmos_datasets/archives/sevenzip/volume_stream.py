@@ -8,8 +8,8 @@ import itertools
 import os
 from typing import IO, TYPE_CHECKING, Any
 
-from toyadmos_datasets.archives.reading import reading
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
+from toyadmos_datasets.archives.source_reading import reading
 from toyadmos_datasets.errors import VolumeError
 from toyadmos_datasets.units import Bytes
 

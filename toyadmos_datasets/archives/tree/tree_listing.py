@@ -19,13 +19,13 @@ from toyadmos_datasets.archives.corpus_layout import (
 from toyadmos_datasets.archives.file_kinds import (
     MARKER_NAME,
     Ignore,
+    PathTally,
     Strays,
-    Tally,
     not_a_file,
     require_distinct,
     require_safe_name,
 )
-from toyadmos_datasets.archives.reading import reading
+from toyadmos_datasets.archives.source_reading import reading
 from toyadmos_datasets.archives.tree.tree_source import TreeSource, tree_of
 from toyadmos_datasets.archives.tree.tree_walk import MAX_DEPTH, FoundFolder, TreeWalk
 from toyadmos_datasets.corpus.name_errors import showable
@@ -262,7 +262,7 @@ def _moved(paths: Sequence[str], found: Sequence[str], start: int) -> list[str]:
 
 
 def _oddities(all_found: Sequence[FoundFolder], moved: Sequence[str]) -> tuple[Oddity, ...]:
-    strays, links, layout = Strays(), Tally(), Tally()
+    strays, links, layout = Strays(), PathTally(), PathTally()
     for found in all_found:
         for into, one in (
             (strays.hidden, found.hidden),

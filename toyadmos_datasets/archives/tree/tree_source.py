@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toyadmos_datasets.archives.file_kinds import chosen_among, digest_of
-from toyadmos_datasets.archives.reading import PIECE_BYTES, reading
+from toyadmos_datasets.archives.source_reading import PIECE_BYTES, reading
 from toyadmos_datasets.errors import CorruptMemberError
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.source import Block, Member, Oddity

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from toyadmos_datasets.archives.corpus_layout import is_wav, says_case_or_sound
-from toyadmos_datasets.archives.file_kinds import Tally, is_expected, is_hidden, special_kind
+from toyadmos_datasets.archives.file_kinds import PathTally, is_expected, is_hidden, special_kind
 
 MAX_DEPTH = 6
 """How many folders deep a toy's folder is looked for; inside of it there is no limit."""
@@ -48,9 +48,9 @@ class FoundFolder:
     special: list[tuple[str, str]] = field(default_factory=list)
     archives: list[str] = field(default_factory=list)
     unread: OSError | None = None
-    hidden: Tally = field(default_factory=Tally)
-    others: Tally = field(default_factory=Tally)
-    ignored: Tally = field(default_factory=Tally)
+    hidden: PathTally = field(default_factory=PathTally)
+    others: PathTally = field(default_factory=PathTally)
+    ignored: PathTally = field(default_factory=PathTally)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,9 +6,9 @@ from toyadmos_datasets.planning.event_scope import Scope, gathered
 from toyadmos_datasets.planning.events import Numbers
 from toyadmos_datasets.planning.split_layout import (
     CaseEvents,
-    Layout,
     Planned,
     Split,
+    SplitLayout,
     clean_and_snrs,
     fraction_note,
     require,
@@ -37,7 +37,7 @@ def plan_basic(scope: Scope) -> Planned:
     splits.append(
         Split(name="test", targets=gathered(*(part for one in divided for part in (one.test, one.anomalous))))
     )
-    layout = Layout(splits=tuple(splits), configs=clean_and_snrs(scope.options.snrs_db))
+    layout = SplitLayout(splits=tuple(splits), configs=clean_and_snrs(scope.options.snrs_db))
     return Planned(layouts=(layout,), notes=tuple(notes))
 
 

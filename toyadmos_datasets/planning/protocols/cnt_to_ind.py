@@ -6,7 +6,7 @@ import numpy as np
 
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ, toy_named
 from toyadmos_datasets.planning.event_scope import Scope, gathered
-from toyadmos_datasets.planning.split_layout import Layout, Planned, Split, clean_and_snrs, require
+from toyadmos_datasets.planning.split_layout import Planned, Split, SplitLayout, clean_and_snrs, require
 from toyadmos_datasets.planning.windows import Windows, windows_of
 
 
@@ -35,7 +35,7 @@ def plan_cnt_to_ind(scope: Scope) -> Planned:
         Split(name="train", targets=windows.targets, starts=windows.starts, length=window),
         Split(name="test", targets=gathered(*ind)),
     )
-    layout = Layout(splits=splits, configs=clean_and_snrs(scope.options.snrs_db, "cnt_to_ind_"))
+    layout = SplitLayout(splits=splits, configs=clean_and_snrs(scope.options.snrs_db, "cnt_to_ind_"))
     return Planned(layouts=(layout,), notes=_notes(windows, window_s, hop / CORPUS_RATE_HZ))
 
 

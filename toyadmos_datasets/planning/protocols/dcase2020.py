@@ -5,10 +5,10 @@ from __future__ import annotations
 from toyadmos_datasets.planning.event_scope import Scope, gathered
 from toyadmos_datasets.planning.split_layout import (
     Config,
-    Layout,
     Mixture,
     Planned,
     Split,
+    SplitLayout,
     at_snrs,
     fraction_note,
     split_as_paper,
@@ -33,7 +33,7 @@ def plan_dcase2020(scope: Scope) -> Planned:
     )
     gains = scope.experiment.gains
     mixed = Config(name="dcase2020", mixtures=(Mixture(target_gain_db=gains.target_db, noise_gain_db=gains.noise_db),))
-    layout = Layout(splits=splits, configs=(mixed, *at_snrs(scope.options.snrs_db, "dcase2020_")))
+    layout = SplitLayout(splits=splits, configs=(mixed, *at_snrs(scope.options.snrs_db, "dcase2020_")))
     return Planned(layouts=(layout,), notes=(*fraction_note(divided, scope.experiment), *NOTES))
 
 

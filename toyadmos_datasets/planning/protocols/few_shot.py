@@ -11,9 +11,9 @@ from toyadmos_datasets.planning.event_scope import Scope, gathered
 from toyadmos_datasets.planning.events import Numbers
 from toyadmos_datasets.planning.split_layout import (
     CaseEvents,
-    Layout,
     Planned,
     Split,
+    SplitLayout,
     clean_and_snrs,
     fraction_note,
     split_as_paper,
@@ -52,7 +52,7 @@ def plan_few_shot(scope: Scope) -> Planned:
         Split(name="support", targets=gathered(*support)),
         Split(name="test", targets=gathered(*(one.test for one in divided), *rest)),
     )
-    layout = Layout(splits=splits, configs=clean_and_snrs(scope.options.snrs_db, "few_shot_"))
+    layout = SplitLayout(splits=splits, configs=clean_and_snrs(scope.options.snrs_db, "few_shot_"))
     notes = (*fraction_note(divided, scope.experiment), *_notes(scope, shots))
     return Planned(layouts=(layout,), notes=notes)
 

@@ -8,9 +8,9 @@ from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.planning.event_scope import Scope, gathered
 from toyadmos_datasets.planning.split_layout import (
     CaseEvents,
-    Layout,
     Planned,
     Split,
+    SplitLayout,
     clean_and_snrs,
     fraction_note,
     require,
@@ -57,7 +57,7 @@ def plan_leave_one_case_out(scope: Scope) -> Planned:
     return Planned(layouts=layouts, notes=(*fraction_note(divided, scope.experiment), note))
 
 
-def _layout(scope: Scope, case: int, divided: Sequence[CaseEvents], n_adapt: int) -> Layout:
+def _layout(scope: Scope, case: int, divided: Sequence[CaseEvents], n_adapt: int) -> SplitLayout:
     normal, anomalous = scope.of(case, "normal"), scope.of(case, "anomalous")
     others = [one for one in divided if one.case != case]
     require(len(normal) > n_adapt, case, f"normal events for the test beside {n_adapt} to adapt with", len(normal))
@@ -66,4 +66,4 @@ def _layout(scope: Scope, case: int, divided: Sequence[CaseEvents], n_adapt: int
         splits.append(Split(name="adapt", targets=gathered(normal[:n_adapt])))
     of_others = (part for one in others for part in (one.test, one.anomalous))
     splits.append(Split(name="test", targets=gathered(normal[n_adapt:], anomalous, *of_others)))
-    return Layout(splits=tuple(splits), configs=clean_and_snrs(scope.options.snrs_db, f"leave_out_case{case}_"))
+    return SplitLayout(splits=tuple(splits), configs=clean_and_snrs(scope.options.snrs_db, f"leave_out_case{case}_"))

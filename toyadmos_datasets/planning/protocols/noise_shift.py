@@ -6,10 +6,10 @@ from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.planning.event_scope import Scope, gathered
 from toyadmos_datasets.planning.split_layout import (
     Config,
-    Layout,
     Mixture,
     Planned,
     Split,
+    SplitLayout,
     fraction_note,
     split_as_paper,
 )
@@ -57,7 +57,7 @@ def plan_noise_shift(scope: Scope) -> Planned:
         f"{_spelled(test_db)} dB; every event has a row for each level."
     )
     notes = (*fraction_note(divided, scope.experiment), note)
-    return Planned(layouts=(Layout(splits=splits, configs=(config,)),), notes=notes)
+    return Planned(layouts=(SplitLayout(splits=splits, configs=(config,)),), notes=notes)
 
 
 def _spelled(snrs_db: tuple[Decibels, ...]) -> str:

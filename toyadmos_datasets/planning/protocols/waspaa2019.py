@@ -8,10 +8,10 @@ from toyadmos_datasets.corpus.paper import Gains
 from toyadmos_datasets.planning.event_scope import Scope, gathered
 from toyadmos_datasets.planning.split_layout import (
     Config,
-    Layout,
     Mixture,
     Planned,
     Split,
+    SplitLayout,
     fraction_note,
     split_as_paper,
 )
@@ -43,7 +43,7 @@ def plan_waspaa2019(scope: Scope) -> Planned:
     )
     config = Config(name=scope.protocol, mixtures=(_mixture(scope),))
     notes = (*fraction_note(divided, scope.experiment), *_notes(scope))
-    return Planned(layouts=(Layout(splits=splits, configs=(config,)),), notes=notes)
+    return Planned(layouts=(SplitLayout(splits=splits, configs=(config,)),), notes=notes)
 
 
 def _mixture(scope: Scope) -> Mixture:

@@ -200,7 +200,7 @@ def _report(destination: Destination, parcel: Parcel, standing: Standing, option
 
 
 def share_dataset(options: ShareOptions, progress: Progress | None = None, *, workers: int = 1) -> ShareReport:
-    """Share a prepared dataset, or its recipe; see `sharing.sharing`.
+    """Share a prepared dataset, or its recipe; see `sharing.share_job`.
 
     Args:
         options: What, and to where.

@@ -1,20 +1,10 @@
-"""Every protocol: its name, the task it is for, its splits, and what makes it."""
+"""Every protocol: its name, the task it is for, its splits, and the options that it takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from toyadmos_datasets.corpus.paper import paper_experiment
-from toyadmos_datasets.planning.event_scope import Scope
-from toyadmos_datasets.planning.protocols.basic import plan_basic
-from toyadmos_datasets.planning.protocols.cnt_to_ind import plan_cnt_to_ind
-from toyadmos_datasets.planning.protocols.dcase2020 import plan_dcase2020
-from toyadmos_datasets.planning.protocols.few_shot import plan_few_shot
-from toyadmos_datasets.planning.protocols.leave_one_case_out import plan_leave_one_case_out
-from toyadmos_datasets.planning.protocols.noise_shift import plan_noise_shift
-from toyadmos_datasets.planning.protocols.waspaa2019 import plan_waspaa2019
-from toyadmos_datasets.planning.split_layout import Planned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +15,6 @@ class Protocol:
         name: As it is typed.
         task: What it is for.
         splits: The splits that its configs have; those in brackets where they are asked for.
-        plan: What turns a scope into splits and configs.
         takes: Options of `PlanOptions` that it takes beyond those that all take.
         toys: Toys that it is for.
         recording_types: Recordings that it uses, noise apart.
@@ -36,7 +25,6 @@ class Protocol:
     name: str
     task: str
     splits: tuple[str, ...]
-    plan: Callable[[Scope], Planned]
     takes: frozenset[str] = field(default_factory=frozenset)
     toys: tuple[str, ...] = ("ToyCar", "ToyConveyor", "ToyTrain")
     recording_types: tuple[str, ...] = ("IND",)
@@ -57,7 +45,6 @@ PROTOCOLS = (
         name="waspaa2019",
         task="unsupervised detection, the paper's experiment",
         splits=("train", "test"),
-        plan=plan_waspaa2019,
         takes=frozenset({"is_as_printed", "is_faithful"}),
         is_papers=True,
         is_always_mixed=True,
@@ -66,21 +53,18 @@ PROTOCOLS = (
         name="basic",
         task="unsupervised detection, clean or at SNRs of your choice",
         splits=("train", "(validation)", "test"),
-        plan=plan_basic,
         takes=frozenset({"snrs_db", "validation_share"}),
     ),
     Protocol(
         name="leave-one-case-out",
         task="domain adaptation from machine to machine",
         splits=("train", "(adapt)", "test"),
-        plan=plan_leave_one_case_out,
         takes=frozenset({"snrs_db", "adapt_events"}),
     ),
     Protocol(
         name="noise-shift",
         task="domain shift of noise and its level",
         splits=("train", "test"),
-        plan=plan_noise_shift,
         takes=frozenset({"train_snrs_db", "test_snrs_db"}),
         is_always_mixed=True,
     ),
@@ -88,14 +72,12 @@ PROTOCOLS = (
         name="few-shot",
         task="detection with a few anomalous examples",
         splits=("train", "support", "test"),
-        plan=plan_few_shot,
         takes=frozenset({"snrs_db", "shots", "unseen_parts"}),
     ),
     Protocol(
         name="cnt-to-ind",
         task="training on continuous operation, as factories would",
         splits=("train", "test"),
-        plan=plan_cnt_to_ind,
         takes=frozenset({"snrs_db", "window_s", "hop_s"}),
         recording_types=("IND", "CNT"),
     ),
@@ -103,7 +85,6 @@ PROTOCOLS = (
         name="dcase2020",
         task="the split of DCASE 2020 task 2 for these toys",
         splits=("train", "test"),
-        plan=plan_dcase2020,
         takes=frozenset({"snrs_db"}),
         toys=("ToyCar", "ToyConveyor"),
         is_always_mixed=True,
