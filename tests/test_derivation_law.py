@@ -103,7 +103,7 @@ def test_what_is_derived_decodes_as_its_source_or_fails_loudly(asked, tmp_path, 
         "PYTHONPATH": os.pathsep.join([*paths, str(HERE.parent)]),
     }
     done = subprocess.run(
-        [sys.executable, HERE / "deriving.py", *asked, tmp_path],
+        [sys.executable, HERE / "support" / "deriving.py", *asked, tmp_path],
         check=True,
         capture_output=True,
         text=True,

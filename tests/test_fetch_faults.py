@@ -165,7 +165,7 @@ def test_a_fetch_that_is_killed_again_and_again_ends_in_the_right_bytes(tmp_path
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent / "support"), *sys.path])},
         )
         with fetcher:
             while n_kills < N_KILLS // 2:

@@ -86,7 +86,7 @@ def killed_at_every_step(source: Path, place: Path, finished: Path) -> list[list
     """Kill a run before every step that changes a folder; return what was seen then and after the next run."""
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(KILLED_AT_EVERY_STEP)]
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent)])
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent / "support"), str(Path(__file__).parent.parent)])
     }
     arguments = [str(source), str(place), str(finished)]
     printed = subprocess.run(

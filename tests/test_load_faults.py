@@ -195,7 +195,9 @@ REPLACING = """
 def test_who_reads_while_another_commits_gets_the_old_or_the_new(tmp_path):
     source = write_tree(TinyCorpus(n_normal=8).files(), tmp_path / "source")
     command = [sys.executable, "-c", textwrap.dedent(REPLACING), str(source), str(tmp_path)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent / "support"), *filter(None, sys.path)])
+    }
     seen = set()
     with subprocess.Popen(command, env=environment) as process:
         while process.poll() is None:

@@ -126,7 +126,7 @@ def test_files_of_the_caches_have_the_mode_that_the_umask_gives(tmp_path, umask)
         load_dataset(out, split="test", cache_dir=Path(sys.argv[2]) / "cache")
     """
     source = write_tree(TinyCorpus(n_normal=3, n_noise=1).files(), tmp_path / "tree")
-    tests = str(Path(__file__).parent)
+    tests = str(Path(__file__).parent / "support")
     paths = os.pathsep.join([tests, str(Path(__file__).parents[1])])
     arguments = [str(source), str(tmp_path), str(umask)]
 

@@ -41,7 +41,14 @@ def test_readers_of_a_damaged_file_give_the_right_answer_or_an_error_of_ours(pla
 
 
 def _drill(place: Path, kept: Path, kind: str, seed: int, n_drills: int) -> None:
-    command = [sys.executable, str(Path(__file__).with_name("drilling.py")), str(place), kind, str(seed), str(n_drills)]
+    command = [
+        sys.executable,
+        str(Path(__file__).parent / "support" / "drilling.py"),
+        str(place),
+        kind,
+        str(seed),
+        str(n_drills),
+    ]
     surroundings = {"HF_HOME": str(kept / "hub"), "TOYADMOS_CACHE": str(kept / "cache"), "TMPDIR": str(kept)}
     quiet = {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
 

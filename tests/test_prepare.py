@@ -98,7 +98,7 @@ def test_the_order_of_hashes_and_of_the_file_system_change_no_byte(tmp_path, don
     command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "source"), str(tmp_path)]
     environment = os.environ | {
         "PYTHONHASHSEED": "4711",
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent)]),
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent / "support"), str(Path(__file__).parent.parent)]),
     }
     subprocess.run(command, check=True, env=environment)
 

@@ -119,4 +119,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-register_with_datasets("load.audio")
+register_with_datasets("loading.audio_feature")

@@ -32,9 +32,9 @@ _PLACES = {
     "Autoencoder": f"{_HERE}.model",
     "Preset": f"{_HERE}.presets",
     "auc": "toyadmos_datasets.scores.metrics",
-    "fit": f"{_HERE}.train",
-    "log_mel": f"{_HERE}.features",
-    "score": f"{_HERE}.scoring",
+    "fit": f"{_HERE}.training_loop",
+    "log_mel": f"{_HERE}.frames",
+    "score": f"{_HERE}.evaluation",
 }
 _NEED_TORCH = {"Autoencoder", "fit", "score"}
 
