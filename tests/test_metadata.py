@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.metadata
 import re
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -68,9 +70,15 @@ def brought_by(names: set[str]) -> set[str]:
     return found
 
 
+@functools.cache
+def homes_of_modules() -> Mapping[str, list[str]]:
+    """Return the distributions that each module of the environment is of; looking takes a while."""
+    return importlib.metadata.packages_distributions()
+
+
 def imported_by(path: Path) -> set[str]:
     """Return the modules of others that a file imports, wherever in it, by the names of their distributions."""
-    homes = importlib.metadata.packages_distributions()
+    homes = homes_of_modules()
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     modules = {
         name.partition(".")[0]

@@ -6,12 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hostile_servers import behaving, silent
 from hub_stand_in import TOKEN, Fault, Repository, hub_stand_in
 from huggingface_hub import constants
+from huggingface_hub.utils import get_session
 from preparing import hashes, toyadmos, toyadmos_process
 
 from toyadmos_datasets.errors import LicenseError, OutputConflictError, ShareError
 from toyadmos_datasets.sharing import ShareOptions, destination, fetch_recipe
+from toyadmos_datasets.sharing import hub as hub_module
 from toyadmos_datasets.sharing.share_job import share_dataset
 from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.verifying import verify_shared
@@ -265,3 +268,17 @@ def test_the_command_shares_and_fetches(capsys, prepared, hub, tmp_path):
     assert (folder.status, nothing.status) == (2, 1)
     assert "toyadmos share again" in nothing.err
     assert [path.name for path in tmp_path.iterdir()] == ["r.toyrecipe"]
+
+
+def test_a_hub_that_takes_a_connection_and_never_answers_is_an_error_soon(prepared, monkeypatch):
+    monkeypatch.setattr(destination, "WAITS_S", ())
+    monkeypatch.setattr(hub_module, "ANSWER_S", 0.2)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    before = get_session().timeout
+    with behaving(silent()) as port:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{port}")
+        with pytest.raises(ShareError) as caught:
+            shared(prepared)
+
+    assert "Timeout" in str(caught.value.actual)
+    assert get_session().timeout == before

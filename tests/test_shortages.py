@@ -129,11 +129,12 @@ def test_weights_that_cannot_be_opened_for_want_of_descriptors_are_not_damaged(t
     pytest.importorskip("torch", reason=NO_TORCH)
     from safetensors.numpy import save_file  # noqa: PLC0415  # as torch, only where there is the extra
 
-    from toyadmos_datasets.baseline.checkpoint import read_weights  # noqa: PLC0415
+    from toyadmos_datasets.baseline.checkpoint import _read_tensors  # noqa: PLC0415
 
-    save_file({}, tmp_path / "weights.safetensors")
+    path = tmp_path / "weights.safetensors"
+    save_file({}, path)
     with pytest.raises(ResourceError), no_more_files():
-        read_weights(tmp_path / "weights.safetensors")
+        _read_tensors(path, "f" * 64, 1 << 20)
 
 
 def test_want_of_memory_is_no_damage(place, monkeypatch):

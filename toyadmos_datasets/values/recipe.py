@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.errors import DatasetError, ToyAdmosError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import canonical_json, checked, parse_json
 from toyadmos_datasets.files.reading import raise_shortage
@@ -244,7 +244,7 @@ def read_recipe(path: Path) -> Recipe:
         examples, excluded = unmarked(table.cast(FILE_SCHEMA))
         recipe = Recipe(examples=examples, parameters=header.parameters, notes=header.notes, excluded=excluded)
         promised = table.schema.metadata[b"toyadmos_recipe_sha256"].decode()
-    except DatasetError:
+    except ToyAdmosError:
         raise
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise_shortage(error, path)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.corpus.toys import toy_named
-from toyadmos_datasets.errors import DatasetError, OptionError
+from toyadmos_datasets.errors import DatasetError, OptionError, ToyAdmosError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import Count, Sha256, canonical_json, checked, parse_json
 from toyadmos_datasets.files.reading import raise_shortage
@@ -167,7 +167,7 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         shared = _shared_of(header, table.cast(_SCHEMA))
         found = shared.header()
         promised, actual = metadata[b"toyrecipe_sha256"].decode(), _sha256_of(found, shared.digests)
-    except DatasetError:
+    except ToyAdmosError:
         raise
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise_shortage(error, path)
