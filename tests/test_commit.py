@@ -23,10 +23,11 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.errors import OutputConflictError
 from toyadmos_datasets.files import atomic
+from toyadmos_datasets.files.job_folder import is_committing
 from toyadmos_datasets.files.lock import LOCK_NAME
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.rendering.output_folder import OutputFolder
-from toyadmos_datasets.values.manifest import is_committing, read_manifest
+from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
 
 JOB = {"recipe_sha256": "1f"}
@@ -131,7 +132,7 @@ class Snapshots:
 
     def take(self, path: Path) -> None:
         """Keep a copy, unless one like it is kept."""
-        if is_committing(path):
+        if is_committing(path, "manifest.json"):
             fresh(self.nearly_done, path)
         seen = hashes(path) if path.exists() else {}
         if seen not in self.folders.values():
@@ -230,7 +231,7 @@ def stopped(old_and_new, tmp_path_factory) -> Path:
     for last in itertools.count(1):
         fresh(path, old_and_new["old"])
         cut(path, old_and_new["new"], last, "killed")
-        if is_committing(path) and not (path / "README.md").exists():
+        if is_committing(path, "manifest.json") and not (path / "README.md").exists():
             return path
     raise AssertionError
 

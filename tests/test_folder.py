@@ -12,8 +12,8 @@ from preparing import hashes, listing
 from toyadmos_datasets.errors import BusyError, ClippingError, DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.files.atomic import temporary_path
 from toyadmos_datasets.files.checked_json import write_json
+from toyadmos_datasets.files import job_folder
 from toyadmos_datasets.files.lock import LOCK_NAME
-from toyadmos_datasets.rendering import output_folder
 from toyadmos_datasets.rendering.output_folder import OutputFolder
 from toyadmos_datasets.values.manifest import Manifest, Shard, read_manifest
 from toyadmos_datasets.values.recipe import Recipe, read_recipe
@@ -247,7 +247,7 @@ def test_the_shards_of_a_commit_that_was_cut_are_kept_for_the_same_job(whole, mo
     whole.begin(JOB)
     facts = finish_copies(whole)
     with monkeypatch.context() as patch:
-        patch.setattr(output_folder, "sync_folder", lambda folder: 1 / (folder != whole.path))
+        patch.setattr(job_folder, "sync_folder", lambda folder: 1 / (folder != whole.path))
         with pytest.raises(ZeroDivisionError):
             whole.commit(*facts)
     with whole.held():
