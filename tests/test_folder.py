@@ -10,9 +10,9 @@ import pytest
 from preparing import hashes, listing
 
 from toyadmos_datasets.errors import BusyError, ClippingError, DatasetError, OptionError, OutputConflictError
+from toyadmos_datasets.files import job_folder
 from toyadmos_datasets.files.atomic import temporary_path
 from toyadmos_datasets.files.checked_json import write_json
-from toyadmos_datasets.files import job_folder
 from toyadmos_datasets.files.lock import LOCK_NAME
 from toyadmos_datasets.rendering.output_folder import OutputFolder
 from toyadmos_datasets.values.manifest import Manifest, Shard, read_manifest

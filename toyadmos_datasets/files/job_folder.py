@@ -107,7 +107,7 @@ class JobFolder:
             OutputError: The folder cannot be looked at.
         """
         with writing(self.path):
-            self._refuse_file()
+            self.refuse_file()
             is_hidden = self._is_committing  # by a commit that was cut
             done = (self.partial / _REPLACED if is_hidden else self.path) / self.parts[-1]
             is_done = done.exists()
@@ -148,7 +148,7 @@ class JobFolder:
                 self._leave(made)
                 raise
 
-    def resume(self, **basis: Any) -> bool:
+    def resume(self, **basis: object) -> bool:
         """Go on with what a cut run of the same job left; begin anew, and return False, if there is none.
 
         Args:
@@ -237,6 +237,22 @@ class JobFolder:
                 remedy=self.remedy,
             )
 
+    def refuse_file(self) -> None:
+        """Refuse an output that is a file, or that would be inside one.
+
+        Raises:
+            OptionError: It is.
+        """
+        there = next((place for place in (self.path, *self.path.parents) if place.exists()), self.path)
+        if there.exists() and not there.is_dir():
+            raise OptionError(
+                "The output is a file." if there == self.path else "The output would be inside a file.",
+                where=there,
+                expected="a folder, or nothing yet",
+                actual="a file",
+                remedy="Choose a folder with --out.",
+            )
+
     @property
     def _is_committing(self) -> bool:
         return (self.files / self.parts[-1]).exists() and not (self.path / self.parts[-1]).exists()
@@ -279,17 +295,6 @@ class JobFolder:
                 (self.workplace / name).unlink(missing_ok=True)
             for place in made:
                 place.rmdir()
-
-    def _refuse_file(self) -> None:
-        there = next((place for place in (self.path, *self.path.parents) if place.exists()), self.path)
-        if there.exists() and not there.is_dir():
-            raise OptionError(
-                "The output is a file." if there == self.path else "The output would be inside a file.",
-                where=there,
-                expected="a folder, or nothing yet",
-                actual="a file",
-                remedy="Choose a folder with --out.",
-            )
 
     def _refuse_strangers(self) -> None:
         """Refuse a folder that holds what no run of ours left there: it is not ours to change."""
