@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toyadmos_datasets.baseline.baseline_clips import SplitOfConfig, cases_of, open_split
 from toyadmos_datasets.baseline.checkpoint import (
     load_model,
     load_weights,
@@ -41,6 +40,7 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.files.job_folder import JobFolder
 from toyadmos_datasets.units import Seconds
+from toyadmos_datasets.values.shards import SplitOfConfig, cases_of, open_split
 
 CHECKPOINT_EVERY_S: Seconds = 10.0
 """What a kill costs at most, beside the epoch that was running; writing takes a fraction of a second."""

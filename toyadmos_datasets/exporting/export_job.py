@@ -10,7 +10,7 @@ from typing import Any
 
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OptionError
-from toyadmos_datasets.exporting.export_clips import Clip, clips_of, form_of, lengths_of
+from toyadmos_datasets.exporting.export_clips import Clip, clips_of, lengths_of
 from toyadmos_datasets.exporting.export_formats import manifests, packed_name, write_tar
 from toyadmos_datasets.exporting.export_layouts import (
     ROOT,
@@ -23,6 +23,7 @@ from toyadmos_datasets.exporting.export_layouts import (
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.files.job_folder import JobFolder
+from toyadmos_datasets.signal.clip_codec import form_of, rewrite_as_wav
 from toyadmos_datasets.values.manifest import Manifest, Shard, check_shard_sizes, read_manifest
 from toyadmos_datasets.values.shards import check_shards
 
@@ -220,7 +221,7 @@ def _files(work: _Work) -> Iterator[Placed | None]:
             continue
         path, attributes = named
         _require_free(path, taken)
-        wav, n_samples = clip.as_wav(work.n_samples)
+        wav, n_samples = rewrite_as_wav(clip.content, clip.name, work.n_samples)
         work.folder.put(path, wav)
         yield _placed(path, clip, n_samples, wav, attributes)
 
@@ -239,7 +240,7 @@ def _packed(work: _Work) -> Iterator[Placed]:
 
 
 def _placed(path: str, clip: Clip, n_samples: int, content: bytes, attributes: dict[str, str]) -> Placed:
-    rate_hz, n_channels = form_of(content)
+    rate_hz, n_channels = form_of(content, path)
     return Placed(
         path=path,
         columns=clip.columns,
