@@ -98,7 +98,7 @@ class JobFolder:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def state(self, *, is_overwriting: bool = False) -> State:
+    def state(self, *, overwrite: bool = False) -> State:
         """Tell what is in the folder: nothing, a cut run, what is asked for, or something to be replaced.
 
         Raises:
@@ -111,13 +111,13 @@ class JobFolder:
             is_hidden = self._is_committing  # by a commit that was cut
             done = (self.partial / _REPLACED if is_hidden else self.path) / self.parts[-1]
             is_done = done.exists()
-        if is_done and not is_overwriting:
+        if is_done and not overwrite:
             self.require_same(self.read_request(done), self.other)
             return "cut" if is_hidden else "done"
         self._refuse_strangers()
         if is_done:
             return "replace"
-        if (self.partial / _JOB).exists() and not is_overwriting:
+        if (self.partial / _JOB).exists() and not overwrite:
             found = self.read_request(self.partial / _JOB)
             self.require_same(found, "The folder holds a run with other options that was cut.")
             return "cut"

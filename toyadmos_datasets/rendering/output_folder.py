@@ -66,7 +66,7 @@ class OutputFolder(JobFolder):
             raise DatasetError("A file is damaged.", where=path, expected="a request", actual=found, remedy=remedy)
         return found
 
-    def state(self, *, is_overwriting: bool = False) -> State:
+    def state(self, *, overwrite: bool = False) -> State:
         """Tell what is in the folder: nothing, a cut run, the asked-for dataset, or one to be replaced.
 
         Raises:
@@ -75,7 +75,7 @@ class OutputFolder(JobFolder):
             OutputError: The folder cannot be looked at.
             DatasetError: The asked-for dataset is there and damaged.
         """
-        state = JobFolder.state(self, is_overwriting=is_overwriting)
+        state = JobFolder.state(self, overwrite=overwrite)
         if state == "done":
             check_shard_sizes(self.path, read_manifest(self.path).shards)
         return state

@@ -61,7 +61,7 @@ class CorpusFolder(JobFolder):
         """Where the corpus is made; nothing of a cut run is used again."""
         return self.workplace / "corpus"
 
-    def state(self, *, is_overwriting: bool = False) -> State:
+    def state(self, *, overwrite: bool = False) -> State:  # noqa: ARG002  # a corpus is never replaced
         """Tell whether the folder holds the wanted corpus, or is absent or empty.
 
         Raises:
@@ -70,7 +70,7 @@ class CorpusFolder(JobFolder):
         """
         with writing(self.path):
             self.refuse_file()
-            if is_overwriting or not self.path.exists() or not any(self.path.iterdir()):
+            if not self.path.exists() or not any(self.path.iterdir()):
                 return "new"
         wanted = CorpusRecord(**self.request)
         actual = self._difference_from(wanted)
