@@ -26,7 +26,7 @@ from toyadmos_datasets.rendering import OutputFolder, RenderOptions
 from toyadmos_datasets.rendering.clip_encoding import Encoding
 from toyadmos_datasets.sharing import diff_recipes, export_recipe, open_recipe
 from toyadmos_datasets.signal import resampling
-from toyadmos_datasets.signal.pcm import Pcm
+from toyadmos_datasets.signal.clip_codec import Pcm
 from toyadmos_datasets.values.manifest import read_manifest, write_manifest
 from toyadmos_datasets.values.shared_recipe import read_shared_recipe, write_shared_recipe
 

@@ -224,11 +224,11 @@ def carry_out(work: Work, progress: Progress) -> PrepareReport:
     """Make a dataset, or find that it is made already."""
     output, out = work.output, work.output.path
     require_outside(work.source, out, *written_in(work.cache))
-    state = output.state(is_overwriting=work.is_overwriting)  # refuses before anything is made
+    state = output.state(overwrite=work.is_overwriting)  # refuses before anything is made
     if state == "done" and not output.has_leftovers:
         return _found_done(work)
     with output.held(), Lease(work.cache, work.source.toy) as lease:
-        if output.state(is_overwriting=work.is_overwriting) == "done":
+        if output.state(overwrite=work.is_overwriting) == "done":
             output.discard_partial()
             return _found_done(work)
         indexed = index_source(work.source, is_strict=work.is_strict)

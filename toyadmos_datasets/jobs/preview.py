@@ -160,7 +160,7 @@ def _preview(options: PrepareOptions, progress: Progress) -> Preview:
     recipe = _recipe(index, store, options, progress)
     wanted = index.filter(pc.is_in(index["recording_id"], value_set=pa.array(recipe.recording_ids, pa.string())))
     missing = missing_recordings(wanted, store)
-    state = OutputFolder(path=options.out, request=options.request(source)).state(is_overwriting=options.is_overwriting)
+    state = OutputFolder(path=options.out, request=options.request(source)).state(overwrite=options.is_overwriting)
     counts = count_examples(recipe.examples)
     n_shards = sum(-(-n // ROWS_A_SHARD) for n in _rows_by_split(counts).values())
     needed_blocks = set(missing["block"].to_pylist())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.signal.clip_codec import write_clip
 from toyadmos_datasets.units import Hertz
 
 ENCODINGS = ("flac", "wav")
@@ -50,8 +49,6 @@ class Encoding:
         Args:
             samples: Integers of `bit_depth` bits, shape (n_samples,) or (n_channels, n_samples).
         """
-        file = io.BytesIO()
         # libsndfile takes 24-bit samples as the upper bits of 32.
         whole = samples.astype(np.int16) if self.bit_depth == 16 else samples << 8
-        soundfile.write(file, whole.T, self.rate_hz, format=self.container.upper(), subtype=f"PCM_{self.bit_depth}")
-        return file.getvalue()
+        return write_clip(whole, self.rate_hz, self.container.upper(), f"PCM_{self.bit_depth}")

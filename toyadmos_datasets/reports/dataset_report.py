@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from toyadmos_datasets.baseline.baseline_clips import SplitOfConfig, open_split
 from toyadmos_datasets.baseline.frames import rows_of
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.engine.progress import Progress
@@ -21,6 +20,7 @@ from toyadmos_datasets.reports.level_section import level_section
 from toyadmos_datasets.reports.run_report import LICENCE, SIMULATED
 from toyadmos_datasets.reports.spectrograms import picture, place_of, player, shades_of, spectrum_of
 from toyadmos_datasets.signal.logmel import FloatArray
+from toyadmos_datasets.values.shards import SplitOfConfig, open_split
 
 N_A_CONDITION = 3
 """Clips shown of each condition; one of them with its sound, which is what a page grows by."""

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.baseline.baseline_clips import SplitOfConfig, open_split
 from toyadmos_datasets.baseline.evaluation import FRAME_SCORES_SCHEMA, read_scores
 from toyadmos_datasets.baseline.run_folder import (
     FRAME_SCORES_NAME,
@@ -35,6 +34,7 @@ from toyadmos_datasets.reports.spectrograms import picture, place_of, player, sh
 from toyadmos_datasets.scores.confidence_intervals import event_weights
 from toyadmos_datasets.scores.metrics import roc
 from toyadmos_datasets.scores.summary import Summary, summarise
+from toyadmos_datasets.values.shards import SplitOfConfig, open_split
 
 Array = npt.NDArray[np.float64]
 

@@ -11,8 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
-from toyadmos_datasets.baseline.baseline_clips import decoded
-from toyadmos_datasets.baseline.frames import log_mel
+from toyadmos_datasets.baseline.frames import decoded, log_mel
 from toyadmos_datasets.baseline.presets import PAPER
 from toyadmos_datasets.escaping import html_text
 from toyadmos_datasets.signal.logmel import FloatArray

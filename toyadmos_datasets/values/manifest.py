@@ -56,12 +56,6 @@ MANIFEST_NAME = "manifest.json"
 RECIPE_NAME = "recipe.parquet"
 CARD_NAME = "README.md"
 DATA_NAME = "data"
-PARTIAL_NAME = ".partial"
-"""Where a dataset is made; `datasets` does not look into hidden folders."""
-READY_NAME = "ready"
-"""In there: what describes the shards, when all are finished."""
-REPLACED_NAME = "replaced"
-"""In there: the old dataset, until the new one is whole."""
 LABELS = ("normal", "anomalous")
 
 STEMS = ("target", "noise")
@@ -340,12 +334,6 @@ def read_shard_note(path: Path) -> Shard:
     shard = checked(Shard, read_json(path, remedy=remedy), what="A note is damaged.", where=path, remedy=remedy)
     _require_own_place(shard, path)
     return shard
-
-
-def is_committing(folder: Path) -> bool:
-    """Whether a new dataset is on its way into a folder, or was when its process was killed."""
-    ready = folder / PARTIAL_NAME / READY_NAME / MANIFEST_NAME
-    return ready.exists() and not (folder / MANIFEST_NAME).exists()
 
 
 def check_shard_sizes(folder: Path, shards: Sequence[Shard]) -> None:

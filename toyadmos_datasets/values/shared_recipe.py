@@ -21,7 +21,7 @@ from toyadmos_datasets.errors import DatasetError, OptionError, ToyAdmosError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import Count, Sha256, canonical_json, checked, parse_json
 from toyadmos_datasets.files.reading import raise_shortage
-from toyadmos_datasets.signal.pcm import DIGEST_BYTES
+from toyadmos_datasets.signal.clip_codec import DIGEST_BYTES
 from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.manifest import SkippedRecording, is_shard_place
 from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, read_parquet
