@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from simulated_sound import FRAME, RATE_HZ, band_levels_db, event, hear, levels_db
 
 from toyadmos_datasets.corpus.toys import TOYS
-from toyadmos_datasets.simulation.machines import MACHINES, Oval
-from toyadmos_datasets.simulation.microphones import SOUND_SPEED, distance_m, from_a_fixed
-from toyadmos_datasets.simulation.motion import CONTROL_EVERY, control_samples, on_every_sample
-from toyadmos_datasets.simulation.recording_synthesis import synthesise
+from toyadmos_datasets.simulation.machine_table import MACHINES, Oval
+from toyadmos_datasets.simulation.microphones import SOUND_SPEED, distance_m, from_away
+from toyadmos_datasets.simulation.sound_elements import CONTROL_EVERY, control_samples, on_every_sample
+from toyadmos_datasets.simulation.synthesiser import synthesise
 
 CASES = [(toy.name, case) for toy in TOYS for case in toy.cases]
 TOY_NAMES = [toy.name for toy in TOYS]
@@ -192,7 +192,7 @@ def test_a_fixed_source_is_delayed_by_its_distance_and_attenuated_by_it(away_m):
     click = np.zeros(4800, dtype=np.float32)
     click[1000] = 1.0
 
-    heard = from_a_fixed(click, away_m)
+    heard = from_away(click, away_m)
 
     centre = np.sum(heard * np.arange(4800)) / heard.sum() - 1000
     assert centre == pytest.approx(away_m / SOUND_SPEED * RATE_HZ, abs=1e-2)

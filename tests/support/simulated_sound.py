@@ -8,7 +8,7 @@ import numpy as np
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.corpus.toys import CHANNELS
-from toyadmos_datasets.simulation.recording_synthesis import synthesise
+from toyadmos_datasets.simulation.synthesiser import synthesise
 from toyadmos_datasets.simulation.simulated_events import Event
 
 RATE_HZ = 48_000

@@ -15,7 +15,7 @@ the bytes:
     corpus
 """
 
-from toyadmos_datasets.simulation.recording_synthesis import MODEL_VERSION
+from toyadmos_datasets.simulation.synthesiser import MODEL_VERSION
 from toyadmos_datasets.simulation.simulated_corpus import Report, SimulatedCorpus, simulate
 from toyadmos_datasets.simulation.sizes import SIZES, CorpusSize
 from toyadmos_datasets.simulation.tree_writing import PlannedTree, planned_tree

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from toyadmos_datasets.corpus.names import NOISE, NORMAL, RecordingName
 from toyadmos_datasets.corpus.toys import CHANNELS, RecordingType, toy_named
-from toyadmos_datasets.simulation.motion import RATE_HZ
+from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.simulation.sizes import CorpusSize, chosen_conditions
 from toyadmos_datasets.units import Bytes, Seconds
 
@@ -45,7 +45,7 @@ class Event:
     @property
     def n_samples(self) -> int:
         """Length of each recording at 48 kHz."""
-        return round(self.duration_s * RATE_HZ)
+        return round(self.duration_s * CORPUS_RATE_HZ)
 
     @property
     def n_bytes(self) -> Bytes:

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch
 from toyadmos_datasets.files.atomic import writing
-from toyadmos_datasets.simulation.motion import RATE_HZ
-from toyadmos_datasets.simulation.recording_synthesis import MODEL_VERSION, synthesise
+from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
+from toyadmos_datasets.simulation.synthesiser import MODEL_VERSION, synthesise
 from toyadmos_datasets.simulation.simulated_events import WAV_HEADER_BYTES, Event, list_events
 from toyadmos_datasets.simulation.sizes import size_named
 from toyadmos_datasets.units import Bytes
@@ -123,8 +123,8 @@ def wav_bytes(samples: npt.NDArray[np.int16]) -> bytes:
         16,  # bytes of the format chunk
         1,  # PCM
         1,  # channel
-        RATE_HZ,
-        2 * RATE_HZ,
+        CORPUS_RATE_HZ,
+        2 * CORPUS_RATE_HZ,
         2,  # bytes a frame
         16,  # bits
         b"data",

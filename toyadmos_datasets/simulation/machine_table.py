@@ -1,4 +1,4 @@
-"""What the machines are: one row a case, from which `running` makes their sound.
+"""What the machines are: one row a case, from which the synthesiser makes their sound.
 
 The numbers are plausible ones for toys of this size, not measurements: what the corpus publishes are the
 motors, bearings, scales and sizes that tell the cases apart.
@@ -15,9 +15,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from toyadmos_datasets.simulation.effects import Knock, Rattle
+from toyadmos_datasets.simulation.damage_table import Impact
 from toyadmos_datasets.simulation.microphones import Point
-from toyadmos_datasets.simulation.timbre import Resonance
+from toyadmos_datasets.simulation.sound_elements import Resonance
 from toyadmos_datasets.units import Seconds
 
 
@@ -60,13 +60,12 @@ class Machine:
         teeth: Teeth of the pinion: gears mesh at this harmonic of the shaft.
         spin_up_s: Time constant of starting.
         wander: Standard deviation of the slow change of speed, a share of it.
-        loudness: RMS of the motor's tone at the reference distance.
-        brightness: How slowly harmonics fall: amplitude of the k-th is k to the minus this.
-        hiss: RMS of the broadband noise of wear.
+        tone: RMS of the motor's tone at the reference distance.
+        fall: How fast harmonics fall: amplitude of the k-th is k to the minus this.
+        wear: RMS of the broadband noise of wear.
         body: Where motor and frame ring.
         surface: Where wheels, belt or rails ring.
-        knocks: Blows that an undamaged machine makes.
-        rattles: Blows at no fixed time that an undamaged machine makes.
+        impacts: Blows that an undamaged machine makes.
         front_at: Where the motor is, for a toy that stays in place.
         back_at: Where the other end is.
         oval: The track, for a toy that moves.
@@ -79,14 +78,13 @@ class Machine:
     teeth: int
     spin_up_s: Seconds
     wander: float
-    loudness: float
-    brightness: float
-    hiss: float
+    tone: float
+    fall: float
+    wear: float
     body: tuple[Resonance, ...]
     surface: tuple[Resonance, ...]
     microphones: tuple[Point, Point, Point, Point]
-    knocks: tuple[Knock, ...] = ()
-    rattles: tuple[Rattle, ...] = ()
+    impacts: tuple[Impact, ...]
     front_at: Point = (0.0, 0.0, 0.0)
     back_at: Point = (0.0, 0.0, 0.0)
     oval: Oval | None = None
@@ -96,7 +94,7 @@ def _rings(*rows: tuple[float, float, float]) -> tuple[Resonance, ...]:
     return tuple(Resonance(centre_hz=centre, width_hz=width, gain=gain) for centre, width, gain in rows)
 
 
-def _car(shaft_hz: float, *, steel: bool, loudness: float, body: tuple[Resonance, ...]) -> Machine:
+def _car(shaft_hz: float, *, steel: bool, body: tuple[Resonance, ...]) -> Machine:
     """A car on rollers; steel bearings hiss less and ring, plastic ones rustle."""
     return Machine(
         shaft_hz=shaft_hz,
@@ -105,12 +103,12 @@ def _car(shaft_hz: float, *, steel: bool, loudness: float, body: tuple[Resonance
         teeth=8,
         spin_up_s=0.22,
         wander=0.004,
-        loudness=loudness,
-        brightness=0.75,
-        hiss=0.012 if steel else 0.020,
+        tone=0.041,
+        fall=0.75,
+        wear=0.003 if steel else 0.006,
         body=body,
         surface=_rings((3400, 240, 6), (7200, 500, 5)) if steel else _rings((1900, 600, 3), (4800, 1500, 1.5)),
-        rattles=(Rattle(per_s=4, weight=0.03, tone_hz=2100, decay_s=0.003),),
+        impacts=(Impact(random_per_s=4, weight=0.03, tone_hz=2100, decay_s=0.003),),
         front_at=(0.0, -0.06, 0.03),
         back_at=(0.0, 0.07, 0.02),
         microphones=((0.0, -0.45, 0.15), (0.5, 0.1, 0.2), (-0.15, 0.6, 0.25), (-0.7, -0.1, 0.35)),
@@ -126,13 +124,16 @@ def _conveyor(shaft_hz: float, *, length_m: float, belt_hz: float, body: tuple[R
         teeth=10,
         spin_up_s=0.16,
         wander=0.003,
-        loudness=0.030,
-        brightness=0.9,
-        hiss=0.016,
+        tone=0.0385,
+        fall=0.9,
+        wear=0.005,
         body=body,
         surface=_rings((650, 160, 3), (2600, 900, 2)),
-        knocks=(Knock(cycle="round", weight=0.035, tone_hz=800, decay_s=0.006, place="front"),),  # the belt's seam
-        rattles=(Rattle(per_s=3, weight=0.025, tone_hz=900, decay_s=0.005),),
+        impacts=(
+            # The belt's seam.
+            Impact(cycle="round", phases=(0.25,), weight=0.035, tone_hz=800, decay_s=0.006, place="front"),
+            Impact(random_per_s=3, weight=0.025, tone_hz=900, decay_s=0.005),
+        ),
         front_at=(-length_m / 2, 0.0, 0.08),
         back_at=(length_m / 2, 0.0, 0.08),
         microphones=(
@@ -144,8 +145,9 @@ def _conveyor(shaft_hz: float, *, length_m: float, belt_hz: float, body: tuple[R
     )
 
 
-def _train(shaft_hz: float, *, lap_hz: float, oval: Oval, loudness: float, body: tuple[Resonance, ...]) -> Machine:
+def _train(shaft_hz: float, *, lap_hz: float, oval: Oval, body: tuple[Resonance, ...]) -> Machine:
     """A train on an oval of sections, whose joints tick, with a microphone on each side."""
+    joints = tuple(0.02 + section / 14 for section in range(14))
     right, away = oval.straight_m / 2 + oval.radius_m + 0.22, oval.radius_m + 0.2
     return Machine(
         shaft_hz=shaft_hz,
@@ -154,18 +156,16 @@ def _train(shaft_hz: float, *, lap_hz: float, oval: Oval, loudness: float, body:
         teeth=12,
         spin_up_s=0.2,
         wander=0.006,
-        loudness=loudness,
-        brightness=0.85,
-        hiss=0.014,
+        tone=0.036,
+        fall=0.85,
+        wear=0.0045,
         body=body,
         surface=_rings((1250, 260, 4), (3300, 700, 2.5)),
-        knocks=(
-            Knock(cycle="round", weight=0.035, tone_hz=1500, decay_s=0.004, at=0.02, repeats=14, gap=1 / 14),
-            Knock(
-                cycle="round", weight=0.035, tone_hz=1600, decay_s=0.004, at=0.04, repeats=14, gap=1 / 14, place="front"
-            ),
+        impacts=(
+            Impact(cycle="round", phases=joints, weight=0.035, tone_hz=1500, decay_s=0.004),
+            Impact(cycle="round", phases=joints, weight=0.035, tone_hz=1600, decay_s=0.004, place="front"),
+            Impact(random_per_s=5, weight=0.03, tone_hz=1100, decay_s=0.004),
         ),
-        rattles=(Rattle(per_s=5, weight=0.03, tone_hz=1100, decay_s=0.004),),
         oval=oval,
         microphones=((0.05, -away, 0.3), (right, 0.03, 0.3), (-0.04, away + 0.1, 0.35), (-right - 0.1, -0.02, 0.4)),
     )
@@ -177,10 +177,10 @@ _N: Final = Oval(straight_m=0.4, radius_m=0.22)
 MACHINES: Final[Mapping[str, Mapping[int, Machine]]] = MappingProxyType(
     {
         "ToyCar": {
-            1: _car(188.0, steel=False, loudness=0.030, body=_rings((760, 90, 5), (1530, 160, 4), (4100, 400, 2))),
-            2: _car(194.0, steel=True, loudness=0.030, body=_rings((790, 90, 5), (1610, 160, 4), (4300, 400, 2))),
-            3: _car(305.0, steel=False, loudness=0.036, body=_rings((900, 110, 5), (2450, 220, 5), (5100, 500, 2))),
-            4: _car(317.0, steel=True, loudness=0.036, body=_rings((930, 110, 5), (2540, 220, 5), (5300, 500, 2))),
+            1: _car(188.0, steel=False, body=_rings((760, 90, 5), (1530, 160, 4), (4100, 400, 2))),
+            2: _car(194.0, steel=True, body=_rings((790, 90, 5), (1610, 160, 4), (4300, 400, 2))),
+            3: _car(305.0, steel=False, body=_rings((900, 110, 5), (2450, 220, 5), (5100, 500, 2))),
+            4: _car(317.0, steel=True, body=_rings((930, 110, 5), (2540, 220, 5), (5300, 500, 2))),
         },
         "ToyConveyor": {
             1: _conveyor(104.0, length_m=0.35, belt_hz=1.30, body=_rings((420, 60, 5), (1180, 140, 4), (2900, 300, 2))),
@@ -188,10 +188,10 @@ MACHINES: Final[Mapping[str, Mapping[int, Machine]]] = MappingProxyType(
             3: _conveyor(76.0, length_m=0.70, belt_hz=0.85, body=_rings((260, 45, 5), (790, 110, 4), (1900, 250, 2))),
         },
         "ToyTrain": {
-            1: _train(112.0, lap_hz=0.46, oval=_HO, loudness=0.040, body=_rings((510, 60, 5), (1340, 150, 4))),
-            2: _train(98.0, lap_hz=0.42, oval=_HO, loudness=0.040, body=_rings((440, 60, 5), (1120, 150, 4))),
-            3: _train(154.0, lap_hz=0.58, oval=_N, loudness=0.034, body=_rings((820, 90, 5), (1980, 200, 4))),
-            4: _train(139.0, lap_hz=0.53, oval=_N, loudness=0.034, body=_rings((740, 90, 5), (1760, 200, 4))),
+            1: _train(112.0, lap_hz=0.46, oval=_HO, body=_rings((510, 60, 5), (1340, 150, 4))),
+            2: _train(98.0, lap_hz=0.42, oval=_HO, body=_rings((440, 60, 5), (1120, 150, 4))),
+            3: _train(154.0, lap_hz=0.58, oval=_N, body=_rings((820, 90, 5), (1980, 200, 4))),
+            4: _train(139.0, lap_hz=0.53, oval=_N, body=_rings((740, 90, 5), (1760, 200, 4))),
         },
     }
 )
