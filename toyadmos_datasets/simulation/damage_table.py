@@ -130,10 +130,7 @@ _CAR: Final = {
     **_VOLTAGES,
     ("shaft", "Bent"): DamagedSound(sidebands=(Sideband(cycle="wheel", depth=0.5),), wander=1.3, wear=1.2),
     ("gears", "Deformed"): DamagedSound(
-        sidebands=(
-            Sideband(cycle="wheel", depth=0.4, per_cycle=2),
-            Sideband(cycle="wheel", depth=0.3, per_cycle=3),
-        ),
+        sidebands=(Sideband(cycle="wheel", depth=0.4, per_cycle=2), Sideband(cycle="wheel", depth=0.3, per_cycle=3)),
         wear=1.6,
     ),
     ("gears", "Melted"): DamagedSound(
@@ -170,15 +167,10 @@ _CONVEYOR: Final = {
         impacts=(Impact(random_per_s=5, weight=0.1, tone_hz=520, decay_s=0.008),),
     ),
     ("tail_pulley", "Excessive tension"): DamagedSound(
-        speed=0.975,
-        tone=1.1,
-        bands=(NoiseBand(cycle="round", rms=0.008, share=0.5, centre_hz=4340, width_hz=25),),
+        speed=0.975, tone=1.1, bands=(NoiseBand(cycle="round", rms=0.008, share=0.5, centre_hz=4340, width_hz=25),)
     ),
     ("tail_pulley", "Removed"): DamagedSound(
-        speed=1.03,
-        tone=0.85,
-        wear=0.9,
-        impacts=(Impact(random_per_s=9, weight=0.11, tone_hz=340, decay_s=0.01),),
+        speed=1.03, tone=0.85, wear=0.9, impacts=(Impact(random_per_s=9, weight=0.11, tone_hz=340, decay_s=0.01),)
     ),
     ("belt", "Attached metallic object 1"): _metallic_object(0.10, 2600),
     ("belt", "Attached metallic object 2"): _metallic_object(0.17, 1900),
@@ -186,26 +178,21 @@ _CONVEYOR: Final = {
 }
 
 
-def _passing(at: float, *, weight: float, tone_hz: float, decay_s: Seconds, axles: int, gap: float) -> Impact:
-    """Axle after axle strikes one point of the track, a share of the lap apart."""
-    phases = tuple(at + axle * gap for axle in range(axles))
-    return Impact(cycle="round", phases=phases, weight=weight, tone_hz=tone_hz, decay_s=decay_s, place="front")
+def _track(part: str, at: float) -> dict[tuple[str, str], DamagedSound]:
+    """What damage at one point of the track does, as axle after axle passes it."""
 
+    def axles(n_axles: int, gap: float, **blow: float) -> tuple[Impact, ...]:
+        phases = tuple(at + axle * gap for axle in range(n_axles))
+        return (Impact(cycle="round", phases=phases, place="front", **blow),)
 
-def _track(at: float) -> dict[str, DamagedSound]:
-    """What damage of the track at one point of the lap does."""
+    grinding = NoiseBand(cycle="round", rms=0.014, share=0.1, centre_hz=3800, width_hz=2200, phase=at, place="front")
     return {
-        "Disjointed": DamagedSound(
-            impacts=(_passing(at, weight=0.2, tone_hz=1700, decay_s=0.006, axles=4, gap=0.022),)
+        (part, "Disjointed"): DamagedSound(impacts=axles(4, 0.022, weight=0.2, tone_hz=1700, decay_s=0.006)),
+        (part, "Obstructing stone"): DamagedSound(
+            impacts=axles(2, 0.03, weight=0.26, tone_hz=420, decay_s=0.020), wander=1.2
         ),
-        "Obstructing stone": DamagedSound(
-            impacts=(_passing(at, weight=0.26, tone_hz=420, decay_s=0.020, axles=2, gap=0.03),), wander=1.2
-        ),
-        "Broken": DamagedSound(
-            impacts=(_passing(at, weight=0.13, tone_hz=2400, decay_s=0.008, axles=8, gap=0.011),),
-            bands=(
-                NoiseBand(cycle="round", rms=0.014, share=0.1, centre_hz=3800, width_hz=2200, phase=at, place="front"),
-            ),
+        (part, "Broken"): DamagedSound(
+            impacts=axles(8, 0.011, weight=0.13, tone_hz=2400, decay_s=0.008), bands=(grinding,)
         ),
     }
 
@@ -219,8 +206,8 @@ def _chipped_axle(place: Place, tone_hz: float) -> DamagedSound:
 
 
 _TRAIN: Final = {
-    **{("straight_railway_track", state): sound for state, sound in _track(STRAIGHT_AT).items()},
-    **{("curved_railway_track", state): sound for state, sound in _track(CURVE_AT).items()},
+    **_track("straight_railway_track", STRAIGHT_AT),
+    **_track("curved_railway_track", CURVE_AT),
     ("first_carriage", "Chipped wheel axle"): _chipped_axle("front", 3100),
     ("last_carriage", "Chipped wheel axle"): _chipped_axle("back", 3600),
 }

@@ -52,15 +52,10 @@ def record(
         recording = noise(channel).standard_normal(len(sources[0][0]), dtype=np.float32)
         recording *= SELF_NOISE
         for sound, position in sources:
-            recording += from_away(sound, distance_m(position, microphone))
+            right, away, up = (at - own for at, own in zip(position, microphone, strict=True))
+            recording += from_away(sound, np.sqrt(right**2 + away**2 + up**2))
         recordings.append(recording)
     return recordings
-
-
-def distance_m(position: Position, microphone: Point) -> Metres:
-    """Return how far a position is from a microphone."""
-    squares = [(one - other) ** 2 for one, other in zip(position, microphone, strict=True)]
-    return np.sqrt(squares[0] + squares[1] + squares[2])
 
 
 def from_away(sound: Samples, away_m: Metres) -> Samples:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,26 +19,21 @@ CONTROL_EVERY = 480
 _PERIOD_SAMPLES = 1 << 14
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resonance:
-    """A frequency at which a body rings: where, how broadly, and how much louder there than elsewhere."""
-
-    centre_hz: float
-    width_hz: float
-    gain: float
+Resonances: TypeAlias = Sequence[tuple[float, float, float]]
+"""Where a body rings, how broadly, and how much louder than elsewhere: centre and width in hertz, and gain."""
 
 
 def response(
-    hz: npt.NDArray[np.float64], resonances: Sequence[Resonance], *, slope: float, from_hz: float = 60.0
+    hz: npt.NDArray[np.floating[Any]], resonances: Resonances, *, slope: float, from_hz: float = 60.0
 ) -> npt.NDArray[np.float64]:
     """Return how loud a body that rings at some frequencies makes each frequency.
 
     H(f) = (1 + sum of gain / (1 + ((f - centre) / width)^2)) * (1 + f / 200 Hz)^-slope, and falls to nothing
     below `from_hz`; a slope of 1 is 6 dB an octave.
     """
-    ringing = np.ones_like(hz)
-    for one in resonances:
-        ringing += one.gain / (1 + ((hz - one.centre_hz) / one.width_hz) ** 2)
+    ringing = np.ones(hz.shape)
+    for centre_hz, width_hz, gain in resonances:
+        ringing += gain / (1 + ((hz - centre_hz) / width_hz) ** 2)
     heard: npt.NDArray[np.float64] = ringing * (1 + hz / 200) ** -slope * np.minimum(1, (hz / from_hz) ** 2)
     return heard
 
@@ -46,7 +41,7 @@ def response(
 def coloured_noise(
     n_samples: int,
     draws: np.random.Generator,
-    resonances: Sequence[Resonance],
+    resonances: Resonances,
     *,
     slope: float = 0.5,
     from_hz: float = 60.0,

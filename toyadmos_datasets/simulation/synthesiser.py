@@ -15,6 +15,7 @@ from toyadmos_datasets.corpus.names import NOISE, RecordingName
 from toyadmos_datasets.corpus.toys import ALL_CASES, CORPUS_RATE_HZ
 from toyadmos_datasets.signal.randomness import derived_generator
 from toyadmos_datasets.simulation.damage_table import (
+    CURVE_AT,
     Cycle,
     DamagedSound,
     Impact,
@@ -23,12 +24,11 @@ from toyadmos_datasets.simulation.damage_table import (
     Sideband,
     damaged_sound,
 )
-from toyadmos_datasets.simulation.factory_noise import factory_noise, hall
-from toyadmos_datasets.simulation.machine_table import MACHINES, Machine
+from toyadmos_datasets.simulation.factory_noise import factory_noise
+from toyadmos_datasets.simulation.machine_table import LAST_CARRIAGE_BEHIND, MACHINES, Machine
 from toyadmos_datasets.simulation.microphones import Position, record
 from toyadmos_datasets.simulation.simulated_events import Event
 from toyadmos_datasets.simulation.sound_elements import (
-    Resonance,
     Samples,
     add_at,
     coloured_noise,
@@ -122,14 +122,9 @@ class MachineRun:
         """Return turns of a cycle a turn of the shaft."""
         return self.machine.wheel_ratio if cycle == "wheel" else self.machine.round_ratio
 
-    def start(self, cycle: Cycle, place: Place) -> float:
-        """Return where a cycle stood at first; the last carriage runs behind the locomotive."""
-        is_behind = self.machine.oval is not None and (cycle, place) == ("round", "back")
-        return self.starts[cycle] - (self.machine.oval.train_share if self.machine.oval and is_behind else 0.0)
-
-    def angle(self, cycle: Cycle, place: Place = "front") -> npt.NDArray[np.float64]:
+    def angle(self, cycle: Cycle) -> npt.NDArray[np.float64]:
         """Return turns of a cycle, shape (n_samples,)."""
-        return self.turns * self.ratio(cycle) + self.start(cycle, place)
+        return self.turns * self.ratio(cycle) + self.starts[cycle]
 
 
 def synthesise(event: Event, *, seed: int) -> list[npt.NDArray[np.int16]]:
@@ -152,7 +147,7 @@ def _machine(event: Event, seed: int) -> list[Samples]:
     speed = _speed(event, machine, wander=machine.wander * damage.wander, draws=draws)
     turns = np.cumsum(speed)
     turns *= machine.shaft_hz * damage.speed * (1 + _BATTERY_SPREAD * draws.standard_normal()) / CORPUS_RATE_HZ
-    spread = _START_SPREAD if name.recording_type == "IND" and machine.oval is not None else 1.0
+    spread = _START_SPREAD if name.recording_type == "IND" and machine.track_m is not None else 1.0
     run = MachineRun(
         machine=machine,
         damage=damage,
@@ -171,10 +166,10 @@ def _noise(event: Event, seed: int) -> list[Samples]:
     name = replace(event.name, case=SAME_NOISE.get(event.name.toy, {}).get(case, case))
     machine = MACHINES[name.toy][1 if name.case == ALL_CASES else name.case]
     return factory_noise(
-        hall(derived_generator(seed, "simulate", name.toy, name.case, "hall")),
         machine.microphones,
         event.n_samples,
         gain=10 ** (GAIN_DB[name.toy] / 20),
+        hall=derived_generator(seed, "simulate", name.toy, name.case, "hall"),
         draws=derived_generator(seed, "simulate", name.event_id, "noise"),
         noise=_microphone_noise(name, seed),
     )
@@ -184,9 +179,7 @@ def _microphone_noise(name: RecordingName, seed: int) -> Callable[[int], np.rand
     return lambda channel: derived_generator(seed, "simulate", name.event_id, "microphone", channel)
 
 
-def _speed(
-    event: Event, machine: Machine, *, wander: float, draws: np.random.Generator
-) -> npt.NDArray[np.float64]:
+def _speed(event: Event, machine: Machine, *, wander: float, draws: np.random.Generator) -> npt.NDArray[np.float64]:
     """Return the share of its full speed at which the shaft turns: up, a slow wander, down, shape (n_samples,)."""
     control_s = control_samples(event.n_samples) / CORPUS_RATE_HZ
     drive = np.zeros_like(control_s)
@@ -224,7 +217,7 @@ def _stretches(event: Event, spin_up_s: Seconds, draws: np.random.Generator) -> 
 def motor_period(machine: Machine, draws: np.random.Generator) -> Samples:
     """Return one turn of a motor: falling harmonics, more where brushes and gears strike and the body rings."""
     harmonics = np.arange(1, int(HIGHEST_HARMONIC_HZ / machine.shaft_hz) + 1)
-    amplitudes = harmonics**-machine.fall * draws.uniform(0.5, 1.5, len(harmonics))
+    amplitudes: npt.NDArray[np.float64] = harmonics**-machine.fall * draws.uniform(0.5, 1.5, len(harmonics))
     amplitudes *= response(harmonics * machine.shaft_hz, machine.body, slope=0.5)
     # A three-pole motor with two brushes commutates six times a turn.
     for harmonic, gain in ((6, 2.0), (machine.teeth, 5.0), (2 * machine.teeth, 3.5), (3 * machine.teeth, 2.5)):
@@ -244,8 +237,8 @@ def _sources(run: MachineRun, motor: Samples) -> list[tuple[Samples, Position]]:
     sounds: dict[Place, Samples] = {"front": front, "back": back}
     for band in damage.bands:
         sounds[band.place] += _noise_band(run, band)
-    for sound in sounds.values():
-        sound *= run.speed
+    front *= run.speed
+    back *= run.speed
     for impact in (*machine.impacts, *damage.impacts):
         _add_impacts(run, sounds[impact.place], impact)
     return [(sound, _position(run, place)) for place, sound in sounds.items()]
@@ -253,10 +246,14 @@ def _sources(run: MachineRun, motor: Samples) -> list[tuple[Samples, Position]]:
 
 def _position(run: MachineRun, place: Place) -> Position:
     machine = run.machine
-    if machine.oval is None:
+    if machine.track_m is None:
         return machine.front_at if place == "front" else machine.back_at
     controls = np.minimum(control_samples(len(run.turns)), len(run.turns) - 1)
-    return *machine.oval.at(run.angle("round", place)[controls]), 0.0
+    laps = run.angle("round")[controls] - (LAST_CARRIAGE_BEHIND if place == "back" else 0.0)
+    # The damaged curve is at the right, the damaged straight at the far side.
+    angle = 2 * np.pi * (laps - CURVE_AT)
+    half_length_m, half_width_m = machine.track_m
+    return half_length_m * np.cos(angle), half_width_m * np.sin(angle), 0.0
 
 
 def _loudness(run: MachineRun, sidebands: tuple[Sideband, ...]) -> Samples | np.float32:
@@ -268,9 +265,9 @@ def _loudness(run: MachineRun, sidebands: tuple[Sideband, ...]) -> Samples | np.
 
 
 def _noise_band(run: MachineRun, band: NoiseBand) -> Samples:
-    ringing = Resonance(centre_hz=band.centre_hz, width_hz=band.width_hz, gain=30.0)
-    noise = coloured_noise(len(run.turns), run.draws, (ringing,), from_hz=band.centre_hz / 2)
-    away = np.abs(np.mod(run.angle(band.cycle, band.place) - band.phase + 0.5, 1.0) - 0.5)
+    ringing = ((band.centre_hz, band.width_hz, 30.0),)
+    noise = coloured_noise(len(run.turns), run.draws, ringing, from_hz=band.centre_hz / 2)
+    away = np.abs(np.mod(run.angle(band.cycle) - band.phase + 0.5, 1.0) - 0.5)
     noise *= np.clip(1.5 - away / (band.share / 2), 0, 1).astype(np.float32)
     noise *= np.float32(band.rms)
     return noise
@@ -278,8 +275,8 @@ def _noise_band(run: MachineRun, band: NoiseBand) -> Samples:
 
 def _add_impacts(run: MachineRun, sound: Samples, impact: Impact) -> None:
     turns, speed = run.turns, run.speed
-    ratio, start = run.ratio(impact.cycle), run.start(impact.cycle, impact.place)
-    rounds = np.arange(np.floor(start) - 1, turns[-1] * ratio + start + 1)
+    ratio, start = run.ratio(impact.cycle), run.starts[impact.cycle]
+    rounds = np.arange(np.floor(start) - 2, turns[-1] * ratio + start + 1)
     fixed = ((rounds[:, None] + np.array(impact.phases)).ravel() - start) / ratio
     n_random = run.draws.poisson(impact.random_per_s * turns[-1] / run.machine.shaft_hz)
     at_turns = np.concatenate([fixed, run.draws.uniform(0, turns[-1], n_random)])
