@@ -106,7 +106,7 @@ def test_another_corpus_in_the_folder_is_left_alone_and_said_so(tmp_path, micro,
 def test_a_tree_without_volumes_does_not_do_for_who_wants_volumes(tmp_path, micro):
     simulate("train", tmp_path / "out", size=micro, volumes=False)
 
-    with pytest.raises(OutputConflictError, match="expected: ToyTrain, size micro, seed 0, model 2, tree and volumes"):
+    with pytest.raises(OutputConflictError, match="expected: ToyTrain, size micro, seed 0, model 3, tree and volumes"):
         simulate("train", tmp_path / "out", size=micro)
 
 
