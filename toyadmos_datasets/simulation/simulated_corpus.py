@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -16,9 +17,13 @@ from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.simulation.corpus_folder import RECORD_NAME, CorpusFolder, CorpusRecord, corpus_folder
 from toyadmos_datasets.simulation.packing import PackTask, pack
 from toyadmos_datasets.simulation.recording_synthesis import MODEL_VERSION
-from toyadmos_datasets.simulation.simulated_events import Event, list_blocks, list_events
+from toyadmos_datasets.simulation.simulated_events import Event, list_blocks, list_events, size_named
 from toyadmos_datasets.simulation.sizes import size_named
 from toyadmos_datasets.simulation.tree_writing import TreeTask, write_event, write_marker
+from toyadmos_datasets.files.lock import folder_lock
+from toyadmos_datasets.simulation.corpus_files import pack, write_event, write_marker
+from toyadmos_datasets.simulation.record import CorpusRecord, is_there, write_record
+from toyadmos_datasets.simulation.synthesiser import MODEL_VERSION
 from toyadmos_datasets.units import Bytes
 
 Report: TypeAlias = Callable[[int, int], None]
@@ -138,18 +143,19 @@ def _write(
         """Return what adds up the bytes of both steps; None where nobody listens."""
         return report and (lambda done: report(n_before + done, n_bytes * (1 + wanted.volumes)))
 
-    tasks = [TreeTask(event=event, seed=wanted.seed, root=root) for event in events]
-    _run_all(write_event, tasks, workers=workers, on_progress=telling(0))
+    write = partial(write_event, seed=wanted.seed, root=root)
+    _run_all(write, events, workers=workers, on_progress=telling(0))
     if wanted.volumes:
-        packing = PackTask(
+        packing = partial(
+            pack,
             root=root,
             folder=folder / "volumes",
             toy=wanted.toy,
             marker=marker,
-            blocks=list_blocks(events, block_bytes=size.block_bytes),
             volume_bytes=size.volume_bytes,
         )
-        _run_all(pack, [packing], workers=1, on_progress=telling(n_bytes))
+        blocks = list_blocks(events, block_bytes=size.block_bytes)
+        _run_all(packing, [blocks], workers=1, on_progress=telling(n_bytes))
     with writing(folder):
         if not wanted.tree:
             shutil.rmtree(root)
