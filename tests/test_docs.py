@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import typer
+from option_table import renewed
 from preparing import toyadmos
 
 from toyadmos_datasets.cli.app import app
@@ -57,6 +58,10 @@ def examples_in(text: str) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in lines]
 
 
+def test_the_table_of_prepares_options_is_what_the_declarations_give():
+    assert renewed(PAGE) == PAGE, "To renew the page: python tests/support/option_table.py"
+
+
 def test_every_command_has_a_section_and_every_section_a_command():
     assert sorted(re.findall(r"^## toyadmos ([\w-]+(?: \w+)?)$", PAGE, re.MULTILINE)) == COMMANDS
 
@@ -94,7 +99,7 @@ def test_the_examples_of_a_command_are_of_that_command_and_have_options_that_it_
         assert {word for word in words if word.startswith("--")} <= flags_of(command) | EVERYWHERE
 
 
-EXAMPLE = re.compile(r"^\| `(--[a-z-]+)`.*: `(--[^`]*)`.*\|$", re.MULTILINE)
+EXAMPLE = re.compile(r"^\| `(--[a-z-]+)`.*\| `(--[^`]*)` \|$", re.MULTILINE)
 
 
 @pytest.mark.parametrize("row", EXAMPLE.findall(section("prepare")), ids=lambda row: row[1])

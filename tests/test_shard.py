@@ -378,7 +378,7 @@ def test_workers_listing_order_container_and_hash_seed_change_no_byte(tmp_path):
 
 def _prepare(folder: Path, number: int, source: Path, workers: int, hash_seed: str) -> list:
     """Prepare in a process of its own; return the recipe's hash and the shards' paths and hashes."""
-    script = folder / "jobs/prepare.py"
+    script = folder / "prepare.py"
     script.write_text(PREPARE)
     printed = subprocess.run(
         [sys.executable, str(script), str(source), str(folder / f"out{number}"), str(workers)],

@@ -66,7 +66,7 @@ def cache(
     print_lines([*table_lines(["kind", "toy", "size", "folder"], table), end] if entries else [end])
 
 
-@taking_fetch("whole", "parallel", "limit_rate", "manifest", "netrc", "wait", "accept_license")
+@taking_fetch("whole", "parallel", "bytes_per_s", "manifest", "netrc", "wait", "accept_license")
 def download(
     *,
     toy: ToyOption,

@@ -116,11 +116,11 @@ class PlaceOptions:
     )
 
 
-def typed(kind: type[Any], name: str) -> Any:  # noqa: ANN401  # as typer.Option
-    """Return how typer takes a declared option."""
+def typed(kind: type[Any], name: str, **facts: Any) -> Any:  # noqa: ANN401  # as typer.Option
+    """Return how typer takes a declared option; `facts` are what else it is to know."""
     one = options_of(kind)[name]
     flags = f"{one.flag}/--no-{one.flag[2:]}" if defaults_of(kind).get(name) is True else one.flag
-    return typer.Option(flags, help=one.help.replace("`", ""), metavar=one.metavar, **one.typed)
+    return typer.Option(flags, help=one.help.replace("`", ""), metavar=one.metavar, **facts, **one.typed)
 
 
 def parameters_of(kind: type[Any], *names: str, is_left_open: bool = False) -> list[inspect.Parameter]:
@@ -131,19 +131,19 @@ def parameters_of(kind: type[Any], *names: str, is_left_open: bool = False) -> l
         names: Its fields; all by default.
         is_left_open: Whether what is not typed is None, and not the default of the field.
     """
-    parameters = []
-    for name, one in options_of(kind).items():
-        if not names or name in names:
-            default = defaults_of(kind).get(name, inspect.Parameter.empty)
-            default = None if is_left_open or isinstance(default, tuple) else default
-            taken = _typed_as(get_type_hints(kind)[name], one)
-            shown = taken | None if default is None else taken
-            annotation = Annotated[shown, typed(kind, name)]  # type: ignore[valid-type]
-            parameters.append(inspect.Parameter(name, _KEYWORD, default=default, annotation=annotation))
-    return parameters
+    return [_parameter(kind, name, is_left_open=is_left_open) for name in names or options_of(kind)]
 
 
-_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+def _parameter(kind: type[Any], name: str, *, is_left_open: bool) -> inspect.Parameter:
+    one, default = options_of(kind)[name], defaults_of(kind).get(name, inspect.Parameter.empty)
+    is_told = is_left_open and default is not None and "show_default" not in one.typed
+    facts = {"show_default": f"{default}"} if is_told else {}
+    if is_left_open or isinstance(default, tuple):
+        default = None
+    taken = _typed_as(get_type_hints(kind)[name], one)
+    shown = taken | None if default is None else taken
+    annotation = Annotated[shown, typed(kind, name, **facts)]  # type: ignore[valid-type]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def _typed_as(hint: Any, one: Option) -> Any:  # noqa: ANN401  # types

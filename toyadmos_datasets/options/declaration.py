@@ -51,7 +51,7 @@ class Option:
         protocols: The protocols that take it; empty for all.
         remedy: What to do about a wrong value.
         parse: Makes its value of the typed text, where the type does not say how.
-        typed: What else the command line needs to know: ``min``, ``max``, ``envvar``, ``file_okay`` ..
+        typed: What else the command line needs to know: ``min``, ``max``, ``envvar``, ``show_default`` ..
     """
 
     help: str

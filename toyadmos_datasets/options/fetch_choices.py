@@ -64,13 +64,13 @@ class FetchChoices:
     )
     keep_archives: bool = field(
         default=True,
-        metadata=option(help="Keep what was fetched (default), or let it go once its recordings are read."),
+        metadata=option(help="Keep what was fetched, or let it go once its recordings are read."),
     )
     netrc: bool = field(default=False, metadata=option(help="Take a mirror's password from `~/.netrc`."))
     wait: bool = field(
         default=True,
         metadata=option(
-            help="While another process fetches the same archive: wait for it (default), or end with an error.",
+            help="While another process fetches the same archive: wait for it, or end with an error.",
             page="While it waits it shows how far the other is; the error names the other.",
         ),
     )
@@ -78,7 +78,7 @@ class FetchChoices:
         default=False,
         metadata=option(
             help="The corpus's licence has been read and is accepted; remembered.",
-            page="It is remembered for the user. In CI: `TOYADMOS_ACCEPT_LICENSE=1`.",
+            page="In CI: `TOYADMOS_ACCEPT_LICENSE=1`.",
         ),
     )
     ask: Callable[[str], bool] | None = field(default=None, compare=False)

@@ -95,26 +95,26 @@ class LogMel:
 
     rate_hz: Hertz = 16_000
     n_fft: int = field(
-        default=1024, metadata=option(help="Samples in a frame, 1024.", metavar="N", example="512 --features logmel")
+        default=1024, metadata=option(help="Samples in a frame.", metavar="N", example="512 --features logmel")
     )
     n_hop: int = field(
         default=512,
         metadata=option(
-            flag="--hop", help="Samples from frame to frame, 512.", metavar="N", example="256 --features logmel"
+            flag="--hop", help="Samples from one frame to the next.", metavar="N", example="256 --features logmel"
         ),
     )
-    n_mels: int = field(default=128, metadata=option(help="Bands, 128.", metavar="N", example="64 --features logmel"))
+    n_mels: int = field(default=128, metadata=option(help="Bands.", metavar="N", example="64 --features logmel"))
     fmin_hz: float = field(
         default=0.0,
         metadata=option(
-            flag="--fmin", help="Where the lowest band begins in Hz, 0.", metavar="HZ", example="50 --features logmel"
+            flag="--fmin", help="Where the lowest band begins in Hz.", metavar="HZ", example="50 --features logmel"
         ),
     )
     fmax_hz: float | None = field(
         default=None,
         metadata=option(
             flag="--fmax",
-            help="Where the highest band ends in Hz, half the rate.",
+            help="Where the highest band ends in Hz, by default half the rate.",
             metavar="HZ",
             example="7600 --features logmel",
         ),
@@ -123,13 +123,13 @@ class LogMel:
     window: Window = "periodic"
     power: int = field(
         default=2,
-        metadata=option(help="Exponent of the magnitude, 2 or 1.", metavar="N", example="1 --features logmel"),
+        metadata=option(help="Exponent of the magnitude, 1 or 2.", metavar="N", example="1 --features logmel"),
     )
     scale: Scale = field(
         default="dB",
         metadata=option(
             flag="--logmel-scale",
-            help="`dB`, 10 log10 of the power, or `ln`; `dB` by default.",
+            help="`dB`, 10 log10 of the power, or `ln`.",
             metavar="SCALE",
             example="ln --features logmel",
         ),
@@ -227,7 +227,7 @@ class RenderOptions:
             metavar="N",
             example="4",
             is_requested=False,
-            typed={"min": 1},
+            typed={"min": 1, "show_default": False},
         ),
     )
 
