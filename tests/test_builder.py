@@ -199,7 +199,7 @@ def test_a_toy_is_built_by_load_dataset(place):
     [
         (lambda place: builder(place, "train-nonsense"), "name"),
         (lambda place: builder(place, nonsense=1), "nonsense"),
-        (lambda place: builder(place, options={"nonsense": 1}), "nonsense"),
+        (lambda place: builder(place, options={"seed": 1}), "options"),
         (lambda place: builder(place, snrs_db=(6,)), "snrs_db"),
         (lambda place: builder(place, protocols=("basic",)), "protocols"),
         (lambda place: builder(place, bit_depth=24).as_streaming_dataset("test", decode="int16"), "decode"),
