@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -140,22 +141,23 @@ def _parameter(kind: type[Any], name: str, *, is_left_open: bool) -> inspect.Par
     facts = {"show_default": f"{default}"} if is_told else {}
     if is_left_open or isinstance(default, tuple):
         default = None
-    taken = _typed_as(get_type_hints(kind)[name], one)
+    taken = _typed_as(_type_of(kind, name), one)
     shown = taken | None if default is None else taken
     annotation = Annotated[shown, typed(kind, name, **facts)]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
+def _type_of(kind: type[Any], name: str) -> Any:  # noqa: ANN401  # a type, or a generic one
+    """Return the type of a field's values besides None."""
+    hint = get_type_hints(kind)[name]
+    return next(part for part in get_args(hint) if part is not NoneType) if NoneType in get_args(hint) else hint
+
+
 def _typed_as(hint: Any, one: Option) -> Any:  # noqa: ANN401  # types
     """Return the type that typer reads; words are read here, so that errors say what is expected."""
-    hint = next(part for part in _parts(hint) if part is not type(None))
     if get_origin(hint) in {tuple, list}:
         return list[str]
     return hint if hint in {bool, int, float, Path} and one.parse is None else str
-
-
-def _parts(hint: Any) -> tuple[Any, ...]:  # noqa: ANN401  # types
-    return get_args(hint) if get_origin(hint) is Union or isinstance(hint, type(int | None)) else (hint,)
 
 
 def values_of(kind: type[Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -164,24 +166,17 @@ def values_of(kind: type[Any], given: dict[str, Any]) -> dict[str, Any]:
     Raises:
         OptionError: A word is no number.
     """
-    return {
-        name: _value_of(kind, name, given[name])
-        for name in options_of(kind)
-        if given.get(name) is not None and (given[name] != [] or defaults_of(kind).get(name) != ())
-    }
+    names = [name for name in options_of(kind) if given.get(name) not in (None, [])]
+    return {name: _value_of(kind, name, given[name]) for name in names}
 
 
 def _value_of(kind: type[Any], name: str, value: Any) -> Any:  # noqa: ANN401  # any type of option
-    one, hint = (
-        options_of(kind)[name],
-        next(part for part in _parts(get_type_hints(kind)[name]) if part is not type(None)),
-    )
-    if get_origin(hint) is tuple:
-        of = get_args(hint)[0]
-        words = words_of(value)
-        values = tuple(words if of is str else (number_of(word, of, one.flag) for word in words))
-        return values or defaults_of(kind)[name] or values
-    return value if one.parse is None else one.parse(value)
+    one, hint = options_of(kind)[name], _type_of(kind, name)
+    if get_origin(hint) is not tuple:
+        return value if one.parse is None else one.parse(value)
+    of, words = get_args(hint)[0], words_of(value)
+    values = tuple(words if of is str else (number_of(word, of, one.flag) for word in words))
+    return values or defaults_of(kind)[name] or values  # an empty text stands for the default where that is a list
 
 
 def with_options(name: str, options: list[inspect.Parameter], gather: Command) -> Callable[[Command], Command]:

@@ -13,6 +13,7 @@ from toyadmos_datasets.cli.command_options import (
     CacheOption,
     IgnoreOption,
     JsonOption,
+    OverwriteOption,
     SourceOption,
     WorkersOption,
     chosen_workers,
@@ -87,9 +88,7 @@ def rebuild(
     ignore: IgnoreOption = None,
     cache: CacheOption = None,
     workers: WorkersOption = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a dataset that was prepared in the folder before.")
-    ] = False,
+    overwrite: OverwriteOption = False,
     fetch: FetchChoices,
     as_json: JsonOption = False,
 ) -> int:
