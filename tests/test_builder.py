@@ -77,9 +77,7 @@ def test_stems_and_stacked_microphones_are_built_and_loaded(tmp_path):
     built = builder(tmp_path, snr_db=6, stems=True, channels="stack")
     built.download_and_prepare()
     rows = built.as_dataset("train")
-    wanted = options(
-        tmp_path / "source", tmp_path, protocols=("basic",), snrs_db=(6.0,), has_stems=True, channels="stack"
-    )
+    wanted = options(tmp_path / "source", tmp_path, protocols=("basic",), snrs_db=(6.0,), stems=True, channels="stack")
     expected = load_dataset(prepare(wanted).out, "snr_6db", "train")
 
     assert rows.column_names == expected.column_names
@@ -129,7 +127,7 @@ CHANGES = [
     {"headroom_db": 6},
     {"max_events": 3},
     {"snr_reference": "clip"},
-    {"is_noise_shared": True},
+    {"shared_noise": True},
     {"stems": True},
 ]
 
@@ -201,7 +199,7 @@ def test_a_toy_is_built_by_load_dataset(place):
     [
         (lambda place: builder(place, "train-nonsense"), "name"),
         (lambda place: builder(place, nonsense=1), "nonsense"),
-        (lambda place: builder(place, options={"nonsense": 1}), "nonsense"),
+        (lambda place: builder(place, options={"seed": 1}), "options"),
         (lambda place: builder(place, snrs_db=(6,)), "snrs_db"),
         (lambda place: builder(place, protocols=("basic",)), "protocols"),
         (lambda place: builder(place, bit_depth=24).as_streaming_dataset("test", decode="int16"), "decode"),

@@ -19,12 +19,8 @@ from toyadmos_datasets.errors import OptionError, ToyAdmosError
 from toyadmos_datasets.jobs.prepare import prepared_tasks
 from toyadmos_datasets.loading import check_decode
 from toyadmos_datasets.loading.derived_features import decoding
-from toyadmos_datasets.planning import PlanOptions
 from toyadmos_datasets.rendering import ROWS_A_GROUP, ShardTask, rendered_groups
 from toyadmos_datasets.values.manifest import features_of
-
-_SAID_OTHERWISE = {"protocols", "snrs_db"}
-"""Of `PlanOptions`: one builder is one config, so these are `protocol` and `snr_db`."""
 
 
 class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets has no type annotations to see
@@ -36,7 +32,7 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
     Args:
         name: A ready config: toy and protocol, such as ``train-waspaa2019``.
         cache_dir: Where `datasets` keeps things; by default its own place.
-        changes: Attributes of `ToyAdmosConfig` or of `PlanOptions`, such as ``source``, ``snr_db``, ``seed``.
+        changes: Attributes of `ToyAdmosConfig`, such as ``source``, ``snr_db``, ``seed``.
 
     Raises:
         OptionError: There is no such config, or no such option.
@@ -65,7 +61,7 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
             homepage=RECORD_URL,
             license=LICENSE_URL,
             features=datasets.Features.from_dict(
-                features_of(toy_named(self.config.toy).name, self.config.rate_hz, has_stems=self.config.stems)
+                features_of(toy_named(self.config.toy).name, self.config.rate_hz, stems=self.config.stems)
             ),
         )
 
@@ -168,19 +164,15 @@ def _parts(task: ShardTask) -> list[ShardTask]:
 
 
 def _as_attributes(changes: dict[str, Any]) -> dict[str, Any]:
-    """Sort changes into attributes of the config and, in `options`, of the plan."""
+    """Return the changes of the config that are any; None stands for the default."""
     known = set(ToyAdmosConfig.__dataclass_fields__)
-    planned = set(PlanOptions.__dataclass_fields__) - _SAID_OTHERWISE
-    asked = {*changes, *(changes.get("options") or {})}
-    unknown = sorted(asked - known - planned)
+    unknown = sorted(set(changes) - known)
     if unknown:
         raise OptionError(
             "There is no such option.",
             where=unknown[0],
-            expected=", ".join(sorted((known | planned) - {"options"})),
+            expected=", ".join(sorted(known)),
             actual=unknown[0],
-            remedy="Options are called as the attributes of ToyAdmosConfig and PlanOptions are.",
+            remedy="Options are called as the attributes of ToyAdmosConfig are.",
         )
-    own = {name: value for name, value in changes.items() if name in known and value is not None}
-    others = {name: value for name, value in changes.items() if name not in known}
-    return own | ({"options": {**own.get("options", {}), **others}} if others else {})
+    return {name: value for name, value in changes.items() if value is not None}

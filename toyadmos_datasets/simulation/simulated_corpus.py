@@ -14,15 +14,9 @@ from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.atomic import require_room, sync_folder, writing
 from toyadmos_datasets.files.checked_json import write_json
-from toyadmos_datasets.simulation.corpus_folder import RECORD_NAME, CorpusFolder, CorpusRecord, corpus_folder
-from toyadmos_datasets.simulation.packing import PackTask, pack
-from toyadmos_datasets.simulation.recording_synthesis import MODEL_VERSION
-from toyadmos_datasets.simulation.simulated_events import Event, list_blocks, list_events, size_named
-from toyadmos_datasets.simulation.sizes import size_named
-from toyadmos_datasets.simulation.tree_writing import TreeTask, write_event, write_marker
-from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.simulation.corpus_files import pack, write_event, write_marker
-from toyadmos_datasets.simulation.record import CorpusRecord, is_there, write_record
+from toyadmos_datasets.simulation.corpus_folder import RECORD_NAME, CorpusFolder, CorpusRecord, corpus_folder
+from toyadmos_datasets.simulation.simulated_events import Event, list_blocks, list_events, size_named
 from toyadmos_datasets.simulation.synthesiser import MODEL_VERSION
 from toyadmos_datasets.units import Bytes
 
