@@ -47,7 +47,7 @@ def test_preparing_from_the_disk_leaves_pandas_and_the_web_alone(workers, tmp_pa
         import contextlib, sys
         from toyadmos_datasets.cli import main
         places = ["--out", {str(tmp_path / "out")!r}, "--cache", {str(tmp_path / "cache")!r}]
-        sys.argv = ["toyadmos", "prepare", "--toy", "train", "--source", "simulation:tiny", "--workers", "{workers}"]
+        sys.argv = ["toyadmos", "prepare", "--toy", "train", "--source", "simulate:tiny", "--workers", "{workers}"]
         sys.argv += places
         with contextlib.suppress(SystemExit):
             main()
@@ -60,9 +60,9 @@ def test_preparing_from_the_disk_leaves_pandas_and_the_web_alone(workers, tmp_pa
     assert (tmp_path / "out" / "manifest.json").exists()
 
 
-@pytest.mark.parametrize("module", ["prepare", "preview", "rebuild", "upkeep", "download"])
+@pytest.mark.parametrize("module", ["prepare", "preview", "rebuild", "cache", "download"])
 def test_what_speaks_with_the_web_is_loaded_only_for_a_source_that_is_there(module, tmp_path):
-    loading = f"import toyadmos_datasets.{module}, toyadmos_datasets.archives.remote.remote_opening as opening\n"
+    loading = f"import toyadmos_datasets.jobs.{module}, toyadmos_datasets.archives.remote.remote_opening as opening\n"
     opened = "opening.open_origin({source!r}, 'ToyTrain', None, opening.FetchChoices())"
 
     assert "httpx2" not in heavy_modules_after(loading + opened.format(source="/some/path"))
