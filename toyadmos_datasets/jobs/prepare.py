@@ -12,7 +12,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.archives.remote.fetching import use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import FetchChoices
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import PlanError
@@ -434,7 +433,7 @@ def _fetch_and_ingest(work: Work, wanted: pa.Table, store: Store, progress: Prog
                 on_progress=on_progress,
             )
 
-    report = use_fetched(source, missing["member"].to_pylist(), use, progress=progress, stored=stored)
+    report = source.using(missing["member"].to_pylist(), use, progress=progress, stored=stored)
     return replace(report, n_ingested=len(missing) - len(report.bad))  # in however many goes
 
 

@@ -10,8 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.archives import open_source
-from toyadmos_datasets.archives.remote.fetch_estimate import Estimate, estimate
-from toyadmos_datasets.archives.remote.remote_source import RemoteSource
 from toyadmos_datasets.archives.tree.tree_source import tree_of
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ, toy_named
 from toyadmos_datasets.engine import usable_workers
@@ -46,7 +44,7 @@ from toyadmos_datasets.units import Bytes, Seconds
 from toyadmos_datasets.values.health import Exclusion, Health
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recording_store import read_catalogue
-from toyadmos_datasets.values.source import Source
+from toyadmos_datasets.values.source import FetchEstimate, Source
 
 ARCHIVE_BYTES_A_S = 28e6
 """WAV bytes out of LZMA and through the resampler in a second, one core of the machine of `benchmarks/`."""
@@ -127,7 +125,7 @@ class Preview:
     n_shards: int
     expected_s: Seconds
     workers: int
-    fetch: Estimate | None
+    fetch: FetchEstimate | None
     n_simulated_bytes: Bytes
     notes: tuple[str, ...]
     health: Health
@@ -188,7 +186,7 @@ def _preview(options: PrepareOptions, progress: Progress) -> Preview:
         n_shards=n_shards,
         expected_s=0.0 if state == "done" else START_S + busy_s / workers,
         workers=workers,
-        fetch=estimate(source, missing["member"].to_pylist()) if isinstance(source, RemoteSource) else None,
+        fetch=source.fetch_estimate(missing["member"].to_pylist()),
         n_simulated_bytes=n_simulated_bytes,
         notes=recipe.notes,
         health=health,

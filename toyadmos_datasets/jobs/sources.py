@@ -7,7 +7,6 @@ from pathlib import Path
 
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.remote.remote_opening import FetchChoices, open_origin
-from toyadmos_datasets.archives.tree.tree_source import TreeSource
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError, OutputConflictError
@@ -84,9 +83,7 @@ def require_outside(source: Source, *places: Path) -> None:
     Raises:
         OutputConflictError: One of them is the toy's folder, or inside of it.
     """
-    if not isinstance(source, TreeSource):
-        return
-    folders = [(_identity(folder), folder) for folder in (source.root, *source.linked)]
+    folders = [(_identity(folder), folder) for folder in source.folders]
     kept = {identity: folder for identity, folder in folders if identity is not None}
     for place in places:
         resolved = expanded(place).resolve()

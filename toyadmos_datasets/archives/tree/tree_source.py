@@ -10,9 +10,10 @@ from pathlib import Path
 
 from toyadmos_datasets.archives.file_kinds import chosen_among, digest_of
 from toyadmos_datasets.archives.source_reading import PIECE_BYTES, reading
+from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import CorruptMemberError
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.source import Block, Member, Oddity
+from toyadmos_datasets.values.source import Block, FetchEstimate, Member, Oddity, Result, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,11 @@ class TreeSource:
         """The toy's folder."""
         return str(self.root)
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The toy's folder, and those that links lead to."""
+        return self.root, *self.linked
+
     def members(self) -> Sequence[Member]:
         """All recordings, by path."""
         return [self._member(number) for number in range(len(self.paths))]
@@ -74,6 +80,23 @@ class TreeSource:
             yield member, chunks
             for _ in chunks:
                 pass
+
+    def fetch_estimate(self, wanted: Collection[str]) -> FetchEstimate | None:
+        """Nothing: all is on the disk."""
+        del wanted
+        return None
+
+    def using(
+        self,
+        wanted: Collection[str],
+        use: Callable[[Source], Result],
+        *,
+        progress: Progress,
+        stored: Callable[[], Collection[str]] | None = None,
+    ) -> Result:
+        """Use the recordings as they are."""
+        del wanted, progress, stored
+        return use(self)
 
     def _member(self, number: int) -> Member:
         return Member(path=self.paths[number], n_bytes=self.sizes[number], crc32=None, block=number)
