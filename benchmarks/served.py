@@ -40,7 +40,7 @@ class Served:
 
     def fetched_to(self, folder: Path, *, is_whole: bool = False) -> FetchOptions:
         """Return the options that fetch them into a folder."""
-        return FetchOptions(origin=Origin(base=self.url), manifest=self.manifest, folder=folder, is_whole=is_whole)
+        return FetchOptions(origin=Origin(base=self.url), manifest=self.manifest, folder=folder, whole=is_whole)
 
 
 @contextlib.contextmanager

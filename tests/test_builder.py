@@ -77,9 +77,7 @@ def test_stems_and_stacked_microphones_are_built_and_loaded(tmp_path):
     built = builder(tmp_path, snr_db=6, stems=True, channels="stack")
     built.download_and_prepare()
     rows = built.as_dataset("train")
-    wanted = options(
-        tmp_path / "source", tmp_path, protocols=("basic",), snrs_db=(6.0,), has_stems=True, channels="stack"
-    )
+    wanted = options(tmp_path / "source", tmp_path, protocols=("basic",), snrs_db=(6.0,), stems=True, channels="stack")
     expected = load_dataset(prepare(wanted).out, "snr_6db", "train")
 
     assert rows.column_names == expected.column_names
@@ -129,7 +127,7 @@ CHANGES = [
     {"headroom_db": 6},
     {"max_events": 3},
     {"snr_reference": "clip"},
-    {"is_noise_shared": True},
+    {"shared_noise": True},
     {"stems": True},
 ]
 

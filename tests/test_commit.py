@@ -99,7 +99,7 @@ def run(path: Path, new: Path) -> None:
     folder = OutputFolder(path=path, request=read_manifest(new).request)
     manifest = read_manifest(new)
     with folder.held():
-        if folder.state(is_overwriting=True) == "done":
+        if folder.state(overwrite=True) == "done":
             folder.discard_partial()
             return
         finished = folder.begin(JOB)
@@ -239,9 +239,9 @@ def test_an_old_dataset_is_whole_again_when_its_replacement_was_cut_and_is_given
     shutil.copytree(stopped, tmp_path / "out")
     request = read_manifest(old_and_new["old"]).request
     folder = OutputFolder(path=tmp_path / "out", request=request)
-    state = folder.state(is_overwriting=False)
+    state = folder.state(overwrite=False)
     with folder.held():
-        after = folder.state(is_overwriting=False)
+        after = folder.state(overwrite=False)
 
     assert (state, after) == ("cut", "done")
     assert hashes(tmp_path / "out") == hashes(old_and_new["old"])
@@ -252,7 +252,7 @@ def test_a_replacement_that_was_cut_asks_for_overwrite_again(old_and_new, stoppe
     folder = OutputFolder(path=tmp_path / "out", request=read_manifest(old_and_new["new"]).request)
 
     with pytest.raises(OutputConflictError, match="prepared with other options") as caught:
-        folder.state(is_overwriting=False)
+        folder.state(overwrite=False)
 
     assert "--overwrite" in caught.value.remedy
 
@@ -277,4 +277,4 @@ def test_a_commit_that_was_cut_is_no_stranger_to_another_run_that_is_cut_as_it_b
         if steps.seen < last:
             break
 
-        assert folder.state(is_overwriting=True) in ("replace", "new")
+        assert folder.state(overwrite=True) in ("replace", "new")

@@ -86,7 +86,7 @@ def test_any_faults_end_in_the_right_bytes_or_in_an_error_that_a_later_run_mends
     wanted = wanted_of(right, part)
     expected = Recordings({path: right[path] for path in wanted})
     with serving(published.files) as server:
-        options = published.options(server, tmp_path_factory.mktemp("copies"), is_whole=is_whole)
+        options = published.options(server, tmp_path_factory.mktemp("copies"), whole=is_whole)
         server.faults = list(faults)
         try:
             assert fetched(options, wanted) == expected
@@ -101,7 +101,7 @@ def test_any_faults_end_in_the_right_bytes_or_in_an_error_that_a_later_run_mends
 @given(faults=st.lists(HARMLESS, max_size=3), is_whole=st.booleans())
 def test_an_interruption_of_the_connection_costs_no_byte_twice(tmp_path_factory, published, right, faults, is_whole):
     with serving(published.files) as server:
-        options = published.options(server, tmp_path_factory.mktemp("copies"), is_whole=is_whole)
+        options = published.options(server, tmp_path_factory.mktemp("copies"), whole=is_whole)
         server.faults = list(faults)
 
         assert fetched(options, set(right)) == right
@@ -131,7 +131,7 @@ FETCHER = textwrap.dedent(
         origin=origin_named(url),
         manifest=Manifest(toy="ToyTrain", volumes=describe_volumes(Path(volumes), "ToyTrain")),
         folder=Path(folder),
-        is_whole=is_whole == "1",
+        whole=is_whole == "1",
     )
 
     def run():
@@ -185,7 +185,7 @@ def test_a_fetch_that_is_killed_again_and_again_ends_in_the_right_bytes(tmp_path
             fetcher.stdin.close()
         budget = (n_done + 1) * published.manifest.n_bytes
         lost = n_kills * N_CONNECTIONS * (CHECKPOINT_BYTES + (2 << 16))
-        source = open_remote(published.options(server, folder, is_whole=is_whole))
+        source = open_remote(published.options(server, folder, whole=is_whole))
         download(source, set(right), progress=Quiet())
 
         assert Recordings(contents(source)) == right

@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 HEAVY = ["torch", "librosa", "datasets", "pyarrow", "scipy", "numba", "pandas", "soundfile", "soxr", "joblib", "py7zr"]
-HEAVY += ["httpx2", "fsspec"]
+HEAVY += ["httpx2", "fsspec", "numpy"]
 
 
 def heavy_modules_after(code: str) -> list[str]:
@@ -63,7 +63,8 @@ def test_preparing_from_the_disk_leaves_pandas_and_the_web_alone(workers, tmp_pa
 @pytest.mark.parametrize("module", ["prepare", "preview", "rebuild", "cache", "download"])
 def test_what_speaks_with_the_web_is_loaded_only_for_a_source_that_is_there(module, tmp_path):
     loading = f"import toyadmos_datasets.jobs.{module}, toyadmos_datasets.archives.remote.remote_opening as opening\n"
-    opened = "opening.open_origin({source!r}, 'ToyTrain', None, opening.FetchChoices())"
+    loading += "from toyadmos_datasets.options.fetch_choices import FetchChoices\n"
+    opened = "opening.open_origin({source!r}, 'ToyTrain', None, FetchChoices())"
 
     assert "httpx2" not in heavy_modules_after(loading + opened.format(source="/some/path"))
 
@@ -73,8 +74,9 @@ def test_a_source_on_the_web_loads_what_speaks_with_it():
         import contextlib
         import toyadmos_datasets.archives.remote.remote_opening as opening
         from toyadmos_datasets.errors import OptionError
+        from toyadmos_datasets.options.fetch_choices import FetchChoices
         with contextlib.suppress(OptionError):
-            opening.open_origin("ftp://example.org", "ToyTrain", None, opening.FetchChoices())
+            opening.open_origin("ftp://example.org", "ToyTrain", None, FetchChoices())
     """
 
     assert "httpx2" in heavy_modules_after(code)

@@ -50,7 +50,7 @@ KILLED_AT_EVERY_STEP = """
         os.fsync = lambda descriptor: None  # a killed process, unlike a machine without power, loses no page
         if last_step:
             kill_at(last_step)
-        prepare(options(source, place, protocols=("basic",), is_overwriting=finished.exists()))
+        prepare(options(source, place, protocols=("basic",), overwrite=finished.exists()))
         os._exit(0)
 
     prepare(options(source, place, protocols=("basic",)))  # so that children find everything imported

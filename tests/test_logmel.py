@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.signal.logmel import LogMel, log_mel, mel_filterbank
+from toyadmos_datasets.options.render_options import LogMel
+from toyadmos_datasets.signal.logmel import log_mel, mel_filterbank
 
 TIME_S = np.arange(32_000) / 16_000
 CLIPS = {

@@ -18,8 +18,9 @@ from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DiskFullError, OptionError
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.jobs.preview import preview
+from toyadmos_datasets.options.render_options import LogMel
 from toyadmos_datasets.rendering import logmel_shards
-from toyadmos_datasets.signal.logmel import LogMel, log_mel
+from toyadmos_datasets.signal.logmel import log_mel
 from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.shards import row_groups
 from toyadmos_datasets.verifying import verify_dataset

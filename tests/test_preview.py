@@ -102,7 +102,7 @@ def test_it_touches_neither_a_cache_nor_a_dataset_that_is_there(tmp_path, source
     prepare(options(sources["tree"], tmp_path, protocols=("basic",)))
     before = listing(tmp_path)
     preview(options(sources["tree"], tmp_path, protocols=("basic",)))
-    preview(options(sources["tree"], tmp_path, protocols=("basic",), is_overwriting=True))
+    preview(options(sources["tree"], tmp_path, protocols=("basic",), overwrite=True))
 
     assert listing(tmp_path) == before
 

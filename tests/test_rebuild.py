@@ -22,8 +22,8 @@ from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import DatasetError, OutputConflictError, PlanError
 from toyadmos_datasets.jobs.prepare import Work, carry_out, prepare
 from toyadmos_datasets.jobs.rebuild import RebuildOptions, rebuild
+from toyadmos_datasets.options.render_options import Encoding
 from toyadmos_datasets.rendering import OutputFolder, RenderOptions
-from toyadmos_datasets.rendering.clip_encoding import Encoding
 from toyadmos_datasets.sharing import diff_recipes, export_recipe, open_recipe
 from toyadmos_datasets.signal import resampling
 from toyadmos_datasets.signal.pcm import Pcm

@@ -21,7 +21,7 @@ ALWAYS = 10**6
 
 @WAYS
 def test_what_has_changed_on_the_disk_is_fetched_again_when_it_is_used(fetch_options, published, is_whole):
-    fetch_options = dataclasses.replace(fetch_options, is_whole=is_whole)
+    fetch_options = dataclasses.replace(fetch_options, whole=is_whole)
     fetched(fetch_options, CHANNEL_1, is_whole=is_whole)
     source = open_remote(fetch_options)
     block = next(iter(needs_of(source.table, CHANNEL_1, BlockEnds(fetch_options.folder)).values())).block
@@ -41,7 +41,7 @@ def test_a_volume_with_the_wrong_md5_is_set_aside_and_fetched_once_more(fetch_op
     open_remote(fetch_options)
     volume_server.faults = [Fault(kind="flip", after=5000, name="ToyTrain.7z.002")]
     said = Said()
-    source = open_remote(dataclasses.replace(fetch_options, is_whole=True))
+    source = open_remote(dataclasses.replace(fetch_options, whole=True))
 
     download(source, CHANNEL_1, progress=said)
 
@@ -53,7 +53,7 @@ def test_a_volume_with_the_wrong_md5_is_set_aside_and_fetched_once_more(fetch_op
 def test_a_volume_that_stays_wrong_is_an_error_and_kept_for_a_look(fetch_options, volume_server):
     open_remote(fetch_options)
     volume_server.faults = [Fault(kind="flip", after=5000, name="ToyTrain.7z.002", times=ALWAYS)]
-    source = open_remote(dataclasses.replace(fetch_options, is_whole=True))
+    source = open_remote(dataclasses.replace(fetch_options, whole=True))
 
     with pytest.raises(VolumeError, match="wrong md5, twice") as caught:
         download(source, CHANNEL_1, progress=Quiet())

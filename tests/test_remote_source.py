@@ -52,7 +52,7 @@ def test_the_header_is_fetched_once(fetch_options, volume_server):
 def test_what_was_fetched_and_found_right_is_used_without_a_request_or_a_write(
     fetch_options, published, volume_server, is_whole
 ):
-    fetch_options = dataclasses.replace(fetch_options, is_whole=is_whole)
+    fetch_options = dataclasses.replace(fetch_options, whole=is_whole)
     fetched(fetch_options, CHANNEL_1, is_whole=is_whole)
     n_before, before = len(volume_server.seen), changes_in(fetch_options.folder)
 
@@ -133,7 +133,7 @@ def test_the_cheaper_way_is_chosen_and_named(fetch_options):
 
 
 def test_whole_volumes_are_fetched_when_asked(fetch_options, published):
-    source = open_remote(dataclasses.replace(fetch_options, is_whole=True))
+    source = open_remote(dataclasses.replace(fetch_options, whole=True))
 
     assert estimate(source, CHANNEL_1).volumes == (0, 1, 2)
 
@@ -156,7 +156,7 @@ def test_without_a_fetch_missing_bytes_are_an_error_that_says_how_to_get_them(fe
 
 
 def test_copies_that_are_not_kept_are_let_go_when_their_recordings_are_stored(fetch_options, published):
-    source = open_remote(dataclasses.replace(fetch_options, is_keeping=False))
+    source = open_remote(dataclasses.replace(fetch_options, keep_archives=False))
 
     got = use_fetched(
         source, CHANNEL_1, lambda readable: contents(readable, CHANNEL_1), progress=Quiet(), stored=lambda: CHANNEL_1
@@ -174,7 +174,7 @@ def test_what_is_still_coming_of_copies_that_are_not_kept_is_let_go_too(tmp_path
     stored = publish(tmp_path / "published", n_blocks=1, n_volumes=1, corpus=LONG, filters=STORED)
     wanted = set(list(LONG.files())[:30])
     with serving(stored.files, rate_bytes_per_s=2e6) as server:
-        options = stored.options(server, tmp_path / "copies", is_keeping=False)
+        options = stored.options(server, tmp_path / "copies", keep_archives=False)
         source = open_remote(options)
         n_enough = server.n_given + 500_000
 

@@ -88,7 +88,7 @@ def test_noise_that_two_cases_carry_under_other_take_numbers_has_one_side_or_is_
         prepare(asked(source, tmp_path, snrs_db=(0.0,)))
 
     assert caught.value.actual == "1, because 4 recordings have the same take or the same sound"
-    shared = prepared(asked(source, tmp_path, is_noise_shared=True))
+    shared = prepared(asked(source, tmp_path, shared_noise=True))
     assert any(note.startswith("8 noise recordings carry the same sound") for note in shared.notes)
 
 

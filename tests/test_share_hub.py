@@ -61,7 +61,7 @@ def test_audio_goes_to_a_private_repository_in_one_commit(prepared, hub):
 
 
 def test_a_dry_run_makes_no_repository(prepared, hub):
-    report = shared(prepared, with_audio=True, is_dry_run=True)
+    report = shared(prepared, with_audio=True, dry_run=True)
 
     assert len(report.sent) == len(hashes(prepared))
     assert hub.repositories == {}
@@ -166,7 +166,7 @@ def test_another_dataset_is_replaced_only_when_asked(prepared, hub):
     shared(prepared, with_audio=True)
     with pytest.raises(OutputConflictError, match=r"another dataset[\s\S]*--overwrite"):
         shared(prepared)
-    report = shared(prepared, is_overwriting=True)
+    report = shared(prepared, overwrite=True)
 
     assert set(report.removed) == set(hashes(prepared)) - {"README.md"}
     assert set(hub.repositories["user/toy"].files) - {".gitattributes"} == {
@@ -178,7 +178,7 @@ def test_another_dataset_is_replaced_only_when_asked(prepared, hub):
 def test_what_others_left_there_is_not_touched(prepared, hub):
     hub.repositories["user/toy"] = Repository(files={"README.md": b"# mine", "train.parquet": b"mine"})
     with pytest.raises(OutputConflictError, match=r"not shared there[\s\S]*train.parquet"):
-        shared(prepared, is_overwriting=True)
+        shared(prepared, overwrite=True)
 
 
 def test_a_tampered_copy_is_found(prepared, hub):

@@ -100,6 +100,6 @@ def fetched(
     is_whole: bool = False,
 ) -> dict[str, bytes]:
     """Fetch recordings and read them on the way."""
-    source = open_remote(dataclasses.replace(options, is_whole=is_whole))
+    source = open_remote(dataclasses.replace(options, whole=is_whole))
     names = {member.path for member in source.members()} if wanted is None else set(wanted)
     return use_fetched(source, names, lambda readable: contents(readable, names), progress=progress or Quiet())

@@ -25,11 +25,12 @@ from toyadmos_datasets.corpus.toys import CHANNELS, CORPUS_RATE_HZ, toy_named
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import WavError
+from toyadmos_datasets.options.plan_options import STACK
 from toyadmos_datasets.signal.levels import active_frames, energies_of
 from toyadmos_datasets.signal.pcm import Pcm, decode
 from toyadmos_datasets.units import Decibels, Seconds
 from toyadmos_datasets.values.manifest import LABELS, STEMS, Manifest, Shard, check_shard_sizes
-from toyadmos_datasets.values.recipe import STACK, Recipe
+from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.shards import row_groups
 from toyadmos_datasets.values.shared_recipe import SharedRecipe
 

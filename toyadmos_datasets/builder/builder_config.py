@@ -9,7 +9,6 @@ from typing import Any
 
 import datasets
 
-from toyadmos_datasets.archives.remote.remote_opening import FetchChoices
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.files.cache_folder import default_cache
@@ -17,6 +16,7 @@ from toyadmos_datasets.files.checked_json import canonical_json
 from toyadmos_datasets.files.reading import expanded
 from toyadmos_datasets.jobs.prepare import PrepareOptions
 from toyadmos_datasets.jobs.sources import resolve_source
+from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.planning import PROTOCOL_NAMES, PlanOptions
 from toyadmos_datasets.rendering import Encoding, RenderOptions, versions
 from toyadmos_datasets.units import Decibels, Hertz
@@ -106,7 +106,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
                 encoding=Encoding(container=self.encoding, bit_depth=self.bit_depth, rate_hz=self.rate_hz),
                 headroom_db=self.headroom_db,
                 on_clip=self.on_clip,
-                has_stems=self.stems,
+                stems=self.stems,
                 workers=self.workers,
             ),
             source=str(self.source),

@@ -65,7 +65,7 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
             homepage=RECORD_URL,
             license=LICENSE_URL,
             features=datasets.Features.from_dict(
-                features_of(toy_named(self.config.toy).name, self.config.rate_hz, has_stems=self.config.stems)
+                features_of(toy_named(self.config.toy).name, self.config.rate_hz, stems=self.config.stems)
             ),
         )
 

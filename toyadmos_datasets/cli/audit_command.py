@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.command_options import JsonOption, WorkersOption, chosen_workers
 from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.rendering_options import WorkersOption, chosen_workers
-from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.cli.text import print_json, print_lines, table_lines
 
 if TYPE_CHECKING:

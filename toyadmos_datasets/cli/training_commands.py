@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.command_options import JsonOption
 from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.cli.text import print_json, print_lines
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import format_duration

@@ -70,7 +70,7 @@ def clips_of(folder: Path, shards: Sequence[Shard]) -> Iterator[Clip]:
     """Yield the clips of some shards, in order; memory holds a row group."""
     for shard in shards:
         for group in row_groups(folder, shard):
-            clips = [name for name in audio_columns(has_stems=True) if name in group.column_names]
+            clips = [name for name in audio_columns(stems=True) if name in group.column_names]
             rows = group.drop_columns(clips).to_pylist()
             for audio, columns in zip(group["audio"].to_pylist(), rows, strict=True):
                 yield Clip(

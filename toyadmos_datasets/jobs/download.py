@@ -8,7 +8,7 @@ from typing import cast
 
 from toyadmos_datasets.archives.remote.fetch_estimate import estimate
 from toyadmos_datasets.archives.remote.fetching import download as fetch
-from toyadmos_datasets.archives.remote.remote_opening import FetchChoices, manifest_for, open_origin
+from toyadmos_datasets.archives.remote.remote_opening import manifest_for, open_origin
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
 from toyadmos_datasets.archives.remote.volume_cache import CopiesVerdict, check_copies
 from toyadmos_datasets.archives.remote.volume_copy import copies_folder
@@ -18,6 +18,7 @@ from toyadmos_datasets.errors import OptionError, SourceNotFoundError
 from toyadmos_datasets.files.address import is_on_web
 from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.ingest import build_index, select
+from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.values.source import FetchEstimate
 
 SOUNDS = ("normal", "anomalous", "noise")

@@ -12,7 +12,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.archives.remote.remote_opening import FetchChoices
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.files.cache_folder import Lease
@@ -32,6 +31,7 @@ from toyadmos_datasets.ingest.recordings import (
     store_for,
 )
 from toyadmos_datasets.jobs.sources import require_outside, resolve_source, written_in
+from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.planning import (
     NONE_JOINED,
     OWN,
@@ -75,11 +75,11 @@ class PrepareOptions:
         out: Folder of the dataset.
         cache: Folder for the recording store, copies of volumes and simulated corpora.
         skip_bad: Leave out recordings that cannot be read, and list them.
-        is_overwriting: Replace a dataset that is in `out` already.
+        overwrite: Replace a dataset that is in `out` already.
         fetch: How a source on the web is fetched.
         exclude: Events that are left out once the splits are drawn, for what is odd about their sound or by name.
         ignore: Glob patterns of files and folders in the source that are left out.
-        is_strict: Refuse a source of which anything is not as published, instead of counting it.
+        strict: Refuse a source of which anything is not as published, instead of counting it.
     """
 
     plan: PlanOptions
@@ -88,12 +88,12 @@ class PrepareOptions:
     out: Path
     cache: Path
     skip_bad: bool = False
-    is_overwriting: bool = False
+    overwrite: bool = False
     fetch: FetchChoices = field(default_factory=FetchChoices)
     recipe: Path | None = None
     exclude: Exclusion = field(default_factory=Exclusion)
     ignore: tuple[str, ...] = ()
-    is_strict: bool = False
+    strict: bool = False
 
     def __post_init__(self) -> None:
         if self.recipe is not None:
@@ -150,10 +150,10 @@ class Work:
         examples_heard: The same, given also where machines run in the continuous recordings that `examples` names;
             None where that changes nothing.
         skip_bad: Leave out recordings that cannot be read, and list them.
-        is_overwriting: Replace a dataset that is in the folder already.
+        overwrite: Replace a dataset that is in the folder already.
         skipped: Recordings that the examples were made without.
         exclude: Events that are left out of the examples.
-        is_strict: Refuse what is not as published.
+        strict: Refuse what is not as published.
         lease: Held while the cache is used; None before.
     """
 
@@ -164,10 +164,10 @@ class Work:
     examples: Callable[[pa.Table, EqualEvents], Recipe]
     examples_heard: Callable[[pa.Table, EqualEvents, pa.Table], Recipe] | None = None
     skip_bad: bool = False
-    is_overwriting: bool = False
+    overwrite: bool = False
     skipped: tuple[SkippedRecording, ...] = ()
     exclude: Exclusion = field(default_factory=Exclusion)
-    is_strict: bool = False
+    strict: bool = False
     lease: Lease | None = None
 
     @property
@@ -223,14 +223,14 @@ def carry_out(work: Work, progress: Progress) -> PrepareReport:
     """Make a dataset, or find that it is made already."""
     output, out = work.output, work.output.path
     require_outside(work.source, out, *written_in(work.cache))
-    state = output.state(is_overwriting=work.is_overwriting)  # refuses before anything is made
+    state = output.state(overwrite=work.overwrite)  # refuses before anything is made
     if state == "done" and not output.has_leftovers:
         return _found_done(work)
     with output.held(), Lease(work.cache, work.source.toy) as lease:
-        if output.state(is_overwriting=work.is_overwriting) == "done":
+        if output.state(overwrite=work.overwrite) == "done":
             output.discard_partial()
             return _found_done(work)
-        indexed = index_source(work.source, is_strict=work.is_strict)
+        indexed = index_source(work.source, strict=work.strict)
         store = store_for(work.cache, work.source, work.render.encoding.rate_hz)
         leased = replace(work, lease=lease)
         manifest, report = mending(lambda: _made(leased, indexed, store, progress), store, progress)
@@ -259,14 +259,14 @@ def _made(work: Work, indexed: Indexed, store: Store, progress: Progress) -> tup
 
 def _found_done(work: Work) -> PrepareReport:
     manifest = read_manifest(work.output.path)
-    if work.is_strict:
+    if work.strict:
         refuse_oddities(manifest.oddities, work.source.location)
     return PrepareReport(out=work.output.path, manifest=manifest, was_done=True)
 
 
 def _refuse_odd_headers(work: Work, recipe: Recipe, catalogue: pa.Table) -> None:
     """Raise in a strict run if a recording that is used has an odd header, which only reading it could tell."""
-    if work.is_strict:
+    if work.strict:
         used = catalogue.filter(_is_among(catalogue, recipe.recording_ids))
         refuse_oddities(header_oddities(used), work.source.location)
 
@@ -286,7 +286,7 @@ def prepared_tasks(options: PrepareOptions, source: Source, progress: Progress |
     work = _work(options, source)
     require_outside(source, *written_in(work.cache))
     store = store_for(work.cache, source, work.render.encoding.rate_hz)
-    index = index_source(source, is_strict=work.is_strict).table
+    index = index_source(source, strict=work.strict).table
 
     def tasks() -> list[ShardTask]:
         """Ingest, and see that all is as it was ingested, because what is rendered elsewhere is not mended there."""
@@ -314,9 +314,9 @@ def _work(options: PrepareOptions, source: Source) -> Work:
         examples=examples,
         examples_heard=options.examples_heard(),
         skip_bad=options.skip_bad,
-        is_overwriting=options.is_overwriting,
+        overwrite=options.overwrite,
         exclude=options.exclude,
-        is_strict=options.is_strict,
+        strict=options.strict,
     )
 
 

@@ -37,7 +37,7 @@ from toyadmos_datasets.planning.protocol_listing import SplitCount, count_exampl
 from toyadmos_datasets.rendering import OutputFolder, require_features_possible, summary_of
 from toyadmos_datasets.rendering.example_health import known_of
 from toyadmos_datasets.rendering.exclusion import reasons_of
-from toyadmos_datasets.rendering.render_options import is_stacked, values_a_sample
+from toyadmos_datasets.rendering.mixing_rules import is_stacked, values_a_sample
 from toyadmos_datasets.rendering.shard_writer import ROWS_A_SHARD
 from toyadmos_datasets.simulation import planned_tree
 from toyadmos_datasets.units import Bytes, Seconds
@@ -152,13 +152,13 @@ def preview(options: PrepareOptions, progress: Progress | None = None) -> Previe
 def _preview(options: PrepareOptions, progress: Progress) -> Preview:
     source, n_simulated_bytes = _source(options, progress)
     require_outside(source, options.out, *written_in(options.cache))
-    indexed = index_source(source, is_strict=options.is_strict)
+    indexed = index_source(source, strict=options.strict)
     index = indexed.table
     store = store_for(options.cache, source, options.render.encoding.rate_hz)
     recipe = _recipe(index, store, options, progress)
     wanted = index.filter(pc.is_in(index["recording_id"], value_set=pa.array(recipe.recording_ids, pa.string())))
     missing = missing_recordings(wanted, store)
-    state = OutputFolder(path=options.out, request=options.request(source)).state(is_overwriting=options.is_overwriting)
+    state = OutputFolder(path=options.out, request=options.request(source)).state(overwrite=options.overwrite)
     counts = count_examples(recipe.examples)
     n_shards = sum(-(-n // ROWS_A_SHARD) for n in _rows_by_split(counts).values())
     needed_blocks = set(missing["block"].to_pylist())
@@ -263,7 +263,7 @@ def _audio_bytes(recipe: Recipe, index: pa.Table, options: PrepareOptions) -> By
     places = pc.index_in(first, value_set=index["recording_id"].combine_chunks())
     whole = pc.divide(index["n_bytes"].take(places), BYTES_A_SAMPLE)
     n_samples = pc.coalesce(examples["target_length"], whole).to_numpy()
-    values = values_a_sample(examples, is_stacked=is_stacked(recipe.parameters), has_stems=options.render.has_stems)
+    values = values_a_sample(examples, is_stacked=is_stacked(recipe.parameters), stems=options.render.stems)
     pcm = np.dot(values, n_samples) * encoding.rate_hz / CORPUS_RATE_HZ * encoding.bit_depth / 8
     features, log_mel = 0.0, options.render.log_mel
     if log_mel is not None:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toyadmos_datasets.archives import open_source
-from toyadmos_datasets.archives.remote.remote_opening import FetchChoices, open_origin
+from toyadmos_datasets.archives.remote.remote_opening import open_origin
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError, OutputConflictError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.reading import expanded, raise_shortage
+from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.simulation import MODEL_VERSION, SIZES, simulate
 from toyadmos_datasets.units import format_bytes
 from toyadmos_datasets.values.source import Source

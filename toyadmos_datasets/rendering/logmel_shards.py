@@ -19,9 +19,10 @@ from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.atomic import needing_room, require_room, write_file
 from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.files.reading import sha256_of
+from toyadmos_datasets.options.render_options import LogMel, RenderOptions
+from toyadmos_datasets.rendering.mixing_rules import is_stacked
 from toyadmos_datasets.rendering.output_folder import OutputFolder
-from toyadmos_datasets.rendering.render_options import RenderOptions, is_stacked
-from toyadmos_datasets.signal.logmel import LogMel, log_mel
+from toyadmos_datasets.signal.logmel import log_mel
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import FEATURES_COLUMN, FEATURES_SUFFIX, Shard, logmel_schema
 from toyadmos_datasets.values.shards import row_groups

@@ -149,7 +149,7 @@ class OutputFolder:
                 self._leave(made)
                 raise
 
-    def state(self, *, is_overwriting: bool) -> State:
+    def state(self, *, overwrite: bool) -> State:
         """Tell what is in the folder: nothing, a cut run, the asked-for dataset, or one to be replaced.
 
         Raises:
@@ -162,7 +162,7 @@ class OutputFolder:
             is_hidden = is_committing(self.path)  # by a commit that was cut
             there = self.partial / REPLACED_NAME if is_hidden else self.path
             has_manifest = (there / MANIFEST_NAME).exists()
-        if has_manifest and not is_overwriting:
+        if has_manifest and not overwrite:
             manifest = read_manifest(there)
             if canonical_json(manifest.request) != canonical_json(self.request):
                 raise self._conflict(
@@ -176,7 +176,7 @@ class OutputFolder:
         if has_manifest:
             return "replace"
         job = self.partial / _JOB
-        if job.exists() and not is_overwriting:
+        if job.exists() and not overwrite:
             remedy = "Start anew with the same command and --overwrite."
             found = read_json(job, remedy=remedy).get("request")
             if not isinstance(found, dict):

@@ -114,9 +114,9 @@ _ARROW_TYPES = {
 }
 
 
-def audio_columns(*, has_stems: bool) -> tuple[str, ...]:
+def audio_columns(*, stems: bool) -> tuple[str, ...]:
     """Return the columns that hold clips: the mixture and, with stems, its parts."""
-    return ("audio", *STEMS) if has_stems else ("audio",)
+    return ("audio", *STEMS) if stems else ("audio",)
 
 
 def columns_of(toy: str) -> dict[str, str]:
@@ -128,7 +128,7 @@ def columns_of(toy: str) -> dict[str, str]:
     return dict([*_COLUMNS, ("damaged_parts", "list<string>"), *parts, *_COLUMNS_AFTER_PARTS])
 
 
-def features_of(toy: str, rate_hz: Hertz, *, has_stems: bool = False) -> dict[str, Any]:
+def features_of(toy: str, rate_hz: Hertz, *, stems: bool = False) -> dict[str, Any]:
     """Return the features as `datasets` writes them into a Parquet file's schema.
 
     Clips of several channels need no feature of their own: a number of channels is written down only to change it.
@@ -137,7 +137,7 @@ def features_of(toy: str, rate_hz: Hertz, *, has_stems: bool = False) -> dict[st
         datasets 4 and 5: `Features.to_dict`, under the schema's key ``huggingface``.
     """
     features: dict[str, Any] = {
-        name: {"sampling_rate": rate_hz, "_type": "Audio"} for name in audio_columns(has_stems=has_stems)
+        name: {"sampling_rate": rate_hz, "_type": "Audio"} for name in audio_columns(stems=stems)
     }
     return features | _known_features(toy)
 
@@ -159,11 +159,11 @@ def _known_features(toy: str) -> dict[str, Any]:
     return features
 
 
-def dataset_schema(toy: str, rate_hz: Hertz, *, has_stems: bool = False) -> pa.Schema:
+def dataset_schema(toy: str, rate_hz: Hertz, *, stems: bool = False) -> pa.Schema:
     """Return the Arrow schema of the shards; its metadata has the features for `datasets`."""
     audio = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    fields = [pa.field(name, audio) for name in audio_columns(has_stems=has_stems)]
-    return _schema(fields, toy, features_of(toy, rate_hz, has_stems=has_stems))
+    fields = [pa.field(name, audio) for name in audio_columns(stems=stems)]
+    return _schema(fields, toy, features_of(toy, rate_hz, stems=stems))
 
 
 def logmel_schema(toy: str, n_mels: int) -> pa.Schema:

@@ -89,9 +89,6 @@ _AGAIN = "Prepare the dataset again, or get the recipe again from whoever made i
 HEADER_KEY = b"toyadmos_recipe"
 """Where in the metadata of a file's schema the parameters of a recipe are."""
 
-STACK = "stack"
-"""The choice of channels, among a recipe's parameters, that keeps the four microphones apart, in one clip."""
-
 RECIPE_SCHEMA = pa.schema(
     [
         pa.field("config", pa.string(), nullable=False),

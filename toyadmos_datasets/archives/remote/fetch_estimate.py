@@ -30,7 +30,7 @@ def estimate(source: RemoteSource, wanted: Collection[str]) -> FetchEstimate:
     spans = [need.expected for need in needs.values()]
     parts = joined([span for span in spans if present.n_missing(*span)])
     touched = sorted({number for span in spans for number, _, _ in layout.split(*span)})
-    numbers = tuple(range(len(source.volumes.sizes))) if options.is_whole else tuple(touched)
+    numbers = tuple(range(len(source.volumes.sizes))) if options.whole else tuple(touched)
     wholes = [(layout.starts[number], layout.starts[number + 1]) for number in numbers]
     by_blocks = sum(present.n_missing(*part) for part in parts)
     by_volumes = sum(present.n_missing(*whole) for whole in wholes)
@@ -38,16 +38,16 @@ def estimate(source: RemoteSource, wanted: Collection[str]) -> FetchEstimate:
         _Cost(_total(joined(spans)), by_blocks, _n_requests(parts)),
         _Cost(_total(wholes), by_volumes, _n_requests(wholes)),
     )
-    if options.is_whole:
+    if options.whole:
         way, why = "volumes", "--whole"
-    elif not options.is_keeping:
+    elif not options.keep_archives:
         way, why = "blocks", "nothing is kept, so whole volumes serve nobody"
     n_missing = by_volumes if way == "volumes" else by_blocks
     n_present = sum(
         stop - start - present.n_missing(start, stop) for start, stop in (wholes if way == "volumes" else spans)
     )
     largest = max((need.expected[1] - need.expected[0] for need in needs.values()), default=0)
-    is_windowed = way == "blocks" and not options.is_keeping
+    is_windowed = way == "blocks" and not options.keep_archives
     return FetchEstimate(
         way=way,
         why=why,
@@ -59,7 +59,7 @@ def estimate(source: RemoteSource, wanted: Collection[str]) -> FetchEstimate:
         n_present=n_present,
         n_in_archive=source.volumes.n_bytes,
         n_on_disk=min(n_missing, WINDOW_BYTES + largest) if is_windowed else n_missing,
-        n_on_disk_at_end=n_present + n_missing if options.is_keeping else 0,
+        n_on_disk_at_end=n_present + n_missing if options.keep_archives else 0,
     )
 
 

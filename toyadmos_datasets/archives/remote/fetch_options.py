@@ -28,10 +28,10 @@ class FetchOptions:
         folder: Where their copies are kept.
         parallel: Connections at once.
         bytes_per_s: All of them together; None for no limit.
-        is_whole: Fetch whole volumes, whatever is cheaper.
-        is_keeping: Keep the copies when their recordings are ingested.
-        has_netrc: Read ``~/.netrc`` for the origin's host.
-        is_waiting: Wait while another process fetches the same archive, instead of failing.
+        whole: Fetch whole volumes, whatever is cheaper.
+        keep_archives: Keep the copies when their recordings are ingested.
+        netrc: Read ``~/.netrc`` for the origin's host.
+        wait: Wait while another process fetches the same archive, instead of failing.
         patience: Waits and limits.
         clock: Time and chance.
     """
@@ -41,10 +41,10 @@ class FetchOptions:
     folder: Path
     parallel: int = 2
     bytes_per_s: Bytes | None = None
-    is_whole: bool = False
-    is_keeping: bool = True
-    has_netrc: bool = False
-    is_waiting: bool = True
+    whole: bool = False
+    keep_archives: bool = True
+    netrc: bool = False
+    wait: bool = True
     patience: Patience = field(default_factory=Patience)
     clock: Clock = field(default_factory=Clock, compare=False)
 

@@ -43,7 +43,7 @@ def having_turn(folder: Path, options: FetchOptions, progress: Progress) -> Iter
         OutputError: The folder cannot be made or written.
     """
     with contextlib.ExitStack() as waiting:
-        on_wait = _Waiting(options, progress, waiting) if options.is_waiting else None
+        on_wait = _Waiting(options, progress, waiting) if options.wait else None
         with folder_lock(folder, on_wait=on_wait):
             waiting.close()
             yield
@@ -98,7 +98,7 @@ class Session:
         self.estimate = estimate(source, wanted)
         self._wanted = frozenset(wanted)
         self._progress = progress
-        self._stored = stored if not options.is_keeping else None
+        self._stored = stored if not options.keep_archives else None
         self._needs = needs_of(source.table, wanted, BlockEnds(options.folder))
         self._bars = BlockBars(self._needs, progress)
         self._layout = VolumeLayout(source.volumes.sizes)

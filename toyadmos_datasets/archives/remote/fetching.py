@@ -80,7 +80,7 @@ def use_fetched(
     """
     if not wanted:
         return use(source)
-    if source.options.is_keeping and is_all_there(source, wanted):
+    if source.options.keep_archives and is_all_there(source, wanted):
         with contextlib.suppress(CorruptMemberError):  # it has changed on the disk, and is fetched again
             result = use(source)
             if not _has_suspects(source, wanted):

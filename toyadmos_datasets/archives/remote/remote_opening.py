@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from toyadmos_datasets.archives.file_kinds import Ignore
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
@@ -22,10 +21,8 @@ from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import ArchiveError, SourceNotFoundError, VolumeError
 from toyadmos_datasets.files.address import is_on_web
+from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.units import Bytes
-
-if TYPE_CHECKING:
-    from toyadmos_datasets.archives.remote.license_consent import Ask
 
 
 def open_remote(
@@ -131,33 +128,6 @@ class _HeaderFetch:
         return self._transfer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchChoices:
-    """What a user may choose about fetching, whatever the toy.
-
-    Attributes:
-        manifest: Table of the volumes' sizes and MD5; None for that of the record.
-        parallel: Connections at once.
-        bytes_per_s: All of them together; None for no limit.
-        is_whole: Fetch whole volumes, whatever is cheaper.
-        is_keeping: Keep what was fetched when it is ingested.
-        has_netrc: Read ``~/.netrc``.
-        is_waiting: Wait while another process fetches the same archive, instead of failing.
-        is_license_accepted: The licence has been read and accepted.
-        ask: Asks the user about it; None where nobody is there to answer.
-    """
-
-    manifest: Path | None = None
-    parallel: int = 2
-    bytes_per_s: Bytes | None = None
-    is_whole: bool = False
-    is_keeping: bool = True
-    has_netrc: bool = False
-    is_waiting: bool = True
-    is_license_accepted: bool = False
-    ask: Ask | None = field(default=None, compare=False)
-
-
 def manifest_for(toy: str, choices: FetchChoices) -> VolumeList:
     """Return what the volumes of a toy must be.
 
@@ -206,11 +176,11 @@ def open_origin(
         folder=copies_folder(cache, manifest),
         parallel=choices.parallel,
         bytes_per_s=choices.bytes_per_s,
-        is_whole=choices.is_whole,
-        is_keeping=choices.is_keeping,
-        has_netrc=choices.has_netrc,
-        is_waiting=choices.is_waiting,
+        whole=choices.whole,
+        keep_archives=choices.keep_archives,
+        netrc=choices.netrc,
+        wait=choices.wait,
     )
     progress = progress or Quiet()
-    require_license(options, is_accepted=choices.is_license_accepted, ask=choices.ask, progress=progress)
+    require_license(options, is_accepted=choices.accept_license, ask=choices.ask, progress=progress)
     return open_remote(options, progress, ignore=Ignore(patterns=tuple(ignore)))

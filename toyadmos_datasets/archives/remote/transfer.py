@@ -307,4 +307,4 @@ def open_transfer(options: FetchOptions, client: HttpClient, progress: Progress)
 
 def open_client(options: FetchOptions) -> HttpClient:
     """Open connections as these options say."""
-    return HttpClient(options.patience, has_netrc=options.has_netrc, n_connections=options.parallel)
+    return HttpClient(options.patience, has_netrc=options.netrc, n_connections=options.parallel)
