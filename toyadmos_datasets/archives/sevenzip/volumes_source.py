@@ -10,13 +10,13 @@ from toyadmos_datasets.archives.file_kinds import Ignore
 from toyadmos_datasets.archives.sevenzip.archive_contents import ArchiveTable
 from toyadmos_datasets.archives.sevenzip.block_reader import read_block
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
-from toyadmos_datasets.engine.progress import Progress
+from toyadmos_datasets.archives.source_reading import OnDisk
 from toyadmos_datasets.errors import SourceNotFoundError
-from toyadmos_datasets.values.source import Block, FetchEstimate, Member, Oddity, Result, Source
+from toyadmos_datasets.values.source import Block, Member, Oddity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VolumesSource:
+class VolumesSource(OnDisk):
     """Recordings in an archive; satisfies `values.source.Source`.
 
     Attributes:
@@ -71,23 +71,6 @@ class VolumesSource:
     ) -> Iterator[tuple[Member, Iterator[bytes]]]:
         """Stream the wanted recordings of one block, checked by size and CRC32."""
         return read_block(self.volumes, self.table, block=block, wanted=wanted, on_bytes=on_bytes)
-
-    def fetch_estimate(self, wanted: Collection[str]) -> FetchEstimate | None:
-        """Nothing: all is on the disk."""
-        del wanted
-        return None
-
-    def using(
-        self,
-        wanted: Collection[str],
-        use: Callable[[Source], Result],
-        *,
-        progress: Progress,
-        stored: Callable[[], Collection[str]] | None = None,
-    ) -> Result:
-        """Use the recordings as they are."""
-        del wanted, progress, stored
-        return use(self)
 
 
 def open_volumes(volumes: VolumeSet, toy: str, ignore: Ignore | None = None) -> VolumesSource:

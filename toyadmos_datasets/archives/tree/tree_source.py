@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toyadmos_datasets.archives.file_kinds import chosen_among, digest_of
-from toyadmos_datasets.archives.source_reading import PIECE_BYTES, reading
-from toyadmos_datasets.engine.progress import Progress
+from toyadmos_datasets.archives.source_reading import PIECE_BYTES, OnDisk, reading
 from toyadmos_datasets.errors import CorruptMemberError
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.source import Block, FetchEstimate, Member, Oddity, Result, Source
+from toyadmos_datasets.values.source import Block, Member, Oddity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TreeSource:
+class TreeSource(OnDisk):
     """Recordings in a folder, each a block of its own; satisfies `values.source.Source`.
 
     Attributes:
@@ -80,23 +79,6 @@ class TreeSource:
             yield member, chunks
             for _ in chunks:
                 pass
-
-    def fetch_estimate(self, wanted: Collection[str]) -> FetchEstimate | None:
-        """Nothing: all is on the disk."""
-        del wanted
-        return None
-
-    def using(
-        self,
-        wanted: Collection[str],
-        use: Callable[[Source], Result],
-        *,
-        progress: Progress,
-        stored: Callable[[], Collection[str]] | None = None,
-    ) -> Result:
-        """Use the recordings as they are."""
-        del wanted, progress, stored
-        return use(self)
 
     def _member(self, number: int) -> Member:
         return Member(path=self.paths[number], n_bytes=self.sizes[number], crc32=None, block=number)
