@@ -108,6 +108,26 @@ def test_the_recording_store_is_that_of_the_command_line(place, tmp_path):
     assert {name for name in listing(place / "cache" / "recordings") if name.endswith(".arrow")} == segments
 
 
+@pytest.mark.parametrize("source", ["nowhere", "simulate:tiny", "record", "https://example.org/volumes/"])
+def test_making_a_builder_opens_nothing(tmp_path, monkeypatch, source):
+    asked: list[str] = []
+    monkeypatch.setattr("toyadmos_datasets.jobs.prepare.resolve_source", lambda source, *_, **__: asked.append(source))
+    monkeypatch.setattr("socket.socket", None)
+    made = builder(tmp_path, source=source)
+
+    assert made.info.features["label"].names == ["normal", "anomalous"]
+    assert asked == []
+    assert listing(tmp_path).keys() == {"."}
+
+
+def test_what_was_built_is_found_by_another_builder_that_builds_nothing(place):
+    builder(place, snr_db=6).download_and_prepare()
+
+    assert bytes_of(builder(place, snr_db=6).as_dataset("test")) == list(
+        load_dataset(place / "out", "snr_6db", "test", decode=False)
+    )
+
+
 def test_every_toy_and_protocol_has_a_config():
     names = {config.name for config in ToyAdmos.BUILDER_CONFIGS}
 
@@ -230,7 +250,7 @@ def test_errors_of_the_stages_come_as_they_are(tmp_path):
     write_tree(files, tmp_path / "source")
 
     with pytest.raises(SourceNotFoundError):
-        builder(tmp_path, source=tmp_path / "nowhere")
+        builder(tmp_path, source=tmp_path / "nowhere").download_and_prepare()
     with pytest.raises(WavError):
         builder(tmp_path).download_and_prepare()
 

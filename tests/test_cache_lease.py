@@ -223,7 +223,7 @@ def test_a_plan_and_a_training_keep_the_cache_that_they_read_from(tmp_path, caps
         raise KeyboardInterrupt
 
     if job == "plan":
-        monkeypatch.setattr("toyadmos_datasets.jobs.preview.index_source", clean)
+        monkeypatch.setattr("toyadmos_datasets.jobs.preparation.index_source", clean)
         places = ["--source", tree, "--out", tmp_path / "out", "--cache", cache]
         toyadmos(capsys, "plan", "--toy", "train", "--protocol", "basic", *places)
     else:

@@ -13,8 +13,9 @@ from tiny import TinyCorpus, wav_bytes, write_tree, write_volumes
 
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.errors import PlanError
+from toyadmos_datasets.jobs.preparation import UNCHECKED
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare, prepared_tasks
-from toyadmos_datasets.jobs.preview import UNCHECKED, preview
+from toyadmos_datasets.jobs.preview import preview
 from toyadmos_datasets.planning import PlanOptions, plan
 from toyadmos_datasets.values.recipe import Recipe, read_recipe, write_recipe
 
@@ -142,7 +143,7 @@ def test_what_the_builder_renders_is_joined_too(tmp_path):
     source = write_tree(with_copy(CORPUS.files(), trained, broken), tmp_path / "source")
     request = asked(source, tmp_path)
 
-    tasks = prepared_tasks(request, open_source(source, "ToyTrain"))
+    tasks = prepared_tasks(request.preparation(open_source(source, "ToyTrain")))
 
     by_split = {
         split: {event for task in tasks if task.split == split for event in task.examples["event_id"].to_pylist()}

@@ -9,7 +9,7 @@ from typing import Any
 
 import datasets
 
-from toyadmos_datasets.corpus.toys import TOYS
+from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.files.checked_json import canonical_json
@@ -107,33 +107,24 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
             ignore=tuple(self.ignore),
         )
 
-    def open_source(self) -> Source:
-        """Open the source; a simulated one is made first, and the record's header is fetched.
+    def create_config_id(self, config_kwargs: dict[str, Any], custom_features: object = None) -> str:
+        """Name the config until its source is opened, which the constructor of a builder, who asks, does not do.
 
         Raises:
-            SourceError: There is none.
+            OptionError: A value that cannot be meant.
         """
-        options = self.prepare_options()
-        return resolve_source(
-            options.source,
-            options.plan.toy,
-            options.cache,
-            workers=options.render.workers,
-            progress=Quiet(),
-            fetch=options.fetch,
-            ignore=options.ignore,
-        )
+        del config_kwargs, custom_features
+        self.prepare_options()  # refuses what cannot be meant
+        return f"{self.name}-unopened"
 
-    def create_config_id(self, config_kwargs: dict[str, Any], custom_features: object = None) -> str:
+    def opened_id(self, source: Source) -> str:
         """Name the config by all that its rows follow from: options, the source's identity, versions.
 
         `datasets` keeps what it builds under this name, so that whatever changes a row is built anew.
         """
-        del config_kwargs  # they are attributes by now
         facts = {
-            "request": self.prepare_options().request(self.open_source()),
+            "request": self.prepare_options().request(source),
             "config": [self.config, self.snr_db],
-            "features": repr(custom_features),
             "versions": versions(),
         }
         return f"{self.name}-{hashlib.sha256(canonical_json(facts).encode()).hexdigest()[:16]}"

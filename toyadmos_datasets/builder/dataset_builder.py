@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,12 +16,14 @@ from toyadmos_datasets.builder.builder_config import DATASET_VERSION, ToyAdmosCo
 from toyadmos_datasets.corpus.paper import CITATION, LICENSE_URL, RECORD_URL
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch
+from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import OptionError, ToyAdmosError
 from toyadmos_datasets.jobs.prepare import prepared_tasks
 from toyadmos_datasets.loading import check_decode
 from toyadmos_datasets.loading.derived_features import decoding
 from toyadmos_datasets.rendering import ROWS_A_GROUP, ShardTask, rendered_groups
 from toyadmos_datasets.values.manifest import features_of
+from toyadmos_datasets.values.source import Source
 
 
 class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets has no type annotations to see
@@ -28,6 +31,7 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
 
     Recordings are ingested once, into the store that the command line uses, too. Rows are rendered shard by shard,
     in `num_proc` processes, straight into what `datasets` writes; streaming renders them as they are asked for.
+    The constructor opens nothing: the source is opened, and its licence asked for, when rows or their folder are.
 
     Args:
         name: A ready config: toy and protocol, such as ``train-waspaa2019``.
@@ -36,12 +40,12 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
 
     Raises:
         OptionError: There is no such config, or no such option.
-        SourceError: There are no recordings at the source.
     """
 
     BUILDER_CONFIG_CLASS = ToyAdmosConfig
     BUILDER_CONFIGS = ready_configs()  # as datasets has it
     VERSION = DATASET_VERSION
+    _source: Source | None = None
 
     def __init__(self, name: str = "train-waspaa2019", *, cache_dir: str | None = None, **changes: Any) -> None:  # noqa: ANN401
         if name not in self.builder_configs:
@@ -65,6 +69,26 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
             ),
         )
 
+    @property
+    def cache_dir(self) -> str:
+        """Where `datasets` keeps the rows; it follows from what is in the source, which is opened.
+
+        Raises:
+            SourceError: There are no recordings at the source.
+        """
+        self._opened()
+        return str(self._cache_dir)
+
+    def _opened(self) -> Source:
+        """Open the source, once, and take the place of what is built of it."""
+        if self._source is None:
+            self._source = self.config.prepare_options().open_source(Quiet())
+            self.config_id = self.config.opened_id(self._source)
+            self._cache_dir = self._output_dir = self._build_cache_dir()
+            if self._fs.exists(posixpath.join(self._cache_dir, datasets.config.DATASET_INFO_FILENAME)):
+                self.info = self._load_info()
+        return self._source
+
     def download_and_prepare(self, *args: Any, num_proc: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401  # as its parent's
         """Build the dataset, as `datasets.DatasetBuilder.download_and_prepare` does.
 
@@ -73,6 +97,7 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
         """
         if num_proc:
             self.config.workers = num_proc
+        self._opened()
         try:
             super().download_and_prepare(*args, num_proc=num_proc, **kwargs)
         except DatasetGenerationError as error:
@@ -93,6 +118,7 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
             OptionError: There is no such decoding, or it would lose bits.
         """
         check_decode(decode, self.config.bit_depth)
+        self._opened()
         return decoding(super().as_dataset(split, **kwargs), decode)
 
     def as_streaming_dataset(
@@ -124,7 +150,7 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
 
     def _split_generators(self, dl_manager: object) -> list[datasets.SplitGenerator]:
         del dl_manager  # sources fetch for themselves
-        tasks = prepared_tasks(self.config.prepare_options(), self.config.open_source())
+        tasks = prepared_tasks(self.config.prepare_options().preparation(self._opened()))
         chosen = self._chosen(tasks)
         of_config = [part for task in tasks if task.config == chosen for part in _parts(task)]
         splits = dict.fromkeys(task.split for task in of_config)

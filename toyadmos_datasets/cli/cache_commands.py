@@ -25,8 +25,8 @@ from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.archives.remote.fetch_estimate import Estimate
     from toyadmos_datasets.options.fetch_choices import FetchChoices
+    from toyadmos_datasets.values.source import FetchEstimate
 from pathlib import Path
 
 
@@ -116,7 +116,7 @@ def download(
     print_lines([f"{got.n_members} recordings in {got.n_blocks} blocks are in {report.folder}, checked."])
 
 
-def fetch_lines(found: Estimate) -> list[str]:
+def fetch_lines(found: FetchEstimate) -> list[str]:
     """Say what a fetch would bring."""
     amount = f"{format_bytes(found.n_missing)} of {format_bytes(found.n_in_archive)} in the archive"
     room = f"{format_bytes(found.n_on_disk)} more for what is fetched"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from toyadmos_datasets.archives.remote.fetch_estimate import Estimate, estimate
+from toyadmos_datasets.archives.remote.fetch_estimate import estimate
 from toyadmos_datasets.archives.remote.fetching import download as fetch
 from toyadmos_datasets.archives.remote.remote_opening import manifest_for, open_origin
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
@@ -19,6 +19,7 @@ from toyadmos_datasets.files.address import is_on_web
 from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.ingest import build_index, select
 from toyadmos_datasets.options.fetch_choices import FetchChoices
+from toyadmos_datasets.values.source import FetchEstimate
 
 SOUNDS = ("normal", "anomalous", "noise")
 
@@ -71,7 +72,7 @@ class DownloadReport:
     """
 
     folder: Path
-    estimate: Estimate
+    estimate: FetchEstimate
 
 
 def download(options: DownloadOptions, progress: Progress | None = None) -> DownloadReport:
@@ -94,7 +95,7 @@ def download(options: DownloadOptions, progress: Progress | None = None) -> Down
     return DownloadReport(folder=source.options.folder, estimate=before)
 
 
-def foresee(options: DownloadOptions, progress: Progress | None = None) -> Estimate:
+def foresee(options: DownloadOptions, progress: Progress | None = None) -> FetchEstimate:
     """Tell what `download` would fetch, from the archive's header alone."""
     source = _opened(options, progress or Quiet())
     return estimate(source, _wanted(source, options))

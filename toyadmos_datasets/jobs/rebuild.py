@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError, PlanError
 from toyadmos_datasets.files.installing import upgrade_command
-from toyadmos_datasets.jobs.prepare import PrepareReport, Work, carry_out
+from toyadmos_datasets.jobs.preparation import Preparation
+from toyadmos_datasets.jobs.prepare import PrepareReport, carry_out
 from toyadmos_datasets.jobs.sources import resolve_source
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.rendering import OutputFolder, RenderOptions
@@ -95,7 +96,7 @@ def rebuild(options: RebuildOptions, progress: Progress | None = None) -> Rebuil
         ignore=options.ignore,
     )
     _require_same_kind(shared, source, options.file)
-    work = Work(
+    preparation = Preparation(
         source=source,
         output=OutputFolder(path=options.out, request=_request(shared, source)),
         cache=options.cache,
@@ -104,7 +105,7 @@ def rebuild(options: RebuildOptions, progress: Progress | None = None) -> Rebuil
         overwrite=options.overwrite,
         skipped=shared.skipped,
     )
-    report = carry_out(work, progress)
+    report = carry_out(preparation, progress)
     if report.manifest.recipe_sha256 != shared.recipe.sha256:
         raise OutputConflictError(
             "The folder holds another recipe.",

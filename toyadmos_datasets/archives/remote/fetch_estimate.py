@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, joined, needs_of
 from toyadmos_datasets.archives.remote.byte_ranges import Span
@@ -12,8 +11,7 @@ from toyadmos_datasets.archives.remote.fetch_schedule import PIECE_BYTES
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
 from toyadmos_datasets.archives.remote.volume_copies import VolumeLayout, present_in
 from toyadmos_datasets.units import Bytes
-
-Way: TypeAlias = Literal["blocks", "volumes"]
+from toyadmos_datasets.values.source import FetchEstimate, FetchWay
 
 REQUEST_BYTES: Bytes = 4 << 20
 """What a request costs besides its bytes, as bytes: the record allows 60 a minute and often gives 4 MB/s."""
@@ -23,38 +21,7 @@ SURE_BYTES_SHARE = 0.02
 """Whole volumes may cost so much more and are still chosen: their md5 proves them, and they serve later runs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """What is to be fetched.
-
-    Attributes:
-        way: ``blocks`` (ranges of the wanted blocks) or ``volumes`` (whole files).
-        why: The reason for it, for people.
-        volumes: For the way ``volumes``: numbers of those that are fetched.
-        n_members: Wanted recordings.
-        n_blocks: Blocks that hold them.
-        n_blocks_in_archive: Blocks that there are.
-        n_missing: Bytes to fetch.
-        n_present: Bytes of those needed that are there.
-        n_in_archive: Bytes in all volumes.
-        n_on_disk: Room needed while fetching.
-        n_on_disk_at_end: Of which so much stays.
-    """
-
-    way: Way
-    why: str
-    volumes: tuple[int, ...]
-    n_members: int
-    n_blocks: int
-    n_blocks_in_archive: int
-    n_missing: Bytes
-    n_present: Bytes
-    n_in_archive: Bytes
-    n_on_disk: Bytes
-    n_on_disk_at_end: Bytes
-
-
-def estimate(source: RemoteSource, wanted: Collection[str]) -> Estimate:
+def estimate(source: RemoteSource, wanted: Collection[str]) -> FetchEstimate:
     """Choose the cheaper way to fetch recordings, and reckon what it costs."""
     options = source.options
     layout = VolumeLayout(source.volumes.sizes)
@@ -81,7 +48,7 @@ def estimate(source: RemoteSource, wanted: Collection[str]) -> Estimate:
     )
     largest = max((need.expected[1] - need.expected[0] for need in needs.values()), default=0)
     is_windowed = way == "blocks" and not options.keep_archives
-    return Estimate(
+    return FetchEstimate(
         way=way,
         why=why,
         volumes=numbers,
@@ -104,7 +71,7 @@ class _Cost(NamedTuple):
     n_requests: int
 
 
-def _choose(blocks: _Cost, volumes: _Cost) -> tuple[Way, str]:
+def _choose(blocks: _Cost, volumes: _Cost) -> tuple[FetchWay, str]:
     """Compare bytes and requests of the two ways."""
     if volumes.n_bytes <= blocks.n_bytes * (1 + SURE_BYTES_SHARE):
         return "volumes", "nearly all of them is needed"

@@ -1,4 +1,4 @@
-"""Using a source while its bytes come; for a source that is on the disk this is using it."""
+"""Using a source while its bytes come."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, needs_of
 from toyadmos_datasets.archives.remote.fetch_estimate import estimate
@@ -16,12 +16,10 @@ from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import CorruptMemberError, FetchError
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.source import Source
+from toyadmos_datasets.values.source import FetchEstimate, Result, Source
 
 if TYPE_CHECKING:
     from toyadmos_datasets.archives.remote.fetch_session import Session
-
-Result = TypeVar("Result")
 
 _TASK_BYTES: Bytes = 64_000_000
 """Blocks are checked in tasks of about so much."""
@@ -36,8 +34,28 @@ class CheckBlocks:
     wanted: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchingSource(RemoteSource):
+    """Recordings in an archive on the web that are fetched when they are used."""
+
+    def fetch_estimate(self, wanted: Collection[str]) -> FetchEstimate | None:
+        """Tell what is not on the disk yet, and in which way it would be fetched."""
+        return estimate(self, wanted)
+
+    def using(
+        self,
+        wanted: Collection[str],
+        use: Callable[[Source], Result],
+        *,
+        progress: Progress,
+        stored: Callable[[], Collection[str]] | None = None,
+    ) -> Result:
+        """Use the recordings while they are fetched."""
+        return use_fetched(self, wanted, use, progress=progress, stored=stored)
+
+
 def use_fetched(
-    source: Source,
+    source: RemoteSource,
     wanted: Collection[str],
     use: Callable[[Source], Result],
     *,
@@ -49,7 +67,7 @@ def use_fetched(
     Blocks whose recordings come damaged are fetched and used once more.
 
     Args:
-        source: Any source; only a remote one is fetched.
+        source: What is fetched.
         wanted: Paths of the recordings that are used.
         use: Called with the source to read from.
         progress: Told about bytes.
@@ -60,7 +78,7 @@ def use_fetched(
         VolumeError: A volume is another one than was published.
         BusyError: Another process is fetching the same archive, and that is not waited for.
     """
-    if not isinstance(source, RemoteSource) or not wanted:
+    if not wanted:
         return use(source)
     if source.options.keep_archives and is_all_there(source, wanted):
         with contextlib.suppress(CorruptMemberError):  # it has changed on the disk, and is fetched again

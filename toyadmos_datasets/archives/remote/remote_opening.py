@@ -10,8 +10,8 @@ from typing import Self
 from toyadmos_datasets.archives.file_kinds import Ignore
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.fetch_session import having_turn
+from toyadmos_datasets.archives.remote.fetching import FetchingSource
 from toyadmos_datasets.archives.remote.growing_stream import GrowingStream
-from toyadmos_datasets.archives.remote.remote_source import RemoteSource
 from toyadmos_datasets.archives.remote.transfer import NoRangesError, Transfer, open_client, open_transfer
 from toyadmos_datasets.archives.remote.volume_copies import VolumeLayout, present_in
 from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy, copied_volumes, copies_folder, wrong_volume
@@ -27,7 +27,7 @@ from toyadmos_datasets.units import Bytes
 
 def open_remote(
     options: FetchOptions, progress: Progress | None = None, *, ignore: Ignore | None = None
-) -> RemoteSource:
+) -> FetchingSource:
     """Read an archive's header by its ranges, and nothing else; what was read once is not fetched again.
 
     A header that is damaged is fetched once more, unless the volumes it stands in were found to be right.
@@ -62,7 +62,7 @@ def open_remote(
             actual=f"no .wav file in {len(table.blocks)} blocks",
             remedy="Give the address of the volumes as they were published.",
         )
-    return RemoteSource(
+    return FetchingSource(
         toy=manifest.toy, volumes=volumes, table=table, identity=identity, oddities=table.oddities, options=options
     )
 
@@ -146,7 +146,7 @@ def open_origin(
     progress: Progress | None = None,
     *,
     ignore: Sequence[str] = (),
-) -> RemoteSource | None:
+) -> FetchingSource | None:
     """Open the archive of a toy at an address, after its licence was accepted; None if `source` is no address.
 
     Args:

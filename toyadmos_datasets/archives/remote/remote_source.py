@@ -131,7 +131,7 @@ class _Reader:
                 "The bytes of a block are not on the disk, and nothing is fetching them.",
                 where=self._source.options.folder,
                 expected=f"byte {start} of the archive",
-                remedy="Fetch them first: toyadmos download, or archive.remote.fetching.use_fetched in Python.",
+                remedy="Fetch them first: toyadmos download, or read them in Source.using in Python.",
             )
         waited_s = 0.0
         while not self._has_come(start):
