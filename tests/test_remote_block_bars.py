@@ -6,8 +6,7 @@ import contextlib
 
 import pytest
 
-from toyadmos_datasets.archives.remote.block_progress import BlockBars
-from toyadmos_datasets.archives.remote.block_ranges import BlockNeed
+from toyadmos_datasets.archives.remote.block_ranges import BlockBars, BlockNeed
 from toyadmos_datasets.archives.sevenzip.archive_contents import PackedBlock
 from toyadmos_datasets.archives.sevenzip.coders import Coder
 from toyadmos_datasets.engine.progress import Quiet

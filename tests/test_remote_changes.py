@@ -117,7 +117,7 @@ def test_two_connections_that_see_one_change_count_it_once(fetching, server):
 
     transfer.fetch(copy, 0, len(CONTENT))
 
-    assert copy.settle()
+    assert copy.verify()
 
 
 def test_dates_that_differ_do_no_harm_while_the_bytes_are_right(fetching, server):

@@ -19,7 +19,7 @@ from toyadmos_datasets.archives.remote.http_deadline import FetchStopped
 from toyadmos_datasets.archives.remote.http_request import HttpClient, origin_named
 from toyadmos_datasets.archives.remote.retry import Clock, Patience, RateLimit
 from toyadmos_datasets.archives.remote.transfer import Transfer
-from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy
 from toyadmos_datasets.errors import FetchError
 
 BRIEF = Patience(attempts=1, connect_s=0.3, headers_s=0.3, silence_s=0.2, slow_s=0.3)
@@ -108,7 +108,7 @@ def test_trailers_without_end_do_no_harm_to_a_body_that_is_there(tmp_path):
     ):
         transfer.fetch(copy, 0, VOLUME.n_bytes, is_ranged=False)
 
-    assert copy.settle()
+    assert copy.verify()
 
 
 def test_all_redirects_have_one_deadline(tmp_path):
@@ -166,7 +166,7 @@ def test_a_read_looks_for_a_stop_again_and_again_without_losing_bytes(tmp_path, 
         with transferring("https://mirror.test/", ENDLESS) as transfer:
             transfer.fetch(copy, 0, VOLUME.n_bytes)
 
-    assert copy.settle()
+    assert copy.verify()
 
 
 @pytest.mark.parametrize(

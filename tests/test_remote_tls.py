@@ -13,7 +13,7 @@ from transferring import BOTH, CONTENT, NAME, VOLUME
 from toyadmos_datasets.archives.remote.http_request import HttpClient, origin_named
 from toyadmos_datasets.archives.remote.retry import Clock, Patience, RateLimit
 from toyadmos_datasets.archives.remote.transfer import Transfer
-from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy
 from toyadmos_datasets.errors import FetchError
 
 

@@ -51,7 +51,7 @@ def test_a_second_fetch_of_an_archive_waits_says_for_whom_and_fetches_what_is_st
 
 @WAYS
 def test_two_fetchers_without_a_lock_still_give_right_bytes(fetch_options, published, monkeypatch, is_whole):
-    monkeypatch.setattr(fetch_session, "having_turn", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(fetch_session, "fetch_lock", lambda *_, **_options: contextlib.nullcontext())
     source = open_remote(dataclasses.replace(fetch_options, is_whole=is_whole))
     with running(source, CHANNEL_1, Quiet()) as one, running(source, CHANNEL_1, Quiet()) as other:
         first, second = contents(one.source, CHANNEL_1), contents(other.source, CHANNEL_1)

@@ -16,7 +16,7 @@ from loopback import Loopback
 from toyadmos_datasets.archives.remote.http_request import HttpClient, origin_named
 from toyadmos_datasets.archives.remote.retry import Clock, Patience, RateLimit
 from toyadmos_datasets.archives.remote.transfer import Transfer
-from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy
 from toyadmos_datasets.corpus.volumes import Volume
 
 NAME = "ToyTrain.7z.001"
@@ -74,5 +74,5 @@ def fetch(fetching: Fetching, *, is_ranged: bool, start: int = 1000, stop: int =
     copy, transfer, _ = fetching
     start, stop = (start, stop) if is_ranged else (0, len(CONTENT))
     transfer.fetch(copy, start, stop, is_ranged=is_ranged)
-    assert list(copy.have) == [(start, stop)]
+    assert list(copy.present) == [(start, stop)]
     assert copy.path.read_bytes()[start:stop] == CONTENT[start:stop]

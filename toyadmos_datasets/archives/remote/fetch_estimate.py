@@ -6,11 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, joined, needs_of
+from toyadmos_datasets.archives.remote.block_ranges import joined
 from toyadmos_datasets.archives.remote.byte_ranges import Span
 from toyadmos_datasets.archives.remote.fetch_schedule import PIECE_BYTES
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
-from toyadmos_datasets.archives.remote.volume_copies import VolumeLayout, present_in
 from toyadmos_datasets.units import Bytes
 
 Way: TypeAlias = Literal["blocks", "volumes"]
@@ -56,17 +55,16 @@ class Estimate:
 
 def estimate(source: RemoteSource, wanted: Collection[str]) -> Estimate:
     """Choose the cheaper way to fetch recordings, and reckon what it costs."""
-    options = source.options
-    layout = VolumeLayout(source.volumes.sizes)
-    present = present_in(options.folder, options.manifest)
-    needs = needs_of(source.table, wanted, BlockEnds(options.folder))
+    options, copies = source.options, source.copies
+    copies.refresh()
+    needs = copies.needs(source.table, wanted)
     spans = [need.expected for need in needs.values()]
-    parts = joined([span for span in spans if present.n_missing(*span)])
-    touched = sorted({number for span in spans for number, _, _ in layout.split(*span)})
-    numbers = tuple(range(len(source.volumes.sizes))) if options.is_whole else tuple(touched)
-    wholes = [(layout.starts[number], layout.starts[number + 1]) for number in numbers]
-    by_blocks = sum(present.n_missing(*part) for part in parts)
-    by_volumes = sum(present.n_missing(*whole) for whole in wholes)
+    parts = joined([span for span in spans if copies.n_missing(*span)])
+    touched = sorted({number for span in spans for number, _, _ in copies.split(*span)})
+    numbers = tuple(range(len(copies.volumes))) if options.is_whole else tuple(touched)
+    wholes = [copies.span_of(number) for number in numbers]
+    by_blocks = sum(copies.n_missing(*part) for part in parts)
+    by_volumes = sum(copies.n_missing(*whole) for whole in wholes)
     way, why = _choose(
         _Cost(_total(joined(spans)), by_blocks, _n_requests(parts)),
         _Cost(_total(wholes), by_volumes, _n_requests(wholes)),
@@ -76,9 +74,7 @@ def estimate(source: RemoteSource, wanted: Collection[str]) -> Estimate:
     elif not options.is_keeping:
         way, why = "blocks", "nothing is kept, so whole volumes serve nobody"
     n_missing = by_volumes if way == "volumes" else by_blocks
-    n_present = sum(
-        stop - start - present.n_missing(start, stop) for start, stop in (wholes if way == "volumes" else spans)
-    )
+    n_present = sum(copies.n_present(*span) for span in (wholes if way == "volumes" else spans))
     largest = max((need.expected[1] - need.expected[0] for need in needs.values()), default=0)
     is_windowed = way == "blocks" and not options.is_keeping
     return Estimate(

@@ -8,11 +8,9 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from toyadmos_datasets.archives.remote.block_progress import BlockBars
-from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, BlockNeed, joined, needs_of
+from toyadmos_datasets.archives.remote.block_ranges import BlockBars, BlockNeed, joined
 from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges, Span
 from toyadmos_datasets.archives.remote.fetch_estimate import WINDOW_BYTES, estimate
-from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.fetch_schedule import Piece, Schedule
 from toyadmos_datasets.archives.remote.file_changes import changed_file
 from toyadmos_datasets.archives.remote.growing_stream import Line, close_line, open_line
@@ -20,8 +18,7 @@ from toyadmos_datasets.archives.remote.http_deadline import FetchStopped
 from toyadmos_datasets.archives.remote.http_request import HttpClient
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
 from toyadmos_datasets.archives.remote.transfer import NoRangesError, open_client, open_transfer
-from toyadmos_datasets.archives.remote.volume_copies import VolumeLayout, journals_of, present_in
-from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy, wrong_volume
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies, VolumeCopy, wrong_volume
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import FetchError
 from toyadmos_datasets.files.atomic import require_room
@@ -30,20 +27,21 @@ from toyadmos_datasets.units import Bytes, Seconds, format_bytes
 
 
 @contextlib.contextmanager
-def having_turn(folder: Path, options: FetchOptions, progress: Progress) -> Iterator[None]:
+def fetch_lock(folder: Path, copies: VolumeCopies, progress: Progress, *, wait: bool) -> Iterator[None]:
     """Hold a folder for fetching into it while the block runs, after whoever has it now.
 
     Args:
-        folder: The archive's copies, or the licence's.
-        options: Whether to wait.
+        folder: Where the archive's copies are, or its licence.
+        copies: Of the archive.
         progress: Told for whom, and how much of the archive is there meanwhile.
+        wait: Whether to wait for another process.
 
     Raises:
         BusyError: Another process is fetching there, and that is not waited for.
         OutputError: The folder cannot be made or written.
     """
     with contextlib.ExitStack() as waiting:
-        on_wait = _Waiting(options, progress, waiting) if options.is_waiting else None
+        on_wait = _Waiting(copies, progress, waiting) if wait else None
         with folder_lock(folder, on_wait=on_wait):
             waiting.close()
             yield
@@ -52,22 +50,20 @@ def having_turn(folder: Path, options: FetchOptions, progress: Progress) -> Iter
 class _Waiting:
     """Says once for whom, and shows what is there of the archive."""
 
-    def __init__(self, options: FetchOptions, progress: Progress, stages: contextlib.ExitStack) -> None:
-        self._options = options
+    def __init__(self, copies: VolumeCopies, progress: Progress, stages: contextlib.ExitStack) -> None:
+        self._copies = copies
         self._progress = progress
         self._stages = stages
-        self._journals = journals_of(options.folder, options.manifest)
         self._show: Callable[[int], None] | None = None
 
     def __call__(self, holder: str) -> None:
-        manifest = self._options.manifest
+        manifest = self._copies.manifest
         if self._show is None:
             self._progress.say(f"The archive of {manifest.toy} is {holder}: waiting until it is done (or --no-wait).")
             stage = self._progress.stage(f"Waiting, {manifest.toy} is {holder}", manifest.n_bytes, "bytes")
             self._show = self._stages.enter_context(stage)
-        for journal in self._journals:
-            journal.refresh()
-        self._show(sum(journal.have.n_bytes for journal in self._journals))
+        self._copies.refresh()
+        self._show(self._copies.n_bytes)
 
 
 _POLL_S: Seconds = 0.03
@@ -92,23 +88,22 @@ class Session:
         progress: Progress,
         stored: Callable[[], Collection[str]] | None = None,
     ) -> None:
-        options = source.options
         self.source = source
         self.error: BaseException | None = None
         self.estimate = estimate(source, wanted)
         self._wanted = frozenset(wanted)
         self._progress = progress
-        self._stored = stored if not options.is_keeping else None
-        self._needs = needs_of(source.table, wanted, BlockEnds(options.folder))
+        self._stored = stored if not source.options.is_keeping else None
+        self._copies = source.copies
+        self._copies.discard_lost()
+        self._needs = self._copies.needs(source.table, wanted)
         self._bars = BlockBars(self._needs, progress)
-        self._layout = VolumeLayout(source.volumes.sizes)
-        self._copies = [VolumeCopy(options.folder, volume) for volume in options.manifest.volumes]
-        self._schedule = Schedule(self._copies, self._layout, self._spans())
+        self._schedule = Schedule(self._copies, self._spans())
         self._goals = {number: need.first[1] for number, need in self._needs.items()}
         self._strikes = ByteRanges()
         self._lock = threading.Lock()
         self._released: set[int] = set()
-        self._n_kept = self._n_on_disk - self._n_waiting_at_first()
+        self._n_kept = self._copies.n_bytes - self._n_waiting_at_first()
         self._threads: list[threading.Thread] = []
         self._line: Line | None = None
         self._on_progress: Callable[[int], None] = lambda _done: None
@@ -138,8 +133,8 @@ class Session:
         self._on_progress(self._transfer.n_fetched)
 
     def _note(self, name: str, position: Bytes, n_bytes: int) -> None:
-        number = next(place for place, copy in enumerate(self._copies) if copy.volume.name == name)
-        self._bars.note(self._layout.starts[number] + position, n_bytes)
+        number = next(place for place, copy in enumerate(self._copies.volumes) if copy.volume.name == name)
+        self._bars.note(self._copies.starts[number] + position, n_bytes)
 
     def wait(self) -> None:
         """Return when all that is wanted is there.
@@ -167,12 +162,11 @@ class Session:
     def describe(self) -> str:
         """Say what was fetched, reused and verified."""
         transfer = self._transfer
-        n_whole = sum(copy.journal.is_whole for copy in self._copies)
         setbacks = f", {transfer.n_setbacks} setbacks" if transfer.n_setbacks else ""
         return (
             f"Fetched {format_bytes(transfer.n_fetched)} of {self.source.toy} in {transfer.n_requests} requests"
             f"{setbacks}; {format_bytes(self.estimate.n_present)} were there. Checked: recordings by CRC32, and "
-            f"{n_whole} of {len(self._copies)} volumes, which are whole, by md5."
+            f"{self._copies.n_verified} of {len(self._copies.volumes)} volumes, which are whole, by md5."
         )
 
     def release(self) -> None:
@@ -182,15 +176,14 @@ class Session:
 
     def _spans(self) -> list[Span]:
         if self.estimate.way == "volumes":
-            return [(self._layout.starts[n], self._layout.starts[n + 1]) for n in self.estimate.volumes]
-        present = present_in(self.source.options.folder, self.source.options.manifest)
-        first = [need.first for need in self._needs.values() if present.n_missing(*need.first)]
+            return [self._copies.span_of(number) for number in self.estimate.volumes]
+        first = [need.first for need in self._needs.values() if self._copies.n_missing(*need.first)]
         # What lies between blocks belongs to none whose end could let it go.
         return joined(first) if self._stored is None else sorted(first)
 
     def _settle_complete(self) -> None:
-        for copy in self._copies:
-            if copy.is_complete and not copy.journal.is_whole:
+        for copy in self._copies.volumes:
+            if copy.is_complete and not copy.is_verified:
                 self._settle(copy)
 
     def _guard(self, run: Callable[[], None]) -> None:
@@ -218,14 +211,14 @@ class Session:
                 self._schedule.give_back(piece)
 
     def _fetch_piece(self, piece: Piece) -> None:
-        copy = self._copies[piece.number]
+        copy = self._copies.volumes[piece.number]
         try:
             self._transfer.fetch(copy, piece.start, piece.stop, is_ranged=piece.is_ranged)
         except NoRangesError:
             self._fall_back()
             return
         self._on_progress(self._transfer.n_fetched)
-        if copy.is_complete and not copy.journal.is_whole:
+        if copy.is_complete and not copy.is_verified:
             self._settle(copy)
 
     def _fall_back(self) -> None:
@@ -238,9 +231,9 @@ class Session:
 
     def _settle(self, copy: VolumeCopy) -> None:
         with self._lock:
-            if copy.journal.is_whole or not copy.is_complete or copy.settle():
+            if copy.is_verified or not copy.is_complete or copy.verify():
                 return
-            number = self._copies.index(copy)
+            number = self._copies.volumes.index(copy)
             if self._strikes.covers(number, number + 1):
                 raise self.change(copy.volume.name) or self.change() or wrong_volume(copy, self.source.options)
             self._strikes.add(number, number + 1)
@@ -285,21 +278,15 @@ class Session:
         elif self._stored is not None:
             self._schedule.want(position, self._goals[number])  # it waits: the window must not hold it up
 
-    @property
-    def _n_on_disk(self) -> Bytes:
-        return sum(copy.have.n_bytes for copy in self._copies)
-
     def _n_waiting_at_first(self) -> Bytes:
         """Count the bytes of wanted blocks that are there already; what else is there, this fetch does not let go."""
-        present = present_in(self.source.options.folder, self.source.options.manifest)
-        spans = [(need.block.offset, need.block.stop) for need in self._needs.values()]
-        return sum(stop - start - present.n_missing(start, stop) for start, stop in spans)
+        return sum(self._copies.n_present(need.block.offset, need.block.stop) for need in self._needs.values())
 
     def _has_room(self) -> bool:
         """Tell whether to fetch ahead; whole volumes are not let go in the order in which they come."""
         if self._stored is None or self.estimate.way == "volumes":
             return True
-        return self._n_on_disk - self._n_kept < WINDOW_BYTES or self._schedule.has_urgent
+        return self._copies.n_bytes - self._n_kept < WINDOW_BYTES or self._schedule.has_urgent
 
     def _release(self, stored: Collection[str]) -> None:
         names = frozenset(stored)
@@ -316,9 +303,7 @@ class Session:
         """Give back the room of released blocks; bytes that were on their way may have come after that."""
         for number in tuple(self._released):  # the listening thread may add to them
             block = self._needs[number].block
-            for volume, start, stop in self._layout.split(block.offset, block.stop):
-                if self._copies[volume].have.meets(start, stop):
-                    self._copies[volume].forget(start, stop)
+            self._copies.release(block.offset, block.stop)
 
 
 @contextlib.contextmanager
@@ -338,7 +323,7 @@ def running(
     """
     folder = source.options.folder
     with contextlib.ExitStack() as open_:
-        open_.enter_context(having_turn(folder, source.options, progress))
+        open_.enter_context(fetch_lock(folder, source.copies, progress, wait=source.options.is_waiting))
         session = Session(source, wanted, progress, stored)
         require_room(folder, session.estimate.n_on_disk, purpose="the volumes' bytes")
         line = open_line(folder)

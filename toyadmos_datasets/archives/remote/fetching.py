@@ -8,10 +8,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, needs_of
 from toyadmos_datasets.archives.remote.fetch_estimate import estimate
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
-from toyadmos_datasets.archives.remote.volume_copies import journals_of, present_in
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import CorruptMemberError, FetchError
@@ -103,14 +101,12 @@ def download(source: RemoteSource, wanted: Collection[str], *, progress: Progres
 
 def is_all_there(source: RemoteSource, wanted: Collection[str]) -> bool:
     """Tell whether recordings were fetched and found right before, so that nothing is asked for and nothing written."""
-    options = source.options
-    found = estimate(source, wanted)
+    copies, found = source.copies, estimate(source, wanted)
     if found.n_missing:
         return False
     if found.way == "volumes":
-        return all(journals_of(options.folder, options.manifest)[number].is_whole for number in found.volumes)
-    needs = needs_of(source.table, wanted, BlockEnds(options.folder))
-    return all(need.known_stop is not None for need in needs.values())
+        return all(copies.volumes[number].is_verified for number in found.volumes)
+    return all(need.known_stop is not None for need in copies.needs(source.table, wanted).values())
 
 
 def check_blocks(task: CheckBlocks, watch: Watch) -> None:
@@ -175,8 +171,8 @@ def _trying_twice(
 
 
 def _has_suspects(source: RemoteSource, wanted: Collection[str]) -> bool:
-    present = present_in(source.options.folder, source.options.manifest)
+    source.copies.refresh()
     names = frozenset(wanted)
     numbers = {member.block for member in source.members() if member.path in names}
     blocks = [block for block in source.table.blocks if block.number in numbers]
-    return any(present.has_suspects(block.offset, block.stop) for block in blocks)
+    return any(source.copies.has_suspects(block.offset, block.stop) for block in blocks)

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from toyadmos_datasets.archives.remote.volume_copies import Present
-from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
 from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream
 from toyadmos_datasets.errors import FetchError
 from toyadmos_datasets.files.atomic import is_abandoned, temporary_path, writing
@@ -99,15 +98,14 @@ class GrowingStream(VolumeStream):
     """A stream of volumes that asks for bytes before it reads them.
 
     Args:
-        volumes: The copies.
-        present: What is in them.
-        bring: Called for what is not.
+        copies: What is read.
+        bring: Called for what is missing of them.
     """
 
-    def __init__(self, volumes: VolumeSet, present: Present, bring: Bring) -> None:
-        super().__init__(volumes)
-        self._n_bytes = volumes.n_bytes
-        self._present = present
+    def __init__(self, copies: VolumeCopies, bring: Bring) -> None:
+        super().__init__(copies.files)
+        self._n_bytes = copies.manifest.n_bytes
+        self._copies = copies
         self._bring = bring
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
@@ -117,6 +115,6 @@ class GrowingStream(VolumeStream):
         stop = min(start + len(view), self._n_bytes)
         if start >= stop:
             return 0
-        if self._present.reach(start) <= start:
+        if self._copies.reach(start) <= start:
             self._bring(start, stop)
-        return super().readinto(view[: self._present.reach(start) - start])
+        return super().readinto(view[: self._copies.reach(start) - start])

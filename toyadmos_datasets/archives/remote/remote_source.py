@@ -6,12 +6,11 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from toyadmos_datasets.archives.remote.block_ranges import BlockEnds
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.growing_stream import GrowingStream, Line
-from toyadmos_datasets.archives.remote.volume_copies import present_in
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
 from toyadmos_datasets.archives.sevenzip.block_reader import read_block
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
 from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
@@ -31,10 +30,12 @@ class RemoteSource(VolumesSource):
 
     Attributes:
         options: Where from and where to.
+        copies: What of the archive is here.
         line: To the fetch that is going on; None while there is none.
     """
 
     options: FetchOptions
+    copies: VolumeCopies = field(compare=False, repr=False)
     line: Line | None = None
 
     @property
@@ -66,8 +67,8 @@ class _Reader:
         self._source = source
         self._block = source.table.blocks[block]
         self._on_bytes = on_bytes
-        self._present = present_in(source.options.folder, source.options.manifest)
-        self._ends = BlockEnds(source.options.folder)
+        self._copies = source.copies
+        self._copies.refresh()
         self._n_decoded = 0
         self._is_suspect = False
         self._stream: GrowingStream | None = None
@@ -90,12 +91,12 @@ class _Reader:
 
     def _note_good(self, stop: Bytes) -> None:
         """Write down what nobody knew: how far the bytes reach, and that what was suspected has come anew."""
-        self._ends.note(self._block.number, self._n_decoded, stop)
-        if self._present.has_suspects(self._block.offset, self._block.stop):
-            self._present.mark("good", self._block.offset, self._block.stop)
+        self._copies.mark_read(self._block.number, self._n_decoded, stop)
+        if self._copies.has_suspects(self._block.offset, self._block.stop):
+            self._copies.mark("good", self._block.offset, self._block.stop)
 
-    def _open_stream(self, volumes: VolumeSet) -> GrowingStream:
-        self._stream = GrowingStream(volumes, self._present, self._wait)
+    def _open_stream(self, _volumes: VolumeSet) -> GrowingStream:
+        self._stream = GrowingStream(self._copies, self._wait)
         return self._stream
 
     def _guarded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -113,8 +114,8 @@ class _Reader:
         except CorruptMemberError:
             self._is_suspect = True
             stop = self._block.stop if self._stream is None else self._stream.tell()
-            if not self._present.is_settled(self._block.offset, stop):
-                self._present.mark("bad", self._block.offset, stop)
+            if not self._copies.are_verified(self._block.offset, stop):
+                self._copies.mark("bad", self._block.offset, stop)
             raise
 
     def _count(self, n_bytes: int) -> None:
@@ -147,5 +148,5 @@ class _Reader:
         line.thank(self._block.number)
 
     def _has_come(self, start: Bytes) -> bool:
-        self._present.refresh(start)
-        return self._present.reach(start) > start
+        self._copies.refresh_at(start)
+        return self._copies.reach(start) > start

@@ -18,7 +18,7 @@ from toyadmos_datasets.archives.remote.http_deadline import FetchStopped
 from toyadmos_datasets.archives.remote.http_reply import Asked, SetbackError, body_of, judge
 from toyadmos_datasets.archives.remote.http_request import HttpClient, Origin, shown_url
 from toyadmos_datasets.archives.remote.retry import Clock, Patience, RateLimit, spent_wait_s
-from toyadmos_datasets.archives.remote.volume_copy import CopyWriter, VolumeCopy
+from toyadmos_datasets.archives.remote.volume_copies import CopyWriter, VolumeCopy
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import FetchError
 from toyadmos_datasets.units import Bytes, Seconds, format_bytes
