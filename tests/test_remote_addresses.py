@@ -6,8 +6,8 @@ import pytest
 from loopback import Fault, serving
 from transferring import ALWAYS, BOTH, CONTENT, NAME, fetch
 
+from toyadmos_datasets.archives.remote.fetch_options import Patience
 from toyadmos_datasets.archives.remote.http_request import HttpClient, origin_named
-from toyadmos_datasets.archives.remote.retry import Patience
 from toyadmos_datasets.errors import FetchError, OptionError
 from toyadmos_datasets.files.address import is_on_web
 

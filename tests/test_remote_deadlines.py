@@ -15,10 +15,10 @@ from loopback import Fault, serving
 from proxying import proxying
 from transferring import ALWAYS, BOTH, CONTENT, NAME, NOW, VOLUME, FakeClock, fetch
 
+from toyadmos_datasets.archives.remote.fetch_options import Clock, Patience
 from toyadmos_datasets.archives.remote.http_deadline import FetchStopped
 from toyadmos_datasets.archives.remote.http_request import HttpClient, origin_named
-from toyadmos_datasets.archives.remote.retry import Clock, Patience, RateLimit
-from toyadmos_datasets.archives.remote.transfer import Transfer
+from toyadmos_datasets.archives.remote.transfer import RateLimit, Transfer
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy
 from toyadmos_datasets.errors import FetchError
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from toyadmos_datasets.archives.remote.fetch_options import Patience
 from toyadmos_datasets.archives.remote.http_request import HttpClient
-from toyadmos_datasets.archives.remote.retry import Patience
 from toyadmos_datasets.errors import OptionError
 
 

@@ -12,11 +12,10 @@ from loopback import Loopback
 from tiny import PACKED, Filters, TinyCorpus, write_volumes
 
 from toyadmos_datasets.archives import open_source
-from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
+from toyadmos_datasets.archives.remote.fetch_options import FetchOptions, Patience
 from toyadmos_datasets.archives.remote.fetching import use_fetched
 from toyadmos_datasets.archives.remote.http_request import origin_named
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
-from toyadmos_datasets.archives.remote.retry import Patience
 from toyadmos_datasets.archives.remote.volume_list import VolumeList, describe_volumes
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.values.source import Source

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from loopback import Loopback
 
+from toyadmos_datasets.archives.remote.fetch_options import Clock, Patience
 from toyadmos_datasets.archives.remote.http_request import HttpClient, origin_named
-from toyadmos_datasets.archives.remote.retry import Clock, Patience, RateLimit
-from toyadmos_datasets.archives.remote.transfer import Transfer
+from toyadmos_datasets.archives.remote.transfer import RateLimit, Transfer
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy
 from toyadmos_datasets.corpus.volumes import Volume
 

@@ -6,65 +6,21 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from pathlib import Path
 
 from toyadmos_datasets.archives.remote.block_ranges import BlockBars, BlockNeed, joined
 from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges, Span
 from toyadmos_datasets.archives.remote.fetch_estimate import WINDOW_BYTES, estimate
 from toyadmos_datasets.archives.remote.fetch_schedule import Piece, Schedule
-from toyadmos_datasets.archives.remote.file_changes import changed_file
-from toyadmos_datasets.archives.remote.growing_stream import Line, close_line, open_line
 from toyadmos_datasets.archives.remote.http_deadline import FetchStopped
+from toyadmos_datasets.archives.remote.http_reply import changed_file
 from toyadmos_datasets.archives.remote.http_request import HttpClient
-from toyadmos_datasets.archives.remote.remote_source import RemoteSource
+from toyadmos_datasets.archives.remote.remote_source import Line, RemoteSource, close_line, open_line
 from toyadmos_datasets.archives.remote.transfer import NoRangesError, open_client, open_transfer
-from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies, VolumeCopy, wrong_volume
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy, fetch_lock, wrong_volume
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import FetchError
 from toyadmos_datasets.files.atomic import require_room
-from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.units import Bytes, Seconds, format_bytes
-
-
-@contextlib.contextmanager
-def fetch_lock(folder: Path, copies: VolumeCopies, progress: Progress, *, wait: bool) -> Iterator[None]:
-    """Hold a folder for fetching into it while the block runs, after whoever has it now.
-
-    Args:
-        folder: Where the archive's copies are, or its licence.
-        copies: Of the archive.
-        progress: Told for whom, and how much of the archive is there meanwhile.
-        wait: Whether to wait for another process.
-
-    Raises:
-        BusyError: Another process is fetching there, and that is not waited for.
-        OutputError: The folder cannot be made or written.
-    """
-    with contextlib.ExitStack() as waiting:
-        on_wait = _Waiting(copies, progress, waiting) if wait else None
-        with folder_lock(folder, on_wait=on_wait):
-            waiting.close()
-            yield
-
-
-class _Waiting:
-    """Says once for whom, and shows what is there of the archive."""
-
-    def __init__(self, copies: VolumeCopies, progress: Progress, stages: contextlib.ExitStack) -> None:
-        self._copies = copies
-        self._progress = progress
-        self._stages = stages
-        self._show: Callable[[int], None] | None = None
-
-    def __call__(self, holder: str) -> None:
-        manifest = self._copies.manifest
-        if self._show is None:
-            self._progress.say(f"The archive of {manifest.toy} is {holder}: waiting until it is done (or --no-wait).")
-            stage = self._progress.stage(f"Waiting, {manifest.toy} is {holder}", manifest.n_bytes, "bytes")
-            self._show = self._stages.enter_context(stage)
-        self._copies.refresh()
-        self._show(self._copies.n_bytes)
-
 
 _POLL_S: Seconds = 0.03
 _LOOK_S: Seconds = 1.0

@@ -16,7 +16,7 @@ from typing import Any
 import httpcore2 as httpcore
 import httpx2 as httpx
 
-from toyadmos_datasets.archives.remote.retry import Patience
+from toyadmos_datasets.archives.remote.fetch_options import Patience
 from toyadmos_datasets.units import Seconds
 
 _LOOK_S: Seconds = 0.25

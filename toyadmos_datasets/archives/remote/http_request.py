@@ -8,14 +8,13 @@ import netrc
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 import httpx2 as httpx
 
+from toyadmos_datasets.archives.remote.fetch_options import Origin, Patience
 from toyadmos_datasets.archives.remote.http_deadline import Deadline, deadline_of, keep_deadlines
-from toyadmos_datasets.archives.remote.retry import Patience
 from toyadmos_datasets.corpus.paper import RECORD_URL
 from toyadmos_datasets.errors import FetchError, OptionError
 from toyadmos_datasets.escaping import without_secrets
@@ -26,28 +25,6 @@ CONTACT_URL = "https://pypi.org/project/toyadmos-datasets/"
 MAX_REDIRECTS = 5
 _PROXY_VARIABLES = {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"}
 _REDIRECTS = {301, 302, 303, 307, 308}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """A place on the web that has the volumes.
-
-    Attributes:
-        base: Address of the folder, with a slash at its end.
-        suffix: What follows a file's name.
-    """
-
-    base: str
-    suffix: str = ""
-
-    def url_of(self, name: str) -> str:
-        """Return the address of a file."""
-        return f"{self.base}{name}{self.suffix}"
-
-    @property
-    def shown(self) -> str:
-        """The address without what may be secret in it."""
-        return str(httpx.URL(self.base).copy_with(username=None, password=None, query=None))
 
 
 def origin_named(source: str) -> Origin:

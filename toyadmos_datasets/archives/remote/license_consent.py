@@ -13,10 +13,9 @@ from typing import TypeAlias
 import platformdirs
 
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
-from toyadmos_datasets.archives.remote.fetch_session import fetch_lock
 from toyadmos_datasets.archives.remote.http_reply import SetbackError
-from toyadmos_datasets.archives.remote.transfer import NoRangesError, open_client, open_transfer
-from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies, VolumeCopy, wrong_volume
+from toyadmos_datasets.archives.remote.transfer import open_client, open_transfer
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies, VolumeCopy, fetch_lock, wrong_volume
 from toyadmos_datasets.corpus.paper import LICENSE_LIMITS, LICENSE_NAME, LICENSE_URL
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.engine.progress import Progress, Quiet
@@ -93,10 +92,7 @@ def _fetch_license(options: FetchOptions, file: Volume, progress: Progress) -> P
         transfer = open_transfer(options, client, progress)
         copy.journal.refresh()  # whoever fetched before may have brought it
         for _ in range(2):
-            try:
-                transfer.fetch(copy, copy.present.reach(0), file.n_bytes)
-            except NoRangesError:
-                transfer.fetch(copy, 0, file.n_bytes, is_ranged=False)
+            transfer.fetch_or_whole(copy, copy.present.reach(0), file.n_bytes)
             if copy.verify():
                 return copy.path
     raise wrong_volume(copy, options)

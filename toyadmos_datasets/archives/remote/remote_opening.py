@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Self
 
 from toyadmos_datasets.archives.file_kinds import Ignore
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
-from toyadmos_datasets.archives.remote.fetch_session import fetch_lock
-from toyadmos_datasets.archives.remote.growing_stream import GrowingStream
-from toyadmos_datasets.archives.remote.remote_source import RemoteSource
-from toyadmos_datasets.archives.remote.transfer import NoRangesError, Transfer, open_client, open_transfer
-from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies, copies_folder, wrong_volume
+from toyadmos_datasets.archives.remote.remote_source import GrowingStream, RemoteSource
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies, copies_folder, fetch_lock, wrong_volume
 from toyadmos_datasets.archives.remote.volume_list import VolumeList, published_manifest, read_manifest
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
 from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream
@@ -25,6 +22,7 @@ from toyadmos_datasets.units import Bytes
 
 if TYPE_CHECKING:
     from toyadmos_datasets.archives.remote.license_consent import Ask
+    from toyadmos_datasets.archives.remote.transfer import Transfer
 
 
 def open_remote(
@@ -120,16 +118,15 @@ class _HeaderFetch:
             copy.journal.refresh()
             copy.discard_lost()
             for gap in copy.present.gaps(a, b):
-                try:
-                    transfer.fetch(copy, *gap)
-                except NoRangesError:
-                    transfer.fetch(copy, 0, copy.volume.n_bytes, is_ranged=False)
+                if not transfer.fetch_or_whole(copy, *gap):
                     if not copy.verify():
-                        raise wrong_volume(copy, self._options) from None
+                        raise wrong_volume(copy, self._options)
                     break
         self._touched.append((start, stop))
 
     def _connect(self) -> Transfer:
+        from toyadmos_datasets.archives.remote.transfer import open_client, open_transfer  # noqa: PLC0415  # load httpx2
+
         lock = fetch_lock(self._copies.folder, self._copies, self._progress, wait=self._options.is_waiting)
         self._open.enter_context(lock)
         client = self._open.enter_context(contextlib.closing(open_client(self._options)))
@@ -202,8 +199,7 @@ def open_origin(
     if not is_on_web(source):
         return None
     from toyadmos_datasets.archives.remote.http_request import origin_named  # noqa: PLC0415
-    from toyadmos_datasets.archives.remote.license_consent import require_license  # noqa: PLC0415
-    from toyadmos_datasets.archives.remote.remote_opening import open_remote  # noqa: PLC0415  # these load httpx2
+    from toyadmos_datasets.archives.remote.license_consent import require_license  # noqa: PLC0415  # these load httpx2
 
     manifest = manifest_for(toy, choices)
     options = FetchOptions(

@@ -12,12 +12,18 @@ from dataclasses import dataclass, field
 
 import httpx2 as httpx
 
-from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
-from toyadmos_datasets.archives.remote.file_changes import FileMarks, changed_file
+from toyadmos_datasets.archives.remote.fetch_options import Clock, FetchOptions, Origin, Patience
 from toyadmos_datasets.archives.remote.http_deadline import FetchStopped
-from toyadmos_datasets.archives.remote.http_reply import Asked, SetbackError, body_of, judge
-from toyadmos_datasets.archives.remote.http_request import HttpClient, Origin, shown_url
-from toyadmos_datasets.archives.remote.retry import Clock, Patience, RateLimit, spent_wait_s
+from toyadmos_datasets.archives.remote.http_reply import (
+    Asked,
+    FileMarks,
+    SetbackError,
+    body_of,
+    changed_file,
+    judge,
+    spent_wait_s,
+)
+from toyadmos_datasets.archives.remote.http_request import HttpClient, shown_url
 from toyadmos_datasets.archives.remote.volume_copies import CopyWriter, VolumeCopy
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import FetchError
@@ -36,6 +42,31 @@ _TOLD_AGAIN_AFTER_S: Seconds = 30.0
 
 class NoRangesError(Exception):
     """The server gives whole files only."""
+
+
+class RateLimit:
+    """Holds all threads together to so many bytes a second.
+
+    Args:
+        bytes_per_s: None for no limit.
+        clock: Time.
+    """
+
+    def __init__(self, bytes_per_s: float | None, clock: Clock) -> None:
+        self._bytes_per_s = bytes_per_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._free_at = 0.0
+
+    def take(self, n_bytes: int, stopping: threading.Event) -> None:
+        """Wait until so many bytes more are within the limit, or `stopping` is set."""
+        if not self._bytes_per_s:
+            return
+        with self._lock:
+            now = self._clock.ticks()
+            self._free_at = max(self._free_at, now) + n_bytes / self._bytes_per_s
+            wait_s = self._free_at - now
+        self._clock.wait(stopping, wait_s)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,6 +135,19 @@ class Transfer:
                         writer.rewind(start)  # the file that these bytes are of is no more
                     if setback.kind == "changed":
                         self._begin_volume_anew(copy, setback.etag)
+
+    def fetch_or_whole(self, copy: VolumeCopy, start: Bytes, stop: Bytes) -> bool:
+        """Bring a range of a volume into its copy, and all of it from a server that knows no ranges.
+
+        Returns:
+            Whether it was the range.
+        """
+        try:
+            self.fetch(copy, start, stop)
+        except NoRangesError:
+            self.fetch(copy, 0, copy.volume.n_bytes, is_ranged=False)
+            return False
+        return True
 
     def _attempt(self, asked: Asked, writer: CopyWriter) -> None:
         self._wait_for_leave()

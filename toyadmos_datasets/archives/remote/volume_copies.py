@@ -10,7 +10,7 @@ import itertools
 import os
 import sys
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,8 +23,10 @@ from toyadmos_datasets.archives.remote.volume_list import VolumeList, md5_of
 from toyadmos_datasets.archives.sevenzip.archive_contents import ArchiveTable
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
 from toyadmos_datasets.corpus.volumes import Volume
+from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import VolumeError
 from toyadmos_datasets.files.atomic import sync_folder, writing
+from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.units import Bytes
 
 JOURNAL_SUFFIX = ".have"
@@ -329,6 +331,46 @@ class CopyWriter:
         except OSError:
             self._is_failing = True
             raise
+
+
+@contextlib.contextmanager
+def fetch_lock(folder: Path, copies: VolumeCopies, progress: Progress, *, wait: bool) -> Iterator[None]:
+    """Hold a folder for fetching into it while the block runs, after whoever has it now.
+
+    Args:
+        folder: Where the archive's copies are, or its licence.
+        copies: Of the archive.
+        progress: Told for whom, and how much of the archive is there meanwhile.
+        wait: Whether to wait for another process.
+
+    Raises:
+        BusyError: Another process is fetching there, and that is not waited for.
+        OutputError: The folder cannot be made or written.
+    """
+    with contextlib.ExitStack() as waiting:
+        on_wait = _Waiting(copies, progress, waiting) if wait else None
+        with folder_lock(folder, on_wait=on_wait):
+            waiting.close()
+            yield
+
+
+class _Waiting:
+    """Says once for whom, and shows what is there of the archive."""
+
+    def __init__(self, copies: VolumeCopies, progress: Progress, stages: contextlib.ExitStack) -> None:
+        self._copies = copies
+        self._progress = progress
+        self._stages = stages
+        self._show: Callable[[int], None] | None = None
+
+    def __call__(self, holder: str) -> None:
+        manifest = self._copies.manifest
+        if self._show is None:
+            self._progress.say(f"The archive of {manifest.toy} is {holder}: waiting until it is done (or --no-wait).")
+            stage = self._progress.stage(f"Waiting, {manifest.toy} is {holder}", manifest.n_bytes, "bytes")
+            self._show = self._stages.enter_context(stage)
+        self._copies.refresh()
+        self._show(self._copies.n_bytes)
 
 
 def copies_folder(cache: Path, manifest: VolumeList) -> Path:
