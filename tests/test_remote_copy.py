@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from toyadmos_datasets.archives.remote import copy_journal
 from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges
 from toyadmos_datasets.archives.remote.copy_journal import CopyJournal, VerifiedStops, append_line
 from toyadmos_datasets.archives.remote.volume_cache import folder_bytes
-from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy
-from toyadmos_datasets.archives.remote.volume_list import published_manifest, read_manifest, write_manifest
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies, VolumeCopy
+from toyadmos_datasets.archives.remote.volume_list import VolumeList, published_manifest, read_manifest, write_manifest
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.errors import DiskFullError, OptionError, SourceNotFoundError
 
@@ -25,6 +26,7 @@ CONTENT = np.random.default_rng(2).bytes(300_000)
 VOLUME = Volume(
     name="ToyTrain.7z.001", n_bytes=len(CONTENT), md5=hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
 )
+SECOND = Volume(name="ToyTrain.7z.002", n_bytes=1000, md5="0" * 32)
 ENTRIES = st.lists(
     st.tuples(st.sampled_from(["have", "gone", "good", "bad"]), st.integers(0, 50), st.integers(0, 50)), max_size=12
 )
@@ -231,6 +233,34 @@ def test_the_room_of_a_folder_is_what_its_files_take_without_their_holes(tmp_pat
 
     assert full >= len(CONTENT)
     assert folder_bytes(tmp_path) < len(CONTENT) / 10
+
+
+def archive_of(folder):
+    return VolumeCopies(folder, VolumeList(toy="ToyTrain", volumes=(VOLUME, SECOND)))
+
+
+def test_the_copies_of_an_archive_are_seen_as_one_file(tmp_path):
+    copies = archive_of(tmp_path)
+    copies.volumes[0].record(len(CONTENT) - 100, len(CONTENT))
+    copies.volumes[1].record(0, 50)
+
+    assert copies.gaps(len(CONTENT) - 200, len(CONTENT) + 100) == [
+        (len(CONTENT) - 200, len(CONTENT) - 100),
+        (len(CONTENT) + 50, len(CONTENT) + 100),
+    ]
+    assert (copies.n_bytes, copies.n_present(len(CONTENT) - 10, len(CONTENT) + 10)) == (150, 20)
+
+
+def test_the_copies_of_an_archive_take_in_what_another_process_adds(tmp_path):
+    copies, worker = archive_of(tmp_path), pickle.loads(pickle.dumps(archive_of(tmp_path)))
+    worker.volumes[1].record(0, 50)
+    worker.mark("bad", len(CONTENT) + 10, len(CONTENT) + 20)
+    assert copies.n_bytes == 0
+
+    copies.refresh()
+
+    assert copies.n_bytes == 40
+    assert copies.has_suspects(len(CONTENT), len(CONTENT) + 50)
 
 
 def test_a_table_of_volumes_survives_the_disk(tmp_path):

@@ -23,7 +23,7 @@ def test_what_has_changed_on_the_disk_is_fetched_again_when_it_is_used(fetch_opt
     fetch_options = dataclasses.replace(fetch_options, is_whole=is_whole)
     fetched(fetch_options, CHANNEL_1, is_whole=is_whole)
     source = open_remote(fetch_options)
-    block = next(iter(source.copies.needs(source.table, CHANNEL_1).values())).block
+    block = next(iter(source.copies.wanted_blocks(source.table, CHANNEL_1).values())).block
     number, at, _ = next(source.copies.split(block.offset + 3000, block.stop))
     with source.volumes.paths[number].open("r+b") as file:
         file.seek(at)

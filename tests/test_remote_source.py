@@ -86,8 +86,8 @@ def test_only_the_blocks_with_wanted_recordings_are_fetched(fetch_options, publi
     fetched(fetch_options, CHANNEL_1)
 
     source = open_remote(fetch_options)
-    needs = source.copies.needs(source.table, CHANNEL_1)
-    least = sum(need.expected[1] - need.expected[0] for need in needs.values())
+    needs = source.copies.wanted_blocks(source.table, CHANNEL_1)
+    least = sum(need.expected_span[1] - need.expected_span[0] for need in needs.values())
     copies = VolumeCopies(fetch_options.folder, fetch_options.manifest)
     untouched = [block for block in source.table.blocks if block.number not in needs]
     assert untouched
@@ -163,7 +163,7 @@ def test_copies_that_are_not_kept_are_let_go_when_their_recordings_are_stored(fe
 
     copies = VolumeCopies(fetch_options.folder, fetch_options.manifest)
     assert got == contents(published.local, CHANNEL_1)
-    for need in source.copies.needs(source.table, CHANNEL_1).values():
+    for need in source.copies.wanted_blocks(source.table, CHANNEL_1).values():
         assert copies.n_missing(need.block.offset, need.block.stop) == need.block.n_packed_bytes
     used = sum(path.stat().st_blocks * 512 for path in fetch_options.folder.iterdir() if path.is_file())
     assert used < published.manifest.n_bytes / 2

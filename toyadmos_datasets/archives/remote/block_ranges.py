@@ -30,7 +30,7 @@ MERGE_GAP_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlockNeed:
+class WantedBlock:
     """What is needed of one block.
 
     Attributes:
@@ -53,7 +53,7 @@ class BlockNeed:
         return not any(coder.is_compressor for coder in self.block.coders)
 
     @property
-    def reckoned(self) -> Bytes:
+    def estimated_bytes(self) -> Bytes:
         """Packed bytes that are needed, if the block is packed evenly."""
         if self.known_stop is not None:
             return self.known_stop - self.block.offset
@@ -62,18 +62,18 @@ class BlockNeed:
         return -(-self.block.n_packed_bytes * self.n_bytes // self.block.n_bytes)
 
     @property
-    def first(self) -> Span:
+    def initial_span(self) -> Span:
         """The bytes of the archive that are fetched without being asked for."""
-        share = SURE_SHARE_OF_LARGE if self.reckoned > LARGE_BYTES else SURE_SHARE
-        n_bytes = self.reckoned if self.is_exact else max(int(self.reckoned * share), STEP_BYTES)
+        share = SURE_SHARE_OF_LARGE if self.estimated_bytes > LARGE_BYTES else SURE_SHARE
+        n_bytes = self.estimated_bytes if self.is_exact else max(int(self.estimated_bytes * share), STEP_BYTES)
         return self.block.offset, min(self.block.offset + n_bytes, self.block.stop)
 
     @property
-    def expected(self) -> Span:
+    def expected_span(self) -> Span:
         """The bytes of the archive that are fetched in the end, as far as can be reckoned."""
-        return self.block.offset, min(self.block.offset + self.reckoned, self.block.stop)
+        return self.block.offset, min(self.block.offset + self.estimated_bytes, self.block.stop)
 
-    def more(self, position: Bytes, n_decoded: Bytes) -> Bytes:
+    def next_stop(self, position: Bytes, n_decoded: Bytes) -> Bytes:
         """Return up to where to fetch on for a decoder that has used up all bytes before `position`."""
         if not n_decoded:
             return min(position + (1 << 20), self.block.stop)
@@ -90,10 +90,10 @@ def joined(spans: list[Span]) -> list[Span]:
 
 
 @dataclass(slots=True)
-class _Open:
+class _ShownBlock:
     """A block that bytes have come of."""
 
-    need: BlockNeed
+    wanted: WantedBlock
     close: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     show: Callable[[int], None] | None = None
     done: Bytes = 0
@@ -105,30 +105,30 @@ class _Open:
         self.close.close()
 
 
-class BlockBars:
+class BlockProgress:
     """Opens a stage with a block's first bytes and closes it with the last that were reckoned.
 
     Args:
-        needs: What is fetched of each block.
+        wanted_blocks: What is fetched of each block.
         progress: Shows the stages.
     """
 
-    def __init__(self, needs: Mapping[int, BlockNeed], progress: Progress) -> None:
-        self._blocks = [_Open(need) for need in sorted(needs.values(), key=lambda one: one.block.offset)]
-        self._starts = [one.need.block.offset for one in self._blocks]
+    def __init__(self, wanted_blocks: Mapping[int, WantedBlock], progress: Progress) -> None:
+        self._blocks = [_ShownBlock(one) for one in sorted(wanted_blocks.values(), key=lambda one: one.block.offset)]
+        self._starts = [one.wanted.block.offset for one in self._blocks]
         self._progress = progress
         self._lock = threading.Lock()
 
     def note(self, position: Bytes, n_bytes: int) -> None:
         """Take note of bytes of the archive that have come."""
         place = bisect.bisect_right(self._starts, position) - 1
-        if place < 0 or position >= self._blocks[place].need.block.stop:
+        if place < 0 or position >= self._blocks[place].wanted.block.stop:
             return
         with self._lock:
             block = self._blocks[place]
             if block.is_over:  # more came than was reckoned, as where whole volumes are fetched
                 return
-            size = block.need.expected[1] - block.need.expected[0]
+            size = block.wanted.expected_span[1] - block.wanted.expected_span[0]
             if block.show is None:
                 name = f"  block {place + 1} of {len(self._blocks)}"
                 block.show = block.close.enter_context(self._progress.stage(name, size, "bytes"))

@@ -57,8 +57,8 @@ def estimate(source: RemoteSource, wanted: Collection[str]) -> Estimate:
     """Choose the cheaper way to fetch recordings, and reckon what it costs."""
     options, copies = source.options, source.copies
     copies.refresh()
-    needs = copies.needs(source.table, wanted)
-    spans = [need.expected for need in needs.values()]
+    blocks = copies.wanted_blocks(source.table, wanted)
+    spans = [one.expected_span for one in blocks.values()]
     parts = joined([span for span in spans if copies.n_missing(*span)])
     touched = sorted({number for span in spans for number, _, _ in copies.split(*span)})
     numbers = tuple(range(len(copies.volumes))) if options.is_whole else tuple(touched)
@@ -75,14 +75,17 @@ def estimate(source: RemoteSource, wanted: Collection[str]) -> Estimate:
         way, why = "blocks", "nothing is kept, so whole volumes serve nobody"
     n_missing = by_volumes if way == "volumes" else by_blocks
     n_present = sum(copies.n_present(*span) for span in (wholes if way == "volumes" else spans))
-    largest = max((need.expected[1] - need.expected[0] for need in needs.values()), default=0)
+    largest = max(
+        (one.expected_span[1] - one.expected_span[0] for one in blocks.values()),
+        default=0,
+    )
     is_windowed = way == "blocks" and not options.is_keeping
     return Estimate(
         way=way,
         why=why,
         volumes=numbers,
-        n_members=sum(need.n_members for need in needs.values()),
-        n_blocks=len(needs),
+        n_members=sum(one.n_members for one in blocks.values()),
+        n_blocks=len(blocks),
         n_blocks_in_archive=len(source.table.blocks),
         n_missing=n_missing,
         n_present=n_present,

@@ -59,37 +59,37 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How often and how long.
+class RetryPolicy:
+    """How often a request is tried, how long to wait between, and how long each may take.
 
     Attributes:
-        attempts: Failures in a row, without anything fetched between, until it is an error.
+        max_attempts: Failures in a row, without anything fetched between, until it is an error.
         first_wait_s: The first wait is about so long, every further one twice the one before.
-        longest_wait_s: But not longer.
-        longest_asked_s: A server that asks for more than that is asked again after it all the same.
-        connect_s: Time to connect, and to agree on encryption.
-        headers_s: Time from a request until the headers of its reply are there, with all redirects and interim replies.
-        silence_s: Time without a byte.
-        slow_s: Over so long a time at least...
-        slow_bytes: ...so many bytes must come.
+        max_wait_s: But not longer.
+        max_retry_after_s: A server that asks for more than that is asked again after it all the same.
+        connect_timeout_s: Time to connect, and to agree on encryption.
+        headers_timeout_s: Time until the headers of a reply are there, with all redirects and interim replies.
+        silence_timeout_s: Time without a byte.
+        slow_window_s: Over so long a time at least...
+        min_window_bytes: ...so many bytes must come.
     """
 
-    attempts: int = 8
+    max_attempts: int = 8
     first_wait_s: Seconds = 1.0
-    longest_wait_s: Seconds = 60.0
-    longest_asked_s: Seconds = 300.0
-    connect_s: Seconds = 20.0
-    headers_s: Seconds = 60.0
-    silence_s: Seconds = 30.0
-    slow_s: Seconds = 30.0
-    slow_bytes: int = 30 * 1024
+    max_wait_s: Seconds = 60.0
+    max_retry_after_s: Seconds = 300.0
+    connect_timeout_s: Seconds = 20.0
+    headers_timeout_s: Seconds = 60.0
+    silence_timeout_s: Seconds = 30.0
+    slow_window_s: Seconds = 30.0
+    min_window_bytes: int = 30 * 1024
 
     def backoff_s(self, failures: int, chance: float) -> Seconds:
         """Return the wait after so many failures: doubling, and spread out so that many clients do not meet.
 
         Half of it is fixed, so that a wait is never next to nothing; the other half is drawn.
         """
-        longest: float = min(self.first_wait_s * 2.0 ** min(failures - 1, 30), self.longest_wait_s)
+        longest: float = min(self.first_wait_s * 2.0 ** min(failures - 1, 30), self.max_wait_s)
         return longest * (1 + chance) / 2
 
 
@@ -107,7 +107,7 @@ class FetchOptions:
         is_keeping: Keep the copies when their recordings are ingested.
         has_netrc: Read ``~/.netrc`` for the origin's host.
         is_waiting: Wait while another process fetches the same archive, instead of failing.
-        patience: Waits and limits.
+        retry_policy: Waits and limits.
         clock: Time and chance.
     """
 
@@ -120,7 +120,7 @@ class FetchOptions:
     is_keeping: bool = True
     has_netrc: bool = False
     is_waiting: bool = True
-    patience: Patience = field(default_factory=Patience)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = field(default_factory=Clock, compare=False)
 
     def __post_init__(self) -> None:

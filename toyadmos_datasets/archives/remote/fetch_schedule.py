@@ -31,7 +31,7 @@ class Piece:
     is_ranged: bool = True
 
 
-class Schedule:
+class FetchSchedule:
     """Hands out pieces to several threads.
 
     Args:
@@ -49,7 +49,7 @@ class Schedule:
         self._lock = threading.Lock()
         self.is_ranged = True
 
-    def want(self, start: Bytes, stop: Bytes) -> None:
+    def fetch_first(self, start: Bytes, stop: Bytes) -> None:
         """Put a range before all others."""
         with self._lock:
             self._urgent.append((start, stop))
@@ -81,7 +81,7 @@ class Schedule:
             if not self._copies.volumes[piece.number].present.covers(piece.start, piece.stop):
                 self._first = 0
 
-    def begin_again(self) -> None:
+    def restart(self) -> None:
         """Look at all ranges anew, since bytes that were there are not any more."""
         with self._lock:
             self._first = 0

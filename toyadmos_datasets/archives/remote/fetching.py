@@ -17,7 +17,7 @@ from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.source import Source
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.archives.remote.fetch_session import Session
+    from toyadmos_datasets.archives.remote.fetch_session import FetchSession
 
 Result = TypeVar("Result")
 
@@ -66,7 +66,7 @@ def use_fetched(
             if not _has_suspects(source, wanted):
                 return result
 
-    def use_session(session: Session) -> Result:
+    def use_session(session: FetchSession) -> Result:
         """Use what comes, and wait for what is still to come."""
         result = use(session.source)
         if session.estimate.way == "volumes":
@@ -86,7 +86,7 @@ def download(source: RemoteSource, wanted: Collection[str], *, progress: Progres
         BusyError: Another process is fetching the same archive, and that is not waited for.
     """
 
-    def use(session: Session) -> None:
+    def use(session: FetchSession) -> None:
         """Wait for whole volumes, which are checked as they come; read blocks, which checks them."""
         if session.estimate.way == "volumes":
             session.wait()
@@ -106,7 +106,7 @@ def is_all_there(source: RemoteSource, wanted: Collection[str]) -> bool:
         return False
     if found.way == "volumes":
         return all(copies.volumes[number].is_verified for number in found.volumes)
-    return all(need.known_stop is not None for need in copies.needs(source.table, wanted).values())
+    return all(one.known_stop is not None for one in copies.wanted_blocks(source.table, wanted).values())
 
 
 def check_blocks(task: CheckBlocks, watch: Watch) -> None:
@@ -143,21 +143,21 @@ def check_tasks(source: Source, wanted: Collection[str]) -> list[CheckBlocks]:
 def _trying_twice(
     source: RemoteSource,
     wanted: Collection[str],
-    use: Callable[[Session], Result],
+    use: Callable[[FetchSession], Result],
     *,
     progress: Progress,
     stored: Callable[[], Collection[str]] | None = None,
 ) -> Result:
-    from toyadmos_datasets.archives.remote.fetch_session import running  # noqa: PLC0415  # loads httpx2, which most never need
+    from toyadmos_datasets.archives.remote.fetch_session import open_session  # noqa: PLC0415  # loads httpx2, which most never need
 
     change: FetchError | None = None
     for is_last in (False, True):
         try:
-            with running(source, wanted, progress, stored) as session:
+            with open_session(source, wanted, progress, stored) as session:
                 try:
                     result = use(session)
                 finally:
-                    change = session.change() or change
+                    change = session.change_error() or change
         except CorruptMemberError as error:
             if is_last or not _has_suspects(source, wanted):
                 if change is not None:

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import httpx2 as httpx
 
-from toyadmos_datasets.archives.remote.fetch_options import Origin, Patience
+from toyadmos_datasets.archives.remote.fetch_options import Origin, RetryPolicy
 from toyadmos_datasets.archives.remote.http_deadline import Deadline, deadline_of, keep_deadlines
 from toyadmos_datasets.corpus.paper import RECORD_URL
 from toyadmos_datasets.errors import FetchError, OptionError
@@ -54,7 +54,7 @@ class HttpClient:
     """Asks for bytes and checks nothing but where it is led.
 
     Args:
-        patience: Time limits.
+        retry_policy: Time limits.
         has_netrc: Whether ``~/.netrc`` is read for the origin's host.
         n_connections: How many at once.
 
@@ -62,9 +62,9 @@ class HttpClient:
         OptionError: What the environment says of proxies or certificates, or ``~/.netrc``, cannot be used.
     """
 
-    def __init__(self, patience: Patience, *, has_netrc: bool = False, n_connections: int = 2) -> None:
+    def __init__(self, retry_policy: RetryPolicy, *, has_netrc: bool = False, n_connections: int = 2) -> None:
         self._auth = _read_netrc() if has_netrc else None
-        self._patience = patience
+        self._retry_policy = retry_policy
         try:
             self._client = httpx.Client(
                 headers={"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"},
@@ -98,7 +98,7 @@ class HttpClient:
             httpx.HTTPError: The connection fails.
         """
         first = url = httpx.URL(address)
-        extensions = Deadline(self._patience, stopping or threading.Event()).extensions  # one for all redirects
+        extensions = Deadline(self._retry_policy, stopping or threading.Event()).extensions  # one for all redirects
         for _ in range(MAX_REDIRECTS + 1):
             is_home = _same_place(url, first)
             target = url if is_home else _bare(url)

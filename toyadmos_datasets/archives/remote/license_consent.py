@@ -13,7 +13,7 @@ from typing import TypeAlias
 import platformdirs
 
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
-from toyadmos_datasets.archives.remote.http_reply import SetbackError
+from toyadmos_datasets.archives.remote.http_reply import RetryableError
 from toyadmos_datasets.archives.remote.transfer import open_client, open_transfer
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies, VolumeCopy, fetch_lock, wrong_volume
 from toyadmos_datasets.corpus.paper import LICENSE_LIMITS, LICENSE_NAME, LICENSE_URL
@@ -129,8 +129,8 @@ def _remember(file: Volume) -> None:
 
 def _is_out_of_reach(error: FetchError) -> bool:
     """Tell a server that gave nothing from one that refused, or gave another file."""
-    setback = error.__cause__
-    return isinstance(setback, SetbackError) and setback.kind == "passing"
+    cause = error.__cause__
+    return isinstance(cause, RetryableError) and cause.kind == "passing"
 
 
 def _not_shown(options: FetchOptions, error: FetchError) -> LicenseError:

@@ -92,7 +92,7 @@ class _HeaderFetch:
 
     def open_stream(self, _volumes: VolumeSet) -> VolumeStream:
         """Open the volumes as a stream that fetches what is read of it."""
-        return GrowingStream(self._copies, self._bring)
+        return GrowingStream(self._copies, self._fetch)
 
     def forget(self) -> bool:
         """Drop what was read; tell whether fetching it again can help."""
@@ -111,7 +111,7 @@ class _HeaderFetch:
         last_gap = gaps[-1][1] if gaps else start
         return [(last_gap, stop)] if last_gap < stop else []
 
-    def _bring(self, start: Bytes, stop: Bytes) -> None:
+    def _fetch(self, start: Bytes, stop: Bytes) -> None:
         transfer = self._transfer or self._connect()
         for number, a, b in self._copies.split(start, stop):
             copy = self._copies.volumes[number]

@@ -26,35 +26,33 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _POLL_S: Seconds = 0.02
-_LOOK_S: Seconds = 0.25
-
-
+_LOOK_AGAIN_S: Seconds = 0.25
 _SUFFIX = ".fetch"
 _OVER = "over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """Readers ask for bytes, the fetcher says when it is over.
+class ReaderRequests:
+    """What readers, in any process, ask of the fetch that is going on; it tells them when it is over.
 
     Attributes:
-        folder: Where it runs; its name says whose it is.
+        folder: Holds a file for each request; its name says which process fetches.
     """
 
     folder: Path
 
-    def ask(self, block: int, position: Bytes, n_decoded: Bytes) -> None:
+    def request(self, block: int, position: Bytes, n_decoded: Bytes) -> None:
         """Ask for more of a block: all bytes before `position` were used and gave `n_decoded`."""
         path = self.folder / f"need-{block}"
         with writing(path), contextlib.suppress(FileNotFoundError):  # it is over; `require_open` says so
             path.write_text(f"{position} {n_decoded} .", encoding="ascii")
 
-    def thank(self, block: int) -> None:
+    def withdraw(self, block: int) -> None:
         """Ask no more: what was asked for is there."""
         with contextlib.suppress(OSError):
             (self.folder / f"need-{block}").unlink(missing_ok=True)
 
-    def asked(self) -> dict[int, tuple[Bytes, Bytes]]:
+    def pending(self) -> dict[int, tuple[Bytes, Bytes]]:
         """Return what readers are waiting for, by block."""
         found = {}
         for path in self.folder.glob("need-*"):
@@ -82,25 +80,25 @@ class Line:
             )
 
 
-def open_line(folder: Path) -> Line:
-    """Make a line in the folder of an archive's copies; those of fetchers that are gone are removed."""
+def open_requests(folder: Path) -> ReaderRequests:
+    """Make a folder for requests beside an archive's copies; those of fetchers that are gone are removed."""
     for left in folder.glob(f".*{_SUFFIX}"):
         if is_abandoned(left):
             shutil.rmtree(left, ignore_errors=True)
-    line = Line(folder=temporary_path(folder).with_suffix(_SUFFIX))
-    with writing(line.folder):
-        line.folder.mkdir()
-    return line
+    requests = ReaderRequests(folder=temporary_path(folder).with_suffix(_SUFFIX))
+    with writing(requests.folder):
+        requests.folder.mkdir()
+    return requests
 
 
-def close_line(line: Line) -> None:
-    """End it and remove it."""
+def close_requests(requests: ReaderRequests) -> None:
+    """Tell the readers that the fetch is over, and remove the folder."""
     with contextlib.suppress(OSError):
-        line.end()
-    shutil.rmtree(line.folder, ignore_errors=True)
+        requests.end()
+    shutil.rmtree(requests.folder, ignore_errors=True)
 
 
-Bring: TypeAlias = Callable[[Bytes, Bytes], None]
+FetchBytes: TypeAlias = Callable[[Bytes, Bytes], None]
 """Returns when at least the first byte of a range is there."""
 
 
@@ -109,14 +107,14 @@ class GrowingStream(VolumeStream):
 
     Args:
         copies: What is read.
-        bring: Called for what is missing of them.
+        fetch: Called for what is missing of them.
     """
 
-    def __init__(self, copies: VolumeCopies, bring: Bring) -> None:
+    def __init__(self, copies: VolumeCopies, fetch: FetchBytes) -> None:
         super().__init__(copies.files)
         self._n_bytes = copies.manifest.n_bytes
         self._copies = copies
-        self._bring = bring
+        self._fetch = fetch
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fill a buffer as far as bytes are there, after waiting for at least one."""
@@ -126,7 +124,7 @@ class GrowingStream(VolumeStream):
         if start >= stop:
             return 0
         if self._copies.reach(start) <= start:
-            self._bring(start, stop)
+            self._fetch(start, stop)
         return super().readinto(view[: self._copies.reach(start) - start])
 
 
@@ -139,12 +137,12 @@ class RemoteSource(VolumesSource):
     Attributes:
         options: Where from and where to.
         copies: What of the archive is here.
-        line: To the fetch that is going on; None while there is none.
+        requests: What readers ask of the fetch that is going on; None while there is none.
     """
 
     options: FetchOptions
     copies: VolumeCopies = field(compare=False, repr=False)
-    line: Line | None = None
+    requests: ReaderRequests | None = None
 
     @property
     def location(self) -> str:
@@ -163,9 +161,9 @@ class RemoteSource(VolumesSource):
         reader = _Reader(self, block, on_bytes)
         return reader.read(wanted)
 
-    def with_line(self, line: Line | None) -> RemoteSource:
+    def with_requests(self, requests: ReaderRequests | None) -> RemoteSource:
         """Return the same source with a fetch that goes on."""
-        return dataclasses.replace(self, line=line)
+        return dataclasses.replace(self, requests=requests)
 
 
 class _Reader:
@@ -184,7 +182,7 @@ class _Reader:
     def read(self, wanted: Collection[str]) -> Iterator[tuple[Member, Iterator[bytes]]]:
         """Stream recordings as `read_block` does, and write down what reading them showed."""
         source = self._source
-        with self._suspecting():
+        with self._marking_suspects():
             for member, chunks in read_block(
                 source.volumes,
                 source.table,
@@ -193,7 +191,7 @@ class _Reader:
                 on_bytes=self._count,
                 open_stream=self._open_stream,
             ):
-                yield member, self._guarded(chunks)
+                yield member, self._marked(chunks)
         if self._stream is not None and not self._is_suspect:
             self._note_good(self._stream.tell())
 
@@ -207,12 +205,12 @@ class _Reader:
         self._stream = GrowingStream(self._copies, self._wait)
         return self._stream
 
-    def _guarded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        with self._suspecting():
+    def _marked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        with self._marking_suspects():
             yield from chunks
 
     @contextlib.contextmanager
-    def _suspecting(self) -> Iterator[None]:
+    def _marking_suspects(self) -> Iterator[None]:
         """Have what was read of a block fetched again where a recording was wrong, unless its volumes are right.
 
         What comes after it is not given up: who goes on with the next recording still finds it.
@@ -232,10 +230,10 @@ class _Reader:
             self._on_bytes(n_bytes)
 
     def _wait(self, start: Bytes, _stop: Bytes) -> None:
-        line = self._source.line
+        requests = self._source.requests
         if self._has_come(start):
             return
-        if line is None:
+        if requests is None:
             raise SourceError(
                 "The bytes of a block are not on the disk, and nothing is fetching them.",
                 where=self._source.options.folder,
@@ -245,15 +243,15 @@ class _Reader:
         waited_s = 0.0
         while not self._has_come(start):
             if waited_s == 0:
-                line.ask(self._block.number, start, self._n_decoded)
-            if waited_s >= _LOOK_S:
-                line.require_open()
+                requests.request(self._block.number, start, self._n_decoded)
+            if waited_s >= _LOOK_AGAIN_S:
+                requests.require_open()
                 if self._on_bytes is not None:
                     self._on_bytes(0)  # whoever watches may want to stop
                 waited_s = 0.0
             time.sleep(_POLL_S)
             waited_s += _POLL_S
-        line.thank(self._block.number)
+        requests.withdraw(self._block.number)
 
     def _has_come(self, start: Bytes) -> bool:
         self._copies.refresh_at(start)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from toyadmos_datasets.archives.remote.block_ranges import BlockNeed
+from toyadmos_datasets.archives.remote.block_ranges import WantedBlock
 from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges, Span
 from toyadmos_datasets.archives.remote.copy_journal import CopyJournal, VerifiedStops, Word
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
@@ -152,7 +152,7 @@ class VolumeCopies:
             if self.volumes[number].present.meets(a, b):
                 self.volumes[number].forget(a, b)
 
-    def needs(self, table: ArchiveTable, wanted: Collection[str]) -> dict[int, BlockNeed]:
+    def wanted_blocks(self, table: ArchiveTable, wanted: Collection[str]) -> dict[int, WantedBlock]:
         """Return what is needed of each block that holds wanted recordings, by number.
 
         Args:
@@ -160,19 +160,19 @@ class VolumeCopies:
             wanted: Paths of recordings.
         """
         names = frozenset(wanted)
-        needs = {}
+        found = {}
         for block in table.blocks:
             stops = [offset + one.n_bytes for one, offset in table.members(block.number) if one.path in names]
             if stops and block.n_packed_bytes:
                 stop = self._stops.stop_of(block.number, max(stops))
                 is_inside = stop is not None and block.offset < stop <= block.stop  # else it is of another archive
-                needs[block.number] = BlockNeed(
+                found[block.number] = WantedBlock(
                     block=block,
                     n_bytes=max(stops),
                     n_members=len(stops),
                     known_stop=stop if is_inside else None,
                 )
-        return needs
+        return found
 
 
 class VolumeCopy:
@@ -348,13 +348,13 @@ def fetch_lock(folder: Path, copies: VolumeCopies, progress: Progress, *, wait: 
         OutputError: The folder cannot be made or written.
     """
     with contextlib.ExitStack() as waiting:
-        on_wait = _Waiting(copies, progress, waiting) if wait else None
+        on_wait = _WaitingProgress(copies, progress, waiting) if wait else None
         with folder_lock(folder, on_wait=on_wait):
             waiting.close()
             yield
 
 
-class _Waiting:
+class _WaitingProgress:
     """Says once for whom, and shows what is there of the archive."""
 
     def __init__(self, copies: VolumeCopies, progress: Progress, stages: contextlib.ExitStack) -> None:
