@@ -75,10 +75,7 @@ def estimate(source: RemoteSource, wanted: Collection[str]) -> Estimate:
         way, why = "blocks", "nothing is kept, so whole volumes serve nobody"
     n_missing = by_volumes if way == "volumes" else by_blocks
     n_present = sum(copies.n_present(*span) for span in (wholes if way == "volumes" else spans))
-    largest = max(
-        (one.expected_span[1] - one.expected_span[0] for one in blocks.values()),
-        default=0,
-    )
+    largest = max((stop - start for start, stop in spans), default=0)
     is_windowed = way == "blocks" and not options.is_keeping
     return Estimate(
         way=way,
