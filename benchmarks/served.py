@@ -13,7 +13,7 @@ from pathlib import Path
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions, Origin
 from toyadmos_datasets.archives.remote.volume_list import VolumeList, describe_volumes
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
 from loopback import serving
 
 
