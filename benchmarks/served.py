@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
-from toyadmos_datasets.archives.remote.http_request import Origin
+from toyadmos_datasets.archives.remote.fetch_options import FetchOptions, Origin
 from toyadmos_datasets.archives.remote.volume_list import VolumeList, describe_volumes
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
 from loopback import serving
 
 

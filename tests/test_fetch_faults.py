@@ -23,7 +23,7 @@ from toyadmos_datasets.archives.remote import transfer as transfer_module
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.fetching import download, use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
-from toyadmos_datasets.archives.remote.volume_copies import present_in
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import ToyAdmosError
 
@@ -115,21 +115,21 @@ FETCHER = textwrap.dedent(
     from pathlib import Path
 
     from loopback import serving
-    from toyadmos_datasets.archives.remote import estimate, schedule, transfer
+    from toyadmos_datasets.archives.remote import fetch_estimate, fetch_schedule, transfer
     from toyadmos_datasets.archives.remote.fetching import download
     from toyadmos_datasets.archives.remote.http_request import origin_named
-    from toyadmos_datasets.archives.remote.volume_list import Manifest, describe_volumes
+    from toyadmos_datasets.archives.remote.volume_list import VolumeList, describe_volumes
     from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
     from toyadmos_datasets.archives.remote.remote_opening import open_remote
     from toyadmos_datasets.engine.progress import Quiet
 
     url, volumes, folder, checkpoint, piece, is_whole = sys.argv[1:]
-    estimate.REQUEST_BYTES = 0
+    fetch_estimate.REQUEST_BYTES = 0
     transfer.CHECKPOINT_BYTES = int(checkpoint)
-    schedule.PIECE_BYTES = int(piece)
+    fetch_schedule.PIECE_BYTES = int(piece)
     options = FetchOptions(
         origin=origin_named(url),
-        manifest=Manifest(toy="ToyTrain", volumes=describe_volumes(Path(volumes), "ToyTrain")),
+        manifest=VolumeList(toy="ToyTrain", volumes=describe_volumes(Path(volumes), "ToyTrain")),
         folder=Path(folder),
         whole=is_whole == "1",
     )
@@ -192,9 +192,7 @@ def test_a_fetch_that_is_killed_again_and_again_ends_in_the_right_bytes(tmp_path
         assert server.n_given <= budget + lost
     for volume in published.manifest.volumes:
         there, real = (folder / volume.name).read_bytes(), (published.folder / volume.name).read_bytes()
-        for start, stop in (
-            present_in(folder, published.manifest)._journals[published.manifest.volumes.index(volume)].have
-        ):
+        for start, stop in VolumeCopy(folder, volume).present:
             assert there[start:stop] == real[start:stop]
 
 

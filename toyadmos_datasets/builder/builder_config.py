@@ -9,13 +9,11 @@ from typing import Any
 
 import datasets
 
-from toyadmos_datasets.corpus.toys import TOYS, toy_named
-from toyadmos_datasets.engine.progress import Quiet
+from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.files.checked_json import canonical_json
 from toyadmos_datasets.files.reading import expanded
 from toyadmos_datasets.jobs.prepare import PrepareOptions
-from toyadmos_datasets.jobs.sources import resolve_source
 from toyadmos_datasets.options.declaration import defaults_of, options_of
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.planning import PROTOCOL_NAMES, PlanOptions

@@ -11,7 +11,7 @@ from toyadmos_datasets.archives.remote.fetching import download as fetch
 from toyadmos_datasets.archives.remote.remote_opening import manifest_for, open_origin
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
 from toyadmos_datasets.archives.remote.volume_cache import CopiesVerdict, check_copies
-from toyadmos_datasets.archives.remote.volume_copy import copies_folder
+from toyadmos_datasets.archives.remote.volume_copies import copies_folder
 from toyadmos_datasets.corpus.toys import Sound, toy_named
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import OptionError, SourceNotFoundError

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, joined, needs_of
+from toyadmos_datasets.archives.remote.block_ranges import joined
 from toyadmos_datasets.archives.remote.byte_ranges import Span
 from toyadmos_datasets.archives.remote.fetch_schedule import PIECE_BYTES
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
-from toyadmos_datasets.archives.remote.volume_copies import VolumeLayout, present_in
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.source import FetchEstimate, FetchWay
 
@@ -23,17 +22,16 @@ SURE_BYTES_SHARE = 0.02
 
 def estimate(source: RemoteSource, wanted: Collection[str]) -> FetchEstimate:
     """Choose the cheaper way to fetch recordings, and reckon what it costs."""
-    options = source.options
-    layout = VolumeLayout(source.volumes.sizes)
-    present = present_in(options.folder, options.manifest)
-    needs = needs_of(source.table, wanted, BlockEnds(options.folder))
-    spans = [need.expected for need in needs.values()]
-    parts = joined([span for span in spans if present.n_missing(*span)])
-    touched = sorted({number for span in spans for number, _, _ in layout.split(*span)})
-    numbers = tuple(range(len(source.volumes.sizes))) if options.whole else tuple(touched)
-    wholes = [(layout.starts[number], layout.starts[number + 1]) for number in numbers]
-    by_blocks = sum(present.n_missing(*part) for part in parts)
-    by_volumes = sum(present.n_missing(*whole) for whole in wholes)
+    options, copies = source.options, source.copies
+    copies.refresh()
+    blocks = copies.wanted_blocks(source.table, wanted)
+    spans = [one.expected_span for one in blocks.values()]
+    parts = joined([span for span in spans if copies.n_missing(*span)])
+    touched = sorted({number for span in spans for number, _, _ in copies.split(*span)})
+    numbers = tuple(range(len(copies.volumes))) if options.whole else tuple(touched)
+    wholes = [copies.span_of(number) for number in numbers]
+    by_blocks = sum(copies.n_missing(*part) for part in parts)
+    by_volumes = sum(copies.n_missing(*whole) for whole in wholes)
     way, why = _choose(
         _Cost(_total(joined(spans)), by_blocks, _n_requests(parts)),
         _Cost(_total(wholes), by_volumes, _n_requests(wholes)),
@@ -43,17 +41,15 @@ def estimate(source: RemoteSource, wanted: Collection[str]) -> FetchEstimate:
     elif not options.keep_archives:
         way, why = "blocks", "nothing is kept, so whole volumes serve nobody"
     n_missing = by_volumes if way == "volumes" else by_blocks
-    n_present = sum(
-        stop - start - present.n_missing(start, stop) for start, stop in (wholes if way == "volumes" else spans)
-    )
-    largest = max((need.expected[1] - need.expected[0] for need in needs.values()), default=0)
+    n_present = sum(copies.n_present(*span) for span in (wholes if way == "volumes" else spans))
+    largest = max((stop - start for start, stop in spans), default=0)
     is_windowed = way == "blocks" and not options.keep_archives
     return FetchEstimate(
         way=way,
         why=why,
         volumes=numbers,
-        n_members=sum(need.n_members for need in needs.values()),
-        n_blocks=len(needs),
+        n_members=sum(one.n_members for one in blocks.values()),
+        n_blocks=len(blocks),
         n_blocks_in_archive=len(source.table.blocks),
         n_missing=n_missing,
         n_present=n_present,
