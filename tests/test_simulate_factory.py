@@ -64,7 +64,7 @@ def test_every_thing_in_the_hall_is_heard_on_every_microphone():
     def heard(kinds):
         hall, draws = np.random.default_rng(0), np.random.default_rng(1)
         return factory_noise.factory_noise(
-            microphones, 4 * RATE_HZ, hall=hall, draws=draws, noise=np.random.default_rng, kinds=kinds
+            kinds, microphones, 4 * RATE_HZ, hall=hall, draws=draws, noise=np.random.default_rng
         )
 
     background = heard({})

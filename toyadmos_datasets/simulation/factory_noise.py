@@ -28,6 +28,7 @@ _ECHO_GAINS = (0.35, 0.22, 0.14)
 
 
 def factory_noise(
+    kinds: Mapping[SoundMaker, tuple[Seconds, float]],
     microphones: Sequence[Point],
     n_samples: int,
     *,
@@ -35,24 +36,23 @@ def factory_noise(
     hall: np.random.Generator,
     draws: np.random.Generator,
     noise: Callable[[int], np.random.Generator],
-    kinds: Mapping[SoundMaker, tuple[Seconds, float]] | None = None,
 ) -> list[Samples]:
     """Return one noise recording as the microphones hear it, float32, each of shape (n_samples,).
 
     Args:
+        kinds: What sounds in the hall, as `KINDS` says it.
         microphones: Positions, one a channel.
         n_samples: Length at 48 kHz.
         gain: Factor on all that sounds in the hall.
         hall: Where each kind of sound arises and how long its echoes are under way.
         draws: What happens when.
         noise: Channel to the generator of that microphone's own noise.
-        kinds: Kind of sound to the mean time between two of it and its peak at the microphones' middle; all by default.
     """
     # The fan runs before the recording begins, by more than its sound is under way.
     fan = _ventilation(n_samples + CORPUS_RATE_HZ // 10, draws)
     fan *= np.float32(gain * math.dist(_FAN_AT, _MIDDLE) / REFERENCE_M)
     recordings = [heard[-n_samples:] for heard in record([(fan, _FAN_AT)], microphones, noise=noise)]
-    for make_sound, (every_s, loudness) in (KINDS if kinds is None else kinds).items():
+    for make_sound, (every_s, loudness) in kinds.items():
         at = (hall.uniform(-4, 4), hall.choice([-1.0, 1.0]) * hall.uniform(1.5, 5), hall.uniform(0, 2))
         echoes_s = hall.uniform(0.015, 0.09, len(_ECHO_GAINS))
         paths = [_arrivals(at, microphone, echoes_s) for microphone in microphones]

@@ -52,7 +52,7 @@ def record(
         recording = noise(channel).standard_normal(len(sources[0][0]), dtype=np.float32)
         recording *= SELF_NOISE
         for sound, position in sources:
-            right, away, up = (at - own for at, own in zip(position, microphone, strict=True))
+            right, away, up = (from_m - to_m for from_m, to_m in zip(position, microphone, strict=True))
             recording += from_away(sound, np.sqrt(right**2 + away**2 + up**2))
         recordings.append(recording)
     return recordings

@@ -24,7 +24,7 @@ from toyadmos_datasets.simulation.damage_table import (
     Sideband,
     damaged_sound,
 )
-from toyadmos_datasets.simulation.factory_noise import factory_noise
+from toyadmos_datasets.simulation.factory_noise import KINDS, factory_noise
 from toyadmos_datasets.simulation.machine_table import LAST_CARRIAGE_BEHIND, MACHINES, Machine
 from toyadmos_datasets.simulation.microphones import Position, record
 from toyadmos_datasets.simulation.simulated_events import Event
@@ -166,6 +166,7 @@ def _noise(event: Event, seed: int) -> list[Samples]:
     name = replace(event.name, case=SAME_NOISE.get(event.name.toy, {}).get(case, case))
     machine = MACHINES[name.toy][1 if name.case == ALL_CASES else name.case]
     return factory_noise(
+        KINDS,
         machine.microphones,
         event.n_samples,
         gain=10 ** (GAIN_DB[name.toy] / 20),
