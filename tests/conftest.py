@@ -173,7 +173,7 @@ def baseline_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def simulated_train(baseline_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny simulated ToyTrain, clean."""
     place = tmp_path_factory.mktemp("simulated")
-    asked = options(Path("simulation:tiny"), place, protocols=("basic",), channels="1", out=place / "dataset")
+    asked = options(Path("simulate:tiny"), place, protocols=("basic",), channels="1", out=place / "dataset")
     return prepare(asked).out
 
 

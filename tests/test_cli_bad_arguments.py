@@ -98,7 +98,7 @@ def is_number(text: str) -> bool:
         (["--on-clip", "wrap"], ["--on-clip", "error or count", "wrap"]),
         (["--workers", "0"], ["--workers"]),
         (["--source", ""], ["--source", "simulate"]),
-        (["--source", "simulation:huge"], ["--source", "simulation:tiny", "simulation:huge"]),
+        (["--source", "simulate:huge"], ["--source", "simulate:tiny", "simulate:huge"]),
         (["--such-an-option"], ["--such-an-option"]),
         (["another"], ["another"]),
         (["--out"], ["--out"]),

@@ -47,7 +47,7 @@ def test_preparing_from_the_disk_leaves_pandas_and_the_web_alone(workers, tmp_pa
         import contextlib, sys
         from toyadmos_datasets.cli import main
         places = ["--out", {str(tmp_path / "out")!r}, "--cache", {str(tmp_path / "cache")!r}]
-        sys.argv = ["toyadmos", "prepare", "--toy", "train", "--source", "simulation:tiny", "--workers", "{workers}"]
+        sys.argv = ["toyadmos", "prepare", "--toy", "train", "--source", "simulate:tiny", "--workers", "{workers}"]
         sys.argv += places
         with contextlib.suppress(SystemExit):
             main()

@@ -157,9 +157,7 @@ def test_clips_of_several_channels_have_no_features_and_nothing_is_read_to_say_s
     ],
 )
 def test_features_that_cannot_be_meant_are_refused(capsys, tmp_path, words, says):
-    ran = toyadmos(
-        capsys, "prepare", "--toy", "train", "--source", "simulation:tiny", "--out", tmp_path / "out", *words
-    )
+    ran = toyadmos(capsys, "prepare", "--toy", "train", "--source", "simulate:tiny", "--out", tmp_path / "out", *words)
 
     assert ran.status == 2
     assert says in ran.err

@@ -118,7 +118,7 @@ def test_the_record_has_the_address_that_knows_ranges():
     assert origin.url_of(NAME) == f"https://zenodo.org/records/3351307/files/{NAME}?download=1"
 
 
-@pytest.mark.parametrize("source", ["/some/path", "ToyTrain", "simulation:tiny", "C:\\data", "record.7z", "./record"])
+@pytest.mark.parametrize("source", ["/some/path", "ToyTrain", "simulate:tiny", "C:\\data", "record.7z", "./record"])
 def test_a_path_is_no_place_on_the_web(source):
     assert not is_on_web(source)
 
