@@ -33,7 +33,7 @@ from toyadmos_datasets.cli.app import app
 from toyadmos_datasets.cli.text import table_lines
 from toyadmos_datasets.loading.clip_cache import stand_in_for
 from toyadmos_datasets.reports.audit_page import page_of
-from toyadmos_datasets.reports.charts import count_chart, histogram, interval_bar
+from toyadmos_datasets.reports.charts import histogram
 from toyadmos_datasets.reports.html_page import page, templates
 from toyadmos_datasets.scores.confidence_intervals import Interval
 from toyadmos_datasets.sharing.parcel import recipe_card
@@ -192,13 +192,13 @@ def test_a_page_takes_names_for_text(monkeypatch):
         {% from "charts.html.j2" import chart_figure, count_bars, interval_bars %}
         {% block content %}
         {{ name }}{{ parts.facts_table({name: name}) }}{{ parts.rows_table([name], [[name]]) }}
-        {{ chart_figure(chart, name) }}{{ count_bars(counts) }}{{ interval_bars(name, [bar]) }}
+        {{ chart_figure(chart, name) }}{{ count_bars(counts) }}{{ interval_bars(name, [group]) }}
         {{ parts.clip_media({"event_id": name, "picture": name, "sound": name}) }}
         {% endblock %}"""
     monkeypatch.setattr(templates(), "loader", ChoiceLoader([DictLoader({"hostile": template}), templates().loader]))
-    chart = histogram([(ATTACK, np.arange(5.0))], ATTACK)
-    counts, bar = count_chart([(ATTACK, ATTACK, 1)], ATTACK), interval_bar(ATTACK, Interval(value=1, low=1, high=1), "")
-    shown = page("hostile", ATTACK, notes=[ATTACK], name=ATTACK, chart=chart, counts=counts, bar=bar)
+    name, chart = ATTACK, histogram([(ATTACK, np.arange(5.0))], ATTACK)
+    group = {"name": name, "auc": Interval(value=1, low=1, high=1), "share_overlooked": 0}
+    shown = page("hostile", name, notes=[name], name=name, chart=chart, counts=[(name, name, 1)], group=group)
 
     assert raw_in(shown) == set()
     assert "script" not in Seen(shown).tags

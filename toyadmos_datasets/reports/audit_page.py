@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from toyadmos_datasets.auditing.findings import AuditReport, PairReport, SnrCheck
-from toyadmos_datasets.reports.charts import Chart, CountChart, count_chart, ranges_chart
+from toyadmos_datasets.reports.charts import Chart, ranges_chart
 from toyadmos_datasets.reports.html_page import notes, page
 from toyadmos_datasets.reports.level_section import LevelSection
 from toyadmos_datasets.units import format_duration
@@ -40,7 +40,7 @@ def page_of(report: AuditReport) -> str:
         verdict=verdict_of(report),
         about=f"{report.place}: {kind}; {len(report.clips)} clips, {heard}.",
         report=report,
-        counts=_count_chart(report),
+        counts=_counts(report),
         count_names=COUNTED,
         count_rows=count_rows(report),
         levels=LevelSection(checks=report.levels, clips=report.clips),
@@ -112,13 +112,12 @@ def count_rows(report: AuditReport) -> list[list[str]]:
     ]
 
 
-def _count_chart(report: AuditReport) -> CountChart:
-    """Draw a bar for each config, split and label."""
+def _counts(report: AuditReport) -> list[tuple[str, str, int]]:
+    """Count the clips of each config, split and label: name, class in the style and count."""
     totals = Counter[tuple[str, str, str]]()
     for one in report.counts:
         totals[one.config, one.split, one.label] += one.n_clips
-    bars = ((", ".join(names), names[2] if names[2] in LABELS else "dot", n) for names, n in totals.items())
-    return count_chart(bars, "Clips")
+    return [(", ".join(names), names[2] if names[2] in LABELS else "dot", n) for names, n in totals.items()]
 
 
 def _snr_rows(checks: Sequence[SnrCheck]) -> list[list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -187,61 +187,6 @@ def ranges_chart(ranges: Sequence[tuple[float, tuple[float, float, float]]], x_n
         shapes=[axes.line("chance", ends, ends), *lines],
         dots=axes.dots(x, y[:, 1]),
         dot_radius=4,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountBar:
-    """A bar of a count: its name, its class in the style, the count, and its length as a share of the longest."""
-
-    name: str
-    kind: str
-    n: int
-    share: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountChart:
-    """Bars of counts, one below the other, and what a reader hears who does not see them."""
-
-    bars: Sequence[CountBar]
-    description: str
-
-
-def count_chart(counts: Iterable[tuple[str, str, int]], what: str) -> CountChart:
-    """Draw a bar for each name, class and count."""
-    known = list(counts)
-    most = max((n for _, _, n in known), default=1)
-    return CountChart(
-        bars=[CountBar(name=name, kind=kind, n=n, share=n / most) for name, kind, n in known],
-        description=f"{what}. " + "; ".join(f"{name}: {n}" for name, _, n in known),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IntervalBar:
-    """A dot with its interval, in percent of a bar from 0 to 1, and both as text."""
-
-    name: str
-    low: str
-    width: str
-    middle: str
-    value: str
-    interval: str
-    note: str
-
-
-def interval_bar(name: str, value: Interval, note: str) -> IntervalBar:
-    """Draw a dot with its interval on an axis from 0 to 1."""
-    low, middle, high = (2 + 96 * min(max(one, 0), 1) for one in (value.low, value.value, value.high))
-    return IntervalBar(
-        name=name,
-        low=f"{low:.1f}",
-        width=f"{max(high - low, 0.5):.1f}",
-        middle=f"{middle:.1f}",
-        value=f"{value.value:.3f}",
-        interval=f"[{value.low:.2f}, {value.high:.2f}]",
-        note=note,
     )
 
 

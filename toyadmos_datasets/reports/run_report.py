@@ -28,13 +28,13 @@ from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.atomic import write_text
-from toyadmos_datasets.reports.charts import Chart, IntervalBar, Trace, curve, histogram, interval_bar, roc_chart, trace
+from toyadmos_datasets.reports.charts import Chart, Trace, curve, histogram, roc_chart, trace
 from toyadmos_datasets.reports.html_page import notes, page
 from toyadmos_datasets.reports.level_section import level_section
 from toyadmos_datasets.reports.spectrograms import ShownClip, shades_of, shown_clip, spectrum_of
 from toyadmos_datasets.scores.confidence_intervals import event_weights
 from toyadmos_datasets.scores.metrics import roc
-from toyadmos_datasets.scores.summary import Summary, summarise
+from toyadmos_datasets.scores.summary import Group, Summary, summarise
 from toyadmos_datasets.values.manifest import LABELS
 
 Array = npt.NDArray[np.float64]
@@ -200,25 +200,14 @@ def roc_band(scores: pa.Table) -> tuple[Array, Array, Array]:
     return _GRID, low, high
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Groups:
-    """The AUCs of groups of clips: what is grouped by, a bar for each, and what conditions are in words."""
-
-    heading: str
-    what: str
-    bars: list[IntervalBar]
-    words: list[list[str]]
-
-
-def _groups(summary: Summary, toy: str) -> list[_Groups]:
+def _groups(summary: Summary, toy: str) -> list[tuple[str, str, list[Group], list[list[str]]]]:
+    """Return, for each way to group clips, a heading, what is grouped by, the groups, and conditions in words."""
     found = []
     for by, heading in _HEADINGS.items():
         groups = summary.by(by)
         if len(groups) > 1:
-            bars = [interval_bar(one.name.replace("_", " "), one.auc, f"{one.share_overlooked:.0%}") for one in groups]
             words = [[one.name, condition_text(toy, one.name)] for one in groups] if by == "condition" else []
-            what = by.replace("_db", "").replace("_", " ")
-            found.append(_Groups(heading=heading, what=what, bars=bars, words=words))
+            found.append((heading, by.replace("_db", "").replace("_", " "), groups, words))
     return found
 
 
