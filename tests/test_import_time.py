@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 HEAVY = ["torch", "librosa", "datasets", "pyarrow", "scipy", "numba", "pandas", "soundfile", "soxr", "joblib", "py7zr"]
-HEAVY += ["httpx2", "fsspec"]
+HEAVY += ["httpx2", "fsspec", "sklearn", "jinja2"]
 
 
 def heavy_modules_after(code: str) -> list[str]:
@@ -56,13 +56,21 @@ def test_preparing_from_the_disk_leaves_pandas_and_the_web_alone(workers, tmp_pa
     loaded = heavy_modules_after(code)
 
     assert "pyarrow" in loaded
-    assert not {"pandas", "httpx2"} & set(loaded)
+    assert not {"pandas", "httpx2", "librosa", "numba", "scipy", "sklearn", "jinja2"} & set(loaded)
     assert (tmp_path / "out" / "manifest.json").exists()
 
 
-@pytest.mark.parametrize("module", ["prepare", "preview", "rebuild", "upkeep", "download"])
+def test_features_are_made_with_librosa_and_nothing_else_loads_it():
+    making = "import numpy; from toyadmos_datasets.signal import levels, logmel"
+    made = f"{making}\nlogmel.log_mel(numpy.zeros(2048))"
+
+    assert "librosa" not in heavy_modules_after(making)
+    assert "librosa" in heavy_modules_after(made)
+
+
+@pytest.mark.parametrize("module", ["prepare", "preview", "rebuild", "cache", "download"])
 def test_what_speaks_with_the_web_is_loaded_only_for_a_source_that_is_there(module, tmp_path):
-    loading = f"import toyadmos_datasets.{module}, toyadmos_datasets.archives.remote.remote_opening as opening\n"
+    loading = f"import toyadmos_datasets.jobs.{module}, toyadmos_datasets.archives.remote.remote_opening as opening\n"
     opened = "opening.open_origin({source!r}, 'ToyTrain', None, opening.FetchChoices())"
 
     assert "httpx2" not in heavy_modules_after(loading + opened.format(source="/some/path"))

@@ -81,7 +81,7 @@ class RenderOptions:
             headroom_db=request["headroom_db"],
             on_clip=request["on_clip"],
             has_stems=request["stems"],
-            log_mel=LogMel(**request["features"]) if "features" in request else None,
+            log_mel=LogMel.of_parameters(request["features"]) if "features" in request else None,
             workers=workers,
         )
 
