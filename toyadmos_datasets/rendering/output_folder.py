@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import shutil
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from toyadmos_datasets.errors import ClippingError, DatasetError, OptionError, OutputConflictError
+from toyadmos_datasets.escaping import escaped
 from toyadmos_datasets.files.atomic import remove_leftovers, sync_folder, write_text, writing
 from toyadmos_datasets.files.checked_json import canonical_json, read_json, write_json
 from toyadmos_datasets.files.lock import HOLDER_NAME, LOCK_NAME, folder_lock
@@ -32,6 +34,8 @@ from toyadmos_datasets.values.manifest import (
     write_manifest,
 )
 from toyadmos_datasets.values.recipe import Recipe, write_recipe
+
+_LOG = logging.getLogger(__name__)
 
 _HIDDEN_IN_ORDER = (MANIFEST_NAME, RECIPE_NAME, DATA_NAME, CARD_NAME)
 _SHOWN_IN_ORDER = (CARD_NAME, RECIPE_NAME, DATA_NAME, MANIFEST_NAME)
@@ -216,6 +220,7 @@ class OutputFolder:
         with writing(self.path):
             self._remove_unfinished()
             put_in_place(self.path, manifest, recipe, card)
+        _LOG.info("Committed the dataset: %s", escaped(self.path))
 
     def _is_same(self, whole: dict[str, Any]) -> bool:
         try:
