@@ -22,7 +22,7 @@ def test_a_preparation_tells_what_it_opens_ingests_and_commits(small_tree, tmp_p
     report = prepare(options(small_tree, tmp_path, protocols=("basic",))).ingested
     again = prepare(options(small_tree, tmp_path, protocols=("basic",), out=tmp_path / "again"))
 
-    opened = f"Opened the source of ToyTrain: {small_tree}"
+    opened = f"Opened the source of ToyTrain: {small_tree / 'ToyTrain'}"
     said = [record.getMessage() for record in caplog.records]
     assert said == [
         opened,
