@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 HEAVY = ["torch", "librosa", "datasets", "pyarrow", "scipy", "numba", "pandas", "soundfile", "soxr", "joblib", "py7zr"]
-HEAVY += ["httpx2", "fsspec", "numpy"]
+HEAVY += ["httpx2", "fsspec", "numpy", "sklearn", "jinja2"]
 
 
 def heavy_modules_after(code: str) -> list[str]:
@@ -56,8 +56,16 @@ def test_preparing_from_the_disk_leaves_pandas_and_the_web_alone(workers, tmp_pa
     loaded = heavy_modules_after(code)
 
     assert "pyarrow" in loaded
-    assert not {"pandas", "httpx2"} & set(loaded)
+    assert not {"pandas", "httpx2", "librosa", "numba", "scipy", "sklearn", "jinja2"} & set(loaded)
     assert (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_features_are_made_with_librosa_and_nothing_else_loads_it():
+    making = "import numpy; from toyadmos_datasets.signal import levels, logmel"
+    made = f"{making}\nlogmel.log_mel(numpy.zeros(2048))"
+
+    assert "librosa" not in heavy_modules_after(making)
+    assert "librosa" in heavy_modules_after(made)
 
 
 @pytest.mark.parametrize("module", ["prepare", "preview", "rebuild", "cache", "download"])

@@ -47,9 +47,6 @@ def log_mel(mono: npt.NDArray[np.floating], preset: Preset = PAPER) -> FloatArra
     return logmel.log_mel(mono, preset.log_mel)
 
 
-FEATURES_VERSION = 4
-"""Part of the key: a change of what `log_mel` returns raises it."""
-
 _FRAMES, _BOUNDS, _ROWS, _CHECKSUMS = "frames.npy", "bounds.npy", "rows.parquet", "checksums.json"
 
 KEPT = {
@@ -229,7 +226,6 @@ def _xxh3(path: Path) -> str:
 
 def _key(split: SplitOfConfig, preset: Preset) -> str:
     facts = {
-        "version": FEATURES_VERSION,
         "settings": preset.log_mel.as_parameters(),
         "shards": [shard.sha256 for shard in split.shards],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from toyadmos_datasets.archives.tree.tree_source import tree_of
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError, OutputConflictError
-from toyadmos_datasets.escaping import shell_word
+from toyadmos_datasets.escaping import escaped, shell_word, without_secrets
 from toyadmos_datasets.files.reading import expanded, raise_shortage
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.simulation import MODEL_VERSION, SIZES, planned_tree, simulate
 from toyadmos_datasets.units import Bytes, format_bytes
 from toyadmos_datasets.values.source import Source
+
+_LOG = logging.getLogger(__name__)
 
 SIMULATE = "simulate"
 DEFAULT_SIZE = "small"
@@ -52,7 +55,7 @@ def resolve_source(
     size = simulated_size(source)
     if size is None:
         on_web = open_origin(source, toy, cache, fetch or FetchChoices(), progress, ignore=ignore)
-        return on_web or open_source(source, toy, ignore=ignore)
+        return _opened(on_web or open_source(source, toy, ignore=ignore))
     folder = simulated_folder(cache, toy, size)
     is_new = not folder.exists()
     with progress.stage(f"Simulating {toy} ({size})", 100, "%") as on_progress:
@@ -69,7 +72,12 @@ def resolve_source(
             f"Simulated {toy} ({size}): {corpus.n_recordings} recordings, {format_bytes(corpus.n_bytes)}, kept in "
             f"{folder} until: toyadmos cache --toy {toy_named(toy).short} --kind simulated --clean"
         )
-    return open_source(folder / "tree", toy, ignore=ignore)
+    return _opened(open_source(folder / "tree", toy, ignore=ignore))
+
+
+def _opened(source: Source) -> Source:
+    _LOG.info("Opened the source of %s: %s", source.toy, escaped(without_secrets(source.location)))
+    return source
 
 
 def foreseen_source(

@@ -70,6 +70,10 @@ class Encoding:
         return write_clip(whole, self.rate_hz, self.container.upper(), f"PCM_{self.bit_depth}")
 
 
+LOG_MEL_VERSION = 5
+"""Stands beside the settings wherever features are kept: a change of what `log_mel` returns raises it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogMel:
     """Which frames, bands and logarithm. The defaults are those of the DCASE task 2 baselines.
@@ -163,8 +167,13 @@ class LogMel:
         return max(0, (padded - self.n_fft) // self.n_hop + 1 - self.is_last_frame_dropped)
 
     def as_parameters(self) -> dict[str, Any]:
-        """Return the settings as JSON values."""
-        return asdict(self)
+        """Return the settings as JSON values, with the version of what is made by them."""
+        return {"version": LOG_MEL_VERSION} | asdict(self)
+
+    @classmethod
+    def of_parameters(cls, parameters: Mapping[str, Any]) -> LogMel:
+        """Return the settings that `as_parameters` wrote, of whatever version."""
+        return cls(**{name: value for name, value in parameters.items() if name != "version"})
 
 
 def _wrong(where: str, expected: str, actual: object) -> OptionError:
@@ -241,7 +250,7 @@ class RenderOptions:
         """Return the options that a request of `as_request` stands for; what else is in it is left alone."""
         return cls(
             encoding=Encoding(**of_request(Encoding, request)),
-            log_mel=LogMel(**request["features"]) if "features" in request else None,
+            log_mel=LogMel.of_parameters(request["features"]) if "features" in request else None,
             workers=workers,
             **of_request(RenderOptions, request),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from toyadmos_datasets.values.manifest import (
     write_manifest,
 )
 from toyadmos_datasets.values.recipe import Recipe, write_recipe
+
+_LOG = logging.getLogger(__name__)
 
 _SHARD = re.compile(rf"{SIDE}/{SIDE}-\d{{5}}-of-\d{{5}}\.parquet")
 

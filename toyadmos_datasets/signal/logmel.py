@@ -1,4 +1,4 @@
-"""Log-mel spectrograms, in NumPy, as librosa makes them, and as the published code does."""
+"""Log-mel spectrograms, as librosa makes them, and as the published code does."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ def _magnitudes(frames: npt.NDArray[np.floating], settings: LogMel) -> FloatArra
 def mel_filterbank(settings: LogMel = DEFAULT) -> FloatArray:
     """Return the weight of each bin in each band, shape (n_bins, n_mels).
 
-    ``slaney``: triangles between points even on Slaney's mel scale, each of area 1 over frequency in Hz.
+    ``slaney``: as `librosa.filters.mel` has them, each triangle of area 1 over frequency in Hz.
     ``published``: triangles between points even on 1127.01048 ln(1 + f / 700), rounded down to bins, each of sum 1.
 
     Source:
-        Slaney 1998, Auditory Toolbox, as librosa has it; the published training code, as read.
+        librosa 0.11, `filters.mel`; the published training code, as read.
     """
     span_hz = (settings.fmin_hz, settings.top_hz)
     return _filterbank(settings.filterbank, settings.rate_hz, settings.n_fft, settings.n_mels, span_hz)
@@ -86,19 +86,20 @@ def mel_filterbank(settings: LogMel = DEFAULT) -> FloatArray:
 
 @cache
 def _filterbank(kind: Filterbank, rate_hz: int, n_fft: int, n_mels: int, span_hz: tuple[float, float]) -> FloatArray:
-    if kind == "published":
-        low, high = (1127.01048 * math.log(1 + hz / 700) for hz in span_hz)
-        points_hz = 700 * (np.exp(np.linspace(low, high, n_mels + 2) / 1127.01048) - 1)
-        edges = np.floor(points_hz * n_fft / rate_hz)
-        weights = _triangles(np.arange(n_fft // 2 + 1, dtype=np.float64), edges)
-        # Two points in one bin leave a triangle without an inner bin: its one bin is its centre.
-        for band in np.flatnonzero(weights.sum(axis=0) == 0):
-            weights[int(edges[band + 1]), band] = 1.0
-        weights /= weights.sum(axis=0)
-    else:
-        points_hz = _slaney_to_hz(np.linspace(_hz_to_slaney(span_hz[0]), _hz_to_slaney(span_hz[1]), n_mels + 2))
-        weights = _triangles(np.linspace(0, rate_hz / 2, n_fft // 2 + 1), points_hz)
-        weights *= 2 / (points_hz[2:] - points_hz[:-2])
+    low_hz, high_hz = span_hz
+    if kind == "slaney":
+        from librosa.filters import mel  # noqa: PLC0415  (two seconds, for those alone who make features)
+
+        bands: FloatArray = mel(sr=rate_hz, n_fft=n_fft, n_mels=n_mels, fmin=low_hz, fmax=high_hz)
+        return np.ascontiguousarray(bands.T)
+    low, high = (1127.01048 * math.log(1 + hz / 700) for hz in span_hz)
+    points_hz = 700 * (np.exp(np.linspace(low, high, n_mels + 2) / 1127.01048) - 1)
+    edges = np.floor(points_hz * n_fft / rate_hz)
+    weights = _triangles(np.arange(n_fft // 2 + 1, dtype=np.float64), edges)
+    # Two points in one bin leave a triangle without an inner bin: its one bin is its centre.
+    for band in np.flatnonzero(weights.sum(axis=0) == 0):
+        weights[int(edges[band + 1]), band] = 1.0
+    weights /= weights.sum(axis=0)
     return weights.astype(np.float32)
 
 
@@ -110,20 +111,6 @@ def _triangles(bins: npt.NDArray[np.float64], points: npt.NDArray[np.float64]) -
         rising = np.where(centre > low, (at - low) / (centre - low), np.where(at >= centre, 1.0, 0.0))
         falling = np.where(high > centre, (high - at) / (high - centre), np.where(at <= centre, 1.0, 0.0))
     return np.maximum(0, np.minimum(rising, falling))
-
-
-# Slaney's scale: linear up to 1000 Hz, 200/3 Hz a mel; above, 27 mel for every factor of 6.4.
-_LINEAR_HZ, _BREAK_HZ, _BREAK_MEL, _LOG_STEP = 200 / 3, 1000.0, 15.0, math.log(6.4) / 27
-
-
-def _hz_to_slaney(frequency_hz: float) -> float:
-    if frequency_hz < _BREAK_HZ:
-        return frequency_hz / _LINEAR_HZ
-    return _BREAK_MEL + math.log(frequency_hz / _BREAK_HZ) / _LOG_STEP
-
-
-def _slaney_to_hz(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.where(mel < _BREAK_MEL, mel * _LINEAR_HZ, _BREAK_HZ * np.exp(_LOG_STEP * (mel - _BREAK_MEL)))
 
 
 @cache

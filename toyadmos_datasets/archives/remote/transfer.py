@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import ssl
 import threading
@@ -27,7 +28,10 @@ from toyadmos_datasets.archives.remote.http_request import HttpClient, shown_url
 from toyadmos_datasets.archives.remote.volume_copies import CopyWriter, VolumeCopy
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import FetchError
+from toyadmos_datasets.escaping import escaped, without_secrets
 from toyadmos_datasets.units import Bytes, Seconds, format_bytes
+
+_LOG = logging.getLogger(__name__)
 
 CHECKPOINT_BYTES: Bytes = 8 << 20
 """Bytes a connection may have written that a crash loses; see `options.MAX_CONNECTIONS`."""
@@ -231,6 +235,8 @@ class Transfer:
             wait_s = self.retry_policy.backoff_s(failures, self.clock.chance())
         else:
             wait_s += self.clock.chance()  # all who were refused were told the same moment
+        where, what = escaped(without_secrets(request.where)), escaped(without_secrets(failure.what))
+        _LOG.debug("Try %d of %s failed: %s; the next in %.1f s", failures, where, what, wait_s)
         self._report_wait(request, failure, failures, wait_s)
         self._sleep(wait_s)
 
