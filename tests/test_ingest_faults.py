@@ -32,7 +32,7 @@ from toyadmos_datasets.values.source import Member, Source
 INGEST_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
-from toyadmos_datasets import recordings
+from toyadmos_datasets.ingest import recordings
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.ingest import build_index
 from toyadmos_datasets.values.recording_store import SegmentWriter

@@ -48,7 +48,8 @@ WITHOUT_PANDAS = """
 
 STAGES = """
     import sys
-    from toyadmos_datasets import audit, export, index, preview, rebuild, recipes, sharing, verify
+    from toyadmos_datasets import auditing, exporting, ingest, sharing, verifying
+    from toyadmos_datasets.jobs import preview, rebuild
 
     print("pandas" in sys.modules)
 """

@@ -23,7 +23,6 @@ from toyadmos_datasets.errors import DatasetError, OutputConflictError, PlanErro
 from toyadmos_datasets.jobs.preparation import Preparation
 from toyadmos_datasets.jobs.prepare import carry_out, prepare
 from toyadmos_datasets.jobs.rebuild import RebuildOptions, rebuild
-from toyadmos_datasets.options.render_options import Encoding
 from toyadmos_datasets.rendering import OutputFolder, RenderOptions
 from toyadmos_datasets.sharing import diff_recipes, export_recipe, open_recipe
 from toyadmos_datasets.signal import resampling
@@ -139,15 +138,15 @@ def test_another_sum_is_told_as_mixing(place, tmp_path, monkeypatch):
 
 
 def test_another_flac_is_told_as_encoding(place, tmp_path, monkeypatch):
-    encode = Encoding.encode
+    encode = shard_module.encode_stored
 
-    def packed_less(self, samples):
+    def packed_less(samples, encoding):
         with monkeypatch.context() as patch:
             write = soundfile.write
             patch.setattr(soundfile, "write", lambda *given, **named: write(*given, **named, compression_level=0.0))
-            return encode(self, samples)
+            return encode(samples, encoding)
 
-    monkeypatch.setattr(Encoding, "encode", packed_less)
+    monkeypatch.setattr(shard_module, "encode_stored", packed_less)
     moved = moved_by(place, tmp_path)
 
     assert moved.stage == "encoding"
