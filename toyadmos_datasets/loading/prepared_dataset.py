@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from datasets.iterable_dataset import ArrowExamplesIterable
 
 from toyadmos_datasets.errors import DatasetError, OptionError
-from toyadmos_datasets.files.reading import expanded, raise_shortage
+from toyadmos_datasets.files.reading import expanded, raise_system_fault
 from toyadmos_datasets.loading.choices import check_decode, check_split, chosen_splits, part_of
 from toyadmos_datasets.loading.consistent_read import open_settled
 from toyadmos_datasets.loading.derived_features import decoding
@@ -22,7 +23,7 @@ from toyadmos_datasets.loading.saved_datasets import is_saved, open_saved
 from toyadmos_datasets.loading.stored_features import features_of
 from toyadmos_datasets.values.manifest import Manifest, Shard
 from toyadmos_datasets.values.parquet_files import require_bounded_group, require_rows, require_short_footer
-from toyadmos_datasets.values.shards import check_shards
+from toyadmos_datasets.values.shards import check_shards, require_current
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
@@ -46,8 +47,7 @@ def stream_split(place: Place, split: str, shards: Sequence[Shard], *, decode: b
 def _tables(place: Place, shards: Sequence[Shard]) -> Iterator[tuple[str, pa.Table]]:
     """Read shards a row group at a time: near ones are compared with their hashes, all pages with their checksums."""
     for number, shard in enumerate(shards):
-        with place.open(shard) as file:
-            _require_current(place, shard)
+        with _open_current(place, shard) as file:
             if not place.is_far:
                 check_shards(place.folder, [shard])
             try:
@@ -56,13 +56,29 @@ def _tables(place: Place, shards: Sequence[Shard]) -> Iterator[tuple[str, pa.Tab
                     require_bounded_group(parquet, group, where=place.where(shard), remedy=_AGAIN)
                     yield f"{number}_{group}", parquet.read_row_group(group)
             except (pa.ArrowException, OSError) as error:
-                raise_shortage(error, place.where(shard))
+                raise_system_fault(error, place.where(shard))
                 raise _damaged(place, shard, error) from error
+
+
+@contextlib.contextmanager
+def _open_current(place: Place, shard: Shard) -> Iterator[IO[bytes]]:
+    """Open a shard, or raise if the dataset was replaced since its manifest was read."""
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(place.open(shard))
+        except DatasetError:
+            if not place.is_far:
+                require_current(place.folder, shard)
+            raise
+        _require_current(place, shard)
+        yield file
 
 
 def _require_current(place: Place, shard: Shard) -> None:
     """Raise if the dataset was replaced since it was opened: what is open now may be of another one."""
-    if shard not in place.manifest().shards:
+    if not place.is_far:
+        require_current(place.folder, shard)
+    elif shard not in place.manifest().shards:
         raise DatasetError(
             "The dataset was replaced while it was read.",
             where=place.where(shard),
@@ -76,7 +92,7 @@ def _features(file: IO[bytes], place: Place, shard: Shard) -> datasets.Features:
     try:
         return features_of(_opened(file, place, shard).schema_arrow, where=place.where(shard))
     except (pa.ArrowException, OSError) as error:
-        raise_shortage(error, place.where(shard))
+        raise_system_fault(error, place.where(shard))
         raise _damaged(place, shard, error) from error
 
 
