@@ -32,7 +32,7 @@ from toyadmos_datasets.ingest.recordings import (
     require_undamaged,
     store_for,
 )
-from toyadmos_datasets.jobs.sources import require_outside, resolve_source, written_in
+from toyadmos_datasets.jobs.sources import holding_cache, require_outside, resolve_source, written_in
 from toyadmos_datasets.planning import (
     NONE_JOINED,
     OWN,
@@ -208,16 +208,17 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
         ToyAdmosError: Any other failure that this package knows; see `toyadmos_datasets.errors`.
     """
     progress = progress or Quiet()
-    source = resolve_source(
-        options.source,
-        options.plan.toy,
-        options.cache,
-        workers=options.render.workers,
-        progress=progress,
-        fetch=options.fetch,
-        ignore=options.ignore,
-    )
-    return carry_out(_work(options, source), progress)
+    with holding_cache(options.source, options.plan.toy, options.cache):
+        source = resolve_source(
+            options.source,
+            options.plan.toy,
+            options.cache,
+            workers=options.render.workers,
+            progress=progress,
+            fetch=options.fetch,
+            ignore=options.ignore,
+        )
+        return carry_out(_work(options, source), progress)
 
 
 def carry_out(work: Work, progress: Progress) -> PrepareReport:

@@ -14,7 +14,7 @@ from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError, PlanError
 from toyadmos_datasets.files.installing import upgrade_command
 from toyadmos_datasets.jobs.prepare import PrepareReport, Work, carry_out
-from toyadmos_datasets.jobs.sources import resolve_source
+from toyadmos_datasets.jobs.sources import holding_cache, resolve_source
 from toyadmos_datasets.rendering import OutputFolder, RenderOptions
 from toyadmos_datasets.sharing import Moved, fingerprint_shards, what_moved
 from toyadmos_datasets.sharing.recipe_diff import differing_shards
@@ -85,26 +85,27 @@ def rebuild(options: RebuildOptions, progress: Progress | None = None) -> Rebuil
     shared = read_shared_recipe(options.file)
     check_parameters(shared.recipe.parameters, where=options.file)
     render = _render_options(shared, options)
-    source = resolve_source(
-        options.source,
-        shared.toy,
-        options.cache,
-        workers=options.workers,
-        progress=progress,
-        fetch=options.fetch,
-        ignore=options.ignore,
-    )
-    _require_same_kind(shared, source, options.file)
-    work = Work(
-        source=source,
-        output=OutputFolder(path=options.out, request=_request(shared, source)),
-        cache=options.cache,
-        render=render,
-        examples=lambda index, _joined: _planned(shared, index, source),
-        is_overwriting=options.is_overwriting,
-        skipped=shared.skipped,
-    )
-    report = carry_out(work, progress)
+    with holding_cache(options.source, shared.toy, options.cache):
+        source = resolve_source(
+            options.source,
+            shared.toy,
+            options.cache,
+            workers=options.workers,
+            progress=progress,
+            fetch=options.fetch,
+            ignore=options.ignore,
+        )
+        _require_same_kind(shared, source, options.file)
+        work = Work(
+            source=source,
+            output=OutputFolder(path=options.out, request=_request(shared, source)),
+            cache=options.cache,
+            render=render,
+            examples=lambda index, _joined: _planned(shared, index, source),
+            is_overwriting=options.is_overwriting,
+            skipped=shared.skipped,
+        )
+        report = carry_out(work, progress)
     if report.manifest.recipe_sha256 != shared.recipe.sha256:
         raise OutputConflictError(
             "The folder holds another recipe.",

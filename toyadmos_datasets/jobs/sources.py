@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from toyadmos_datasets.archives import open_source
@@ -12,6 +13,7 @@ from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError, OutputConflictError
 from toyadmos_datasets.escaping import shell_word
+from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.files.reading import expanded, raise_shortage
 from toyadmos_datasets.simulation import MODEL_VERSION, SIZES, simulate
 from toyadmos_datasets.units import format_bytes
@@ -69,6 +71,18 @@ def resolve_source(
             f"{folder} until: toyadmos cache --toy {toy_named(toy).short} --kind simulated --clean"
         )
     return open_source(folder / "tree", toy, ignore=ignore)
+
+
+@contextlib.contextmanager
+def holding_cache(source: str, toy: str, cache: Path) -> Iterator[None]:
+    """Keep others from cleaning what a cache has of a toy while the block runs, before its source is resolved.
+
+    A simulated corpus is made in the cache, so that the lease is made too; for other sources who writes makes it.
+    """
+    with Lease(cache, toy_named(toy).name) as lease:
+        if simulated_size(source) is not None:
+            lease.take(is_made=True)
+        yield
 
 
 def require_outside(source: Source, *places: Path) -> None:
