@@ -73,7 +73,7 @@ $(CORE): $(MADE) pyproject.toml constraints.txt
 
 # The development install brings the core with it, so both stamps are new and `make demo` installs nothing again.
 $(DEV): $(MADE) pyproject.toml constraints.txt
-	$(PIP_INSTALL) --editable '.[test,dev]'
+	$(PIP_INSTALL) --editable '.[test,dev,report]'
 	$(PIP_INSTALL) --editable '.[train]' || \
 	  echo '######## torch cannot be had here: the tests of the baseline WILL BE SKIPPED ########' >&2
 	$(PIP_INSTALL) --editable '.[examples]' || \

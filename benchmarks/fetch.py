@@ -37,7 +37,7 @@ from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.fetching import download, use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
-from toyadmos_datasets.archives.remote.volume_copies import journals_of
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
 from toyadmos_datasets.archives.sevenzip import coders
 from toyadmos_datasets.archives.sevenzip.block_reader import PackedBytes
 from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
@@ -159,7 +159,7 @@ def killed_after(options: FetchOptions, duration_s: float) -> None:
 
 def bytes_on_disk(options: FetchOptions) -> int:
     """Count the bytes that a later run will not fetch again."""
-    return sum(journal.have.n_bytes for journal in journals_of(options.folder, options.manifest))
+    return VolumeCopies(options.folder, options.manifest).n_bytes
 
 
 def fetch_all(options: FetchOptions) -> None:

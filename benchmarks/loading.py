@@ -64,7 +64,7 @@ def prepare_all(tree: Path, toy: str, place: Path, *, at_least: int) -> int:
             source=str(tree),
             out=place / container,
             cache=place / "store",
-            is_overwriting=True,
+            overwrite=True,
         )
         return sum(shard.n_rows for shard in prepare(options).manifest.shards if shard.config == CONFIG)
 

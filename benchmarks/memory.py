@@ -23,7 +23,7 @@ from machine import print_heading
 from process_tree import Peaks, peaks_of
 
 from toyadmos_datasets.archives import open_source
-from toyadmos_datasets.simulation.packing import PACKED, append_block
+from toyadmos_datasets.simulation.corpus_files import PACKED, append_block
 from toyadmos_datasets.units import Bytes
 
 PARTS = ("sizes", "solid")

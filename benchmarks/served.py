@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
-from toyadmos_datasets.archives.remote.http_request import Origin
+from toyadmos_datasets.archives.remote.fetch_options import FetchOptions, Origin
 from toyadmos_datasets.archives.remote.volume_list import VolumeList, describe_volumes
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
 from loopback import serving
 
 
@@ -40,7 +39,7 @@ class Served:
 
     def fetched_to(self, folder: Path, *, is_whole: bool = False) -> FetchOptions:
         """Return the options that fetch them into a folder."""
-        return FetchOptions(origin=Origin(base=self.url), manifest=self.manifest, folder=folder, is_whole=is_whole)
+        return FetchOptions(origin=Origin(base=self.url), manifest=self.manifest, folder=folder, whole=is_whole)
 
 
 @contextlib.contextmanager

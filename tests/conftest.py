@@ -23,7 +23,7 @@ from toyadmos_datasets.archives.remote import fetch_estimate
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.files.cache_folder import CACHE_VARIABLE
 from toyadmos_datasets.jobs.prepare import prepare
-from toyadmos_datasets.simulation import simulate, sizes
+from toyadmos_datasets.simulation import simulate, simulated_events
 
 # A wall-clock limit an example would fail tests that sync files on a busy disk. Examples derive from the test's
 # own name, so that a run in CI can be had again; `--hypothesis-profile=search` looks for new ones.
@@ -47,7 +47,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def micro(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a size that only tests have."""
-    monkeypatch.setattr(sizes, "SIZES", {**sizes.SIZES, MICRO.name: MICRO})
+    monkeypatch.setattr(simulated_events, "SIZES", {**simulated_events.SIZES, MICRO.name: MICRO})
     return MICRO.name
 
 
@@ -173,7 +173,7 @@ def baseline_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def simulated_train(baseline_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny simulated ToyTrain, clean."""
     place = tmp_path_factory.mktemp("simulated")
-    asked = options(Path("simulation:tiny"), place, protocols=("basic",), channels="1", out=place / "dataset")
+    asked = options(Path("simulate:tiny"), place, protocols=("basic",), channels="1", out=place / "dataset")
     return prepare(asked).out
 
 

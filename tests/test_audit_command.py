@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
+import subprocess
+import sys
+import textwrap
 
+import pytest
 from preparing import toyadmos
 from rewriting import in_split, rewritten
+
+from toyadmos_datasets.files.installing import install_command
 
 
 def test_the_command_exits_with_1_on_a_leak_and_writes_nothing_unasked(capsys, prepared, rows_by_split, tmp_path):
@@ -37,6 +44,30 @@ def test_the_command_prints_json_and_writes_a_page_that_fetches_nothing(capsys, 
     drawn = re.findall(r"<svg[^>]*>", html)
     assert len(drawn) == 4
     assert all('role="img" aria-label="' in one for one in drawn)
+
+
+def test_the_page_needs_no_extra(prepared):
+    code = f"""
+        import pathlib, sys
+        from toyadmos_datasets.auditing import audit
+        from toyadmos_datasets.reports.audit_page import page_of
+        assert page_of(audit(pathlib.Path({str(prepared)!r}))).endswith("</html>\\n")
+        print({{"matplotlib", "PIL", "torch", "safetensors"}} & set(sys.modules))
+    """
+    ran = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False, capture_output=True, text=True)
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "set()\n", "")
+
+
+@pytest.mark.parametrize(("module", "extra"), [("matplotlib", "report"), ("torch", "train")])
+def test_the_report_of_a_run_names_the_extra_that_is_missing(capsys, tmp_path, monkeypatch, module, extra):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == module else find(name))
+    ran = toyadmos(capsys, "report", tmp_path)
+
+    assert ran.status == 1
+    assert f"not installed: {module}" in ran.err
+    assert install_command(extra) in ran.err
 
 
 def test_where_there_is_nothing_to_audit_the_arguments_are_wrong(capsys, tmp_path):

@@ -29,7 +29,7 @@ def stemmed(tmp_path_factory):
     place = tmp_path_factory.mktemp("stemmed")
     corpus = TinyCorpus(cases=(1, 2), channels=(1,), n_normal=4, n_noise=3, clip_s=1.0, noise_s=4.0)
     tree = write_tree(corpus.files(), place / "tree")
-    return prepare(options(tree, place, protocols=("basic",), snrs_db=(0.0,), has_stems=True, cases=(1, 2))).out
+    return prepare(options(tree, place, protocols=("basic",), snrs_db=(0.0,), stems=True, cases=(1, 2))).out
 
 
 def rows_of(folder, tmp_path):

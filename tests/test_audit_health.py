@@ -25,7 +25,7 @@ def faint(tmp_path_factory):
     for seed, part in enumerate(("normal_IND_ch1_0001", "ab01_IND_ch1_0001")):
         files[only(files, part)] = wav_bytes(np.random.default_rng(seed).integers(-3, 4, 12_000).astype(np.int16))
     tree = write_tree(files, place / "tree")
-    return prepare(options(tree, place, protocols=("basic",), snrs_db=(0.0,), has_stems=True)).out
+    return prepare(options(tree, place, protocols=("basic",), snrs_db=(0.0,), stems=True)).out
 
 
 def test_health_is_counted_by_label_and_condition(faint):
@@ -107,7 +107,7 @@ def test_silence_as_recorded_agrees_with_its_level(tmp_path):
     files = TinyCorpus(channels=(1,), n_normal=4).files()
     files[only(files, "normal_IND_ch1_0001")] = wav_bytes(np.zeros(12_000, np.int16))
     tree = write_tree(files, tmp_path / "tree")
-    report = audit_dataset(prepare(options(tree, tmp_path, protocols=("basic",), has_stems=True)).out)
+    report = audit_dataset(prepare(options(tree, tmp_path, protocols=("basic",), stems=True)).out)
 
     assert list(found_in(report, "problem")) == ["A clip is digital silence."]
     assert "Clips are of recordings that are silent, as their health says." in found_in(report, "note")

@@ -87,7 +87,7 @@ def test_loudness_is_compared_within_a_case_and_channel_too(tmp_path):
 
 def test_stems_give_the_snr_of_every_clip_and_their_sum(tmp_path):
     tree = write_tree(TinyCorpus(channels=(1, 2, 3, 4)).files(), tmp_path / "tree")
-    asked = options(tree, tmp_path, protocols=("basic",), snrs_db=(0.0,), channels="stack", has_stems=True)
+    asked = options(tree, tmp_path, protocols=("basic",), snrs_db=(0.0,), channels="stack", stems=True)
     whole = prepare(asked).out
     report = audit_dataset(whole)
     (snr,) = report.snrs

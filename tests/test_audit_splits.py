@@ -67,7 +67,7 @@ def test_noise_on_two_sides_is_a_leak_and_its_overlap_is_measured(prepared, rows
 
 @pytest.mark.parametrize(
     "asked",
-    [{"protocols": ("basic",), "snrs_db": (0.0,), "is_noise_shared": True}, {"is_faithful": True, "channels": "mix"}],
+    [{"protocols": ("basic",), "snrs_db": (0.0,), "shared_noise": True}, {"faithful": True, "channels": "mix"}],
     ids=["shared-noise", "faithful"],
 )
 def test_noise_that_was_asked_to_be_shared_is_told_and_is_no_leak(tmp_path, asked):

@@ -14,14 +14,15 @@ from tiny import TinyCorpus, write_tree
 
 pytest.importorskip("torch", reason=NO_TORCH)
 
-from toyadmos_datasets.baseline.baseline_clips import decoded, open_split
 from toyadmos_datasets.baseline.evaluation import evaluate, read_scores
+from toyadmos_datasets.baseline.frames import decoded
 from toyadmos_datasets.baseline.presets import PAPER, changed
 from toyadmos_datasets.baseline.trainer import TrainOptions, train
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
 from toyadmos_datasets.planning import PlanOptions
 from toyadmos_datasets.rendering import RenderOptions
 from toyadmos_datasets.scores.metrics import auc, harmonic_mean
+from toyadmos_datasets.values.shards import open_split
 
 SYSTEM = changed(PAPER, {"offsets": [-1, 0, 1], "n_units": 8, "n_hidden": 1, "n_code": 4, "epochs": 1})
 

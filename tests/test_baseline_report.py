@@ -125,7 +125,7 @@ def test_pages_say_in_words_what_each_condition_is(run_page, dataset_page):
 
 def test_frame_scores_stand_under_their_frames_whatever_the_datasets_rate(trained, tmp_path):
     run = Path(shutil.copytree(trained, tmp_path / "run"))
-    other = prepare(options("simulation:tiny", tmp_path, protocols=("basic",), channels="1", rate_hz=8000)).out
+    other = prepare(options("simulate:tiny", tmp_path, protocols=("basic",), channels="1", rate_hz=8000)).out
     evaluate(run, dataset=other, device="cpu")
     report_run(run, tmp_path / "run.html")
     traces = re.findall(

@@ -27,8 +27,8 @@ torch = pytest.importorskip("torch", reason=NO_TORCH)
 from safetensors.torch import load_file
 
 from toyadmos_datasets.baseline import frames, trainer, training_loop
-from toyadmos_datasets.baseline.baseline_clips import decoded, open_split
 from toyadmos_datasets.baseline.evaluation import evaluate, read_scores, score
+from toyadmos_datasets.baseline.frames import decoded
 from toyadmos_datasets.baseline.presets import PAPER, changed
 from toyadmos_datasets.baseline.trainer import TrainOptions, load_detector, train
 from toyadmos_datasets.engine.progress import Quiet
@@ -36,6 +36,7 @@ from toyadmos_datasets.errors import DatasetError, OutputConflictError
 from toyadmos_datasets.files.installing import install_command
 from toyadmos_datasets.scores.confidence_intervals import event_weights, interval, weighted_aucs
 from toyadmos_datasets.scores.metrics import auc
+from toyadmos_datasets.values.shards import open_split
 
 
 def test_the_autoencoder_separates_strong_damage(trained):

@@ -77,9 +77,7 @@ def test_stems_and_stacked_microphones_are_built_and_loaded(tmp_path):
     built = builder(tmp_path, snr_db=6, stems=True, channels="stack")
     built.download_and_prepare()
     rows = built.as_dataset("train")
-    wanted = options(
-        tmp_path / "source", tmp_path, protocols=("basic",), snrs_db=(6.0,), has_stems=True, channels="stack"
-    )
+    wanted = options(tmp_path / "source", tmp_path, protocols=("basic",), snrs_db=(6.0,), stems=True, channels="stack")
     expected = load_dataset(prepare(wanted).out, "snr_6db", "train")
 
     assert rows.column_names == expected.column_names
@@ -110,6 +108,26 @@ def test_the_recording_store_is_that_of_the_command_line(place, tmp_path):
     assert {name for name in listing(place / "cache" / "recordings") if name.endswith(".arrow")} == segments
 
 
+@pytest.mark.parametrize("source", ["nowhere", "simulate:tiny", "record", "https://example.org/volumes/"])
+def test_making_a_builder_opens_nothing(tmp_path, monkeypatch, source):
+    asked: list[str] = []
+    monkeypatch.setattr("toyadmos_datasets.jobs.prepare.resolve_source", lambda source, *_, **__: asked.append(source))
+    monkeypatch.setattr("socket.socket", None)
+    made = builder(tmp_path, source=source)
+
+    assert made.info.features["label"].names == ["normal", "anomalous"]
+    assert asked == []
+    assert listing(tmp_path).keys() == {"."}
+
+
+def test_what_was_built_is_found_by_another_builder_that_builds_nothing(place):
+    builder(place, snr_db=6).download_and_prepare()
+
+    assert bytes_of(builder(place, snr_db=6).as_dataset("test")) == list(
+        load_dataset(place / "out", "snr_6db", "test", decode=False)
+    )
+
+
 def test_every_toy_and_protocol_has_a_config():
     names = {config.name for config in ToyAdmos.BUILDER_CONFIGS}
 
@@ -129,7 +147,7 @@ CHANGES = [
     {"headroom_db": 6},
     {"max_events": 3},
     {"snr_reference": "clip"},
-    {"is_noise_shared": True},
+    {"shared_noise": True},
     {"stems": True},
 ]
 
@@ -201,7 +219,7 @@ def test_a_toy_is_built_by_load_dataset(place):
     [
         (lambda place: builder(place, "train-nonsense"), "name"),
         (lambda place: builder(place, nonsense=1), "nonsense"),
-        (lambda place: builder(place, options={"nonsense": 1}), "nonsense"),
+        (lambda place: builder(place, options={"seed": 1}), "options"),
         (lambda place: builder(place, snrs_db=(6,)), "snrs_db"),
         (lambda place: builder(place, protocols=("basic",)), "protocols"),
         (lambda place: builder(place, bit_depth=24).as_streaming_dataset("test", decode="int16"), "decode"),
@@ -232,7 +250,7 @@ def test_errors_of_the_stages_come_as_they_are(tmp_path):
     write_tree(files, tmp_path / "source")
 
     with pytest.raises(SourceNotFoundError):
-        builder(tmp_path, source=tmp_path / "nowhere")
+        builder(tmp_path, source=tmp_path / "nowhere").download_and_prepare()
     with pytest.raises(WavError):
         builder(tmp_path).download_and_prepare()
 

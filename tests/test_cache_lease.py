@@ -164,7 +164,7 @@ def test_the_cache_of_another_user_serves_who_needs_nothing_new(anyones):
 
 
 def test_a_simulated_corpus_is_said_once_with_its_size_and_listed_and_cleaned(tmp_path):
-    asked = ("prepare", "--toy", "train", "--source", "simulation:tiny", "--protocol", "basic", "--max-events", "4")
+    asked = ("prepare", "--toy", "train", "--source", "simulate:tiny", "--protocol", "basic", "--max-events", "4")
     cache = tmp_path / "cache"
     first, second = (
         toyadmos_process(*asked, "--out", tmp_path / name, "--cache", cache, "--workers", 1) for name in ("a", "b")
@@ -248,7 +248,7 @@ def test_a_plan_and_a_training_keep_the_cache_that_they_read_from(tmp_path, caps
         raise KeyboardInterrupt
 
     if job == "plan":
-        monkeypatch.setattr("toyadmos_datasets.jobs.preview.index_source", clean)
+        monkeypatch.setattr("toyadmos_datasets.jobs.preparation.index_source", clean)
         places = ["--source", tree, "--out", tmp_path / "out", "--cache", cache]
         toyadmos(capsys, "plan", "--toy", "train", "--protocol", "basic", *places)
     else:

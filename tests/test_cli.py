@@ -186,7 +186,7 @@ def test_index_lists_a_simulated_corpus_too(capsys, simulated, tmp_path):
     (cache / "simulated").mkdir(parents=True)
     shutil.copytree(simulated, simulated_folder(cache, "ToyTrain", "tiny"))
 
-    ran = toyadmos(capsys, "index", "simulation:tiny", "--toy", "train", "--cache", cache, "--json")
+    ran = toyadmos(capsys, "index", "simulate:tiny", "--toy", "train", "--cache", cache, "--json")
 
     assert ran.status == 0
     assert len(json.loads(ran.out)["recordings"]) == sum(1 for _ in simulated.rglob("*.wav"))

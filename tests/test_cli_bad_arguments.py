@@ -12,9 +12,8 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.cli.app import app
 from toyadmos_datasets.corpus.toys import TOYS
-from toyadmos_datasets.planning.plan_options import CHANNEL_CHOICES, PROTOCOL_NAMES, SNR_REFERENCES
-from toyadmos_datasets.rendering.clip_encoding import ENCODINGS
-from toyadmos_datasets.rendering.render_options import CLIP_POLICIES
+from toyadmos_datasets.options.plan_options import CHANNEL_CHOICES, PROTOCOL_NAMES, SNR_REFERENCES
+from toyadmos_datasets.options.render_options import CLIP_POLICIES, ENCODINGS
 
 PREPARING = st.sampled_from(["prepare", "plan"])
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
@@ -98,7 +97,7 @@ def is_number(text: str) -> bool:
         (["--on-clip", "wrap"], ["--on-clip", "error or count", "wrap"]),
         (["--workers", "0"], ["--workers"]),
         (["--source", ""], ["--source", "simulate"]),
-        (["--source", "simulation:huge"], ["--source", "simulation:tiny", "simulation:huge"]),
+        (["--source", "simulate:huge"], ["--source", "simulate:tiny", "simulate:huge"]),
         (["--such-an-option"], ["--such-an-option"]),
         (["another"], ["another"]),
         (["--out"], ["--out"]),

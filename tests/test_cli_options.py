@@ -10,13 +10,13 @@ import platformdirs
 import pytest
 from preparing import toyadmos
 
-from toyadmos_datasets.archives.remote.remote_opening import FetchChoices
 from toyadmos_datasets.engine import processors
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.jobs.prepare import PrepareOptions
+from toyadmos_datasets.options.fetch_choices import FetchChoices
+from toyadmos_datasets.options.render_options import LogMel
 from toyadmos_datasets.planning import PlanOptions
 from toyadmos_datasets.rendering import Encoding, RenderOptions
-from toyadmos_datasets.signal.logmel import LogMel
 
 TRAIN = PrepareOptions(
     plan=PlanOptions(
@@ -28,10 +28,10 @@ TRAIN = PrepareOptions(
         snr_reference="corpus",
         weighting=None,
         n_draws=1,
-        is_as_printed=False,
-        is_faithful=False,
+        as_printed=False,
+        faithful=False,
         validation_share=0.0,
-        is_noise_shared=False,
+        shared_noise=False,
         max_events=None,
         seed=0,
     ),
@@ -39,7 +39,7 @@ TRAIN = PrepareOptions(
         encoding=Encoding(container="flac", bit_depth=16, rate_hz=16_000),
         headroom_db=None,
         on_clip="error",
-        has_stems=False,
+        stems=False,
         log_mel=None,
         workers=processors(),
     ),
@@ -47,7 +47,7 @@ TRAIN = PrepareOptions(
     out=Path("data/train"),
     cache=Path("the/cache"),
     skip_bad=False,
-    is_overwriting=False,
+    overwrite=False,
     fetch=FetchChoices(),
     recipe=None,
 )
@@ -63,8 +63,8 @@ CASES: list[tuple[str, dict[str, dict[str, Any]]]] = [
     ("--cache there", {"": {"cache": Path("there")}}),
     ("--recipe table.csv", {"": {"recipe": Path("table.csv")}}),
     ("--skip-bad", {"": {"skip_bad": True}}),
-    ("--strict", {"": {"is_strict": True}}),
-    ("--overwrite", {"": {"is_overwriting": True}}),
+    ("--strict", {"": {"strict": True}}),
+    ("--overwrite", {"": {"overwrite": True}}),
     ("--protocol waspaa2019,basic", {"plan": {"protocols": ("waspaa2019", "basic")}}),
     ("--cases 1,3", {"plan": {"cases": (1, 3)}}),
     ("--channels all", {"plan": {"channels": "all"}}),
@@ -72,8 +72,8 @@ CASES: list[tuple[str, dict[str, dict[str, Any]]]] = [
     ("--snr-reference active", {"plan": {"snr_reference": "active"}}),
     ("--weighting A", {"plan": {"weighting": "A"}}),
     ("--draws 3", {"plan": {"n_draws": 3}}),
-    ("--as-printed", {"plan": {"is_as_printed": True}}),
-    ("--faithful", {"plan": {"is_faithful": True}}),
+    ("--as-printed", {"plan": {"as_printed": True}}),
+    ("--faithful", {"plan": {"faithful": True}}),
     ("--protocol basic --validation 0.2", {"plan": {"protocols": ("basic",), "validation_share": 0.2}}),
     (
         "--protocol leave-one-case-out --adapt-events 2",
@@ -91,7 +91,7 @@ CASES: list[tuple[str, dict[str, dict[str, Any]]]] = [
         "--protocol cnt-to-ind --window-s 5 --hop-s 2.5",
         {"plan": {"protocols": ("cnt-to-ind",), "window_s": 5.0, "hop_s": 2.5}},
     ),
-    ("--shared-noise", {"plan": {"is_noise_shared": True}}),
+    ("--shared-noise", {"plan": {"shared_noise": True}}),
     ("--max-events 7", {"plan": {"max_events": 7}}),
     ("--seed 9", {"plan": {"seed": 9}}),
     ("--rate 48000", {"render": {"encoding": Encoding(rate_hz=48_000)}}),
@@ -99,7 +99,7 @@ CASES: list[tuple[str, dict[str, dict[str, Any]]]] = [
     ("--bit-depth 24", {"render": {"encoding": Encoding(bit_depth=24)}}),
     ("--headroom-db 12.5", {"render": {"headroom_db": 12.5}}),
     ("--on-clip count", {"render": {"on_clip": "count"}}),
-    ("--stems", {"render": {"has_stems": True}}),
+    ("--stems", {"render": {"stems": True}}),
     ("--workers 3", {"render": {"workers": 3}}),
     ("--features logmel", {"render": {"log_mel": LogMel()}}),
     (
@@ -107,13 +107,13 @@ CASES: list[tuple[str, dict[str, dict[str, Any]]]] = [
         {"render": {"log_mel": LogMel(scale="ln", n_fft=512, n_hop=256, n_mels=64, fmin_hz=50, fmax_hz=7000, power=1)}},
     ),
     ("--manifest table.csv", {"fetch": {"manifest": Path("table.csv")}}),
-    ("--whole", {"fetch": {"is_whole": True}}),
+    ("--whole", {"fetch": {"whole": True}}),
     ("--parallel 4", {"fetch": {"parallel": 4}}),
     ("--limit-rate 5M", {"fetch": {"bytes_per_s": 5_000_000}}),
-    ("--no-keep-archives", {"fetch": {"is_keeping": False}}),
-    ("--netrc", {"fetch": {"has_netrc": True}}),
-    ("--no-wait", {"fetch": {"is_waiting": False}}),
-    ("--accept-license", {"fetch": {"is_license_accepted": True}}),
+    ("--no-keep-archives", {"fetch": {"keep_archives": False}}),
+    ("--netrc", {"fetch": {"netrc": True}}),
+    ("--no-wait", {"fetch": {"wait": False}}),
+    ("--accept-license", {"fetch": {"accept_license": True}}),
 ]
 
 

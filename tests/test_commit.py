@@ -23,10 +23,11 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.errors import OutputConflictError
 from toyadmos_datasets.files import atomic
+from toyadmos_datasets.files.job_folder import is_committing
 from toyadmos_datasets.files.lock import LOCK_NAME
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.rendering.output_folder import OutputFolder
-from toyadmos_datasets.values.manifest import is_committing, read_manifest
+from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
 
 JOB = {"recipe_sha256": "1f"}
@@ -99,7 +100,7 @@ def run(path: Path, new: Path) -> None:
     folder = OutputFolder(path=path, request=read_manifest(new).request)
     manifest = read_manifest(new)
     with folder.held():
-        if folder.state(is_overwriting=True) == "done":
+        if folder.state(overwrite=True) == "done":
             folder.discard_partial()
             return
         finished = folder.begin(JOB)
@@ -131,7 +132,7 @@ class Snapshots:
 
     def take(self, path: Path) -> None:
         """Keep a copy, unless one like it is kept."""
-        if is_committing(path):
+        if is_committing(path, "manifest.json"):
             fresh(self.nearly_done, path)
         seen = hashes(path) if path.exists() else {}
         if seen not in self.folders.values():
@@ -230,7 +231,7 @@ def stopped(old_and_new, tmp_path_factory) -> Path:
     for last in itertools.count(1):
         fresh(path, old_and_new["old"])
         cut(path, old_and_new["new"], last, "killed")
-        if is_committing(path) and not (path / "README.md").exists():
+        if is_committing(path, "manifest.json") and not (path / "README.md").exists():
             return path
     raise AssertionError
 
@@ -239,9 +240,9 @@ def test_an_old_dataset_is_whole_again_when_its_replacement_was_cut_and_is_given
     shutil.copytree(stopped, tmp_path / "out")
     request = read_manifest(old_and_new["old"]).request
     folder = OutputFolder(path=tmp_path / "out", request=request)
-    state = folder.state(is_overwriting=False)
+    state = folder.state(overwrite=False)
     with folder.held():
-        after = folder.state(is_overwriting=False)
+        after = folder.state(overwrite=False)
 
     assert (state, after) == ("cut", "done")
     assert hashes(tmp_path / "out") == hashes(old_and_new["old"])
@@ -252,7 +253,7 @@ def test_a_replacement_that_was_cut_asks_for_overwrite_again(old_and_new, stoppe
     folder = OutputFolder(path=tmp_path / "out", request=read_manifest(old_and_new["new"]).request)
 
     with pytest.raises(OutputConflictError, match="prepared with other options") as caught:
-        folder.state(is_overwriting=False)
+        folder.state(overwrite=False)
 
     assert "--overwrite" in caught.value.remedy
 
@@ -277,4 +278,4 @@ def test_a_commit_that_was_cut_is_no_stranger_to_another_run_that_is_cut_as_it_b
         if steps.seen < last:
             break
 
-        assert folder.state(is_overwriting=True) in ("replace", "new")
+        assert folder.state(overwrite=True) in ("replace", "new")

@@ -120,7 +120,7 @@ def test_the_columns_types_are_those_that_the_features_promise():
 
 
 def test_stems_are_audio_after_the_mixture():
-    schema = dataset_schema("ToyTrain", 16_000, has_stems=True)
+    schema = dataset_schema("ToyTrain", 16_000, stems=True)
 
     features = Features.from_arrow_schema(schema)
 

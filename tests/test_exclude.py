@@ -260,7 +260,7 @@ def test_a_tree_and_volumes_have_the_same_shards_and_recipe(tmp_path, excluded):
 def test_an_audit_finds_the_snr_that_was_asked_for_beside_what_is_left_out_or_silent(
     tmp_path, tree, cache, stems, flags
 ):
-    asked = options(tree, tmp_path, exclude=exclusion_of([flags]), has_stems=stems, cache=cache, **NOISY)
+    asked = options(tree, tmp_path, exclude=exclusion_of([flags]), stems=stems, cache=cache, **NOISY)
 
     report = audit_dataset(prepare(asked).out)
 
@@ -336,7 +336,7 @@ def test_flags_and_files_can_be_mixed_in_any_order():
 
 ALL_FIXED = [
     {"protocols": ("waspaa2019",)},
-    {"protocols": ("waspaa2019",), "is_as_printed": True},
+    {"protocols": ("waspaa2019",), "as_printed": True},
     {"protocols": ("basic",), "snrs_db": (6.0,)},
     {"protocols": ("few-shot",)},
     {"protocols": ("noise-shift",)},

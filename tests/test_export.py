@@ -20,8 +20,8 @@ from preparing import hashes, options, toyadmos
 from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.errors import DiskFullError, OptionError, OutputConflictError
-from toyadmos_datasets.exporting import LAYOUTS, ExportOptions, export_dataset, export_folder
-from toyadmos_datasets.files import atomic
+from toyadmos_datasets.exporting import LAYOUTS, ExportOptions, export_dataset, export_formats
+from toyadmos_datasets.files import atomic, job_folder
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.shards import row_groups
@@ -152,7 +152,7 @@ def test_manifests_of_lhotse_name_files_lengths_and_labels(prepared, tmp_path):
 
 def cut_export(dataset: Path, out: Path, layout: str, monkeypatch, n_files: int = 3) -> None:
     """Export to a disk that takes one file less than `n_files`."""
-    original, left = export_folder.write_file, [n_files]
+    original, left = export_formats.write_file, [n_files]
 
     def write_file(path):
         left[0] -= 1
@@ -161,8 +161,8 @@ def cut_export(dataset: Path, out: Path, layout: str, monkeypatch, n_files: int 
         return original(path)
 
     with monkeypatch.context() as patch:
-        for module in ("folder", "webdataset"):
-            patch.setattr(f"toyadmos_datasets.exporting.{module}.write_file", write_file)
+        for module in (job_folder, export_formats):
+            patch.setattr(module, "write_file", write_file)
         with pytest.raises(DiskFullError):
             export(dataset, out, layout)
 

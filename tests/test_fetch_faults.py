@@ -23,7 +23,7 @@ from toyadmos_datasets.archives.remote import transfer as transfer_module
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.fetching import download, use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
-from toyadmos_datasets.archives.remote.volume_copies import present_in
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import ToyAdmosError
 
@@ -86,7 +86,7 @@ def test_any_faults_end_in_the_right_bytes_or_in_an_error_that_a_later_run_mends
     wanted = wanted_of(right, part)
     expected = Recordings({path: right[path] for path in wanted})
     with serving(published.files) as server:
-        options = published.options(server, tmp_path_factory.mktemp("copies"), is_whole=is_whole)
+        options = published.options(server, tmp_path_factory.mktemp("copies"), whole=is_whole)
         server.faults = list(faults)
         try:
             assert fetched(options, wanted) == expected
@@ -101,7 +101,7 @@ def test_any_faults_end_in_the_right_bytes_or_in_an_error_that_a_later_run_mends
 @given(faults=st.lists(HARMLESS, max_size=3), is_whole=st.booleans())
 def test_an_interruption_of_the_connection_costs_no_byte_twice(tmp_path_factory, published, right, faults, is_whole):
     with serving(published.files) as server:
-        options = published.options(server, tmp_path_factory.mktemp("copies"), is_whole=is_whole)
+        options = published.options(server, tmp_path_factory.mktemp("copies"), whole=is_whole)
         server.faults = list(faults)
 
         assert fetched(options, set(right)) == right
@@ -115,23 +115,23 @@ FETCHER = textwrap.dedent(
     from pathlib import Path
 
     from loopback import serving
-    from toyadmos_datasets.archives.remote import estimate, schedule, transfer
+    from toyadmos_datasets.archives.remote import fetch_estimate, fetch_schedule, transfer
     from toyadmos_datasets.archives.remote.fetching import download
     from toyadmos_datasets.archives.remote.http_request import origin_named
-    from toyadmos_datasets.archives.remote.volume_list import Manifest, describe_volumes
+    from toyadmos_datasets.archives.remote.volume_list import VolumeList, describe_volumes
     from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
     from toyadmos_datasets.archives.remote.remote_opening import open_remote
     from toyadmos_datasets.engine.progress import Quiet
 
     url, volumes, folder, checkpoint, piece, is_whole = sys.argv[1:]
-    estimate.REQUEST_BYTES = 0
+    fetch_estimate.REQUEST_BYTES = 0
     transfer.CHECKPOINT_BYTES = int(checkpoint)
-    schedule.PIECE_BYTES = int(piece)
+    fetch_schedule.PIECE_BYTES = int(piece)
     options = FetchOptions(
         origin=origin_named(url),
-        manifest=Manifest(toy="ToyTrain", volumes=describe_volumes(Path(volumes), "ToyTrain")),
+        manifest=VolumeList(toy="ToyTrain", volumes=describe_volumes(Path(volumes), "ToyTrain")),
         folder=Path(folder),
-        is_whole=is_whole == "1",
+        whole=is_whole == "1",
     )
 
     def run():
@@ -185,16 +185,14 @@ def test_a_fetch_that_is_killed_again_and_again_ends_in_the_right_bytes(tmp_path
             fetcher.stdin.close()
         budget = (n_done + 1) * published.manifest.n_bytes
         lost = n_kills * N_CONNECTIONS * (CHECKPOINT_BYTES + (2 << 16))
-        source = open_remote(published.options(server, folder, is_whole=is_whole))
+        source = open_remote(published.options(server, folder, whole=is_whole))
         download(source, set(right), progress=Quiet())
 
         assert Recordings(contents(source)) == right
         assert server.n_given <= budget + lost
     for volume in published.manifest.volumes:
         there, real = (folder / volume.name).read_bytes(), (published.folder / volume.name).read_bytes()
-        for start, stop in (
-            present_in(folder, published.manifest)._journals[published.manifest.volumes.index(volume)].have
-        ):
+        for start, stop in VolumeCopy(folder, volume).present:
             assert there[start:stop] == real[start:stop]
 
 

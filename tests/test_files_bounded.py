@@ -19,7 +19,12 @@ from toyadmos_datasets.files.checked_json import MAX_JSON_BYTES, read_json
 from toyadmos_datasets.files.reading import MAX_CARD_BYTES, MAX_RECIPE_BYTES, read_bounded, read_bounded_file
 from toyadmos_datasets.loading.location import Place
 from toyadmos_datasets.sharing.recipe_fetch import Remote, fetch_recipe
-from toyadmos_datasets.values.parquet_files import MAX_FOOTER_BYTES, require_bounded, require_short_footer
+from toyadmos_datasets.values.parquet_files import (
+    MAX_FOOTER_BYTES,
+    require_bounded_group,
+    require_rows,
+    require_short_footer,
+)
 from toyadmos_datasets.verifying.dataset_verification import check_card
 
 HUGE = 4 << 30
@@ -146,10 +151,14 @@ def test_a_shard_that_is_shorter_than_a_footer_is_refused():
         require_short_footer(io.BytesIO(b"PAR1"), where="shard", remedy="-")
 
 
-def written(table: pa.Table, **options) -> pq.FileMetaData:
+def require_bounded(table: pa.Table, n_rows: int, **options) -> None:
+    """Look at a file with a table as readers of shards do."""
     file = io.BytesIO()
     pq.write_table(table, file, **options)
-    return pq.read_metadata(file)
+    with pq.ParquetFile(file) as parquet:
+        require_rows(parquet.metadata, n_rows, where="shard", remedy="-")
+        for group in range(parquet.num_row_groups):
+            require_bounded_group(parquet, group, where="shard", remedy="-")
 
 
 PLAIN = {"compression": "none", "use_dictionary": False}
@@ -163,10 +172,10 @@ PLAIN = {"compression": "none", "use_dictionary": False}
 def test_a_shard_of_which_few_bytes_become_many_is_refused_by_its_footer(options, n_rows):
     table = pa.table({"text": ["x" * 1000] * 1000})
     with pytest.raises(DatasetError) as caught:
-        require_bounded(written(table, **options), n_rows, where="shard", remedy="-")
+        require_bounded(table, n_rows, **options)
 
     assert caught.value.where == "shard"
-    require_bounded(written(table, **PLAIN), 1000, where="shard", remedy="-")
+    require_bounded(table, 1000, **PLAIN)
 
 
 @pytest.mark.usefixtures("datasets_cache")

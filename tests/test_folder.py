@@ -10,10 +10,10 @@ import pytest
 from preparing import hashes, listing
 
 from toyadmos_datasets.errors import BusyError, ClippingError, DatasetError, OptionError, OutputConflictError
+from toyadmos_datasets.files import job_folder
 from toyadmos_datasets.files.atomic import temporary_path
 from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.files.lock import LOCK_NAME
-from toyadmos_datasets.rendering import output_folder
 from toyadmos_datasets.rendering.output_folder import OutputFolder
 from toyadmos_datasets.values.manifest import Manifest, Shard, read_manifest
 from toyadmos_datasets.values.recipe import Recipe, read_recipe
@@ -73,11 +73,11 @@ def test_an_absent_or_empty_folder_is_new(folder, is_there):
     if is_there:
         folder.path.mkdir()
 
-    assert folder.state(is_overwriting=False) == "new"
+    assert folder.state(overwrite=False) == "new"
 
 
 def test_looking_at_a_folder_makes_nothing(folder, tmp_path):
-    folder.state(is_overwriting=False)
+    folder.state(overwrite=False)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -86,17 +86,17 @@ def test_hidden_files_of_others_are_no_obstacle(folder):
     folder.path.mkdir()
     (folder.path / ".gitignore").write_text("*\n")
 
-    assert folder.state(is_overwriting=False) == "new"
+    assert folder.state(overwrite=False) == "new"
 
 
 @pytest.mark.parametrize("name", ["thesis.tex", "data", "README.md", "manifest.txt"])
-@pytest.mark.parametrize("is_overwriting", [False, True])
-def test_a_folder_with_files_of_others_is_refused_and_stays_as_it_is(folder, name, is_overwriting):
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_with_files_of_others_is_refused_and_stays_as_it_is(folder, name, overwrite):
     folder.path.mkdir()
     (folder.path / name).write_text("years of work")
     before = listing(folder.path)
     with pytest.raises(OutputConflictError) as caught:
-        folder.state(is_overwriting=is_overwriting)
+        folder.state(overwrite=overwrite)
 
     assert caught.value.actual == name
     assert "Choose another folder with --out; nothing was touched." in str(caught.value)
@@ -106,7 +106,7 @@ def test_a_folder_with_files_of_others_is_refused_and_stays_as_it_is(folder, nam
 def test_a_file_in_the_place_of_the_folder_is_an_argument_that_cannot_be_meant(folder):
     folder.path.write_text("years of work")
     with pytest.raises(OptionError, match="The output is a file") as caught:
-        folder.state(is_overwriting=True)
+        folder.state(overwrite=True)
 
     assert caught.value.remedy == "Choose a folder with --out."
 
@@ -114,31 +114,31 @@ def test_a_file_in_the_place_of_the_folder_is_an_argument_that_cannot_be_meant(f
 def test_a_folder_inside_a_file_is_an_argument_that_cannot_be_meant(tmp_path):
     (tmp_path / "thesis").write_text("years of work")
     with pytest.raises(OptionError, match="The output would be inside a file") as caught:
-        OutputFolder(path=tmp_path / "thesis" / "data" / "train", request={}).state(is_overwriting=False)
+        OutputFolder(path=tmp_path / "thesis" / "data" / "train", request={}).state(overwrite=False)
 
     assert caught.value.where == str(tmp_path / "thesis")
 
 
 def test_the_dataset_that_is_asked_for_is_done(whole):
-    assert whole.state(is_overwriting=False) == "done"
+    assert whole.state(overwrite=False) == "done"
 
 
 def test_a_file_of_the_user_beside_a_finished_dataset_is_no_obstacle_to_finding_it_done(whole):
     (whole.path / "notes.txt").write_text("listen to ab07 again")
 
-    assert whole.state(is_overwriting=False) == "done"
+    assert whole.state(overwrite=False) == "done"
 
 
 def test_a_dataset_with_other_options_is_a_conflict_that_names_them_and_the_way_on(whole):
     with pytest.raises(OutputConflictError) as caught:
-        other(whole).state(is_overwriting=False)
+        other(whole).state(overwrite=False)
 
     assert (caught.value.expected, caught.value.actual) == ("seed=1", "seed=0")
     assert "Choose another folder with --out, or replace what is there with --overwrite." in str(caught.value)
 
 
 def test_a_dataset_may_be_replaced_by_one_who_says_so(whole):
-    assert other(whole).state(is_overwriting=True) == "replace"
+    assert other(whole).state(overwrite=True) == "replace"
 
 
 @pytest.mark.parametrize("place", ["notes.txt", "data/notes.txt", "data/clean/mine.parquet", "data/clean/sub/a"])
@@ -146,7 +146,7 @@ def test_replacing_is_refused_while_files_of_others_lie_inside(whole, place):
     (whole.path / place).parent.mkdir(exist_ok=True)
     (whole.path / place).write_text("years of work")
     with pytest.raises(OutputConflictError) as caught:
-        whole.state(is_overwriting=True)
+        whole.state(overwrite=True)
 
     assert caught.value.actual == place
 
@@ -155,25 +155,25 @@ def test_a_shard_that_went_missing_is_noticed_with_its_hash_and_what_mends_it(wh
     shard = read_manifest(whole.path).shards[0]
     (whole.path / shard.path).unlink()
     with pytest.raises(DatasetError, match="A shard is missing") as caught:
-        whole.state(is_overwriting=False)
+        whole.state(overwrite=False)
 
     assert shard.sha256 in caught.value.expected
     assert "same command and --overwrite" in caught.value.remedy
-    assert whole.state(is_overwriting=True) == "replace"
+    assert whole.state(overwrite=True) == "replace"
 
 
 def test_a_manifest_that_is_damaged_can_be_replaced(whole):
     (whole.path / "manifest.json").write_text("{")
     with pytest.raises(DatasetError, match="--overwrite"):
-        whole.state(is_overwriting=False)
+        whole.state(overwrite=False)
 
-    assert whole.state(is_overwriting=True) == "replace"
+    assert whole.state(overwrite=True) == "replace"
 
 
 def test_a_cut_run_is_found_by_the_same_request(folder):
     folder.begin(JOB)
 
-    assert folder.state(is_overwriting=False) == "cut"
+    assert folder.state(overwrite=False) == "cut"
 
 
 def test_a_cut_run_with_other_options_is_a_conflict_and_stays(folder):
@@ -181,20 +181,20 @@ def test_a_cut_run_with_other_options_is_a_conflict_and_stays(folder):
     finish(folder, SHARD, b"PAR1")
     before = listing(folder.path)
     with pytest.raises(OutputConflictError, match="run with other options that was cut") as caught:
-        other(folder).state(is_overwriting=False)
+        other(folder).state(overwrite=False)
 
     assert "--overwrite" in caught.value.remedy
     assert listing(folder.path) == before
-    assert other(folder).state(is_overwriting=True) == "new"
+    assert other(folder).state(overwrite=True) == "new"
 
 
 def test_a_cut_run_whose_job_cannot_be_read_is_an_error_that_says_how_to_go_on(folder):
     folder.begin(JOB)
     (folder.partial / "job.json").write_text("{")
     with pytest.raises(DatasetError, match="--overwrite"):
-        folder.state(is_overwriting=False)
+        folder.state(overwrite=False)
 
-    assert folder.state(is_overwriting=True) == "new"
+    assert folder.state(overwrite=True) == "new"
 
 
 def test_finished_shards_are_kept_for_the_same_job(folder):
@@ -247,14 +247,14 @@ def test_the_shards_of_a_commit_that_was_cut_are_kept_for_the_same_job(whole, mo
     whole.begin(JOB)
     facts = finish_copies(whole)
     with monkeypatch.context() as patch:
-        patch.setattr(output_folder, "sync_folder", lambda folder: 1 / (folder != whole.path))
+        patch.setattr(job_folder, "sync_folder", lambda folder: 1 / (folder != whole.path))
         with pytest.raises(ZeroDivisionError):
             whole.commit(*facts)
     with whole.held():
         kept = whole.begin(JOB)
 
     assert list(kept) == sorted(shard.path for shard in facts[0].shards)
-    assert whole.state(is_overwriting=True) == "replace"
+    assert whole.state(overwrite=True) == "replace"
 
 
 def test_a_replacement_that_was_cut_before_its_first_shard_leaves_the_whole_dataset_alone(whole):

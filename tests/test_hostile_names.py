@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -17,12 +19,14 @@ import typer
 import yaml
 from auditing import write_wav
 from hostile import MARKUP, NAMES, raw_in
+from jinja2 import ChoiceLoader, DictLoader
 from preparing import toyadmos, toyadmos_process
 from rich.console import Console
 from small import basic
 from test_shared_recipe import planned, shared_of
 from tiny import only, write_tree
 
+from toyadmos_datasets import reports
 from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.cli import progress_bars
 from toyadmos_datasets.cli.app import app
@@ -30,13 +34,15 @@ from toyadmos_datasets.cli.text import table_lines
 from toyadmos_datasets.loading.clip_cache import stand_in_for
 from toyadmos_datasets.reports.audit_page import page_of
 from toyadmos_datasets.reports.charts import histogram
-from toyadmos_datasets.reports.html_page import facts_table, rows_table, section, whole_page
+from toyadmos_datasets.reports.html_page import page, templates
+from toyadmos_datasets.scores.confidence_intervals import Interval
 from toyadmos_datasets.sharing.parcel import recipe_card
 from toyadmos_datasets.values.recipe import read_recipe
 
 pytestmark = pytest.mark.usefixtures("without_surroundings")
 
 HOSTILE = "".join(NAMES.values())
+TEMPLATES = Path(reports.__file__).parent / "templates"
 AS_UTF8 = HOSTILE.replace(NAMES["undecodable"], "")
 
 FAILING = {
@@ -109,8 +115,8 @@ def test_what_succeeds_says_no_name_raw(capsys, small_files, tmp_path):
             assert (arguments, ran.status, raw_in(ran.out + ran.err)) == (arguments, 0, set())
             if more and ran.out:
                 json.loads(ran.out)
-    for page in (place / "audit.html", out / "README.md"):
-        assert raw_in(page.read_text(encoding="utf-8")) == set()
+    for written in (place / "audit.html", out / "README.md"):
+        assert raw_in(written.read_text(encoding="utf-8")) == set()
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
@@ -180,15 +186,32 @@ class Seen(HTMLParser):
 ATTACK = "\"><script>alert(1)</script><img src=x onerror='x'>" + AS_UTF8
 
 
-def test_a_page_takes_names_for_text():
-    parts = [facts_table({ATTACK: ATTACK}), rows_table([ATTACK], [[ATTACK]])]
-    parts.append(histogram([("normal", ATTACK, np.arange(5.0))], ATTACK))
-    page = whole_page(ATTACK, [section(ATTACK, *parts)])
+def test_a_page_takes_names_for_text(monkeypatch):
+    template = """{% extends "page.html.j2" %}
+        {% import "parts.html.j2" as parts %}
+        {% from "charts.html.j2" import chart_figure, count_bars, interval_bars %}
+        {% block content %}
+        {{ name }}{{ parts.facts_table({name: name}) }}{{ parts.rows_table([name], [[name]]) }}
+        {{ chart_figure(chart, name) }}{{ count_bars(counts) }}{{ interval_bars(name, [group]) }}
+        {{ parts.clip_media({"event_id": name, "picture": name, "sound": name}) }}
+        {% endblock %}"""
+    monkeypatch.setattr(templates(), "loader", ChoiceLoader([DictLoader({"hostile": template}), templates().loader]))
+    name, chart = ATTACK, histogram([(ATTACK, np.arange(5.0))], ATTACK)
+    group = {"name": name, "auc": Interval(value=1, low=1, high=1), "share_overlooked": 0}
+    shown = page("hostile", name, notes=[name], name=name, chart=chart, counts=[(name, name, 1)], group=group)
 
-    assert raw_in(page) == set()
-    assert not Seen(page).tags & {"script", "img"}
-    assert "onerror" not in Seen(page).attributes
-    assert "<script>alert(1)</script>" in Seen(page).text
+    assert raw_in(shown) == set()
+    assert "script" not in Seen(shown).tags
+    assert "onerror" not in Seen(shown).attributes
+    assert "<script>alert(1)</script>" in Seen(shown).text
+
+
+@pytest.mark.parametrize("name", [path.name for path in TEMPLATES.iterdir()])
+def test_no_template_lets_anything_through_unescaped(name):
+    written = (TEMPLATES / name).read_text(encoding="utf-8")
+
+    assert not re.search(r"\|\s*safe|autoescape|Markup", written)
+    assert not re.search(r"""=\{\{|<(style|script)[^>]*>[^<]*\{\{""", written)  # every attribute is quoted
 
 
 def test_the_page_of_an_audit_takes_folders_and_labels_for_text(capsys, tmp_path):
@@ -247,7 +270,7 @@ def test_the_cause_of_a_system_is_shown_visibly(capsys, monkeypatch):
     def fail(*_: object) -> None:
         raise OSError(5, f"Input/output error of {HOSTILE}", os.fsencode(HOSTILE))
 
-    monkeypatch.setattr("toyadmos_datasets.auditing.audit_job", fail)
+    monkeypatch.setattr("toyadmos_datasets.auditing.audit", fail)
     ran = toyadmos(capsys, "audit", "x")
 
     assert ran.status == 1

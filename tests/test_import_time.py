@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 HEAVY = ["torch", "librosa", "datasets", "pyarrow", "scipy", "numba", "pandas", "soundfile", "soxr", "joblib", "py7zr"]
-HEAVY += ["httpx2", "fsspec"]
+HEAVY += ["httpx2", "fsspec", "numpy", "sklearn", "jinja2"]
 
 
 def heavy_modules_after(code: str) -> list[str]:
@@ -47,7 +47,7 @@ def test_preparing_from_the_disk_leaves_pandas_and_the_web_alone(workers, tmp_pa
         import contextlib, sys
         from toyadmos_datasets.cli import main
         places = ["--out", {str(tmp_path / "out")!r}, "--cache", {str(tmp_path / "cache")!r}]
-        sys.argv = ["toyadmos", "prepare", "--toy", "train", "--source", "simulation:tiny", "--workers", "{workers}"]
+        sys.argv = ["toyadmos", "prepare", "--toy", "train", "--source", "simulate:tiny", "--workers", "{workers}"]
         sys.argv += places
         with contextlib.suppress(SystemExit):
             main()
@@ -56,14 +56,23 @@ def test_preparing_from_the_disk_leaves_pandas_and_the_web_alone(workers, tmp_pa
     loaded = heavy_modules_after(code)
 
     assert "pyarrow" in loaded
-    assert not {"pandas", "httpx2"} & set(loaded)
+    assert not {"pandas", "httpx2", "librosa", "numba", "scipy", "sklearn", "jinja2"} & set(loaded)
     assert (tmp_path / "out" / "manifest.json").exists()
 
 
-@pytest.mark.parametrize("module", ["prepare", "preview", "rebuild", "upkeep", "download"])
+def test_features_are_made_with_librosa_and_nothing_else_loads_it():
+    making = "import numpy; from toyadmos_datasets.signal import levels, logmel"
+    made = f"{making}\nlogmel.log_mel(numpy.zeros(2048))"
+
+    assert "librosa" not in heavy_modules_after(making)
+    assert "librosa" in heavy_modules_after(made)
+
+
+@pytest.mark.parametrize("module", ["prepare", "preview", "rebuild", "cache", "download"])
 def test_what_speaks_with_the_web_is_loaded_only_for_a_source_that_is_there(module, tmp_path):
-    loading = f"import toyadmos_datasets.{module}, toyadmos_datasets.archives.remote.remote_opening as opening\n"
-    opened = "opening.open_origin({source!r}, 'ToyTrain', None, opening.FetchChoices())"
+    loading = f"import toyadmos_datasets.jobs.{module}, toyadmos_datasets.archives.remote.remote_opening as opening\n"
+    loading += "from toyadmos_datasets.options.fetch_choices import FetchChoices\n"
+    opened = "opening.open_origin({source!r}, 'ToyTrain', None, FetchChoices())"
 
     assert "httpx2" not in heavy_modules_after(loading + opened.format(source="/some/path"))
 
@@ -73,12 +82,13 @@ def test_a_source_on_the_web_loads_what_speaks_with_it():
         import contextlib
         import toyadmos_datasets.archives.remote.remote_opening as opening
         from toyadmos_datasets.errors import OptionError
+        from toyadmos_datasets.options.fetch_choices import FetchChoices
         with contextlib.suppress(OptionError):
-            opening.open_origin("ftp://example.org", "ToyTrain", None, opening.FetchChoices())
+            opening.open_origin("ftp://example.org", "ToyTrain", None, FetchChoices())
     """
 
     assert "httpx2" in heavy_modules_after(code)
 
 
 def test_a_heavy_import_would_be_noticed():
-    assert heavy_modules_after("import soundfile") == ["soundfile"]
+    assert heavy_modules_after("import soundfile") == ["numpy", "soundfile"]

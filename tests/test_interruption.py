@@ -50,7 +50,7 @@ KILLED_AT_EVERY_STEP = """
         os.fsync = lambda descriptor: None  # a killed process, unlike a machine without power, loses no page
         if last_step:
             kill_at(last_step)
-        prepare(options(source, place, protocols=("basic",), is_overwriting=finished.exists()))
+        prepare(options(source, place, protocols=("basic",), overwrite=finished.exists()))
         os._exit(0)
 
     prepare(options(source, place, protocols=("basic",)))  # so that children find everything imported
@@ -243,7 +243,7 @@ def test_an_interrupt_ends_a_run_soon_in_one_line_and_the_next_run_completes_it(
 @pytest.mark.parametrize("delay_s", [0.005, 0.02, 0.2, 0.5])
 def test_an_interrupt_while_the_program_starts_is_one_line_too(tmp_path, delay_s):
     code = "from toyadmos_datasets.cli import main; print('ready', flush=True); main()"
-    arguments = ["prepare", "--toy", "train", "--source", "simulation:medium"]
+    arguments = ["prepare", "--toy", "train", "--source", "simulate:medium"]
     places = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments, *places], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

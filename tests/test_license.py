@@ -13,7 +13,7 @@ from preparing import toyadmos
 from remote import Said
 
 from toyadmos_datasets.archives.remote.license_consent import require_license
-from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy
 from toyadmos_datasets.archives.remote.volume_list import VolumeList, published_manifest, write_manifest
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.engine.progress import Quiet
@@ -200,7 +200,7 @@ def test_who_waited_for_the_licence_takes_what_the_other_has_brought(options, se
             copy = VolumeCopy(folder, FILE)
             with copy.writer(0) as writer:
                 writer.write(TEXT)
-            copy.settle()
+            copy.verify()
             others.close()
 
     with contextlib.ExitStack() as others:

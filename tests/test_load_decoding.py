@@ -26,7 +26,7 @@ from toyadmos_datasets import Audio, as_plain_audio, decode_with_soundfile, load
 from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.loading.audio_feature import TYPE_NAME
-from toyadmos_datasets.loading.clip_codec import decode_clip
+from toyadmos_datasets.signal.clip_codec import decode_clip
 
 pytestmark = [
     pytest.mark.usefixtures("datasets_cache"),

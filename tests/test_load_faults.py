@@ -188,7 +188,7 @@ REPLACING = """
     from toyadmos_datasets.jobs.prepare import prepare
     source, place = Path(sys.argv[1]), Path(sys.argv[2])
     for seed in (1, 0) * 4:
-        prepare(options(source, place, protocols=("basic",), seed=seed, is_overwriting=True))
+        prepare(options(source, place, protocols=("basic",), seed=seed, overwrite=True))
 """
 
 

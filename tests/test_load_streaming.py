@@ -7,6 +7,7 @@ import sys
 import datasets
 import fsspec
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from loading import measure_peak
 from preparing import options
@@ -124,3 +125,52 @@ def test_secrets_are_not_shown(monkeypatch):
     assert CANARY not in str(caught.value)
     assert caught.value.__cause__ is None
     assert CANARY not in repr(Place(address="s3://bucket", storage_options={"secret": CANARY}))
+
+
+@pytest.mark.parametrize("how", ["its manifest is gone", "another manifest", "a shard of another size", "no shard"])
+def test_a_far_dataset_that_is_replaced_while_it_streams_gives_no_row_of_another(far, monkeypatch, how):
+    rows = load_dataset(far, split="train", streaming=True)
+    memory = fsspec.filesystem("memory")
+    (path,) = [name for name in memory.find("/streamed/data/clean") if "train" in name]
+    content = memory.cat(path)
+    manifest = "/streamed/manifest.json"
+
+    def replace() -> None:
+        """Put another dataset there, as sharing does: its manifest goes first, and comes last."""
+        memory.rm(manifest)
+        if how == "another manifest":
+            memory.pipe(manifest, b"{}")
+        if how == "a shard of another size":
+            memory.pipe(path, content + b"more")
+        if how == "no shard":
+            memory.rm(path)
+
+    if how in {"its manifest is gone", "another manifest"}:
+        original = pq.ParquetFile.read_row_group
+
+        def read_row_group(self, *arguments, **options):
+            table = original(self, *arguments, **options)
+            if memory.exists(manifest):
+                replace()
+            return table
+
+        monkeypatch.setattr(pq.ParquetFile, "read_row_group", read_row_group)
+    else:
+        replace()
+
+    with pytest.raises(DatasetError, match="replaced while it was read"):
+        next(iter(rows))
+
+
+def test_a_far_shard_that_stops_coming_is_not_called_damaged(far, monkeypatch):
+    rows = load_dataset(far, split="train", streaming=True)
+
+    def read_row_group(*_: object, **__: object) -> None:
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", read_row_group)
+    with pytest.raises(DatasetError) as caught:
+        next(iter(rows))
+
+    assert caught.value.actual == "ConnectionResetError"
+    assert "damaged" not in str(caught.value)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import librosa
 import numpy as np
 import pytest
 
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.signal.logmel import LogMel, log_mel, mel_filterbank
+from toyadmos_datasets.options.render_options import LOG_MEL_VERSION, LogMel
+from toyadmos_datasets.signal.logmel import log_mel, mel_filterbank
 
 TIME_S = np.arange(32_000) / 16_000
 CLIPS = {
@@ -25,7 +27,6 @@ SETTINGS = [
 
 
 def by_librosa(mono, settings):
-    librosa = pytest.importorskip("librosa")
     mel = librosa.feature.melspectrogram(
         y=mono,
         sr=settings.rate_hz,
@@ -53,6 +54,13 @@ def test_features_agree_with_librosa(clip, settings):
     assert found.dtype == np.float32
     assert found.shape == expected.shape == (settings.n_frames(len(mono)), settings.n_mels)
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
+
+
+def test_settings_are_kept_with_the_version_of_what_is_made_by_them():
+    parameters = SETTINGS[2].as_parameters()
+
+    assert parameters["version"] == LOG_MEL_VERSION == 5
+    assert LogMel.of_parameters(parameters) == SETTINGS[2]
 
 
 def test_frames_are_counted_as_they_are_made():

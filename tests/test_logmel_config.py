@@ -18,8 +18,9 @@ from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DiskFullError, OptionError
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.jobs.preview import preview
+from toyadmos_datasets.options.render_options import LogMel
 from toyadmos_datasets.rendering import logmel_shards
-from toyadmos_datasets.signal.logmel import LogMel, log_mel
+from toyadmos_datasets.signal.logmel import log_mel
 from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.shards import row_groups
 from toyadmos_datasets.verifying import verify_dataset
@@ -157,9 +158,7 @@ def test_clips_of_several_channels_have_no_features_and_nothing_is_read_to_say_s
     ],
 )
 def test_features_that_cannot_be_meant_are_refused(capsys, tmp_path, words, says):
-    ran = toyadmos(
-        capsys, "prepare", "--toy", "train", "--source", "simulation:tiny", "--out", tmp_path / "out", *words
-    )
+    ran = toyadmos(capsys, "prepare", "--toy", "train", "--source", "simulate:tiny", "--out", tmp_path / "out", *words)
 
     assert ran.status == 2
     assert says in ran.err

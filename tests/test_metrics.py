@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +44,11 @@ def test_auc_counts_a_tie_as_half_a_pair():
     assert auc([0, 0, 1], [1.0, 2.0, 2.0]) == pytest.approx(0.75)
 
 
+def test_scores_without_end_tie_as_others_do():
+    assert auc([0, 1, 1], [-np.inf, -np.inf, 1.0]) == pytest.approx(0.75)
+    assert roc([0, 1], [1.0, np.inf]).thresholds.tolist() == [np.inf, np.inf, 1.0]
+
+
 def test_the_published_auc_stops_after_as_many_thresholds_as_there_are_anomalous_clips():
     # Thresholds 4 and 3 of the normal clips: one of two anomalous clips is at or above each. 2 and 1 are left out.
     assert auc_as_published(LABELS, SCORES) == pytest.approx(0.5)
@@ -65,27 +71,42 @@ def test_the_partial_auc_is_the_area_up_to_its_bound():
 
 @given(judged())
 def test_auc_and_partial_auc_agree_with_scikit_learn(case):
-    sklearn_metrics = pytest.importorskip("sklearn.metrics")
     labels, scores = case
 
-    assert auc(labels, scores) == pytest.approx(sklearn_metrics.roc_auc_score(labels, scores))
+    assert auc(labels, scores) == pytest.approx(sklearn.metrics.roc_auc_score(labels, scores))
     assert partial_auc_mcclish(labels, scores) == pytest.approx(
-        sklearn_metrics.roc_auc_score(labels, scores, max_fpr=0.1)
+        sklearn.metrics.roc_auc_score(labels, scores, max_fpr=0.1)
     )
 
 
 @given(judged())
-def test_the_roc_and_f1_agree_with_scikit_learn(case):
-    sklearn_metrics = pytest.importorskip("sklearn.metrics")
+def test_all_figures_are_those_of_pairs_and_shares_counted_one_by_one(case):
     labels, scores = case
-    fpr, tpr, thresholds = sklearn_metrics.roc_curve(labels, scores, drop_intermediate=False)
+    normal, anomalous = scores[labels == 0], scores[labels == 1]
+    won = (anomalous[:, None] > normal).mean() + (anomalous[:, None] == normal).mean() / 2
+    thresholds = [np.inf, *sorted(set(scores), reverse=True)]
+    fpr, tpr = (np.array([np.mean(some >= one) for one in thresholds]) for some in (normal, anomalous))
+    x = np.append(fpr[fpr <= 0.1], 0.1)
+    y = np.append(tpr[fpr <= 0.1], np.interp(0.1, fpr, tpr))
+
+    curve = roc(labels, scores)
+    np.testing.assert_allclose([curve.fpr, curve.tpr], [fpr, tpr], atol=1e-12)
+    assert curve.thresholds.tolist() == thresholds
+    assert auc(labels, scores) == pytest.approx(won, abs=1e-12)
+    assert partial_auc(labels, scores) == pytest.approx(np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2), abs=1e-12)
+
+
+@given(judged())
+def test_the_roc_and_f1_agree_with_scikit_learn(case):
+    labels, scores = case
+    fpr, tpr, thresholds = sklearn.metrics.roc_curve(labels, scores, drop_intermediate=False)
     threshold = float(np.median(scores))
 
     curve = roc(labels, scores)
     np.testing.assert_allclose(curve.fpr, fpr)
     np.testing.assert_allclose(curve.tpr, tpr)
     np.testing.assert_array_equal(curve.thresholds, thresholds)
-    assert f1(labels, scores, threshold) == pytest.approx(sklearn_metrics.f1_score(labels, scores >= threshold))
+    assert f1(labels, scores, threshold) == pytest.approx(sklearn.metrics.f1_score(labels, scores >= threshold))
 
 
 @given(judged())

@@ -34,7 +34,7 @@ def test_arrows_threads_are_handed_no_file_of_pythons(tmp_path, monkeypatch, rea
     handed = []
     path = tmp_path / name
     pq.write_table(pa.table({"a": [1]}), path) if name.endswith("parquet") else path.write_text("a\n1\n")
-    for module, reader in ((pq, "read_table"), (pa_csv, "read_csv")):
+    for module, reader in ((pq, "read_metadata"), (pa_csv, "read_csv")):
         monkeypatch.setattr(module, reader, _noting(getattr(module, reader), handed))
 
     with pytest.raises(DatasetError):  # what it holds is of no use; how it was read is what counts

@@ -168,7 +168,7 @@ def test_a_recipe_that_was_written_comes_back_as_it_is(path):
 
 
 def test_shared_noise_and_levels_may_be_said_beside_and_are_kept(path):
-    shared = PlanOptions(toy="ToyTrain", is_noise_shared=True, channels="stack", snr_reference="active")
+    shared = PlanOptions(toy="ToyTrain", shared_noise=True, channels="stack", snr_reference="active")
     both = noisy(), noisy(split="test", recording_ids=[recording("ab01")])
 
     parameters = own(path, *both, choices=shared).parameters
@@ -295,7 +295,7 @@ def test_one_sound_on_two_sides_is_refused_with_both_recordings_and_the_row(path
 def test_one_sound_on_one_side_or_as_noise_that_is_shared_is_a_note(path):
     both = noisy(), noisy(recording_ids=[recording("ab01")], noise_recording_ids=[recording("noise", take=2)])
     apart = both[0], both[1] | {"split": "test"}
-    shared = PlanOptions(toy="ToyTrain", is_noise_shared=True)
+    shared = PlanOptions(toy="ToyTrain", shared_noise=True)
 
     together = own(path, *both, joined=EqualEvents(groups=NOISES.groups + TARGETS.groups))
     accepted = own(path, *apart, joined=NOISES, choices=shared)

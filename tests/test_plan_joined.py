@@ -171,7 +171,7 @@ def test_noise_with_the_same_sound_is_counted_in_the_recipe():
     joined = EqualEvents().with_pairs([(event("noise", take=1), event("noise", take=2, case=2))])
 
     noted, shared = (
-        planned(INDEX, "basic", snrs_db=(0.0,), joined=joined, is_noise_shared=is_shared).notes
+        planned(INDEX, "basic", snrs_db=(0.0,), joined=joined, shared_noise=is_shared).notes
         for is_shared in (False, True)
     )
 

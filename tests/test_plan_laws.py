@@ -16,13 +16,14 @@ from tiny import TinyCorpus
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.errors import PlanError
+from toyadmos_datasets.options.declaration import options_of
 from toyadmos_datasets.planning import PROTOCOLS, EqualEvents, PlanOptions, plan
 from toyadmos_datasets.values.index import ACTIVITY_SCHEMA
 from toyadmos_datasets.values.recipe import Recipe
 
 ANOMALIES_IN = {"test", "support"}
 ASKED: dict[str, st.SearchStrategy[dict[str, Any]]] = {
-    "waspaa2019": st.fixed_dictionaries({"is_as_printed": st.booleans()}),
+    "waspaa2019": st.fixed_dictionaries({"as_printed": st.booleans()}),
     "basic": st.fixed_dictionaries({"snrs_db": st.just((6.0, -6.0)), "validation_share": st.sampled_from([0.0, 0.3])}),
     "leave-one-case-out": st.fixed_dictionaries({"snrs_db": st.just((0.0,)), "adapt_events": st.integers(0, 2)}),
     "noise-shift": st.fixed_dictionaries({"train_snrs_db": st.just((6.0, 12.0))}),
@@ -199,7 +200,7 @@ def test_another_seed_draws_otherwise(protocol):
         for channel in (1, 2, 3, 4)
     ]
     index = index_of(corpus, n_bytes=44 + 2 * 48_000 * 30)
-    snrs = {"snrs_db": (0.0,)} if "snrs_db" in next(one.takes for one in PROTOCOLS if one.name == protocol) else {}
+    snrs = {"snrs_db": (0.0,)} if protocol in options_of(PlanOptions)["snrs_db"].protocols else {}
 
     recipes = [plan(index, PlanOptions(toy=toy, protocols=(protocol,), seed=seed, **snrs)) for seed in (1, 2)]
 

@@ -14,6 +14,7 @@ from tiny import TinyCorpus
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.ingest import build_index
+from toyadmos_datasets.options.declaration import options_of
 from toyadmos_datasets.planning import PROTOCOLS, EqualEvents, PlanOptions, plan
 from toyadmos_datasets.planning.events import events_of
 from toyadmos_datasets.values.source import Member
@@ -49,7 +50,7 @@ def test_one_noise_recording_for_two_sides_is_an_error_that_says_how_to_accept_i
 
 
 def test_shared_noise_is_drawn_by_both_sides_and_noted():
-    options = PlanOptions(toy="ToyTrain", protocols=("basic",), snrs_db=(6.0,), is_noise_shared=True)
+    options = PlanOptions(toy="ToyTrain", protocols=("basic",), snrs_db=(6.0,), shared_noise=True)
 
     recipe = plan(index(n_normal=100, n_noise=2, n_anomalous=20), options)
 
@@ -108,7 +109,7 @@ TRAIN_PROTOCOLS = [protocol for protocol in PROTOCOLS if "ToyTrain" in protocol.
 @pytest.mark.parametrize("shift", [0, 36])
 def test_no_recording_of_noise_and_no_take_is_heard_on_two_sides_where_two_cases_carry_the_same(protocol, shift):
     corpus, joined = train_like(shift=shift)
-    snrs = {"snrs_db": (0.0,)} if "snrs_db" in protocol.takes else {}
+    snrs = {"snrs_db": (0.0,)} if protocol.name in options_of(PlanOptions)["snrs_db"].protocols else {}
 
     recipe = planned(
         corpus, protocol.name, joined=joined if shift else EqualEvents(), channels="mix", n_draws=4, **snrs
@@ -185,7 +186,7 @@ def test_a_case_with_too_few_takes_is_named_and_the_remedies_work():
     assert caught.value.actual == "1"
     assert caught.value.remedy.endswith("accept it: --shared-noise, or choose other cases: --cases 1,3")
     planned(corpus, "basic", snrs_db=(0.0,), cases=(1, 3))
-    planned(corpus, "basic", snrs_db=(0.0,), is_noise_shared=True)
+    planned(corpus, "basic", snrs_db=(0.0,), shared_noise=True)
 
 
 def test_shared_noise_is_no_remedy_where_it_is_refused():

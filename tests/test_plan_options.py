@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.checked_json import canonical_json
+from toyadmos_datasets.options.declaration import options_of
 from toyadmos_datasets.planning import PlanOptions
 
 NAMES = "waspaa2019, basic, leave-one-case-out, noise-shift, few-shot, cnt-to-ind, dcase2020"
@@ -72,9 +73,9 @@ NAMES = "waspaa2019, basic, leave-one-case-out, noise-shift, few-shot, cnt-to-in
         (
             "--shared-noise",
             "a protocol other than noise-shift, whose point is noise unheard before",
-            {"protocols": ("noise-shift",), "is_noise_shared": True},
+            {"protocols": ("noise-shift",), "shared_noise": True},
         ),
-        ("--channels", "the paper's, for --faithful", {"is_faithful": True, "channels": "all"}),
+        ("--channels", "the paper's, for --faithful", {"faithful": True, "channels": "all"}),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_what_could_be(option, expected, changes):
@@ -89,8 +90,8 @@ def test_what_cannot_be_meant_is_refused_with_what_could_be(option, expected, ch
     ("option", "protocols", "remedy", "changes"),
     [
         ("--snr", ("waspaa2019",), "basic", {"snrs_db": (6.0,)}),
-        ("--as-printed", ("basic",), "waspaa2019", {"is_as_printed": True}),
-        ("--faithful", ("basic", "few-shot"), "waspaa2019", {"is_faithful": True}),
+        ("--as-printed", ("basic",), "waspaa2019", {"as_printed": True}),
+        ("--faithful", ("basic", "few-shot"), "waspaa2019", {"faithful": True}),
         ("--validation", ("waspaa2019",), "basic", {"validation_share": 0.1}),
         ("--adapt-events", ("basic",), "leave-one-case-out", {"adapt_events": 0}),
         ("--train-snr", ("basic",), "noise-shift", {"train_snrs_db": (6.0,)}),
@@ -146,5 +147,6 @@ def test_every_option_is_a_json_value_that_the_request_keeps(hundredths, channel
 
     parameters = options.as_parameters()
 
-    assert parameters.keys() == set(PlanOptions.__slots__)
+    assert list(parameters) == [one.key for one in options_of(PlanOptions).values()]
+    assert len(parameters) == len(PlanOptions.__slots__)
     assert f'"seed":{seed}' in canonical_json(parameters)

@@ -12,8 +12,8 @@ from tiny import TinyCorpus
 from toyadmos_datasets.corpus.damage import damage_of
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError, PlanError
+from toyadmos_datasets.options.catalogue import PROTOCOLS
 from toyadmos_datasets.planning import PlanOptions, plan
-from toyadmos_datasets.planning.catalogue import PROTOCOLS
 from toyadmos_datasets.planning.protocols import PLANNERS
 
 # --- waspaa2019 --faithful
@@ -22,7 +22,7 @@ from toyadmos_datasets.planning.protocols import PLANNERS
 def test_the_faithful_train_is_six_times_the_mean_of_three_microphones_with_noise_of_one_pool():
     corpus = index(n_normal=40, n_anomalous=9, n_noise=2)
 
-    plain, faithful = planned(corpus, "waspaa2019"), planned(corpus, "waspaa2019", is_faithful=True)
+    plain, faithful = planned(corpus, "waspaa2019"), planned(corpus, "waspaa2019", faithful=True)
 
     for row in rows(faithful):
         assert [one.split("_")[-2] for one in row["recording_ids"]] == ["ch1", "ch2", "ch3"]
@@ -40,8 +40,8 @@ def test_the_faithful_car_differs_in_its_pool_of_noise_alone():
     corpus = index(toy="ToyCar", n_normal=9)
 
     (row, *_), notes = (
-        rows(planned(corpus, "waspaa2019", is_faithful=True)),
-        planned(corpus, "waspaa2019", is_faithful=True).notes,
+        rows(planned(corpus, "waspaa2019", faithful=True)),
+        planned(corpus, "waspaa2019", faithful=True).notes,
     )
 
     assert (len(row["recording_ids"]), row["target_gain_db"], row["noise_gain_db"]) == (1, 0.0, 10.0)
@@ -51,7 +51,7 @@ def test_the_faithful_car_differs_in_its_pool_of_noise_alone():
 def test_an_event_without_the_fourth_microphone_will_do_for_the_faithful_train():
     names = [name for name in TinyCorpus().names() if name.channel != 4]
 
-    assert rows(planned(index_of(names), "waspaa2019", is_faithful=True))
+    assert rows(planned(index_of(names), "waspaa2019", faithful=True))
     with pytest.raises(PlanError, match="a microphone is missing"):
         planned(index_of(names), "waspaa2019")
 

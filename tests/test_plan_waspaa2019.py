@@ -40,7 +40,7 @@ def test_a_smaller_corpus_is_split_by_the_same_fraction_and_a_note_says_so(n_nor
 
 
 @pytest.mark.parametrize(
-    ("toy", "is_as_printed", "target_db", "noise_db"),
+    ("toy", "as_printed", "target_db", "noise_db"),
     [
         ("ToyCar", False, 0.0, 10.0),
         ("ToyConveyor", False, 0.0, 10.0),
@@ -50,12 +50,12 @@ def test_a_smaller_corpus_is_split_by_the_same_fraction_and_a_note_says_so(n_nor
         ("ToyTrain", True, 0.0, 10.0),
     ],
 )
-def test_the_gains_are_those_of_the_experiment_as_run_or_as_printed(toy, is_as_printed, target_db, noise_db):
-    recipe = plan(index(toy=toy), PlanOptions(toy=toy, is_as_printed=is_as_printed))
+def test_the_gains_are_those_of_the_experiment_as_run_or_as_printed(toy, as_printed, target_db, noise_db):
+    recipe = plan(index(toy=toy), PlanOptions(toy=toy, as_printed=as_printed))
 
     gains = {(row["target_gain_db"], row["noise_gain_db"], row["snr_db"]) for row in rows(recipe)}
     assert gains == {(target_db, noise_db, None)}
-    assert any("as the paper prints them" in note for note in recipe.notes) == is_as_printed
+    assert any("as the paper prints them" in note for note in recipe.notes) == as_printed
 
 
 def test_the_papers_protocol_on_other_cases_or_channels_is_noted():

@@ -219,7 +219,7 @@ def test_another_source_into_the_same_folder_is_refused(done, volumes):
 
 def test_overwriting_replaces_the_dataset_by_what_a_fresh_folder_would_hold(tmp_path, done, tree):
     shutil.copytree(done, tmp_path / "done")
-    prepare(options(tree, tmp_path / "done", protocols=("basic",), is_overwriting=True))
+    prepare(options(tree, tmp_path / "done", protocols=("basic",), overwrite=True))
     prepare(options(tree, tmp_path / "fresh", protocols=("basic",)))
 
     assert hashes(tmp_path / "done" / "out") == hashes(tmp_path / "fresh" / "out")
@@ -229,7 +229,7 @@ def test_files_of_others_stay_untouched_when_a_dataset_is_replaced(tmp_path, don
     shutil.copytree(done, tmp_path / "done")
     (tmp_path / "done" / "out" / ".git").mkdir()
     (tmp_path / "done" / "out" / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
-    prepare(options(tree, tmp_path / "done", protocols=("basic",), is_overwriting=True))
+    prepare(options(tree, tmp_path / "done", protocols=("basic",), overwrite=True))
 
     assert (tmp_path / "done" / "out" / ".git" / "HEAD").read_text() == "ref: refs/heads/main\n"
 

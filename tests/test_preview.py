@@ -102,7 +102,7 @@ def test_it_touches_neither_a_cache_nor_a_dataset_that_is_there(tmp_path, source
     prepare(options(sources["tree"], tmp_path, protocols=("basic",)))
     before = listing(tmp_path)
     preview(options(sources["tree"], tmp_path, protocols=("basic",)))
-    preview(options(sources["tree"], tmp_path, protocols=("basic",), is_overwriting=True))
+    preview(options(sources["tree"], tmp_path, protocols=("basic",), overwrite=True))
 
     assert listing(tmp_path) == before
 
@@ -170,7 +170,7 @@ def test_a_folder_that_is_being_written_can_be_looked_at(tmp_path, sources):
 
 
 def test_a_simulated_corpus_that_is_not_there_yet_is_planned_as_it_will_be_and_not_made(tmp_path, simulated):
-    request = options(Path("simulation:tiny"), tmp_path, protocols=("basic",), snrs_db=(6.0,))
+    request = options(Path("simulate:tiny"), tmp_path, protocols=("basic",), snrs_db=(6.0,))
     told = preview(request)
     untouched = list(tmp_path.iterdir())
     shutil.copytree(simulated, simulated_folder(tmp_path / "cache", "ToyTrain", "tiny"))

@@ -20,7 +20,7 @@ from toyadmos_datasets import load_dataset
 from toyadmos_datasets.archives.remote import license_consent
 from toyadmos_datasets.archives.remote.volume_list import published_manifest, read_manifest, write_manifest
 from toyadmos_datasets.errors import DatasetError, OutputConflictError, ToyAdmosError
-from toyadmos_datasets.exporting.export_folder import DONE_NAME, ExportFolder
+from toyadmos_datasets.exporting.export_job import DONE_NAME, export_folder
 from toyadmos_datasets.files import lock
 from toyadmos_datasets.files.checked_json import parse_json
 from toyadmos_datasets.loading.clip_cache import split_places
@@ -28,7 +28,7 @@ from toyadmos_datasets.loading.clip_positions import read_places, read_spans
 from toyadmos_datasets.loading.location import Place
 from toyadmos_datasets.sharing.bucket import RECORD_NAME, Bucket
 from toyadmos_datasets.sharing.recipe_fetch import parse_manifest
-from toyadmos_datasets.simulation.record import CorpusRecord, is_there
+from toyadmos_datasets.simulation.corpus_folder import CorpusRecord, corpus_folder
 from toyadmos_datasets.values.manifest import MANIFEST_NAME
 
 shortly = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -131,16 +131,16 @@ def test_a_mutated_record_of_a_simulated_corpus_is_the_same_or_a_conflict(tmp_pa
     (tmp_path / "tree" / "ToyTrain").mkdir(parents=True, exist_ok=True)
     (tmp_path / "simulated.json").write_bytes(data.draw(mutated_json_bytes(whole)))
 
-    assert found_or_refused(lambda: is_there(tmp_path, SIMULATED), OutputConflictError) in {True, None}
+    assert found_or_refused(corpus_folder(tmp_path, SIMULATED).state, OutputConflictError) in {"done", None}
 
 
 @shortly
 @given(data=st.data())
 def test_a_mutated_job_of_an_export_is_the_same_or_a_conflict(tmp_path, data):
     job = {"layout": "folder", "shards": ["0" * 64], "config": None}
-    (tmp_path / DONE_NAME).write_bytes(data.draw(mutated_json_bytes(job)))
+    (tmp_path / DONE_NAME).write_bytes(data.draw(mutated_json_bytes({"request": job})))
 
-    assert found_or_refused(ExportFolder(path=tmp_path, job=job).state, OutputConflictError) in {"done", None}
+    assert found_or_refused(export_folder(tmp_path, job).state, OutputConflictError) in {"done", None}
 
 
 @shortly

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from preparing import options
-from test_docs import ALL, EVERYWHERE, PROGRAM, options_of
+from test_docs import ALL, EVERYWHERE, PROGRAM, flags_of
 
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.jobs.preview import preview
@@ -39,7 +39,7 @@ def test_every_command_stands_in_the_table_and_only_those():
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_every_command_that_is_shown_exists_with_its_options(words):
     assert words[0] in ALL
-    assert {word for word in words if word.startswith("--")} <= options_of(words[0]) | EVERYWHERE
+    assert {word for word in words if word.startswith("--")} <= flags_of(words[0]) | EVERYWHERE
 
 
 def test_the_demo_is_what_make_runs_and_what_plain_pip_runs():

@@ -20,13 +20,14 @@ from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import DatasetError, OutputConflictError, PlanError
-from toyadmos_datasets.jobs.prepare import Work, carry_out, prepare
+from toyadmos_datasets.jobs.preparation import Preparation
+from toyadmos_datasets.jobs.prepare import carry_out, prepare
 from toyadmos_datasets.jobs.rebuild import RebuildOptions, rebuild
+from toyadmos_datasets.options.render_options import Encoding
 from toyadmos_datasets.rendering import OutputFolder, RenderOptions
-from toyadmos_datasets.rendering.clip_encoding import Encoding
 from toyadmos_datasets.sharing import diff_recipes, export_recipe, open_recipe
 from toyadmos_datasets.signal import resampling
-from toyadmos_datasets.signal.pcm import Pcm
+from toyadmos_datasets.signal.clip_codec import Pcm
 from toyadmos_datasets.values.manifest import read_manifest, write_manifest
 from toyadmos_datasets.values.shared_recipe import read_shared_recipe, write_shared_recipe
 
@@ -218,7 +219,7 @@ def test_no_recipe_writes_outside_of_its_folder(place, tmp_path, config):
     recipe = read_shared_recipe(place / "mine.toyrecipe").recipe
     rows = [row | {"config": config} for row in recipe.examples.to_pylist()]
     leading_out = replace(recipe, examples=pa.Table.from_pylist(rows, schema=recipe.examples.schema))
-    work = Work(
+    preparation = Preparation(
         source=open_source(str(place / "tree"), "ToyTrain"),
         output=OutputFolder(path=tmp_path / "deep" / "out", request={}),
         cache=place / "cache",
@@ -227,7 +228,7 @@ def test_no_recipe_writes_outside_of_its_folder(place, tmp_path, config):
     )
 
     with pytest.raises(PlanError, match="cannot be a part of a path"):
-        carry_out(work, Quiet())
+        carry_out(preparation, Quiet())
     assert list(tmp_path.iterdir()) == []
 
 

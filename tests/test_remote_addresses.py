@@ -6,8 +6,8 @@ import pytest
 from loopback import Fault, serving
 from transferring import ALWAYS, BOTH, CONTENT, NAME, fetch
 
+from toyadmos_datasets.archives.remote.fetch_options import RetryPolicy
 from toyadmos_datasets.archives.remote.http_request import HttpClient, origin_named
-from toyadmos_datasets.archives.remote.retry import Patience
 from toyadmos_datasets.errors import FetchError, OptionError
 from toyadmos_datasets.files.address import is_on_web
 
@@ -66,7 +66,7 @@ def test_a_redirect_to_anything_but_https_is_refused(fetching, server, target, i
 def test_a_password_stays_with_its_host(server, tmp_path):
     with serving({NAME: CONTENT}) as other:
         server.faults = [Fault(kind="redirect", location=f"{other.url.replace('://', '://x:y@')}{NAME}")]
-        client = HttpClient(Patience())
+        client = HttpClient(RetryPolicy())
         with client.get(f"{server.url.replace('://', '://me:secret@')}{NAME}", {}) as response:
             response.read()
         client.close()
@@ -82,7 +82,7 @@ def test_netrc_is_read_only_when_asked(server, tmp_path, monkeypatch):
     monkeypatch.setenv("NETRC", str(netrc))
 
     for has_netrc in (False, True):
-        client = HttpClient(Patience(), has_netrc=has_netrc)
+        client = HttpClient(RetryPolicy(), has_netrc=has_netrc)
         with client.get(f"{server.url}{NAME}", {}) as response:
             response.read()
         client.close()
@@ -118,7 +118,7 @@ def test_the_record_has_the_address_that_knows_ranges():
     assert origin.url_of(NAME) == f"https://zenodo.org/records/3351307/files/{NAME}?download=1"
 
 
-@pytest.mark.parametrize("source", ["/some/path", "ToyTrain", "simulation:tiny", "C:\\data", "record.7z", "./record"])
+@pytest.mark.parametrize("source", ["/some/path", "ToyTrain", "simulate:tiny", "C:\\data", "record.7z", "./record"])
 def test_a_path_is_no_place_on_the_web(source):
     assert not is_on_web(source)
 

@@ -6,8 +6,7 @@ import contextlib
 
 import pytest
 
-from toyadmos_datasets.archives.remote.block_progress import BlockBars
-from toyadmos_datasets.archives.remote.block_ranges import BlockNeed
+from toyadmos_datasets.archives.remote.block_ranges import BlockProgress, WantedBlock
 from toyadmos_datasets.archives.sevenzip.archive_contents import PackedBlock
 from toyadmos_datasets.archives.sevenzip.coders import Coder
 from toyadmos_datasets.engine.progress import Quiet
@@ -15,7 +14,7 @@ from toyadmos_datasets.engine.progress import Quiet
 BLOCK = PackedBlock(
     number=0, offset=32, n_packed_bytes=1000, coders=(Coder(method="21", properties=b"\x10"),), sizes=(2000,)
 )
-HALF = BlockNeed(block=BLOCK, n_bytes=1000, n_members=1)
+HALF = WantedBlock(block=BLOCK, n_bytes=1000, n_members=1)
 """Half of it is wanted: 500 packed bytes, if it is packed evenly."""
 
 
@@ -46,7 +45,7 @@ def progress():
 
 @pytest.fixture
 def bars(progress):
-    return BlockBars({0: HALF}, progress)
+    return BlockProgress({0: HALF}, progress)
 
 
 def test_a_bar_is_there_from_the_first_byte_of_its_block_on(bars, progress):

@@ -112,12 +112,12 @@ def test_two_connections_that_see_one_change_count_it_once(fetching, server):
             transfer._n_changes[name] += 1
         return original(name, etag)
 
-    original, transfer.files.note = transfer.files.note, another_is_first
+    original, transfer.versions.note = transfer.versions.note, another_is_first
     server.etag = '"two"'
 
     transfer.fetch(copy, 0, len(CONTENT))
 
-    assert copy.settle()
+    assert copy.verify()
 
 
 def test_dates_that_differ_do_no_harm_while_the_bytes_are_right(fetching, server):

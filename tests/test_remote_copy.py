@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toyadmos_datasets.archives.remote import copy_journal
-from toyadmos_datasets.archives.remote.block_ranges import FILE_NAME, BlockEnds
 from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges
-from toyadmos_datasets.archives.remote.copy_journal import Journal, append_line
+from toyadmos_datasets.archives.remote.copy_journal import CopyJournal, VerifiedStops, append_line
 from toyadmos_datasets.archives.remote.volume_cache import folder_bytes
-from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
-from toyadmos_datasets.archives.remote.volume_list import published_manifest, read_manifest, write_manifest
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies, VolumeCopy
+from toyadmos_datasets.archives.remote.volume_list import VolumeList, published_manifest, read_manifest, write_manifest
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.errors import DiskFullError, OptionError, SourceNotFoundError
 
@@ -26,6 +26,7 @@ CONTENT = np.random.default_rng(2).bytes(300_000)
 VOLUME = Volume(
     name="ToyTrain.7z.001", n_bytes=len(CONTENT), md5=hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
 )
+SECOND = Volume(name="ToyTrain.7z.002", n_bytes=1000, md5="0" * 32)
 ENTRIES = st.lists(
     st.tuples(st.sampled_from(["have", "gone", "good", "bad"]), st.integers(0, 50), st.integers(0, 50)), max_size=12
 )
@@ -41,15 +42,15 @@ def written(folder, start, stop):
 @given(entries=ENTRIES, cut=st.integers(0, 400))
 def test_a_journal_that_was_cut_anywhere_says_what_its_whole_lines_say(tmp_path_factory, entries, cut):
     path = tmp_path_factory.mktemp("journal") / "have"
-    journal = Journal(path)
+    journal = CopyJournal(path)
     states = [(ByteRanges(), 0)]
     for word, start, stop in entries:
         journal.append(word, start, stop)
-        states.append((ByteRanges(journal.have), path.stat().st_size))
+        states.append((ByteRanges(journal.present), path.stat().st_size))
     content = path.read_bytes() if entries else b""
     path.write_bytes(content[:cut])
 
-    have = Journal(path).have
+    have = CopyJournal(path).present
 
     # A line's own line break may be what was cut off: then the line still counts as not written.
     assert have == next(state for state, size in reversed(states) if size <= cut)
@@ -58,7 +59,7 @@ def test_a_journal_that_was_cut_anywhere_says_what_its_whole_lines_say(tmp_path_
 @given(entries=ENTRIES, at=st.integers(0, 300), bit=st.integers(0, 7))
 def test_a_flipped_bit_in_a_journal_never_makes_up_bytes(tmp_path_factory, entries, at, bit):
     path = tmp_path_factory.mktemp("journal") / "have"
-    journal = Journal(path)
+    journal = CopyJournal(path)
     said = set()
     for word, start, stop in entries:
         journal.append(word, start, stop)
@@ -68,7 +69,7 @@ def test_a_flipped_bit_in_a_journal_never_makes_up_bytes(tmp_path_factory, entri
         content[at] ^= 1 << bit
         path.write_bytes(content)
 
-    assert {byte for start, stop in Journal(path).have for byte in range(start, stop)} <= said
+    assert {byte for start, stop in CopyJournal(path).present for byte in range(start, stop)} <= said
 
 
 @pytest.mark.parametrize(
@@ -92,54 +93,55 @@ def test_a_flipped_bit_in_a_journal_never_makes_up_bytes(tmp_path_factory, entri
 )
 def test_a_journals_line_that_says_no_bytes_counts_as_not_said(tmp_path, text):
     path = tmp_path / "have"
-    Journal(path).append("have", 20, 30)
+    CopyJournal(path).append("have", 20, 30)
     append_line(path, text)
-    Journal(path).append("have", 40, 50)
+    CopyJournal(path).append("have", 40, 50)
 
-    assert list(Journal(path).have) == [(20, 30), (40, 50)]
+    assert list(CopyJournal(path).present) == [(20, 30), (40, 50)]
 
 
 @pytest.mark.parametrize("text", ["1 2", "1 2 3 4", "-1 2 3", "1 2 3.5", f"1 {10**30} 3", "1 2 x", "\u0661 2 3", ""])
 def test_a_line_of_ends_that_says_no_bytes_counts_as_not_said(tmp_path, text):
-    append_line(tmp_path / FILE_NAME, text)
-    BlockEnds(tmp_path).note(7, 100, 200)
+    path = tmp_path / "blocks.read"
+    append_line(path, text)
+    VerifiedStops(path).record(7, 100, 200)
 
-    assert BlockEnds(tmp_path)._stops == {(7, 100): 200}
+    assert VerifiedStops(path)._stops == {(7, 100): 200}
 
 
 def test_a_journal_of_endless_lines_is_passed_over(tmp_path, monkeypatch):
     monkeypatch.setattr(copy_journal, "MAX_READ_BYTES", 4_096)
     path = tmp_path / "have"
     path.write_bytes(b"x" * 10_000)
-    journal = Journal(path)
+    journal = CopyJournal(path)
 
     for _ in range(3):
         journal.refresh()
     journal.append("have", 20, 30)
 
-    assert list(journal.have) == [(20, 30)]
+    assert list(journal.present) == [(20, 30)]
     assert len(journal._rest) <= 128
 
 
 def test_a_line_after_a_torn_one_counts(tmp_path):
     path = tmp_path / "have"
-    Journal(path).append("have", 0, 10)
+    CopyJournal(path).append("have", 0, 10)
     with path.open("ab") as file:
         file.write(b"\nhave 20 3")
 
-    Journal(path).append("have", 40, 50)
+    CopyJournal(path).append("have", 40, 50)
 
-    assert list(Journal(path).have) == [(0, 10), (40, 50)]
+    assert list(CopyJournal(path).present) == [(0, 10), (40, 50)]
 
 
 def test_another_process_sees_what_is_added(tmp_path):
     path = tmp_path / "have"
-    reader, writer = Journal(path), Journal(path)
+    reader, writer = CopyJournal(path), CopyJournal(path)
 
     writer.append("have", 0, 10)
     reader.refresh()
 
-    assert list(reader.have) == [(0, 10)]
+    assert list(reader.present) == [(0, 10)]
 
 
 def test_a_copy_is_sparse_and_of_full_size(tmp_path):
@@ -161,7 +163,7 @@ def test_what_was_written_before_an_error_is_kept(tmp_path):
     with pytest.raises(RuntimeError):
         breaks_off()
 
-    assert list(VolumeCopy(tmp_path, VOLUME).have) == [(0, 5000)]
+    assert list(VolumeCopy(tmp_path, VOLUME).present) == [(0, 5000)]
 
 
 def test_bytes_whose_sync_failed_are_not_believed(tmp_path, monkeypatch):
@@ -183,15 +185,15 @@ def test_bytes_whose_sync_failed_are_not_believed(tmp_path, monkeypatch):
         write()
 
     assert "run the same command again" in caught.value.remedy
-    assert not list(VolumeCopy(tmp_path, VOLUME).have)
+    assert not list(VolumeCopy(tmp_path, VOLUME).present)
 
 
 def test_a_complete_copy_is_right_by_md5(tmp_path):
     copy = written(tmp_path, 0, len(CONTENT))
 
     assert copy.is_complete
-    assert copy.settle()
-    assert VolumeCopy(tmp_path, VOLUME).journal.is_whole
+    assert copy.verify()
+    assert VolumeCopy(tmp_path, VOLUME).is_verified
 
 
 def test_a_complete_copy_with_another_md5_is_set_aside(tmp_path):
@@ -199,16 +201,18 @@ def test_a_complete_copy_with_another_md5_is_set_aside(tmp_path):
     with copy.writer(0) as writer:
         writer.write(CONTENT[:-1] + b"?")
 
-    assert not copy.settle()
-    assert copy.aside.read_bytes()[:-1] == CONTENT[:-1]
-    assert not list(VolumeCopy(tmp_path, VOLUME).have)
+    assert not copy.verify()
+    assert copy.rejected_path.read_bytes()[:-1] == CONTENT[:-1]
+    assert not list(VolumeCopy(tmp_path, VOLUME).present)
 
 
 def test_a_copy_that_lost_its_file_begins_anew(tmp_path):
     copy = written(tmp_path, 0, 5000)
     copy.path.unlink()
 
-    assert not list(VolumeCopy(tmp_path, VOLUME).have)
+    copy.discard_lost()
+
+    assert not list(VolumeCopy(tmp_path, VOLUME).present)
 
 
 def test_what_is_forgotten_gives_its_room_back(tmp_path):
@@ -216,7 +220,7 @@ def test_what_is_forgotten_gives_its_room_back(tmp_path):
 
     copy.forget(0, 4096 * 60)
 
-    assert list(copy.have) == [(4096 * 60, len(CONTENT))]
+    assert list(copy.present) == [(4096 * 60, len(CONTENT))]
     assert copy.path.stat().st_blocks * 512 < len(CONTENT) / 2
     assert copy.path.read_bytes()[4096 * 60 :] == CONTENT[4096 * 60 :]
 
@@ -229,6 +233,34 @@ def test_the_room_of_a_folder_is_what_its_files_take_without_their_holes(tmp_pat
 
     assert full >= len(CONTENT)
     assert folder_bytes(tmp_path) < len(CONTENT) / 10
+
+
+def archive_of(folder):
+    return VolumeCopies(folder, VolumeList(toy="ToyTrain", volumes=(VOLUME, SECOND)))
+
+
+def test_the_copies_of_an_archive_are_seen_as_one_file(tmp_path):
+    copies = archive_of(tmp_path)
+    copies.volumes[0].record(len(CONTENT) - 100, len(CONTENT))
+    copies.volumes[1].record(0, 50)
+
+    assert copies.gaps(len(CONTENT) - 200, len(CONTENT) + 100) == [
+        (len(CONTENT) - 200, len(CONTENT) - 100),
+        (len(CONTENT) + 50, len(CONTENT) + 100),
+    ]
+    assert (copies.n_bytes, copies.n_present(len(CONTENT) - 10, len(CONTENT) + 10)) == (150, 20)
+
+
+def test_the_copies_of_an_archive_take_in_what_another_process_adds(tmp_path):
+    copies, worker = archive_of(tmp_path), pickle.loads(pickle.dumps(archive_of(tmp_path)))
+    worker.volumes[1].record(0, 50)
+    worker.mark("bad", len(CONTENT) + 10, len(CONTENT) + 20)
+    assert copies.n_bytes == 0
+
+    copies.refresh()
+
+    assert copies.n_bytes == 40
+    assert copies.has_suspects(len(CONTENT), len(CONTENT) + 50)
 
 
 def test_a_table_of_volumes_survives_the_disk(tmp_path):

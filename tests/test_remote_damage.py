@@ -9,10 +9,9 @@ from loopback import Fault, serving
 from remote import CHANNEL_1, LONG, WAYS, Said, contents, fetched, publish
 from tiny import STORED
 
-from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, needs_of
 from toyadmos_datasets.archives.remote.fetching import download, use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
-from toyadmos_datasets.archives.remote.volume_copies import VolumeLayout, present_in
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import CorruptMemberError, VolumeError
 
@@ -21,11 +20,11 @@ ALWAYS = 10**6
 
 @WAYS
 def test_what_has_changed_on_the_disk_is_fetched_again_when_it_is_used(fetch_options, published, is_whole):
-    fetch_options = dataclasses.replace(fetch_options, is_whole=is_whole)
+    fetch_options = dataclasses.replace(fetch_options, whole=is_whole)
     fetched(fetch_options, CHANNEL_1, is_whole=is_whole)
     source = open_remote(fetch_options)
-    block = next(iter(needs_of(source.table, CHANNEL_1, BlockEnds(fetch_options.folder)).values())).block
-    number, at, _ = next(VolumeLayout(source.volumes.sizes).split(block.offset + 3000, block.stop))
+    block = next(iter(source.copies.wanted_blocks(source.table, CHANNEL_1).values())).block
+    number, at, _ = next(source.copies.split(block.offset + 3000, block.stop))
     with source.volumes.paths[number].open("r+b") as file:
         file.seek(at)
         file.write(b"damage")
@@ -41,7 +40,7 @@ def test_a_volume_with_the_wrong_md5_is_set_aside_and_fetched_once_more(fetch_op
     open_remote(fetch_options)
     volume_server.faults = [Fault(kind="flip", after=5000, name="ToyTrain.7z.002")]
     said = Said()
-    source = open_remote(dataclasses.replace(fetch_options, is_whole=True))
+    source = open_remote(dataclasses.replace(fetch_options, whole=True))
 
     download(source, CHANNEL_1, progress=said)
 
@@ -53,7 +52,7 @@ def test_a_volume_with_the_wrong_md5_is_set_aside_and_fetched_once_more(fetch_op
 def test_a_volume_that_stays_wrong_is_an_error_and_kept_for_a_look(fetch_options, volume_server):
     open_remote(fetch_options)
     volume_server.faults = [Fault(kind="flip", after=5000, name="ToyTrain.7z.002", times=ALWAYS)]
-    source = open_remote(dataclasses.replace(fetch_options, is_whole=True))
+    source = open_remote(dataclasses.replace(fetch_options, whole=True))
 
     with pytest.raises(VolumeError, match="wrong md5, twice") as caught:
         download(source, CHANNEL_1, progress=Quiet())
@@ -127,4 +126,4 @@ def test_who_goes_on_after_a_damaged_recording_finds_the_others_of_its_block(tmp
 
     assert rounds == [(29, 1), (30, 0)]
     assert got == contents(stored.local, wanted)
-    assert not present_in(options.folder, options.manifest).has_suspects(0, stored.manifest.n_bytes)
+    assert not VolumeCopies(options.folder, options.manifest).has_suspects(0, stored.manifest.n_bytes)

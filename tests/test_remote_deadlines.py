@@ -15,26 +15,34 @@ from loopback import Fault, serving
 from proxying import proxying
 from transferring import ALWAYS, BOTH, CONTENT, NAME, NOW, VOLUME, FakeClock, fetch
 
+from toyadmos_datasets.archives.remote.fetch_options import Clock, RetryPolicy
 from toyadmos_datasets.archives.remote.http_deadline import FetchStopped
 from toyadmos_datasets.archives.remote.http_request import HttpClient, origin_named
-from toyadmos_datasets.archives.remote.retry import Clock, Patience, RateLimit
-from toyadmos_datasets.archives.remote.transfer import Transfer
-from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
+from toyadmos_datasets.archives.remote.transfer import RateLimit, Transfer
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy
 from toyadmos_datasets.errors import FetchError
 
-BRIEF = Patience(attempts=1, connect_s=0.3, headers_s=0.3, silence_s=0.2, slow_s=0.3)
-ENDLESS = Patience(attempts=1, connect_s=20, headers_s=10**6, silence_s=10**6, slow_s=10**6)
+BRIEF = RetryPolicy(
+    max_attempts=1, connect_timeout_s=0.3, headers_timeout_s=0.3, silence_timeout_s=0.2, slow_window_s=0.3
+)
+ENDLESS = RetryPolicy(
+    max_attempts=1, connect_timeout_s=20, headers_timeout_s=10**6, silence_timeout_s=10**6, slow_window_s=10**6
+)
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 @contextlib.contextmanager
-def transferring(address, patience=BRIEF, clock=None):
+def transferring(address, retry_policy=BRIEF, clock=None):
     """Make what fetches from an address, with real time."""
     clock = clock or Clock()
-    client = HttpClient(patience)
+    client = HttpClient(retry_policy)
     yield Transfer(
-        client=client, origin=origin_named(address), patience=patience, clock=clock, limit=RateLimit(None, clock)
+        client=client,
+        origin=origin_named(address),
+        retry_policy=retry_policy,
+        clock=clock,
+        limit=RateLimit(None, clock),
     )
     client.close()
 
@@ -108,7 +116,7 @@ def test_trailers_without_end_do_no_harm_to_a_body_that_is_there(tmp_path):
     ):
         transfer.fetch(copy, 0, VOLUME.n_bytes, is_ranged=False)
 
-    assert copy.settle()
+    assert copy.verify()
 
 
 def test_all_redirects_have_one_deadline(tmp_path):
@@ -166,7 +174,7 @@ def test_a_read_looks_for_a_stop_again_and_again_without_losing_bytes(tmp_path, 
         with transferring("https://mirror.test/", ENDLESS) as transfer:
             transfer.fetch(copy, 0, VOLUME.n_bytes)
 
-    assert copy.settle()
+    assert copy.verify()
 
 
 @pytest.mark.parametrize(
@@ -185,7 +193,7 @@ def test_a_stop_ends_a_wait_for_a_server(tmp_path, behaviour):
 def test_a_stop_ends_a_wait_that_a_server_asked_for(tmp_path, server, headers):
     server.faults = [Fault(kind="status", headers=headers, times=ALWAYS)]
 
-    with transferring(server.url, dataclasses.replace(BRIEF, attempts=8)) as transfer:
+    with transferring(server.url, dataclasses.replace(BRIEF, max_attempts=8)) as transfer:
         outcome = stopped(transfer, tmp_path)
 
     assert outcome == [FetchStopped]

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from toyadmos_datasets.archives.remote.fetch_options import RetryPolicy
 from toyadmos_datasets.archives.remote.http_request import HttpClient
-from toyadmos_datasets.archives.remote.retry import Patience
 from toyadmos_datasets.errors import OptionError
 
 
@@ -24,7 +24,7 @@ def test_a_proxy_that_cannot_be_one_is_an_error_that_names_the_variable_and_no_p
     monkeypatch.setenv(name, value)
 
     with pytest.raises(OptionError, match="proxy that the environment names") as caught:
-        HttpClient(Patience())
+        HttpClient(RetryPolicy())
 
     assert caught.value.where == name
     assert "http://host:port" in caught.value.expected
@@ -36,7 +36,7 @@ def test_a_socks_proxy_is_an_error_that_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "socksio", None)
 
     with pytest.raises(OptionError, match="proxy that the environment names") as caught:
-        HttpClient(Patience())
+        HttpClient(RetryPolicy())
 
     assert "pip install socksio" in caught.value.remedy
 
@@ -49,7 +49,7 @@ def test_a_file_of_certificates_that_is_none_is_an_error_that_names_it(monkeypat
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
 
     with pytest.raises(OptionError, match="certificates that the environment names") as caught:
-        HttpClient(Patience())
+        HttpClient(RetryPolicy())
 
     assert caught.value.where == f"SSL_CERT_FILE={path}"
     assert "unset it" in caught.value.remedy

@@ -10,7 +10,7 @@ from loopback import Fault, serving
 from remote import CHANNEL_1, LONG, WAYS, Said, contents, fetched, publish
 from tiny import STORED
 
-from toyadmos_datasets.archives.remote.fetch_schedule import Schedule
+from toyadmos_datasets.archives.remote.fetch_schedule import FetchSchedule
 from toyadmos_datasets.archives.remote.fetching import use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
 from toyadmos_datasets.corpus.volumes import Volume
@@ -104,8 +104,8 @@ def test_a_piece_that_was_taken_before_ranges_were_given_up_is_asked_for_as_one(
             schedule.is_ranged = False  # as another connection does that was given a whole file
         return piece
 
-    original = Schedule.take
-    monkeypatch.setattr(Schedule, "take", take)
+    original = FetchSchedule.take
+    monkeypatch.setattr(FetchSchedule, "take", take)
 
     with serving(stored.files) as server:
         got = fetched(stored.options(server, tmp_path / "copies"), wanted)

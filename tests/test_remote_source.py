@@ -13,11 +13,10 @@ from tiny import STORED
 
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.file_kinds import Ignore
-from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, needs_of
 from toyadmos_datasets.archives.remote.fetch_estimate import estimate
 from toyadmos_datasets.archives.remote.fetching import download, use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
-from toyadmos_datasets.archives.remote.volume_copies import present_in
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import SourceError
 
@@ -52,7 +51,7 @@ def test_the_header_is_fetched_once(fetch_options, volume_server):
 def test_what_was_fetched_and_found_right_is_used_without_a_request_or_a_write(
     fetch_options, published, volume_server, is_whole
 ):
-    fetch_options = dataclasses.replace(fetch_options, is_whole=is_whole)
+    fetch_options = dataclasses.replace(fetch_options, whole=is_whole)
     fetched(fetch_options, CHANNEL_1, is_whole=is_whole)
     n_before, before = len(volume_server.seen), changes_in(fetch_options.folder)
 
@@ -87,12 +86,12 @@ def test_only_the_blocks_with_wanted_recordings_are_fetched(fetch_options, publi
     fetched(fetch_options, CHANNEL_1)
 
     source = open_remote(fetch_options)
-    needs = needs_of(source.table, CHANNEL_1, BlockEnds(fetch_options.folder))
-    least = sum(need.expected[1] - need.expected[0] for need in needs.values())
-    present = present_in(fetch_options.folder, fetch_options.manifest)
+    needs = source.copies.wanted_blocks(source.table, CHANNEL_1)
+    least = sum(need.expected_span[1] - need.expected_span[0] for need in needs.values())
+    copies = VolumeCopies(fetch_options.folder, fetch_options.manifest)
     untouched = [block for block in source.table.blocks if block.number not in needs]
     assert untouched
-    assert all(present.n_missing(one.offset, one.stop) > 0 for one in untouched)
+    assert all(copies.n_missing(one.offset, one.stop) > 0 for one in untouched)
     assert volume_server.n_given <= least * 1.05 + 200_000
 
 
@@ -109,8 +108,8 @@ def test_a_later_run_fetches_the_difference(fetch_options, published, volume_ser
 
 def test_a_volume_that_has_become_whole_is_checked_and_stays(fetch_options, published, volume_server):
     fetched(fetch_options)
-    for journal in present_in(fetch_options.folder, fetch_options.manifest)._journals:
-        assert journal.is_whole
+    for copy in VolumeCopies(fetch_options.folder, fetch_options.manifest).volumes:
+        assert copy.is_verified
     n_before = len(volume_server.seen)
 
     fetched(fetch_options, is_whole=True)
@@ -133,7 +132,7 @@ def test_the_cheaper_way_is_chosen_and_named(fetch_options):
 
 
 def test_whole_volumes_are_fetched_when_asked(fetch_options, published):
-    source = open_remote(dataclasses.replace(fetch_options, is_whole=True))
+    source = open_remote(dataclasses.replace(fetch_options, whole=True))
 
     assert estimate(source, CHANNEL_1).volumes == (0, 1, 2)
 
@@ -156,16 +155,16 @@ def test_without_a_fetch_missing_bytes_are_an_error_that_says_how_to_get_them(fe
 
 
 def test_copies_that_are_not_kept_are_let_go_when_their_recordings_are_stored(fetch_options, published):
-    source = open_remote(dataclasses.replace(fetch_options, is_keeping=False))
+    source = open_remote(dataclasses.replace(fetch_options, keep_archives=False))
 
     got = use_fetched(
         source, CHANNEL_1, lambda readable: contents(readable, CHANNEL_1), progress=Quiet(), stored=lambda: CHANNEL_1
     )
 
-    present = present_in(fetch_options.folder, fetch_options.manifest)
+    copies = VolumeCopies(fetch_options.folder, fetch_options.manifest)
     assert got == contents(published.local, CHANNEL_1)
-    for need in needs_of(source.table, CHANNEL_1, BlockEnds(fetch_options.folder)).values():
-        assert present.n_missing(need.block.offset, need.block.stop) == need.block.n_packed_bytes
+    for need in source.copies.wanted_blocks(source.table, CHANNEL_1).values():
+        assert copies.n_missing(need.block.offset, need.block.stop) == need.block.n_packed_bytes
     used = sum(path.stat().st_blocks * 512 for path in fetch_options.folder.iterdir() if path.is_file())
     assert used < published.manifest.n_bytes / 2
 
@@ -174,7 +173,7 @@ def test_what_is_still_coming_of_copies_that_are_not_kept_is_let_go_too(tmp_path
     stored = publish(tmp_path / "published", n_blocks=1, n_volumes=1, corpus=LONG, filters=STORED)
     wanted = set(list(LONG.files())[:30])
     with serving(stored.files, rate_bytes_per_s=2e6) as server:
-        options = stored.options(server, tmp_path / "copies", is_keeping=False)
+        options = stored.options(server, tmp_path / "copies", keep_archives=False)
         source = open_remote(options)
         n_enough = server.n_given + 500_000
 
@@ -185,8 +184,8 @@ def test_what_is_still_coming_of_copies_that_are_not_kept_is_let_go_too(tmp_path
         use_fetched(source, wanted, use_none, progress=Quiet(), stored=lambda: wanted)
 
     (block,) = source.table.blocks
-    present = present_in(options.folder, options.manifest)
-    assert present.n_missing(block.offset, block.stop) == block.n_packed_bytes
+    copies = VolumeCopies(options.folder, options.manifest)
+    assert copies.n_missing(block.offset, block.stop) == block.n_packed_bytes
 
 
 def test_recordings_come_from_the_toy_that_was_asked_for(fetch_options):

@@ -10,10 +10,10 @@ from loopback import Fault, serving
 from proxying import proxying
 from transferring import BOTH, CONTENT, NAME, VOLUME
 
+from toyadmos_datasets.archives.remote.fetch_options import Clock, RetryPolicy
 from toyadmos_datasets.archives.remote.http_request import HttpClient, origin_named
-from toyadmos_datasets.archives.remote.retry import Clock, Patience, RateLimit
-from toyadmos_datasets.archives.remote.transfer import Transfer
-from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
+from toyadmos_datasets.archives.remote.transfer import RateLimit, Transfer
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy
 from toyadmos_datasets.errors import FetchError
 
 
@@ -60,11 +60,15 @@ def proxy(servers, trusted, monkeypatch):
 def fetch(folder, source="https://mirror.test/folder/", *, is_ranged=True, has_netrc=False):
     """Fetch the volume; waiting takes no time and is not expected."""
     waits = []
-    patience, clock = Patience(), Clock(wait=lambda _stopping, duration_s: waits.append(duration_s))
-    copy, client = VolumeCopy(folder, VOLUME), HttpClient(patience, has_netrc=has_netrc)
+    retry_policy, clock = RetryPolicy(), Clock(wait=lambda _stopping, duration_s: waits.append(duration_s))
+    copy, client = VolumeCopy(folder, VOLUME), HttpClient(retry_policy, has_netrc=has_netrc)
     try:
         Transfer(
-            client=client, origin=origin_named(source), patience=patience, clock=clock, limit=RateLimit(None, clock)
+            client=client,
+            origin=origin_named(source),
+            retry_policy=retry_policy,
+            clock=clock,
+            limit=RateLimit(None, clock),
         ).fetch(copy, 0, len(CONTENT), is_ranged=is_ranged)
     finally:
         client.close()

@@ -77,7 +77,7 @@ def test_a_server_without_ranges_is_told_apart(fetching, server):
     with pytest.raises(NoRangesError):
         fetch(fetching, is_ranged=True)
 
-    assert not list(fetching[0].have)
+    assert not list(fetching[0].present)
     fetch(fetching, is_ranged=False)
 
 
@@ -97,7 +97,7 @@ def test_a_content_range_that_stays_wrong_is_an_error(fetching, server, kind):
     with pytest.raises(FetchError, match="another part than the one") as caught:
         fetch(fetching, is_ranged=True)
 
-    assert not list(fetching[0].have)
+    assert not list(fetching[0].present)
     assert "Content-Range" in caught.value.actual
     assert "run the same command again" in caught.value.remedy
 
@@ -166,7 +166,7 @@ def test_a_range_past_the_servers_file_is_an_error_and_its_text_is_not_saved(fet
         fetch(fetching, is_ranged=True, start=550_000)
 
     assert "500000 bytes" in caught.value.actual
-    assert not list(fetching[0].have)
+    assert not list(fetching[0].present)
     assert b"ERROR BODY" not in fetching[0].path.read_bytes()
 
 
@@ -198,7 +198,7 @@ def test_a_web_page_in_place_of_the_file_is_an_error(fetching, server, is_ranged
         fetch(fetching, is_ranged=is_ranged)
 
     assert "portal" in caught.value.remedy
-    assert not list(fetching[0].have)
+    assert not list(fetching[0].present)
 
 
 @BOTH
@@ -208,7 +208,7 @@ def test_packed_bytes_that_nobody_asked_for_are_an_error(fetching, server, is_ra
     with pytest.raises(FetchError, match="sends packed bytes"):
         fetch(fetching, is_ranged=is_ranged)
 
-    assert not list(fetching[0].have)
+    assert not list(fetching[0].present)
 
 
 @BOTH

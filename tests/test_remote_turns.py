@@ -13,7 +13,7 @@ import pytest
 from remote import CHANNEL_1, WAYS, Said, contents, fetched
 
 from toyadmos_datasets.archives.remote import fetch_session
-from toyadmos_datasets.archives.remote.fetch_session import running
+from toyadmos_datasets.archives.remote.fetch_session import open_session
 from toyadmos_datasets.archives.remote.fetching import use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
 from toyadmos_datasets.engine.progress import Quiet
@@ -23,7 +23,7 @@ from toyadmos_datasets.files.lock import folder_lock
 
 @WAYS
 def test_a_second_fetch_of_an_archive_may_fail_instead_of_waiting(fetch_options, is_whole):
-    source = open_remote(dataclasses.replace(fetch_options, is_waiting=False, is_whole=is_whole))
+    source = open_remote(dataclasses.replace(fetch_options, wait=False, whole=is_whole))
 
     with folder_lock(fetch_options.folder), pytest.raises(BusyError, match="Another process") as caught:
         use_fetched(source, CHANNEL_1, contents, progress=Quiet())
@@ -51,9 +51,9 @@ def test_a_second_fetch_of_an_archive_waits_says_for_whom_and_fetches_what_is_st
 
 @WAYS
 def test_two_fetchers_without_a_lock_still_give_right_bytes(fetch_options, published, monkeypatch, is_whole):
-    monkeypatch.setattr(fetch_session, "having_turn", lambda *_: contextlib.nullcontext())
-    source = open_remote(dataclasses.replace(fetch_options, is_whole=is_whole))
-    with running(source, CHANNEL_1, Quiet()) as one, running(source, CHANNEL_1, Quiet()) as other:
+    monkeypatch.setattr(fetch_session, "fetch_lock", lambda *_, **_options: contextlib.nullcontext())
+    source = open_remote(dataclasses.replace(fetch_options, whole=is_whole))
+    with open_session(source, CHANNEL_1, Quiet()) as one, open_session(source, CHANNEL_1, Quiet()) as other:
         first, second = contents(one.source, CHANNEL_1), contents(other.source, CHANNEL_1)
 
     assert first == second == contents(published.local, CHANNEL_1)

@@ -8,7 +8,7 @@ import pytest
 from loopback import Fault
 from transferring import ALWAYS, BOTH, CONTENT, NOW, fetch
 
-from toyadmos_datasets.archives.remote.retry import RateLimit
+from toyadmos_datasets.archives.remote.transfer import RateLimit
 from toyadmos_datasets.errors import FetchError
 
 DATE = email.utils.formatdate(NOW + 40, usegmt=True)

@@ -13,8 +13,9 @@ from tiny import TinyCorpus, wav_bytes, write_tree, write_volumes
 
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.errors import PlanError
+from toyadmos_datasets.jobs.preparation import UNCHECKED
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare, prepared_tasks
-from toyadmos_datasets.jobs.preview import UNCHECKED, preview
+from toyadmos_datasets.jobs.preview import preview
 from toyadmos_datasets.planning import PlanOptions, plan
 from toyadmos_datasets.values.recipe import Recipe, read_recipe, write_recipe
 
@@ -88,7 +89,7 @@ def test_noise_that_two_cases_carry_under_other_take_numbers_has_one_side_or_is_
         prepare(asked(source, tmp_path, snrs_db=(0.0,)))
 
     assert caught.value.actual == "1, because 4 recordings have the same take or the same sound"
-    shared = prepared(asked(source, tmp_path, is_noise_shared=True))
+    shared = prepared(asked(source, tmp_path, shared_noise=True))
     assert any(note.startswith("8 noise recordings carry the same sound") for note in shared.notes)
 
 
@@ -142,7 +143,7 @@ def test_what_the_builder_renders_is_joined_too(tmp_path):
     source = write_tree(with_copy(CORPUS.files(), trained, broken), tmp_path / "source")
     request = asked(source, tmp_path)
 
-    tasks = prepared_tasks(request, open_source(source, "ToyTrain"))
+    tasks = prepared_tasks(request.preparation(open_source(source, "ToyTrain")))
 
     by_split = {
         split: {event for task in tasks if task.split == split for event in task.examples["event_id"].to_pylist()}

@@ -29,9 +29,9 @@ from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import ClippingError, DatasetError, OptionError, WorkerError
 from toyadmos_datasets.files.checked_json import read_json
-from toyadmos_datasets.rendering.clip_encoding import Encoding
+from toyadmos_datasets.options.render_options import Encoding
+from toyadmos_datasets.rendering.mixing_rules import MixingRules
 from toyadmos_datasets.rendering.mixing_values import RESOLVED_SCHEMA, resolve
-from toyadmos_datasets.rendering.render_options import MixingRules
 from toyadmos_datasets.rendering.shard_writer import ShardTask, render_shard
 from toyadmos_datasets.values.manifest import Shard
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
@@ -76,7 +76,7 @@ def task(folder: Path, catalogue: pa.Table, examples: list[dict], **changes: obj
             "toy": "ToyTrain",
             "encoding": Encoding(),
             "rules": MixingRules(rate_hz=RATE_HZ),
-            "has_stems": False,
+            "stems": False,
             "headroom_db": 0.0,
             "is_clipping_error": True,
             "note": folder / "note.json",
@@ -378,7 +378,7 @@ def test_workers_listing_order_container_and_hash_seed_change_no_byte(tmp_path):
 
 def _prepare(folder: Path, number: int, source: Path, workers: int, hash_seed: str) -> list:
     """Prepare in a process of its own; return the recipe's hash and the shards' paths and hashes."""
-    script = folder / "jobs/prepare.py"
+    script = folder / "prepare.py"
     script.write_text(PREPARE)
     printed = subprocess.run(
         [sys.executable, str(script), str(source), str(folder / f"out{number}"), str(workers)],

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from test_resolve import random_sound, store
 from test_shard import RATE_HZ, decoded, encodings, example, rendered
 
-from toyadmos_datasets.rendering.clip_encoding import Encoding
-from toyadmos_datasets.rendering.render_options import MixingRules
+from toyadmos_datasets.options.render_options import Encoding
+from toyadmos_datasets.rendering.mixing_rules import MixingRules
 
 
 def test_a_row_tells_what_its_audio_is_made_of(tmp_path):
@@ -62,7 +62,7 @@ def test_stems_add_up_to_the_audio_within_one_step(tmp_path_factory, *, seed, ga
         example(*ids, **gains),
         encoding=encoding,
         rules=rules,
-        has_stems=True,
+        stems=True,
         headroom_db=6.0,
     )
 
@@ -77,7 +77,7 @@ def test_stems_add_up_to_the_audio_within_one_step(tmp_path_factory, *, seed, ga
 def test_a_clean_clip_has_a_target_and_no_noise(tmp_path):
     catalogue = store(tmp_path, {"t": random_sound(1, 1000)})
 
-    (found,) = rendered(tmp_path, catalogue, example("t"), has_stems=True)
+    (found,) = rendered(tmp_path, catalogue, example("t"), stems=True)
 
     assert found["target"]["bytes"] == found["audio"]["bytes"]
     assert found["noise"] is None

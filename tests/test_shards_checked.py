@@ -204,8 +204,8 @@ def test_a_dataset_that_is_replaced_while_it_is_read_is_not_called_damaged(copy,
 def test_a_dataset_whose_new_manifest_is_not_there_yet_is_not_called_damaged(copy, reader):
     read = reader(copy)
     shutil.rmtree(copy / "data")
-    (copy / "manifest.json").rename(copy / "manifest.old")
     (copy / ".partial").mkdir()
+    (copy / "manifest.json").rename(copy / ".partial" / "manifest.json")
     with pytest.raises(DatasetError) as caught:
         read()
 

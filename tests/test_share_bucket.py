@@ -87,7 +87,7 @@ def test_a_dataset_arrives_whole_and_a_second_run_sends_nothing(prepared, addres
 
 
 def test_a_dry_run_touches_nothing_and_names_what_would_be_sent(prepared, address):
-    report = shared(prepared, address, is_dry_run=True)
+    report = shared(prepared, address, dry_run=True)
 
     assert set(report.sent) == set(hashes(prepared))
     assert not fsspec.core.url_to_fs(address)[0].exists(address)
@@ -107,9 +107,9 @@ def test_a_replacement_that_was_cut_while_it_removed_what_was_there_goes_on(prep
     with monkeypatch.context() as patch:
         patch.setattr(type(system), "rm_file", cut)
         with pytest.raises(KeyboardInterrupt):
-            shared(prepared, memory, is_overwriting=True)
+            shared(prepared, memory, overwrite=True)
     assert "manifest.json" not in files_at(memory)
-    shared(prepared, memory, is_overwriting=True)
+    shared(prepared, memory, overwrite=True)
 
     assert set(files_at(memory)) == set(hashes(prepared))
     assert verify_shared(memory).is_good
@@ -236,7 +236,7 @@ def test_another_dataset_is_replaced_only_when_asked_and_leaves_nothing_behind(p
     shared(prepared, address, with_audio=False)
     with pytest.raises(OutputConflictError, match=r"another dataset[\s\S]*--overwrite"):
         shared(prepared, address)
-    report = shared(prepared, address, is_overwriting=True)
+    report = shared(prepared, address, overwrite=True)
 
     assert report.removed == ("dataset.toyrecipe",)
     assert set(files_at(address)) == set(hashes(prepared))
@@ -248,7 +248,7 @@ def test_what_others_left_there_is_not_touched(prepared, address):
     system.makedirs(root, exist_ok=True)
     system.pipe_file(f"{root}/thesis.txt", b"mine")
     with pytest.raises(OutputConflictError, match=r"not shared there[\s\S]*thesis.txt"):
-        shared(prepared, address, is_overwriting=True)
+        shared(prepared, address, overwrite=True)
 
     assert files_at(address) == {"thesis.txt": b"mine"}
 

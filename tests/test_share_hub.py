@@ -6,12 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hostile_servers import behaving, silent
 from hub_stand_in import TOKEN, Fault, Repository, hub_stand_in
 from huggingface_hub import constants
+from huggingface_hub.utils import get_session
 from preparing import hashes, toyadmos, toyadmos_process
 
 from toyadmos_datasets.errors import LicenseError, OutputConflictError, ShareError
 from toyadmos_datasets.sharing import ShareOptions, destination, fetch_recipe
+from toyadmos_datasets.sharing import hub as hub_module
 from toyadmos_datasets.sharing.share_job import share_dataset
 from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.verifying import verify_shared
@@ -61,7 +64,7 @@ def test_audio_goes_to_a_private_repository_in_one_commit(prepared, hub):
 
 
 def test_a_dry_run_makes_no_repository(prepared, hub):
-    report = shared(prepared, with_audio=True, is_dry_run=True)
+    report = shared(prepared, with_audio=True, dry_run=True)
 
     assert len(report.sent) == len(hashes(prepared))
     assert hub.repositories == {}
@@ -166,7 +169,7 @@ def test_another_dataset_is_replaced_only_when_asked(prepared, hub):
     shared(prepared, with_audio=True)
     with pytest.raises(OutputConflictError, match=r"another dataset[\s\S]*--overwrite"):
         shared(prepared)
-    report = shared(prepared, is_overwriting=True)
+    report = shared(prepared, overwrite=True)
 
     assert set(report.removed) == set(hashes(prepared)) - {"README.md"}
     assert set(hub.repositories["user/toy"].files) - {".gitattributes"} == {
@@ -178,7 +181,7 @@ def test_another_dataset_is_replaced_only_when_asked(prepared, hub):
 def test_what_others_left_there_is_not_touched(prepared, hub):
     hub.repositories["user/toy"] = Repository(files={"README.md": b"# mine", "train.parquet": b"mine"})
     with pytest.raises(OutputConflictError, match=r"not shared there[\s\S]*train.parquet"):
-        shared(prepared, is_overwriting=True)
+        shared(prepared, overwrite=True)
 
 
 def test_a_tampered_copy_is_found(prepared, hub):
@@ -265,3 +268,17 @@ def test_the_command_shares_and_fetches(capsys, prepared, hub, tmp_path):
     assert (folder.status, nothing.status) == (2, 1)
     assert "toyadmos share again" in nothing.err
     assert [path.name for path in tmp_path.iterdir()] == ["r.toyrecipe"]
+
+
+def test_a_hub_that_takes_a_connection_and_never_answers_is_an_error_soon(prepared, monkeypatch):
+    monkeypatch.setattr(destination, "WAITS_S", ())
+    monkeypatch.setattr(hub_module, "ANSWER_S", 0.2)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    before = get_session().timeout
+    with behaving(silent()) as port:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{port}")
+        with pytest.raises(ShareError) as caught:
+            shared(prepared)
+
+    assert "Timeout" in str(caught.value.actual)
+    assert get_session().timeout == before

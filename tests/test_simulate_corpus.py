@@ -22,11 +22,9 @@ from toyadmos_datasets.corpus.damage import conditions_of
 from toyadmos_datasets.corpus.names import parse_member
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.ingest.recordings import store_for
-from toyadmos_datasets.simulation import SIZES, CorpusSize, planned_tree, simulate, sizes
-from toyadmos_datasets.simulation.packing import STORED
-from toyadmos_datasets.simulation.simulated_events import list_blocks, list_events
-from toyadmos_datasets.simulation.sizes import chosen_conditions
-from toyadmos_datasets.simulation.tree_writing import MARKER_NAME
+from toyadmos_datasets.simulation import SIZES, CorpusSize, planned_tree, simulate, simulated_events
+from toyadmos_datasets.simulation.corpus_files import MARKER_NAME, STORED
+from toyadmos_datasets.simulation.simulated_events import chosen_conditions, list_blocks, list_events
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +129,7 @@ def test_the_corpus_says_loudly_that_it_is_simulated(tiny):
         "toy": "ToyTrain",
         "size": "tiny",
         "seed": 0,
-        "model": 2,
+        "model": 3,
         "tree": True,
         "volumes": True,
     }
@@ -256,7 +254,7 @@ def test_the_tree_alone_and_the_volumes_alone_are_the_same_as_in_both(tmp_path, 
 
 
 def test_an_indivisible_block_is_still_written(tmp_path, monkeypatch, micro):
-    monkeypatch.setattr(sizes, "SIZES", {"micro": CorpusSize(**{**fields(MICRO), "block_bytes": 1})})
+    monkeypatch.setattr(simulated_events, "SIZES", {"micro": CorpusSize(**{**fields(MICRO), "block_bytes": 1})})
 
     corpus = simulate("train", tmp_path / "out", size=micro)
 

@@ -18,7 +18,7 @@ from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.jobs import sources
 from toyadmos_datasets.jobs.cache import list_cache
 from toyadmos_datasets.jobs.sources import resolve_source
-from toyadmos_datasets.simulation import MODEL_VERSION, packing, simulate, simulated_corpus, sizes
+from toyadmos_datasets.simulation import MODEL_VERSION, corpus_files, simulate, simulated_corpus, simulated_events
 
 
 def contents(folder):
@@ -106,12 +106,12 @@ def test_another_corpus_in_the_folder_is_left_alone_and_said_so(tmp_path, micro,
 def test_a_tree_without_volumes_does_not_do_for_who_wants_volumes(tmp_path, micro):
     simulate("train", tmp_path / "out", size=micro, volumes=False)
 
-    with pytest.raises(OutputConflictError, match="expected: ToyTrain, size micro, seed 0, model 2, tree and volumes"):
+    with pytest.raises(OutputConflictError, match="expected: ToyTrain, size micro, seed 0, model 3, tree and volumes"):
         simulate("train", tmp_path / "out", size=micro)
 
 
 def test_a_corpus_that_an_older_version_left_in_the_cache_does_not_stop_a_new_one(tmp_path, micro, monkeypatch):
-    monkeypatch.setattr(sources, "SIZES", {micro: sizes.SIZES[micro]})
+    monkeypatch.setattr(sources, "SIZES", {micro: simulated_events.SIZES[micro]})
     with monkeypatch.context() as older:
         older.setattr(sources, "MODEL_VERSION", MODEL_VERSION - 1)
         older.setattr(simulated_corpus, "MODEL_VERSION", MODEL_VERSION - 1)
@@ -136,13 +136,13 @@ def test_a_full_disk_midway_leaves_nothing_and_the_next_run_succeeds(tmp_path, m
             raise DiskFullError("The disk is full.") from OSError(errno.ENOSPC, "No space left on device")
         whole(archive, root, members, filters=filters)
 
-    whole = packing.append_block
-    monkeypatch.setattr(packing, "append_block", failing)
+    whole = corpus_files.append_block
+    monkeypatch.setattr(corpus_files, "append_block", failing)
     with pytest.raises(DiskFullError):
         simulate("train", tmp_path / "out", size=micro)
     left = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]
     there = (tmp_path / "out").exists()
-    monkeypatch.setattr(packing, "append_block", whole)
+    monkeypatch.setattr(corpus_files, "append_block", whole)
 
     simulate("train", tmp_path / "out", size=micro)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 
 import numpy as np
@@ -11,10 +12,10 @@ from hypothesis import strategies as st
 from simulated_sound import FRAME, RATE_HZ, band_levels_db, event, hear, levels_db
 
 from toyadmos_datasets.corpus.toys import TOYS
-from toyadmos_datasets.simulation.machines import MACHINES, Oval
-from toyadmos_datasets.simulation.microphones import SOUND_SPEED, distance_m, from_a_fixed
-from toyadmos_datasets.simulation.motion import CONTROL_EVERY, control_samples, on_every_sample
-from toyadmos_datasets.simulation.recording_synthesis import synthesise
+from toyadmos_datasets.simulation.machine_table import MACHINES
+from toyadmos_datasets.simulation.microphones import SOUND_SPEED, from_away
+from toyadmos_datasets.simulation.sound_elements import CONTROL_EVERY, control_samples, on_every_sample
+from toyadmos_datasets.simulation.synthesiser import synthesise
 
 CASES = [(toy.name, case) for toy in TOYS for case in toy.cases]
 TOY_NAMES = [toy.name for toy in TOYS]
@@ -144,7 +145,7 @@ def lag_of(later, earlier):
 def test_microphones_hear_one_event_later_and_fainter_the_further_they_stand():
     machine = MACHINES["ToyCar"][1]
     channels = hear("ToyCar")
-    away_m = [distance_m(machine.front_at, microphone) for microphone in machine.microphones]
+    away_m = [math.dist(machine.front_at, microphone) for microphone in machine.microphones]
 
     rms = np.sqrt(np.mean(channels**2, axis=1))
     assert list(np.argsort(rms)) == list(np.argsort(away_m))[::-1]
@@ -175,24 +176,12 @@ def test_a_train_is_loudest_at_each_microphone_when_it_passes_there():
     assert opposite == pytest.approx(lap_frames / 2, abs=0.12 * lap_frames)
 
 
-@given(laps=st.floats(-3, 30), step=st.floats(1e-4, 1e-2), n=st.booleans())
-def test_an_oval_is_closed_and_walked_at_even_speed(laps, step, n):
-    oval = Oval(straight_m=0.4, radius_m=0.22) if n else Oval(straight_m=0.5, radius_m=0.32)
-    length_m = 2 * oval.straight_m + 2 * np.pi * oval.radius_m
-
-    right, away = oval.at(np.array([laps, laps + step, laps + 1]))
-
-    walked_m = np.hypot(right[1] - right[0], away[1] - away[0])
-    assert walked_m == pytest.approx(step * length_m, rel=0.01)
-    assert (right[2], away[2]) == pytest.approx((right[0], away[0]), abs=1e-6)
-
-
 @given(away_m=st.floats(0.1, 5))
 def test_a_fixed_source_is_delayed_by_its_distance_and_attenuated_by_it(away_m):
     click = np.zeros(4800, dtype=np.float32)
     click[1000] = 1.0
 
-    heard = from_a_fixed(click, away_m)
+    heard = from_away(click, away_m)
 
     centre = np.sum(heard * np.arange(4800)) / heard.sum() - 1000
     assert centre == pytest.approx(away_m / SOUND_SPEED * RATE_HZ, abs=1e-2)

@@ -13,10 +13,10 @@ from remote import publish
 from tiny import TinyCorpus, only, wav_bytes, write_tree, write_volumes
 
 from toyadmos_datasets.archives.remote import fetch_estimate
-from toyadmos_datasets.archives.remote.remote_opening import FetchChoices
 from toyadmos_datasets.archives.remote.volume_list import write_manifest
 from toyadmos_datasets.errors import PlanError, TruncatedWavError
 from toyadmos_datasets.jobs.prepare import PrepareReport, prepare
+from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.values.health import Exclusion
 
 FILES = TinyCorpus(n_normal=6, conditions=("ab01",), n_noise=4, clip_s=0.1, noise_s=0.2).files()

@@ -76,7 +76,7 @@ def test_capitals_give_the_recipe_and_the_shards_of_the_names_as_published(small
 @pytest.mark.parametrize("run", [prepare, preview])
 def test_a_strict_run_refuses_what_is_odd_before_anything_is_made(odd_tree, tmp_path, run):
     with pytest.raises(OddSourceError, match="--strict") as caught:
-        run(options(odd_tree, tmp_path, workers=1, is_strict=True, **BASIC))
+        run(options(odd_tree, tmp_path, workers=1, strict=True, **BASIC))
 
     assert f"digits: {N_RUNNING}" in caught.value.actual
     assert "serves cases 1 and 2" in caught.value.actual
@@ -84,7 +84,7 @@ def test_a_strict_run_refuses_what_is_odd_before_anything_is_made(odd_tree, tmp_
 
 
 def test_a_strict_run_takes_a_source_as_published(small_tree, tmp_path):
-    assert prepare(options(small_tree, tmp_path, workers=1, is_strict=True, **BASIC)).manifest.oddities == ()
+    assert prepare(options(small_tree, tmp_path, workers=1, strict=True, **BASIC)).manifest.oddities == ()
 
 
 def test_a_strict_run_refuses_odd_headers_when_they_are_read(small_files, tmp_path):
@@ -93,7 +93,7 @@ def test_a_strict_run_refuses_odd_headers_when_they_are_read(small_files, tmp_pa
     source = write_volumes(files, tmp_path / "volumes")
 
     with pytest.raises(OddSourceError, match="--strict") as caught:
-        prepare(options(source, tmp_path, workers=1, is_strict=True, **BASIC))
+        prepare(options(source, tmp_path, workers=1, strict=True, **BASIC))
 
     assert "header_riff_size" in caught.value.actual
     assert not (tmp_path / "out" / "manifest.json").exists()

@@ -22,7 +22,8 @@ from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionErro
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.loading.epochs import Epochs
 from toyadmos_datasets.loading.mapped_clips import Clips
-from toyadmos_datasets.signal.logmel import LogMel, log_mel
+from toyadmos_datasets.options.render_options import LogMel
+from toyadmos_datasets.signal.logmel import log_mel
 
 torch = pytest.importorskip("torch", reason=NO_TORCH)
 

@@ -22,7 +22,7 @@ LOOKS: dict[str, Callable[[Path], object]] = {
     "a dataset to verify": verify_dataset,
     "a dataset or a source": is_prepared,
     "a recipe": open_recipe,
-    "a folder to prepare": lambda place: OutputFolder(path=place, request={}).state(is_overwriting=False),
+    "a folder to prepare": lambda place: OutputFolder(path=place, request={}).state(overwrite=False),
     "a store": read_catalogue,
     "a cache": list_cache,
 }

@@ -473,7 +473,7 @@ def test_what_is_odd_is_wrong_in_a_strict_verification(files, tmp_path):
     first = only(files, "normal_IND_ch1_0001")
     files[first.replace("31000", "91000")] = files.pop(first)
     tree = write_tree(files, tmp_path)
-    (problem,) = verify_source(tree, "ToyTrain", is_strict=True).problems
+    (problem,) = verify_source(tree, "ToyTrain", strict=True).problems
 
     assert verify_source(tree, "ToyTrain").is_good
     assert "91000" in problem.actual

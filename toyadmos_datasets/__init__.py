@@ -13,6 +13,7 @@ Every failure is a `ToyAdmosError`; `toyadmos_datasets.errors` draws their tree.
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from toyadmos_datasets.errors import ToyAdmosError
@@ -95,7 +96,7 @@ _PLACES = {
     "prepare_dataset": "jobs.prepare:prepare",
     "torch_loader": "loading.torch_loader:torch_loader",
     "verify_dataset": "verifying:verify_dataset",
-    "share_dataset": "sharing.sharing:share_dataset",
+    "share_dataset": "sharing.share_job:share_dataset",
     "verify_shared": "verifying:verify_shared",
     "verify_source": "verifying:verify_source",
 }
@@ -119,4 +120,5 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless who embeds us listens
 register_with_datasets("loading.audio_feature")

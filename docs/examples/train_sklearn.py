@@ -14,7 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from toyadmos_datasets import load_dataset
-from toyadmos_datasets.signal.logmel import LogMel, log_mel
+from toyadmos_datasets.options.render_options import LogMel
+from toyadmos_datasets.signal.logmel import log_mel
 
 
 def main() -> None:

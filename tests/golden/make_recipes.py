@@ -28,8 +28,8 @@ SIZE = "tiny"
 
 ASKED: dict[str, dict[str, Any]] = {
     "waspaa2019": {},
-    "waspaa2019 faithful": {"is_faithful": True},
-    "waspaa2019 as printed": {"is_as_printed": True},
+    "waspaa2019 faithful": {"faithful": True},
+    "waspaa2019 as printed": {"as_printed": True},
     "basic": {"snrs_db": (6.0, -6.0), "channels": "all", "n_draws": 2},
     "basic validation": {"validation_share": 0.3, "channels": "stack", "snrs_db": (0.0,)},
     "leave-one-case-out": {"snrs_db": (0.0,), "adapt_events": 1},

@@ -110,7 +110,7 @@ def add_runs(place: Path) -> None:
     from toyadmos_datasets.baseline.presets import changed
     from toyadmos_datasets.baseline.trainer import TrainOptions, train
 
-    heard = options(Path("simulation:tiny"), place, protocols=("basic",), channels="1", out=place / "heard")
+    heard = options(Path("simulate:tiny"), place, protocols=("basic",), channels="1", out=place / "heard")
     prepare(heard)
     short = changed(SYSTEM, {"epochs": 2})
     train(TrainOptions(dataset=place / "heard", out=place / "run", preset=short, device="cpu"))

@@ -12,17 +12,18 @@ from loopback import Loopback
 from tiny import PACKED, Filters, TinyCorpus, write_volumes
 
 from toyadmos_datasets.archives import open_source
-from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
+from toyadmos_datasets.archives.remote.fetch_options import FetchOptions, RetryPolicy
 from toyadmos_datasets.archives.remote.fetching import use_fetched
 from toyadmos_datasets.archives.remote.http_request import origin_named
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
-from toyadmos_datasets.archives.remote.retry import Patience
 from toyadmos_datasets.archives.remote.volume_list import VolumeList, describe_volumes
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.values.source import Source
 
 TOY = "ToyTrain"
-IMPATIENT = Patience(first_wait_s=0.01, longest_wait_s=0.02, longest_asked_s=0.02, silence_s=0.5, connect_s=1)
+IMPATIENT = RetryPolicy(
+    first_wait_s=0.01, max_wait_s=0.02, max_retry_after_s=0.02, silence_timeout_s=0.5, connect_timeout_s=1
+)
 CHANNEL_1 = {one for one in TinyCorpus().members() if "_ch1_" in one and "normal" in one}
 """Some of the corpus's recordings, in some of its blocks."""
 LONG = TinyCorpus(n_normal=8, conditions=("ab01",), clip_s=1.0, noise_s=1.0)
@@ -61,7 +62,7 @@ class Published:
                 "origin": origin_named(server.url),
                 "manifest": self.manifest,
                 "folder": folder,
-                "patience": IMPATIENT,
+                "retry_policy": IMPATIENT,
                 **changed,
             }
         )
@@ -100,6 +101,6 @@ def fetched(
     is_whole: bool = False,
 ) -> dict[str, bytes]:
     """Fetch recordings and read them on the way."""
-    source = open_remote(dataclasses.replace(options, is_whole=is_whole))
+    source = open_remote(dataclasses.replace(options, whole=is_whole))
     names = {member.path for member in source.members()} if wanted is None else set(wanted)
     return use_fetched(source, names, lambda readable: contents(readable, names), progress=progress or Quiet())

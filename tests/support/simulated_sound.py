@@ -8,8 +8,8 @@ import numpy as np
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.corpus.toys import CHANNELS
-from toyadmos_datasets.simulation.recording_synthesis import synthesise
 from toyadmos_datasets.simulation.simulated_events import Event
+from toyadmos_datasets.simulation.synthesiser import synthesise
 
 RATE_HZ = 48_000
 FRAME = 480

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from loopback import Loopback
 
+from toyadmos_datasets.archives.remote.fetch_options import Clock, RetryPolicy
 from toyadmos_datasets.archives.remote.http_request import HttpClient, origin_named
-from toyadmos_datasets.archives.remote.retry import Clock, Patience, RateLimit
-from toyadmos_datasets.archives.remote.transfer import Transfer
-from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
+from toyadmos_datasets.archives.remote.transfer import RateLimit, Transfer
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy
 from toyadmos_datasets.corpus.volumes import Volume
 
 NAME = "ToyTrain.7z.001"
@@ -56,12 +56,12 @@ Fetching = tuple[VolumeCopy, Transfer, FakeClock]
 def fetching_from(server: Loopback, folder: Path) -> Iterator[Fetching]:
     """Make the copy, the transfer and its clock."""
     ticking = FakeClock()
-    patience = Patience(silence_s=0.3, connect_s=1)
-    client = HttpClient(patience)
+    retry_policy = RetryPolicy(silence_timeout_s=0.3, connect_timeout_s=1)
+    client = HttpClient(retry_policy)
     transfer = Transfer(
         client=client,
         origin=origin_named(server.url),
-        patience=patience,
+        retry_policy=retry_policy,
         clock=ticking.clock(),
         limit=RateLimit(None, ticking.clock()),
     )
@@ -74,5 +74,5 @@ def fetch(fetching: Fetching, *, is_ranged: bool, start: int = 1000, stop: int =
     copy, transfer, _ = fetching
     start, stop = (start, stop) if is_ranged else (0, len(CONTENT))
     transfer.fetch(copy, start, stop, is_ranged=is_ranged)
-    assert list(copy.have) == [(start, stop)]
+    assert list(copy.present) == [(start, stop)]
     assert copy.path.read_bytes()[start:stop] == CONTENT[start:stop]

@@ -1,14 +1,16 @@
-"""What every reader of a source has in common: the size of its pieces, and failures of the disk."""
+"""What sources have in common: the size of the pieces they are read in, failures of the disk, nothing to fetch."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import SourceError
 from toyadmos_datasets.files.reading import raise_shortage
+from toyadmos_datasets.values.source import FetchEstimate, Result, Source
 
 PIECE_BYTES = 1 << 20
 """How much is read, decoded and handed on at once: large enough that Python's share of a piece's cost
@@ -30,3 +32,26 @@ def reading(path: Path) -> Iterator[None]:
             actual=f"{error.strerror or error} ({errno.errorcode.get(error.errno or 0, 'no errno')})",
             remedy="Check that it is there, readable and its disk healthy, then run the same command again.",
         ) from error
+
+
+class OnDisk:
+    """The part of `values.source.Source` about fetching, for a source that is on the disk."""
+
+    __slots__ = ()
+
+    def fetch_estimate(self, wanted: Collection[str]) -> FetchEstimate | None:
+        """Nothing: all is on the disk."""
+        del wanted
+        return None
+
+    def using(
+        self: Source,
+        wanted: Collection[str],
+        use: Callable[[Source], Result],
+        *,
+        progress: Progress,
+        stored: Callable[[], Collection[str]] | None = None,
+    ) -> Result:
+        """Use the recordings as they are."""
+        del wanted, progress, stored
+        return use(self)

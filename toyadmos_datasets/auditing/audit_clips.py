@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from toyadmos_datasets.errors import WavError
+from toyadmos_datasets.signal.clip_codec import Pcm, decode_pcm
 from toyadmos_datasets.signal.landmarks import sketch_of
-from toyadmos_datasets.signal.pcm import Pcm, decode
 from toyadmos_datasets.units import Decibels
 
 FLOOR_DB: Decibels = -200.0
@@ -109,7 +109,7 @@ def clips_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
 def measured(file: BinaryIO, *, name: str) -> tuple[dict[str, Any], Pcm | None]:
     """Return the columns that follow from a clip's samples, and the samples; a clip that is damaged has a fault."""
     try:
-        pcm = decode(file, name=name)
+        pcm = decode_pcm(file, name=name)
     except WavError as error:
         return {"fault": error.actual}, None
     levels = pcm.measured()

@@ -21,8 +21,8 @@ from toyadmos_datasets.auditing.content_check import pairs_of
 from toyadmos_datasets.auditing.findings import Findings, Severity
 from toyadmos_datasets.errors import WavError
 from toyadmos_datasets.files.reading import raise_shortage
+from toyadmos_datasets.signal.clip_codec import decode_pcm
 from toyadmos_datasets.signal.landmarks import SAME_FROM, correlation
-from toyadmos_datasets.signal.pcm import decode
 from toyadmos_datasets.values.shards import row_of_shard
 
 Mono = npt.NDArray[np.integer]
@@ -57,11 +57,11 @@ class Listener:
     def _samples(self, place: str, part: str) -> Mono | None:
         if not self.is_dataset:
             with (self.root / path_of(place)).open("rb") as file:
-                return decode(file, name=place).samples[:, 0]
+                return decode_pcm(file, name=place).samples[:, 0]
         path, number = row_of(place)
         row = row_of_shard(self.root / path, number, (part, "audio"))
         sound = row.get(part) or (row["audio"] if part == "target" else None)
-        return decode(io.BytesIO(sound["bytes"]), name=place).samples[:, 0] if sound else None
+        return decode_pcm(io.BytesIO(sound["bytes"]), name=place).samples[:, 0] if sound else None
 
 
 Listen: TypeAlias = Callable[[int], npt.NDArray[np.integer] | None]

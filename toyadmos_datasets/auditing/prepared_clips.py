@@ -25,12 +25,13 @@ from toyadmos_datasets.corpus.toys import CHANNELS, CORPUS_RATE_HZ, toy_named
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import WavError
+from toyadmos_datasets.options.plan_options import STACK
+from toyadmos_datasets.signal.clip_codec import Pcm, decode_pcm
 from toyadmos_datasets.signal.levels import active_frames, energies_of
-from toyadmos_datasets.signal.pcm import Pcm, decode
 from toyadmos_datasets.units import Decibels, Seconds
 from toyadmos_datasets.values.manifest import LABELS, STEMS, Manifest, Shard, check_shard_sizes
-from toyadmos_datasets.values.recipe import STACK, Recipe
-from toyadmos_datasets.values.shards import row_groups
+from toyadmos_datasets.values.recipe import Recipe
+from toyadmos_datasets.values.shards import clip_rows
 from toyadmos_datasets.values.shared_recipe import SharedRecipe
 
 
@@ -75,22 +76,20 @@ def clips_of_dataset(
 
 def measure_shard(task: _ShardTask, watch: Watch) -> tuple[str, pa.Table]:
     """Return a shard's path and its clips."""
-    shard, rows, number = task.shard, [], 0
+    shard, rows = task.shard, []
     known = [name for name in CLIPS_SCHEMA.names if name not in {"place", "config", "split"}]
     wanted = {*known, "audio", *STEMS, *toy_named(task.toy).parts}
-    for group in row_groups(task.folder, shard):
-        for row in group.select([name for name in group.column_names if name in wanted]).to_pylist():
-            place = place_of_row(shard.path, number)
-            watch.advance(1, at=place)
-            fixed: dict[str, str | None] = {
-                "place": place,
-                "config": shard.config,
-                "split": shard.split,
-                "label": LABELS[row["label"]],
-                "damage_fault": _damage_fault(row, task.toy),
-            }
-            rows.append({name: row.get(name) for name in known} | fixed | _measured(row, place, task))
-            number += 1
+    for number, row in enumerate(clip_rows(task.folder, [shard], is_wanted=wanted.__contains__)):
+        place = place_of_row(shard.path, number)
+        watch.advance(1, at=place)
+        fixed: dict[str, str | None] = {
+            "place": place,
+            "config": shard.config,
+            "split": shard.split,
+            "label": LABELS[row["label"]],
+            "damage_fault": _damage_fault(row, task.toy),
+        }
+        rows.append({name: row.get(name) for name in known} | fixed | _measured(row, place, task))
     return shard.path, clips_table(rows)
 
 
@@ -112,7 +111,7 @@ def _measured(row: Mapping[str, Any], place: str, task: _ShardTask) -> dict[str,
         if row.get(name) is None or (name in stems and row[name]["bytes"] == row["audio"]["bytes"]):
             continue
         try:
-            stems[name] = decode(io.BytesIO(row[name]["bytes"]), name=f"{place}, {name}")
+            stems[name] = decode_pcm(io.BytesIO(row[name]["bytes"]), name=f"{place}, {name}")
         except WavError as error:
             return found | {"fault": error.actual}
     for name, stem in stems.items():

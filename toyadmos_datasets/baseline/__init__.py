@@ -46,7 +46,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  (the imports above tell type
     from toyadmos_datasets.baseline.extra import require_extra  # noqa: PLC0415  (start-up stays light)
 
     if name in _NEED_TORCH:
-        require_extra()
+        require_extra("train")
     value = getattr(importlib.import_module(_PLACES[name]), name)
     globals()[name] = value
     return value

@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
-from toyadmos_datasets.baseline.baseline_clips import SplitOfConfig, cases_of, open_split
 from toyadmos_datasets.baseline.detector import Detector, Stacks
 from toyadmos_datasets.baseline.frames import KEPT, MEASURED, featured, frames_of, held_features, rows_of
 from toyadmos_datasets.baseline.presets import Preset
@@ -39,6 +38,7 @@ from toyadmos_datasets.files.reading import raise_shortage
 from toyadmos_datasets.scores.summary import Summary, summarise
 from toyadmos_datasets.signal.logmel import FloatArray
 from toyadmos_datasets.values.parquet_files import open_in_own_memory
+from toyadmos_datasets.values.shards import SplitOfConfig, cases_of, open_split
 
 _ROWS_A_STEP = 8192
 

@@ -1,4 +1,4 @@
-"""Whether what training needs is installed."""
+"""Whether what training and reports need is installed."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ import importlib.util
 from toyadmos_datasets.errors import MissingExtraError
 from toyadmos_datasets.files.installing import install_command
 
-NEEDED = {"torch": "torch", "sklearn": "scikit-learn", "safetensors": "safetensors", "matplotlib": "matplotlib"}
-"""Module to the package that has it."""
+NEEDED = {
+    "train": {"torch": "torch", "safetensors": "safetensors"},
+    "report": {"matplotlib": "matplotlib", "PIL": "pillow"},
+}
+"""Extra to the modules that it brings, each with the package that has it."""
 
 
-def require_extra() -> None:
-    """Check that the extra `train` is installed.
+def require_extra(extra: str) -> None:
+    """Check that an extra is installed.
 
     Raises:
         MissingExtraError: A package of it is missing.
     """
-    missing = [package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None]
+    missing = [package for module, package in NEEDED[extra].items() if importlib.util.find_spec(module) is None]
     if missing:
         raise MissingExtraError(
-            "Training and scoring need packages that are not installed.",
-            where="toyadmos_datasets.baseline",
-            expected=", ".join(NEEDED.values()),
+            f"This needs packages of the extra '{extra}' that are not installed.",
+            where="toyadmos_datasets",
+            expected=", ".join(NEEDED[extra].values()),
             actual=f"not installed: {', '.join(missing)}",
-            remedy=install_command("train"),
+            remedy=install_command(extra),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+import soxr
 import xxhash
 
-from toyadmos_datasets.baseline.baseline_clips import SplitOfConfig, decoded, level_db, mono_clips
 from toyadmos_datasets.baseline.presets import PAPER, Preset
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, ResourceError
@@ -25,8 +26,12 @@ from toyadmos_datasets.files.cache_folder import Lease, default_cache
 from toyadmos_datasets.files.checked_json import canonical_json, read_json, write_json
 from toyadmos_datasets.files.reading import raise_shortage
 from toyadmos_datasets.signal import logmel
+from toyadmos_datasets.signal.clip_codec import decode_clip
+from toyadmos_datasets.signal.levels import power_to_db
 from toyadmos_datasets.signal.logmel import FloatArray
-from toyadmos_datasets.values.shards import check_shards
+from toyadmos_datasets.signal.resampling import QUALITY
+from toyadmos_datasets.units import Decibels, Hertz
+from toyadmos_datasets.values.shards import SplitOfConfig, check_shards
 
 
 def log_mel(mono: npt.NDArray[np.floating], preset: Preset = PAPER) -> FloatArray:
@@ -41,9 +46,6 @@ def log_mel(mono: npt.NDArray[np.floating], preset: Preset = PAPER) -> FloatArra
     """
     return logmel.log_mel(mono, preset.log_mel)
 
-
-FEATURES_VERSION = 4
-"""Part of the key: a change of what `log_mel` returns raises it."""
 
 _FRAMES, _BOUNDS, _ROWS, _CHECKSUMS = "frames.npy", "bounds.npy", "rows.parquet", "checksums.json"
 
@@ -63,6 +65,9 @@ KEPT = {
 
 MEASURED = {"damage": pa.list_(pa.string()), "level_db": pa.float64(), "duration_s": pa.float64()}
 """What is added to them: damaged parts with their state, and what is measured of the clip."""
+
+SILENCE_DB: Decibels = -200.0
+"""Level that stands for digital silence where a finite number is needed; the quietest 16-bit clip is above -140."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +97,40 @@ class Frames:
         if preset.is_padded:
             return np.arange(start, end)
         return np.arange(start - min(*preset.offsets, 0), end - max(*preset.offsets, 0))
+
+
+def decoded(audio: dict[str, Any], rate_hz: Hertz) -> FloatArray:
+    """Decode the audio of a row to mono samples at a rate, shape (n_samples,), full scale +-1.
+
+    Of a clip with several channels the mean is taken, as ``--channels mix`` takes it.
+
+    Raises:
+        DatasetError: It is damaged.
+    """
+    if audio.get("array") is not None:
+        samples, own_rate_hz = np.asarray(audio["array"], dtype=np.float32), audio["sampling_rate"]
+    else:
+        samples, own_rate_hz = decode_clip(audio.get("bytes"), audio.get("path"))
+    mono = samples if samples.ndim == 1 else samples.mean(axis=0)
+    return mono if own_rate_hz == rate_hz else soxr.resample(mono, own_rate_hz, rate_hz, quality=QUALITY)
+
+
+def mono_clips(clips: Any, rate_hz: Hertz) -> Iterator[FloatArray]:  # noqa: ANN401  # arrays or a Dataset
+    """Take clips from a `datasets.Dataset` with a column `audio`, or from arrays, which have the rate already."""
+    if hasattr(clips, "column_names"):
+        import datasets  # noqa: PLC0415  (only who has a Dataset needs it, and has it)
+
+        for row in clips.select_columns(["audio"]).cast_column("audio", datasets.Audio(decode=False)):
+            yield decoded(row["audio"], rate_hz)
+        return
+    for mono in clips:
+        yield np.asarray(mono, dtype=np.float32)
+
+
+def level_db(mono: FloatArray) -> Decibels:
+    """Return the RMS level of a clip, dB re full scale; `SILENCE_DB` where there is nothing."""
+    found = power_to_db(float(np.mean(np.square(mono, dtype=np.float64))))
+    return found if math.isfinite(found) else SILENCE_DB
 
 
 def frames_of(clips: Any, preset: Preset) -> Frames:  # noqa: ANN401  # arrays, a Dataset, or Frames
@@ -187,7 +226,6 @@ def _xxh3(path: Path) -> str:
 
 def _key(split: SplitOfConfig, preset: Preset) -> str:
     facts = {
-        "version": FEATURES_VERSION,
         "settings": preset.log_mel.as_parameters(),
         "shards": [shard.sha256 for shard in split.shards],
     }

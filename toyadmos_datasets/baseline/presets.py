@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.reading import raise_shortage
-from toyadmos_datasets.signal.logmel import Filterbank, LogMel, Scale, Window
+from toyadmos_datasets.options.render_options import Filterbank, LogMel, Scale, Window
 from toyadmos_datasets.units import Hertz
 
 Normalisation: TypeAlias = Literal["bands", "batch", "none"]

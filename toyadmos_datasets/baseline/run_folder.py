@@ -10,7 +10,6 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.baseline.baseline_clips import SplitOfConfig, open_split
 from toyadmos_datasets.baseline.presets import Preset
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import DatasetError
@@ -21,6 +20,7 @@ from toyadmos_datasets.files.reading import is_there, looking, raise_system_faul
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import SIDE
 from toyadmos_datasets.values.parquet_files import footer_fault, open_in_own_memory
+from toyadmos_datasets.values.shards import SplitOfConfig, open_split
 
 RUN_NAME = "run.json"
 WEIGHTS_NAME = "model.safetensors"

@@ -6,12 +6,11 @@ import hashlib
 import importlib.metadata
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toyadmos_datasets.baseline.baseline_clips import SplitOfConfig, cases_of, open_split
 from toyadmos_datasets.baseline.checkpoint import (
     load_model,
     load_weights,
@@ -37,10 +36,11 @@ from toyadmos_datasets.baseline.run_folder import (
 )
 from toyadmos_datasets.baseline.training_loop import Training, begin, go_on
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.errors import DatasetError, OutputConflictError
+from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.checked_json import write_json
-from toyadmos_datasets.files.lock import folder_lock
+from toyadmos_datasets.files.job_folder import JobFolder
 from toyadmos_datasets.units import Seconds
+from toyadmos_datasets.values.shards import SplitOfConfig, cases_of, open_split
 
 CHECKPOINT_EVERY_S: Seconds = 10.0
 """What a kill costs at most, beside the epoch that was running; writing takes a fraction of a second."""
@@ -100,8 +100,10 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
     shown = progress or Quiet()
     split = open_split(options.dataset, options.config, "train")
     run = _run_of(options, split)
-    _require_free(options.out, run)
-    with folder_lock(options.out), held_features(split.manifest.toy):
+    folder = _folder_of(run, options.out)
+    if (options.out / RUN_NAME).exists():
+        folder.require_same(_request_of(read_run(options.out)), folder.other)
+    with folder.held(), held_features(split.manifest.toy):
         if (options.out / WEIGHTS_NAME).exists():
             losses = list(read_history(options.out).losses)
             return TrainReport(out=options.out, run=run, losses=losses, n_resumed=len(losses), was_done=True)
@@ -199,34 +201,17 @@ def _run_of(options: TrainOptions, split: SplitOfConfig) -> Run:
     )
 
 
-def _require_free(out: Path, run: Run) -> None:
-    if not (out / RUN_NAME).exists():
-        return
-    found, asked = asdict(read_run(out)), asdict(run)
-    different = [name for name in asked if name not in {"dataset", "versions"} and asked[name] != found[name]]
-    if different:
-        raise OutputConflictError(
-            "The folder holds another run.",
-            where=out,
-            expected=_told(asked, found, different),
-            actual=_told(found, asked, different),
-            remedy="Choose another folder: --out RUN2. Or delete this one.",
-        )
+def _folder_of(run: Run, out: Path) -> JobFolder:
+    return JobFolder(
+        path=out,
+        request=_request_of(run),
+        parts=(RUN_NAME, HISTORY_NAME, WEIGHTS_NAME),
+        maker="training",
+        other="The folder holds another run.",
+        remedy="Choose another folder: --out RUN2. Or delete this one.",
+    )
 
 
-def _told(run: dict[str, Any], other: dict[str, Any], names: Sequence[str]) -> str:
-    """Tell what of a run differs from another; of the preset, only the settings that do."""
-    told = []
-    for name in names:
-        value, beside = run[name], other[name]
-        if isinstance(value, dict) and isinstance(beside, dict):
-            settings = {one: value.get(one) for one in value | beside if value.get(one) != beside.get(one)}
-            told.append(f"{name} with {', '.join(f'{one}={_short(that)}' for one, that in settings.items())}")
-        else:
-            told.append(f"{name} {_short(value)}")
-    return ", ".join(told)
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) < 80 else f"{text[:77]}..."
+def _request_of(run: Run) -> dict[str, Any]:
+    """Return what the weights follow from; the dataset counts by its content, wherever it is."""
+    return {name: value for name, value in asdict(run).items() if name not in {"dataset", "versions"}}

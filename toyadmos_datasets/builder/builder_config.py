@@ -9,17 +9,16 @@ from typing import Any
 
 import datasets
 
-from toyadmos_datasets.archives.remote.remote_opening import FetchChoices
-from toyadmos_datasets.corpus.toys import TOYS, toy_named
-from toyadmos_datasets.engine.progress import Quiet
+from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.files.checked_json import canonical_json
 from toyadmos_datasets.files.reading import expanded
 from toyadmos_datasets.jobs.prepare import PrepareOptions
-from toyadmos_datasets.jobs.sources import resolve_source
+from toyadmos_datasets.options.declaration import defaults_of, options_of
+from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.planning import PROTOCOL_NAMES, PlanOptions
 from toyadmos_datasets.rendering import Encoding, RenderOptions, versions
-from toyadmos_datasets.units import Decibels, Hertz
+from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.health import exclusion_of
 from toyadmos_datasets.values.manifest import SCHEMA_VERSION
 from toyadmos_datasets.values.source import Source
@@ -27,30 +26,42 @@ from toyadmos_datasets.values.source import Source
 DATASET_VERSION = datasets.Version(f"{SCHEMA_VERSION}.0.0")
 
 
+_SAID_OTHERWISE = {"protocols", "snrs_db"}
+"""Of `PlanOptions`: one builder is one config, so these are `protocol` and `snr_db`."""
+
+_PLANNED = {name: default for name, default in defaults_of(PlanOptions).items() if name not in _SAID_OTHERWISE}
+_RENDERED = {
+    one.key: defaults_of(kind)[name]
+    for kind in (Encoding, RenderOptions)
+    for name, one in options_of(kind).items()
+    if one.is_requested
+}
+
+
+def _with_declared_options(config: type) -> type:
+    """Give a class an attribute for each option that `PlanOptions`, `Encoding` and `RenderOptions` declare."""
+    for name, default in (_PLANNED | _RENDERED).items():
+        config.__annotations__[name] = Any
+        setattr(config, name, default)
+    return config
+
+
 @dataclass
+@_with_declared_options
 class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets has no type annotations to see
     """What a dataset is built from: the options of `toyadmos prepare`, for one of the configs that it would write.
+
+    Besides the attributes below it has those of `PlanOptions`, except `protocols` and `snrs_db`, and ``encoding``,
+    ``bit_depth``, ``rate_hz``, ``headroom_db``, ``on_clip`` and ``stems``. docs/cli.md says what each option does.
 
     Attributes:
         toy: ``train``, ``car`` or ``conveyor``, or their full names.
         protocol: One of the protocols.
-        cases: Cases; None for what the protocol uses.
-        channels: Microphones, as ``--channels``; None for what the protocol uses.
         snr_db: For protocols that take an SNR: the config of this one; None for the protocol's own first config,
             which for ``basic`` is ``clean``.
         config: Name of another config of the protocol's, where it has several.
-        snr_reference: What an SNR is relative to.
-        seed: Seed of every draw.
-        max_events: At most so many events a split, case and label.
-        rate_hz: Sampling rate.
-        encoding: ``flac`` or ``wav``.
-        bit_depth: 16 or 24.
-        headroom_db: Attenuation of all clips; None to find it from what is built, noise of this SNR included.
-        on_clip: ``error``, or ``count`` the clips that exceed full scale.
-        stems: Whether the parts of each mixture are kept beside it, as the columns `target` and `noise`.
         skip_bad: Leave out recordings that cannot be read.
         exclude: Flags of health, or text files of recordings and events, that are left out, as ``--exclude``.
-        options: Attributes of `PlanOptions` that only some protocols take.
         source: ``record``, the address of a mirror, a path, or ``simulate[:size]``.
         cache: Folder of the recording store; None for that of the command line.
         fetch: How a source on the web is fetched.
@@ -61,22 +72,10 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
     version: datasets.Version = DATASET_VERSION
     toy: str = "train"
     protocol: str = "waspaa2019"
-    cases: tuple[int, ...] | None = None
-    channels: str | None = None
     snr_db: Decibels | None = None
     config: str | None = None
-    snr_reference: str = "corpus"
-    seed: int = 0
-    max_events: int | None = None
-    rate_hz: Hertz = 16_000
-    encoding: str = "flac"
-    bit_depth: int = 16
-    headroom_db: Decibels | None = None
-    on_clip: str = "error"
-    stems: bool = False
     skip_bad: bool = False
     exclude: tuple[str, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
     source: str = "record"
     cache: str | Path | None = None
     fetch: FetchChoices = field(default_factory=FetchChoices)
@@ -90,25 +89,13 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
             OptionError: A value that cannot be meant.
         """
         cache = default_cache() if self.cache is None else expanded(self.cache).absolute()
+        planned = {name: getattr(self, name) for name in _PLANNED}
+        planned["cases"] = None if self.cases is None else tuple(self.cases)
+        planned["channels"] = None if self.channels is None else str(self.channels)
+        planned["snrs_db"] = () if self.snr_db is None else (float(self.snr_db),)
         return PrepareOptions(
-            plan=PlanOptions(
-                toy=toy_named(self.toy).name,
-                protocols=(self.protocol,),
-                cases=None if self.cases is None else tuple(self.cases),
-                channels=None if self.channels is None else str(self.channels),
-                snrs_db=() if self.snr_db is None else (float(self.snr_db),),
-                snr_reference=self.snr_reference,
-                max_events=self.max_events,
-                seed=self.seed,
-                **self.options,
-            ),
-            render=RenderOptions(
-                encoding=Encoding(container=self.encoding, bit_depth=self.bit_depth, rate_hz=self.rate_hz),
-                headroom_db=self.headroom_db,
-                on_clip=self.on_clip,
-                has_stems=self.stems,
-                workers=self.workers,
-            ),
+            plan=PlanOptions(toy=self.toy, protocols=(self.protocol,), **planned),
+            render=RenderOptions.of_request({name: getattr(self, name) for name in _RENDERED}, workers=self.workers),
             source=str(self.source),
             out=cache / "builder",
             cache=cache,
@@ -118,33 +105,24 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
             ignore=tuple(self.ignore),
         )
 
-    def open_source(self) -> Source:
-        """Open the source; a simulated one is made first, and the record's header is fetched.
+    def create_config_id(self, config_kwargs: dict[str, Any], custom_features: object = None) -> str:
+        """Name the config until its source is opened, which the constructor of a builder, who asks, does not do.
 
         Raises:
-            SourceError: There is none.
+            OptionError: A value that cannot be meant.
         """
-        options = self.prepare_options()
-        return resolve_source(
-            options.source,
-            options.plan.toy,
-            options.cache,
-            workers=options.render.workers,
-            progress=Quiet(),
-            fetch=options.fetch,
-            ignore=options.ignore,
-        )
+        del config_kwargs, custom_features
+        self.prepare_options()  # refuses what cannot be meant
+        return f"{self.name}-unopened"
 
-    def create_config_id(self, config_kwargs: dict[str, Any], custom_features: object = None) -> str:
+    def opened_id(self, source: Source) -> str:
         """Name the config by all that its rows follow from: options, the source's identity, versions.
 
         `datasets` keeps what it builds under this name, so that whatever changes a row is built anew.
         """
-        del config_kwargs  # they are attributes by now
         facts = {
-            "request": self.prepare_options().request(self.open_source()),
+            "request": self.prepare_options().request(source),
             "config": [self.config, self.snr_db],
-            "features": repr(custom_features),
             "versions": versions(),
         }
         return f"{self.name}-{hashlib.sha256(canonical_json(facts).encode()).hexdigest()[:16]}"

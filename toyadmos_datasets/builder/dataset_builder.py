@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,16 +16,14 @@ from toyadmos_datasets.builder.builder_config import DATASET_VERSION, ToyAdmosCo
 from toyadmos_datasets.corpus.paper import CITATION, LICENSE_URL, RECORD_URL
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch
+from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import OptionError, ToyAdmosError
 from toyadmos_datasets.jobs.prepare import prepared_tasks
 from toyadmos_datasets.loading import check_decode
 from toyadmos_datasets.loading.derived_features import decoding
-from toyadmos_datasets.planning import PlanOptions
 from toyadmos_datasets.rendering import ROWS_A_GROUP, ShardTask, rendered_groups
 from toyadmos_datasets.values.manifest import features_of
-
-_SAID_OTHERWISE = {"protocols", "snrs_db"}
-"""Of `PlanOptions`: one builder is one config, so these are `protocol` and `snr_db`."""
+from toyadmos_datasets.values.source import Source
 
 
 class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets has no type annotations to see
@@ -32,20 +31,21 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
 
     Recordings are ingested once, into the store that the command line uses, too. Rows are rendered shard by shard,
     in `num_proc` processes, straight into what `datasets` writes; streaming renders them as they are asked for.
+    The constructor opens nothing: the source is opened, and its licence asked for, when rows or their folder are.
 
     Args:
         name: A ready config: toy and protocol, such as ``train-waspaa2019``.
         cache_dir: Where `datasets` keeps things; by default its own place.
-        changes: Attributes of `ToyAdmosConfig` or of `PlanOptions`, such as ``source``, ``snr_db``, ``seed``.
+        changes: Attributes of `ToyAdmosConfig`, such as ``source``, ``snr_db``, ``seed``.
 
     Raises:
         OptionError: There is no such config, or no such option.
-        SourceError: There are no recordings at the source.
     """
 
     BUILDER_CONFIG_CLASS = ToyAdmosConfig
     BUILDER_CONFIGS = ready_configs()  # as datasets has it
     VERSION = DATASET_VERSION
+    _source: Source | None = None
 
     def __init__(self, name: str = "train-waspaa2019", *, cache_dir: str | None = None, **changes: Any) -> None:  # noqa: ANN401
         if name not in self.builder_configs:
@@ -65,9 +65,29 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
             homepage=RECORD_URL,
             license=LICENSE_URL,
             features=datasets.Features.from_dict(
-                features_of(toy_named(self.config.toy).name, self.config.rate_hz, has_stems=self.config.stems)
+                features_of(toy_named(self.config.toy).name, self.config.rate_hz, stems=self.config.stems)
             ),
         )
+
+    @property
+    def cache_dir(self) -> str:
+        """Where `datasets` keeps the rows; it follows from what is in the source, which is opened.
+
+        Raises:
+            SourceError: There are no recordings at the source.
+        """
+        self._opened()
+        return str(self._cache_dir)
+
+    def _opened(self) -> Source:
+        """Open the source, once, and take the place of what is built of it."""
+        if self._source is None:
+            self._source = self.config.prepare_options().open_source(Quiet())
+            self.config_id = self.config.opened_id(self._source)
+            self._cache_dir = self._output_dir = self._build_cache_dir()
+            if self._fs.exists(posixpath.join(self._cache_dir, datasets.config.DATASET_INFO_FILENAME)):
+                self.info = self._load_info()
+        return self._source
 
     def download_and_prepare(self, *args: Any, num_proc: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401  # as its parent's
         """Build the dataset, as `datasets.DatasetBuilder.download_and_prepare` does.
@@ -77,6 +97,7 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
         """
         if num_proc:
             self.config.workers = num_proc
+        self._opened()
         try:
             super().download_and_prepare(*args, num_proc=num_proc, **kwargs)
         except DatasetGenerationError as error:
@@ -97,6 +118,7 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
             OptionError: There is no such decoding, or it would lose bits.
         """
         check_decode(decode, self.config.bit_depth)
+        self._opened()
         return decoding(super().as_dataset(split, **kwargs), decode)
 
     def as_streaming_dataset(
@@ -128,7 +150,7 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
 
     def _split_generators(self, dl_manager: object) -> list[datasets.SplitGenerator]:
         del dl_manager  # sources fetch for themselves
-        tasks = prepared_tasks(self.config.prepare_options(), self.config.open_source())
+        tasks = prepared_tasks(self.config.prepare_options().preparation(self._opened()))
         chosen = self._chosen(tasks)
         of_config = [part for task in tasks if task.config == chosen for part in _parts(task)]
         splits = dict.fromkeys(task.split for task in of_config)
@@ -168,19 +190,15 @@ def _parts(task: ShardTask) -> list[ShardTask]:
 
 
 def _as_attributes(changes: dict[str, Any]) -> dict[str, Any]:
-    """Sort changes into attributes of the config and, in `options`, of the plan."""
+    """Return the changes of the config that are any; None stands for the default."""
     known = set(ToyAdmosConfig.__dataclass_fields__)
-    planned = set(PlanOptions.__dataclass_fields__) - _SAID_OTHERWISE
-    asked = {*changes, *(changes.get("options") or {})}
-    unknown = sorted(asked - known - planned)
+    unknown = sorted(set(changes) - known)
     if unknown:
         raise OptionError(
             "There is no such option.",
             where=unknown[0],
-            expected=", ".join(sorted((known | planned) - {"options"})),
+            expected=", ".join(sorted(known)),
             actual=unknown[0],
-            remedy="Options are called as the attributes of ToyAdmosConfig and PlanOptions are.",
+            remedy="Options are called as the attributes of ToyAdmosConfig are.",
         )
-    own = {name: value for name, value in changes.items() if name in known and value is not None}
-    others = {name: value for name, value in changes.items() if name not in known}
-    return own | ({"options": {**own.get("options", {}), **others}} if others else {})
+    return {name: value for name, value in changes.items() if value is not None}

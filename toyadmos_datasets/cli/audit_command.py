@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.command_options import JsonOption, WorkersOption, chosen_workers
 from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.rendering_options import WorkersOption, chosen_workers
-from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.cli.text import print_json, print_lines, table_lines
 
 if TYPE_CHECKING:
@@ -113,7 +112,8 @@ def audit(
 
 
 def _pair_lines(found: PairReport, page: Path | None) -> list[str]:
-    from toyadmos_datasets.reports.audit_page import IN_COMMON, SIMULATED, common_rows, verdict_of_pair
+    from toyadmos_datasets.reports.audit_page import IN_COMMON, common_rows, verdict_of_pair
+    from toyadmos_datasets.reports.html_page import SIMULATED
 
     shown = zip(("first", "second"), found.places, found.n_clips, strict=True)
     lines = [f"{word}: {place}: {n} clips" for word, place, n in shown]
@@ -128,7 +128,8 @@ def _pair_lines(found: PairReport, page: Path | None) -> list[str]:
 
 
 def _lines(found: AuditReport, page: Path | None) -> list[str]:
-    from toyadmos_datasets.reports.audit_page import COUNTED, SIMULATED, count_rows, verdict_of
+    from toyadmos_datasets.reports.audit_page import COUNTED, count_rows, verdict_of
+    from toyadmos_datasets.reports.html_page import SIMULATED
 
     lines = [f"{found.place}: {len(found.clips)} clips of {', '.join(found.toys) or 'unknown machines'}"]
     if found.is_simulated:

@@ -7,19 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toyadmos_datasets.cli.fetching_options import RECORD, IgnoreOption, SourceOption, taking_fetch
-from toyadmos_datasets.cli.planning_options import ToyOption
+from toyadmos_datasets.cli.command_options import (
+    RECORD,
+    CacheOption,
+    IgnoreOption,
+    JsonOption,
+    SourceOption,
+    ToyOption,
+    WorkersOption,
+    chosen_workers,
+    taking_fetch,
+)
 from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.rendering_options import WorkersOption, chosen_workers
-from toyadmos_datasets.cli.request import CacheOption, JsonOption
 from toyadmos_datasets.cli.text import numbers_of, print_json, print_lines, table_lines, words_of
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.archives.remote.fetch_estimate import Estimate
-    from toyadmos_datasets.archives.remote.remote_opening import FetchChoices
+    from toyadmos_datasets.options.fetch_choices import FetchChoices
+    from toyadmos_datasets.values.source import FetchEstimate
 from pathlib import Path
 
 
@@ -59,7 +66,7 @@ def cache(
     print_lines([*table_lines(["kind", "toy", "size", "folder"], table), end] if entries else [end])
 
 
-@taking_fetch("whole", "parallel", "limit_rate", "manifest", "netrc", "wait", "accept_license")
+@taking_fetch("whole", "parallel", "bytes_per_s", "manifest", "netrc", "wait", "accept_license")
 def download(
     *,
     toy: ToyOption,
@@ -109,7 +116,7 @@ def download(
     print_lines([f"{got.n_members} recordings in {got.n_blocks} blocks are in {report.folder}, checked."])
 
 
-def fetch_lines(found: Estimate) -> list[str]:
+def fetch_lines(found: FetchEstimate) -> list[str]:
     """Say what a fetch would bring."""
     amount = f"{format_bytes(found.n_missing)} of {format_bytes(found.n_in_archive)} in the archive"
     room = f"{format_bytes(found.n_on_disk)} more for what is fetched"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.command_options import JsonOption
 from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.cli.text import print_json, print_lines
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def report(
     """
     from toyadmos_datasets.baseline.extra import require_extra
 
-    require_extra()
+    require_extra("report")
     from toyadmos_datasets.values.manifest import MANIFEST_NAME
 
     written = [out]
@@ -97,6 +97,7 @@ def report(
                 actual=f"{place}, a run",
                 remedy=f"Score it on another: toyadmos evaluate {shell_word(place)} --config {shell_word(config)}",
             )
+        require_extra("train")
         from toyadmos_datasets.reports.run_report import report_run
 
         found = report_run(place, out, has_audio=not no_audio)

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toyadmos_datasets.cli.fetching_options import (
+from toyadmos_datasets.cli.command_options import (
     AcceptOption,
+    CacheOption,
     IgnoreOption,
+    JsonOption,
     ManifestOption,
     StrictOption,
+    ToyOption,
+    chosen_workers,
     fetch_choices,
 )
-from toyadmos_datasets.cli.planning_options import ToyOption
 from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.rendering_options import chosen_workers
-from toyadmos_datasets.cli.request import CacheOption, JsonOption
 from toyadmos_datasets.cli.text import print_json, print_lines, table_lines
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.files.cache_folder import default_cache
@@ -90,7 +91,7 @@ def index(
     indexed = survey_source(opened)
     if report is not None:  # also, and all the more, of a source that cannot be indexed
         write_json(report, source_report(indexed, opened, _volumes_of(opened)))
-    require_sound(indexed, opened.location, is_strict=strict)
+    require_sound(indexed, opened.location, strict=strict)
     table, found = indexed.table, as_found(indexed, opened)
     if out is not None:
         write_index(table, out)

@@ -8,18 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toyadmos_datasets.cli.fetching_options import RECORD, IgnoreOption, SourceOption, taking_fetch
+from toyadmos_datasets.cli.command_options import (
+    RECORD,
+    CacheOption,
+    IgnoreOption,
+    JsonOption,
+    OverwriteOption,
+    SourceOption,
+    WorkersOption,
+    chosen_workers,
+    taking_fetch,
+)
 from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.rendering_options import WorkersOption, chosen_workers
-from toyadmos_datasets.cli.request import CacheOption, JsonOption
 from toyadmos_datasets.cli.text import print_json, print_lines, table_lines
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.archives.remote.remote_opening import FetchChoices
     from toyadmos_datasets.jobs.rebuild import RebuildReport
+    from toyadmos_datasets.options.fetch_choices import FetchChoices
     from toyadmos_datasets.sharing import OpenedRecipe, RecipeDiff
 
 _SHOWN = 10
@@ -80,9 +88,7 @@ def rebuild(
     ignore: IgnoreOption = None,
     cache: CacheOption = None,
     workers: WorkersOption = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a dataset that was prepared in the folder before.")
-    ] = False,
+    overwrite: OverwriteOption = False,
     fetch: FetchChoices,
     as_json: JsonOption = False,
 ) -> int:
@@ -101,7 +107,7 @@ def rebuild(
         out=out,
         cache=cache or default_cache(),
         workers=chosen_workers(workers),
-        is_overwriting=overwrite,
+        overwrite=overwrite,
         fetch=fetch,
         ignore=tuple(ignore or ()),
     )

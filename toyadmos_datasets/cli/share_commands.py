@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.command_options import JsonOption, WorkersOption, chosen_workers
 from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.rendering_options import WorkersOption, chosen_workers
-from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.cli.text import print_json, print_lines
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.escaping import shell_word
@@ -73,8 +72,8 @@ def share(
         destination=destination,
         with_audio=True if with_audio else False if recipe_only else None,
         may_share_audio=i_may_share_audio,
-        is_dry_run=dry_run,
-        is_overwriting=overwrite,
+        dry_run=dry_run,
+        overwrite=overwrite,
         token=token,
     )
     report = share_dataset(options, progress_on_terminal(), workers=chosen_workers(workers))

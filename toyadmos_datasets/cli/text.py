@@ -91,12 +91,3 @@ def number_of(word: str, kind: Callable[[str], Number], option: str) -> Number:
             actual=ascii(word),
             remedy=f"For instance: {option} 1,2",
         ) from error
-
-
-def decibels_of(values: list[str] | None, option: str) -> tuple[float, ...]:
-    """Read levels with commas between them; none where the option was not given.
-
-    Raises:
-        OptionError: A word is none.
-    """
-    return tuple(number_of(word, float, option) for word in words_of(values))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toyadmos_datasets.cli.command_options import JsonOption
 from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.request import JsonOption
 from toyadmos_datasets.cli.text import print_json, print_lines
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import format_duration
@@ -53,7 +53,7 @@ def train(
     from toyadmos_datasets.baseline.extra import require_extra
     from toyadmos_datasets.baseline.presets import chosen_preset
 
-    require_extra()
+    require_extra("train")
     system = chosen_preset(preset, settings or ())
     from toyadmos_datasets.baseline.trainer import TrainOptions
     from toyadmos_datasets.baseline.trainer import train as run
@@ -109,7 +109,7 @@ def evaluate(
     from toyadmos_datasets.baseline.extra import require_extra
 
     if scores is None:
-        require_extra()
+        require_extra("train")
     from toyadmos_datasets.baseline import evaluation as work
 
     if scores is not None:

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toyadmos_datasets.cli.fetching_options import (
+from toyadmos_datasets.cli.command_options import (
     RECORD,
+    CacheOption,
     IgnoreOption,
+    JsonOption,
     ManifestOption,
     SourceOption,
     StrictOption,
+    WorkersOption,
+    chosen_workers,
     fetch_choices,
 )
 from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.rendering_options import WorkersOption, chosen_workers
-from toyadmos_datasets.cli.request import CacheOption, JsonOption
 from toyadmos_datasets.cli.text import print_json, print_lines, table_lines
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError
@@ -86,7 +88,7 @@ def verify(
         lines = _dataset_lines(verdict)
     else:
         name = _required_toy(toy, folder)
-        found = verify_source(place, name, progress, workers=n_workers, ignore=ignore or (), is_strict=strict)
+        found = verify_source(place, name, progress, workers=n_workers, ignore=ignore or (), strict=strict)
         return _tell_source(found, as_json=as_json)
     if as_json:
         print_json(asdict(verdict) | {"is_good": verdict.is_good})

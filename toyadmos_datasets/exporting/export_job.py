@@ -10,8 +10,7 @@ from typing import Any
 
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OptionError
-from toyadmos_datasets.exporting.export_clips import Clip, clips_of, form_of, lengths_of
-from toyadmos_datasets.exporting.export_folder import ExportFolder
+from toyadmos_datasets.exporting.export_clips import Clip, clips_of, lengths_of
 from toyadmos_datasets.exporting.export_formats import manifests, packed_name, write_tar
 from toyadmos_datasets.exporting.export_layouts import (
     ROOT,
@@ -22,11 +21,16 @@ from toyadmos_datasets.exporting.export_layouts import (
     require_layout,
 )
 from toyadmos_datasets.files.atomic import needing_room, require_room
+from toyadmos_datasets.files.checked_json import write_json
+from toyadmos_datasets.files.job_folder import JobFolder
+from toyadmos_datasets.signal.clip_codec import form_of, rewrite_as_wav
 from toyadmos_datasets.values.manifest import Manifest, Shard, check_shard_sizes, read_manifest
 from toyadmos_datasets.values.shards import check_shards
 
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 LABELS_NAME = "labels.csv"
+DONE_NAME = "export.json"
+"""Says what was exported; shown last."""
 
 _DCASE = ("dcase2020", "dcase2023")
 _SHORTEST_SHARE = 0.9
@@ -90,13 +94,13 @@ def export_dataset(options: ExportOptions, progress: Progress | None = None) -> 
     shards = [shard for shards in manifest.configs[config].values() for shard in shards]
     check_shard_sizes(options.folder, shards)
     n_samples = _common_length(options.folder, shards, manifest) if layout in _DCASE else None
-    job: dict[str, Any] = {
+    request: dict[str, Any] = {
         "version": EXPORT_VERSION,
         "layout": layout,
         "config": config,
         "shards": [shard.sha256 for shard in shards],
     }
-    folder = ExportFolder(path=options.out, job=job)
+    folder = export_folder(options.out, request)
     left_out = {
         split: sum(shard.n_rows for shard in some)
         for split, some in manifest.configs[config].items()
@@ -119,6 +123,19 @@ def export_dataset(options: ExportOptions, progress: Progress | None = None) -> 
         n_clips={split: n for split, n in counts.items() if n},
         n_samples=n_samples,
         left_out=left_out,
+    )
+
+
+def export_folder(path: Path, request: dict[str, Any]) -> JobFolder:
+    """Return the folder of an export."""
+    clips = ROOT if request["layout"] in _DCASE else request["config"]
+    return JobFolder(
+        path=path,
+        request=request,
+        parts=(clips, LABELS_NAME, DONE_NAME),
+        maker="export",
+        other="The folder holds another export, or a part of one.",
+        remedy="Choose another folder with --out, or delete this one; nothing was touched.",
     )
 
 
@@ -171,7 +188,7 @@ class _Work:
 
     source: Path
     shards: list[Shard]
-    folder: ExportFolder
+    folder: JobFolder
     namer: Namer
     n_samples: int | None
 
@@ -182,6 +199,7 @@ def _write(work: _Work, progress: Progress) -> None:
     total = sum(shard.n_rows for shard in work.shards)
     # WAV takes at most about five times what FLAC takes.
     with work.folder.held(), needing_room(5 * n_bytes), progress.stage("Exporting", total, "clips") as on_progress:
+        work.folder.resume()
         placed: list[Placed] = []
         for n_done, one in enumerate(_packed(work) if work.namer.layout == "webdataset" else _files(work), start=1):
             if one is not None:
@@ -189,7 +207,8 @@ def _write(work: _Work, progress: Progress) -> None:
             on_progress(n_done)
         for path, content in _tables(placed, work.namer).items():
             work.folder.put(path, content)
-        work.folder.commit()
+        write_json(work.folder.place(DONE_NAME), {"request": work.folder.request})
+        work.folder.put_in_place()
 
 
 def _files(work: _Work) -> Iterator[Placed | None]:
@@ -202,7 +221,7 @@ def _files(work: _Work) -> Iterator[Placed | None]:
             continue
         path, attributes = named
         _require_free(path, taken)
-        wav, n_samples = clip.as_wav(work.n_samples)
+        wav, n_samples = rewrite_as_wav(clip.content, clip.name, work.n_samples)
         work.folder.put(path, wav)
         yield _placed(path, clip, n_samples, wav, attributes)
 
@@ -221,7 +240,7 @@ def _packed(work: _Work) -> Iterator[Placed]:
 
 
 def _placed(path: str, clip: Clip, n_samples: int, content: bytes, attributes: dict[str, str]) -> Placed:
-    rate_hz, n_channels = form_of(content)
+    rate_hz, n_channels = form_of(content, path)
     return Placed(
         path=path,
         columns=clip.columns,

@@ -123,12 +123,12 @@ def survey_source(source: Source) -> Indexed:
     return replace(indexed, oddities=(*source.oddities, *indexed.oddities))
 
 
-def index_source(source: Source, *, is_strict: bool = False) -> Indexed:
+def index_source(source: Source, *, strict: bool = False) -> Indexed:
     """List the recordings of a source, and all that is odd about it.
 
     Args:
         source: Where the recordings are.
-        is_strict: Refuse what is not as published.
+        strict: Refuse what is not as published.
 
     Returns:
         The index; its oddities are those of the source too.
@@ -139,13 +139,13 @@ def index_source(source: Source, *, is_strict: bool = False) -> Indexed:
         OddSourceError: Something is not as published, and that was asked for.
     """
     indexed = survey_source(source)
-    require_sound(indexed, source.location, is_strict=is_strict)
+    require_sound(indexed, source.location, strict=strict)
     return indexed
 
 
-def require_sound(indexed: Indexed, location: str, *, is_strict: bool = False) -> None:
-    """Raise where members cannot be indexed by their names, or with `is_strict` where anything is not as published."""
+def require_sound(indexed: Indexed, location: str, *, strict: bool = False) -> None:
+    """Raise where members cannot be indexed by their names, or with `strict` where anything is not as published."""
     if indexed.faults:
         raise names_error(indexed.faults)
-    if is_strict:
+    if strict:
         refuse_oddities(indexed.oddities, location)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +39,8 @@ from toyadmos_datasets.values.health import header_flags
 from toyadmos_datasets.values.recording_store import SEGMENT_BYTES, SegmentWriter, read_catalogue, remove_abandoned
 from toyadmos_datasets.values.source import Member, Source
 from toyadmos_datasets.values.store_repair import damaged_samples, set_aside_damaged_rows, set_aside_samples
+
+_LOG = logging.getLogger(__name__)
 
 STORE_VERSION = 3
 """Changes when segments are written in another way; a store of another version is kept elsewhere."""
@@ -180,6 +183,7 @@ def ingest(
     missing = missing_recordings(index, store)
     if not len(missing):  # nothing is written, so that who may only read the store can use it
         return IngestReport(n_reused=len(index), n_ingested=0, bad=())
+    _LOG.info("Ingesting %d recordings of %s; %d are stored", len(missing), source.toy, len(index) - len(missing))
     write_json(store.folder / "store.json", store.key | {"toy": source.toy, "location": source.location})
     require_room(store.folder, bytes_to_store(missing, store), purpose="the recording store")
     tasks = _tasks(source, missing, store, workers=workers, skip_bad=skip_bad)
@@ -189,6 +193,7 @@ def ingest(
         for result in run_tasks(ingest_blocks, tasks, workers=workers, on_progress=on_progress):
             bad.extend(result)
     bad.sort(key=lambda one: one.recording_id)
+    _LOG.info("Ingested %d recordings of %s; %d are bad", len(missing) - len(bad), source.toy, len(bad))
     return IngestReport(n_reused=len(index) - len(missing), n_ingested=len(missing) - len(bad), bad=tuple(bad))
 
 

@@ -6,18 +6,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from toyadmos_datasets.archives.remote.fetch_estimate import Estimate, estimate
+from toyadmos_datasets.archives.remote.fetch_estimate import estimate
 from toyadmos_datasets.archives.remote.fetching import download as fetch
-from toyadmos_datasets.archives.remote.remote_opening import FetchChoices, manifest_for, open_origin
+from toyadmos_datasets.archives.remote.remote_opening import manifest_for, open_origin
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
 from toyadmos_datasets.archives.remote.volume_cache import CopiesVerdict, check_copies
-from toyadmos_datasets.archives.remote.volume_copy import copies_folder
+from toyadmos_datasets.archives.remote.volume_copies import copies_folder
 from toyadmos_datasets.corpus.toys import Sound, toy_named
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import OptionError, SourceNotFoundError
 from toyadmos_datasets.files.address import is_on_web
 from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.ingest import build_index, select
+from toyadmos_datasets.options.fetch_choices import FetchChoices
+from toyadmos_datasets.values.source import FetchEstimate
 
 SOUNDS = ("normal", "anomalous", "noise")
 
@@ -70,7 +72,7 @@ class DownloadReport:
     """
 
     folder: Path
-    estimate: Estimate
+    estimate: FetchEstimate
 
 
 def download(options: DownloadOptions, progress: Progress | None = None) -> DownloadReport:
@@ -93,7 +95,7 @@ def download(options: DownloadOptions, progress: Progress | None = None) -> Down
     return DownloadReport(folder=source.options.folder, estimate=before)
 
 
-def foresee(options: DownloadOptions, progress: Progress | None = None) -> Estimate:
+def foresee(options: DownloadOptions, progress: Progress | None = None) -> FetchEstimate:
     """Tell what `download` would fetch, from the archive's header alone."""
     source = _opened(options, progress or Quiet())
     return estimate(source, _wanted(source, options))

@@ -9,12 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.archives.remote.remote_opening import FetchChoices
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError, PlanError
 from toyadmos_datasets.files.installing import upgrade_command
-from toyadmos_datasets.jobs.prepare import PrepareReport, Work, carry_out
+from toyadmos_datasets.jobs.preparation import Preparation
+from toyadmos_datasets.jobs.prepare import PrepareReport, carry_out
 from toyadmos_datasets.jobs.sources import holding_cache, resolve_source
+from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.rendering import OutputFolder, RenderOptions
 from toyadmos_datasets.sharing import Moved, fingerprint_shards, what_moved
 from toyadmos_datasets.sharing.recipe_diff import differing_shards
@@ -35,7 +36,7 @@ class RebuildOptions:
         out: Folder of the dataset.
         cache: Folder for the recording store, copies of volumes and simulated corpora.
         workers: Number of processes.
-        is_overwriting: Replace a dataset that is in `out` already.
+        overwrite: Replace a dataset that is in `out` already.
         fetch: How a source on the web is fetched.
         ignore: Glob patterns of files and folders in the source that are left out.
     """
@@ -45,7 +46,7 @@ class RebuildOptions:
     out: Path
     cache: Path
     workers: int = 1
-    is_overwriting: bool = False
+    overwrite: bool = False
     fetch: FetchChoices = field(default_factory=FetchChoices)
     ignore: tuple[str, ...] = ()
 
@@ -96,16 +97,16 @@ def rebuild(options: RebuildOptions, progress: Progress | None = None) -> Rebuil
             ignore=options.ignore,
         )
         _require_same_kind(shared, source, options.file)
-        work = Work(
+        preparation = Preparation(
             source=source,
             output=OutputFolder(path=options.out, request=_request(shared, source)),
             cache=options.cache,
             render=render,
             examples=lambda index, _joined: _planned(shared, index, source),
-            is_overwriting=options.is_overwriting,
+            overwrite=options.overwrite,
             skipped=shared.skipped,
         )
-        report = carry_out(work, progress)
+        report = carry_out(preparation, progress)
     if report.manifest.recipe_sha256 != shared.recipe.sha256:
         raise OutputConflictError(
             "The folder holds another recipe.",

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from toyadmos_datasets.archives import open_source
-from toyadmos_datasets.archives.remote.remote_opening import FetchChoices, open_origin
-from toyadmos_datasets.archives.tree.tree_source import TreeSource
+from toyadmos_datasets.archives.remote.remote_opening import open_origin
+from toyadmos_datasets.archives.tree.tree_source import tree_of
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError, OutputConflictError
-from toyadmos_datasets.escaping import shell_word
+from toyadmos_datasets.escaping import escaped, shell_word, without_secrets
 from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.files.reading import expanded, raise_shortage
-from toyadmos_datasets.simulation import MODEL_VERSION, SIZES, simulate
-from toyadmos_datasets.units import format_bytes
+from toyadmos_datasets.options.fetch_choices import FetchChoices
+from toyadmos_datasets.simulation import MODEL_VERSION, SIZES, planned_tree, simulate
+from toyadmos_datasets.units import Bytes, format_bytes
 from toyadmos_datasets.values.source import Source
+
+_LOG = logging.getLogger(__name__)
 
 SIMULATE = "simulate"
 DEFAULT_SIZE = "small"
@@ -53,7 +57,7 @@ def resolve_source(
     size = simulated_size(source)
     if size is None:
         on_web = open_origin(source, toy, cache, fetch or FetchChoices(), progress, ignore=ignore)
-        return on_web or open_source(source, toy, ignore=ignore)
+        return _opened(on_web or open_source(source, toy, ignore=ignore))
     folder = simulated_folder(cache, toy, size)
     is_new = not folder.exists()
     with progress.stage(f"Simulating {toy} ({size})", 100, "%") as on_progress:
@@ -70,7 +74,33 @@ def resolve_source(
             f"Simulated {toy} ({size}): {corpus.n_recordings} recordings, {format_bytes(corpus.n_bytes)}, kept in "
             f"{folder} until: toyadmos cache --toy {toy_named(toy).short} --kind simulated --clean"
         )
-    return open_source(folder / "tree", toy, ignore=ignore)
+    return _opened(open_source(folder / "tree", toy, ignore=ignore))
+
+
+def _opened(source: Source) -> Source:
+    _LOG.info("Opened the source of %s: %s", source.toy, escaped(without_secrets(source.location)))
+    return source
+
+
+def foreseen_source(
+    source: str,
+    toy: str,
+    cache: Path,
+    *,
+    progress: Progress,
+    fetch: FetchChoices | None = None,
+    ignore: Sequence[str] = (),
+) -> tuple[Source, Bytes]:
+    """Return the source as `resolve_source` would open or make it, and how much is to be synthesised for it."""
+    size = simulated_size(source)
+    if size is None:
+        return resolve_source(source, toy, cache, progress=progress, fetch=fetch, ignore=ignore), 0
+    tree = (simulated_folder(cache, toy, size) / "tree").absolute()
+    if tree.exists():
+        return open_source(tree, toy, ignore=ignore), 0
+    planned = planned_tree(toy, size)
+    planned_source = tree_of(tree / toy, toy, planned.recordings, marker=planned.marker)
+    return planned_source, sum(planned_source.sizes)
 
 
 @contextlib.contextmanager
@@ -98,9 +128,7 @@ def require_outside(source: Source, *places: Path) -> None:
     Raises:
         OutputConflictError: One of them is the toy's folder, or inside of it.
     """
-    if not isinstance(source, TreeSource):
-        return
-    folders = [(_identity(folder), folder) for folder in (source.root, *source.linked)]
+    folders = [(_identity(folder), folder) for folder in source.folders]
     kept = {identity: folder for identity, folder in folders if identity is not None}
     for place in places:
         resolved = expanded(place).resolve()

@@ -18,7 +18,7 @@ from datasets.features import features as feature_types
 from datasets.utils.file_utils import is_local_path
 
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.loading.clip_codec import Samples, SampleType, decode_clip, encode_clip
+from toyadmos_datasets.signal.clip_codec import Samples, SampleType, decode_clip, encode_clip
 from toyadmos_datasets.units import Hertz
 
 TYPE_NAME = "ToyAdmosAudio"

@@ -8,10 +8,11 @@ compared with its hash and every clip with what Parquet itself reads there.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.errors import DatasetError, ToyAdmosError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import Count, canonical_json, checked, parse_json
 from toyadmos_datasets.files.reading import raise_system_fault
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import Shard, check_shard_sizes
-from toyadmos_datasets.values.parquet_files import features_in, require_bounded
+from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, features_in, require_bounded_group, require_rows
 from toyadmos_datasets.values.shards import FileState, changed, state_of
 
 PLACES_VERSION = 3
@@ -91,11 +92,12 @@ def write_places(shards: Sequence[PlacedShard], path: Path) -> None:
     for number, shard in enumerate(shards):
         mapped = _map_unchanged(shard)
         _check_hash(mapped, shard)
-        with pq.ParquetFile(pa.BufferReader(mapped)) as parquet:
-            require_bounded(parquet.metadata, parquet.metadata.num_rows, where=shard.path, remedy=_PREPARE_AGAIN)
+        with _naming_damage(shard), pq.ParquetFile(pa.BufferReader(mapped)) as parquet:
+            require_rows(parquet.metadata, parquet.metadata.num_rows, where=shard.path, remedy=_PREPARE_AGAIN)
             schema = parquet.schema_arrow
             audio = audio_columns(schema, shard.path)
             for group in range(parquet.num_row_groups):
+                require_bounded_group(parquet, group, where=shard.path, remedy=_PREPARE_AGAIN)
                 table = parquet.read_row_group(group).combine_chunks()
                 starts = [_start(_chunk(parquet, group, name), table[name], mapped, shard) for name in audio]
                 groups.append([number, starts])
@@ -110,6 +112,24 @@ def write_places(shards: Sequence[PlacedShard], path: Path) -> None:
     with write_file(path) as file:
         file.write(whole)
         file.write(hashlib.sha256(whole).digest())
+
+
+@contextlib.contextmanager
+def _naming_damage(shard: PlacedShard) -> Iterator[None]:
+    """Name a shard that is not what prepare writes although it has its hash: the manifest may be anybody's."""
+    try:
+        yield
+    except ToyAdmosError:
+        raise
+    except PARQUET_FAULTS as error:
+        raise_system_fault(error, shard.path)
+        raise DatasetError(
+            "A shard is damaged.",
+            where=shard.path,
+            expected="Parquet as toyadmos prepare writes it",
+            actual=f"{type(error).__name__}: {error}",
+            remedy=_PREPARE_AGAIN,
+        ) from error
 
 
 def read_places(path: Path) -> pa.Table:

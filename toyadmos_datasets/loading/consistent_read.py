@@ -13,9 +13,10 @@ from typing import TypeVar
 
 from toyadmos_datasets.errors import BusyError, DatasetError
 from toyadmos_datasets.files.checked_json import MAX_JSON_BYTES
+from toyadmos_datasets.files.job_folder import is_committing
 from toyadmos_datasets.files.reading import raise_shortage
 from toyadmos_datasets.units import Seconds
-from toyadmos_datasets.values.manifest import DATA_NAME, MANIFEST_NAME, Manifest, is_committing, read_manifest
+from toyadmos_datasets.values.manifest import DATA_NAME, MANIFEST_NAME, Manifest, read_manifest
 
 Opened = TypeVar("Opened")
 
@@ -66,7 +67,7 @@ def _wait_for_manifest(folder: Path) -> bytes | None:
 
 
 def _may_come(folder: Path) -> bool:
-    return is_committing(folder) or (folder / DATA_NAME).exists()
+    return is_committing(folder, MANIFEST_NAME) or (folder / DATA_NAME).exists()
 
 
 def _manifest_bytes(folder: Path) -> bytes | None:

@@ -13,7 +13,7 @@ import datasets
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.checked_json import canonical_json
 from toyadmos_datasets.loading.audio_feature import Audio
-from toyadmos_datasets.loading.clip_codec import SampleType
+from toyadmos_datasets.signal.clip_codec import SampleType
 
 _DECODED = {"array", "sampling_rate", "path"}
 

@@ -73,6 +73,7 @@ class Place:
         with self._reading(shard.path, shard) as file:
             n_bytes = file.seek(0, os.SEEK_END)
             if n_bytes != shard.n_bytes:
+                self.require_current(shard)
                 raise DatasetError(
                     "A shard has another size than it was written with.",
                     where=self.where(shard),
@@ -101,6 +102,7 @@ class Place:
                 if here.tell() > shard.n_bytes:
                     break  # its hash cannot be right, and no end may come
             if digest.hexdigest() != shard.sha256:
+                self.require_current(shard)
                 raise DatasetError(
                     "A shard was changed since it was written.",
                     where=self.where(shard),
@@ -108,6 +110,25 @@ class Place:
                     actual=f"sha256 {digest.hexdigest()}",
                     remedy="Share the dataset again from a copy that toyadmos verify finds whole.",
                 )
+
+    def require_current(self, shard: Shard) -> None:
+        """Raise if the dataset was replaced since it was opened: what is read of it now may be of another one.
+
+        Raises:
+            DatasetError: The manifest is another one, or none: whoever replaces a dataset removes it first.
+        """
+        try:
+            is_listed, actual = shard in self.manifest().shards, "a manifest that does not list it"
+        except DatasetError as error:
+            is_listed, actual = False, error.what
+        if not is_listed:
+            raise DatasetError(
+                "The dataset was replaced while it was read.",
+                where=self.where(shard),
+                expected=f"sha256 {shard.sha256}",
+                actual=actual,
+                remedy="Load it again.",
+            )
 
     def where(self, shard: Shard) -> str:
         """Return where a shard is, for people."""
@@ -119,6 +140,8 @@ class Place:
             file = self._file(name)
         except OSError as error:
             (raise_shortage if self.is_far else raise_system_fault)(error, f"{self.shown}/{name}")
+            if shard is not None:
+                self.require_current(shard)
             is_absent = isinstance(error, FileNotFoundError)
             raise DatasetError(
                 ("A shard is missing." if is_absent else "A shard cannot be read.")
@@ -145,12 +168,16 @@ class Place:
             raise
         except Exception as error:  # noqa: BLE001  # what a file system raises is not known
             raise_shortage(error, f"{self.shown}/{name}")
-            raise DatasetError(
-                "The dataset cannot be read to its end.",
-                where=f"{self.shown}/{name}",
-                actual=type(error).__name__,
-                remedy="Check the address and your access to it, and load it again: shards that have come are kept.",
-            ) from None  # others' texts may repeat what is secret
+            raise self.cut(name, error) from None  # others' texts may repeat what is secret
+
+    def cut(self, name: str, error: Exception) -> DatasetError:
+        """Return the error for a file that stopped coming."""
+        return DatasetError(
+            "The dataset cannot be read to its end.",
+            where=f"{self.shown}/{name}",
+            actual=type(error).__name__,
+            remedy="Check the address and your access to it, and load it again: shards that have come are kept.",
+        )
 
     def _file(self, name: str) -> IO[bytes]:
         if not self.is_far:

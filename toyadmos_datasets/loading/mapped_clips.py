@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from toyadmos_datasets.loading.clip_codec import decode_clip
 from toyadmos_datasets.loading.clip_positions import ClipSpans, read_spans
-from toyadmos_datasets.signal.logmel import LogMel, log_mel
+from toyadmos_datasets.options.render_options import LogMel
+from toyadmos_datasets.signal.clip_codec import decode_clip
+from toyadmos_datasets.signal.logmel import log_mel
 
 Features: TypeAlias = Literal["waveform", "logmel"]
 FEATURES: tuple[Features, ...] = ("waveform", "logmel")

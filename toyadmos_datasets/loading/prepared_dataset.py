@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets.iterable_dataset import ArrowExamplesIterable
 
-from toyadmos_datasets.errors import DatasetError, OptionError
-from toyadmos_datasets.files.reading import expanded, raise_system_fault
+from toyadmos_datasets.errors import DatasetError, OptionError, ToyAdmosError
+from toyadmos_datasets.files.reading import expanded, raise_shortage, raise_system_fault
 from toyadmos_datasets.loading.choices import check_decode, check_split, chosen_splits, part_of
 from toyadmos_datasets.loading.consistent_read import open_settled
 from toyadmos_datasets.loading.derived_features import decoding
@@ -23,7 +22,7 @@ from toyadmos_datasets.loading.saved_datasets import is_saved, open_saved
 from toyadmos_datasets.loading.stored_features import features_of
 from toyadmos_datasets.values.manifest import Manifest, Shard
 from toyadmos_datasets.values.parquet_files import require_bounded_group, require_rows, require_short_footer
-from toyadmos_datasets.values.shards import check_shards, require_current
+from toyadmos_datasets.values.shards import check_shards
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
@@ -47,53 +46,37 @@ def stream_split(place: Place, split: str, shards: Sequence[Shard], *, decode: b
 def _tables(place: Place, shards: Sequence[Shard]) -> Iterator[tuple[str, pa.Table]]:
     """Read shards a row group at a time: near ones are compared with their hashes, all pages with their checksums."""
     for number, shard in enumerate(shards):
-        with _open_current(place, shard) as file:
+        with place.open(shard) as file:
+            place.require_current(shard)
             if not place.is_far:
                 check_shards(place.folder, [shard])
-            try:
-                parquet = _opened(file, place, shard)
-                for group in range(parquet.num_row_groups):
-                    require_bounded_group(parquet, group, where=place.where(shard), remedy=_AGAIN)
-                    yield f"{number}_{group}", parquet.read_row_group(group)
-            except (pa.ArrowException, OSError) as error:
-                raise_system_fault(error, place.where(shard))
-                raise _damaged(place, shard, error) from error
+            for group, table in enumerate(_row_groups(file, place, shard)):
+                yield f"{number}_{group}", table
 
 
-@contextlib.contextmanager
-def _open_current(place: Place, shard: Shard) -> Iterator[IO[bytes]]:
-    """Open a shard, or raise if the dataset was replaced since its manifest was read."""
-    with contextlib.ExitStack() as stack:
-        try:
-            file = stack.enter_context(place.open(shard))
-        except DatasetError:
-            if not place.is_far:
-                require_current(place.folder, shard)
-            raise
-        _require_current(place, shard)
-        yield file
-
-
-def _require_current(place: Place, shard: Shard) -> None:
-    """Raise if the dataset was replaced since it was opened: what is open now may be of another one."""
-    if not place.is_far:
-        require_current(place.folder, shard)
-    elif shard not in place.manifest().shards:
-        raise DatasetError(
-            "The dataset was replaced while it was read.",
-            where=place.where(shard),
-            expected=f"sha256 {shard.sha256}",
-            actual="a manifest that does not list it",
-            remedy="Load it again.",
-        )
+def _row_groups(file: IO[bytes], place: Place, shard: Shard) -> Iterator[pa.Table]:
+    """Read the row groups of a shard; of a far one, each is given after a look whether the dataset is still the one."""
+    try:
+        parquet = _opened(file, place, shard)
+        for group in range(parquet.num_row_groups):
+            require_bounded_group(parquet, group, where=place.where(shard), remedy=_AGAIN)
+            table = parquet.read_row_group(group)
+            if place.is_far:  # what is near stays as it was opened, whatever gets its name
+                place.require_current(shard)
+            yield table
+    except ToyAdmosError:
+        raise
+    except Exception as error:  # noqa: BLE001  # what a file system raises is not known
+        raise _failed(place, shard, error) from (None if place.is_far else error)
 
 
 def _features(file: IO[bytes], place: Place, shard: Shard) -> datasets.Features:
     try:
         return features_of(_opened(file, place, shard).schema_arrow, where=place.where(shard))
-    except (pa.ArrowException, OSError) as error:
-        raise_system_fault(error, place.where(shard))
-        raise _damaged(place, shard, error) from error
+    except ToyAdmosError:
+        raise
+    except Exception as error:  # noqa: BLE001  # what a file system raises is not known
+        raise _failed(place, shard, error) from (None if place.is_far else error)
 
 
 def _opened(file: IO[bytes], place: Place, shard: Shard) -> pq.ParquetFile:
@@ -104,7 +87,13 @@ def _opened(file: IO[bytes], place: Place, shard: Shard) -> pq.ParquetFile:
     return parquet
 
 
-def _damaged(place: Place, shard: Shard, error: Exception) -> DatasetError:
+def _failed(place: Place, shard: Shard, error: Exception) -> DatasetError:
+    """Tell a shard that is damaged from one that was replaced meanwhile, and from one that stopped coming."""
+    (raise_shortage if place.is_far else raise_system_fault)(error, place.where(shard))
+    is_of_arrow = isinstance(error, pa.ArrowException) or (isinstance(error, OSError) and error.errno is None)
+    if place.is_far and (not is_of_arrow or isinstance(error, ConnectionError | TimeoutError)):
+        return place.cut(shard.path, error)
+    place.require_current(shard)
     return DatasetError(
         "A shard is damaged.",
         where=place.where(shard),

@@ -22,7 +22,7 @@ from toyadmos_datasets.loading.consistent_read import open_settled
 from toyadmos_datasets.loading.epochs import Epochs
 from toyadmos_datasets.loading.location import Place
 from toyadmos_datasets.loading.mapped_clips import FEATURES, Clips, Features
-from toyadmos_datasets.signal.logmel import LogMel
+from toyadmos_datasets.options.render_options import LogMel
 from toyadmos_datasets.units import Hertz
 from toyadmos_datasets.values.manifest import Manifest
 from toyadmos_datasets.values.parquet_files import features_in

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.options.plan_options import STACK, PlanOptions
 from toyadmos_datasets.planning.content_split import same_sound_notes
 from toyadmos_datasets.planning.custom_rules import (
     SIDE_COLUMNS,
@@ -21,8 +22,7 @@ from toyadmos_datasets.planning.custom_rules import (
 from toyadmos_datasets.planning.custom_table import OwnTable
 from toyadmos_datasets.planning.equal_content import NONE_JOINED, EqualEvents
 from toyadmos_datasets.planning.events import Numbers, events_of, in_one_piece
-from toyadmos_datasets.planning.plan_options import PlanOptions
-from toyadmos_datasets.values.recipe import IS_EXCLUDED, RECIPE_SCHEMA, STACK, Recipe, unmarked
+from toyadmos_datasets.values.recipe import IS_EXCLUDED, RECIPE_SCHEMA, Recipe, unmarked
 from toyadmos_datasets.values.recipe_parameters import check_parameters
 from toyadmos_datasets.values.recipe_rows import MIXING
 
@@ -37,7 +37,7 @@ def require_own(options: PlanOptions, path: Path) -> None:
         OptionError: There is one.
     """
     plain = PlanOptions(toy=options.toy)
-    fine = {name: getattr(options, name) for name in ("snr_reference", "weighting", "is_noise_shared")}
+    fine = {name: getattr(options, name) for name in ("snr_reference", "weighting", "shared_noise")}
     fine["channels"] = options.channels if options.channels == STACK else None
     if options != replace(plain, **fine):
         raise OptionError(

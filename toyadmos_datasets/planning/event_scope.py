@@ -13,7 +13,7 @@ from toyadmos_datasets.corpus.toys import CHANNELS
 from toyadmos_datasets.planning.events import Events, Numbers
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.planning.plan_options import PlanOptions
+    from toyadmos_datasets.options.plan_options import PlanOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

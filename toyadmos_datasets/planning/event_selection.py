@@ -9,12 +9,11 @@ import pyarrow as pa
 
 from toyadmos_datasets.corpus.toys import CHANNELS, toy_named
 from toyadmos_datasets.errors import OptionError, PlanError
-from toyadmos_datasets.planning.catalogue import Protocol
+from toyadmos_datasets.options.catalogue import Protocol
+from toyadmos_datasets.options.plan_options import STACK, PlanOptions
 from toyadmos_datasets.planning.event_scope import Channels, Scope
 from toyadmos_datasets.planning.events import ABSENT, Events, Numbers
-from toyadmos_datasets.planning.plan_options import PlanOptions
 from toyadmos_datasets.planning.protocols.waspaa2019 import FAITHFUL_CHANNELS
-from toyadmos_datasets.values.recipe import STACK
 
 
 def scope_of(events: Events, options: PlanOptions, protocol: Protocol, activity: pa.Table | None) -> Scope:
@@ -58,7 +57,7 @@ def scope_of(events: Events, options: PlanOptions, protocol: Protocol, activity:
         channels=channels,
         targets=targets[is_heard],
         incomplete=incomplete,
-        is_noise_shared=options.is_noise_shared or (options.is_faithful and protocol.name == "waspaa2019"),
+        is_noise_shared=options.shared_noise or (options.faithful and protocol.name == "waspaa2019"),
         activity=activity,
     )
 
@@ -67,7 +66,7 @@ def _channels_of(events: Events, targets: Numbers, options: PlanOptions, protoco
     """Return the channels that a choice stands for: those there are for ``all``."""
     choice = options.channels or protocol.channels(options.toy)
     if choice in {"mix", STACK}:
-        is_faithful = options.is_faithful and protocol.name == "waspaa2019"
+        is_faithful = options.faithful and protocol.name == "waspaa2019"
         return Channels(numbers=(0,), together=FAITHFUL_CHANNELS if is_faithful else CHANNELS)
     if choice == "all":
         there = (events.recordings[targets] != ABSENT).any(axis=0)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from toyadmos_datasets.errors import OptionError, PlanError
-from toyadmos_datasets.planning.catalogue import PROTOCOLS, Protocol
-from toyadmos_datasets.planning.plan_options import PlanOptions
+from toyadmos_datasets.options.catalogue import PROTOCOLS, Protocol
+from toyadmos_datasets.options.plan_options import PlanOptions
 from toyadmos_datasets.planning.recipe_plan import plan, windowed_recordings
 
 

@@ -10,14 +10,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.planning.catalogue import protocol_named
+from toyadmos_datasets.options.catalogue import protocol_named
+from toyadmos_datasets.options.plan_options import PlanOptions
 from toyadmos_datasets.planning.content_split import Settled, moved_notes, same_sound_notes, settle
 from toyadmos_datasets.planning.equal_content import NONE_JOINED, EqualEvents
 from toyadmos_datasets.planning.event_scope import Scope
 from toyadmos_datasets.planning.event_selection import scope_of
 from toyadmos_datasets.planning.events import ABSENT, Numbers, events_of
 from toyadmos_datasets.planning.noise import NoisePool, split_noise
-from toyadmos_datasets.planning.plan_options import PlanOptions
 from toyadmos_datasets.planning.protocols import PLANNERS
 from toyadmos_datasets.planning.split_layout import Config, Mixture, Split, SplitLayout
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe

@@ -14,9 +14,9 @@ from toyadmos_datasets.corpus.paper import CITATION, LICENSE_LIMITS, LICENSE_NAM
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.escaping import markdown_text
 from toyadmos_datasets.files.front_matter import front_matter
-from toyadmos_datasets.rendering.clip_encoding import Encoding
+from toyadmos_datasets.options.render_options import Encoding, RenderOptions
 from toyadmos_datasets.rendering.logmel_shards import features_text
-from toyadmos_datasets.rendering.render_options import RenderOptions, is_stacked
+from toyadmos_datasets.rendering.mixing_rules import is_stacked
 from toyadmos_datasets.signal.levels import CLIPPED_FROM_N, DC_ABOVE, SILENT_BELOW_DB
 from toyadmos_datasets.units import format_duration
 from toyadmos_datasets.values.manifest import Manifest, Shard, features_of, logmel_features_of
@@ -186,7 +186,7 @@ def columns_text(manifest: Manifest, recipe: Recipe, options: RenderOptions) -> 
         rate_hz=encoding.rate_hz,
         bit_depth=encoding.bit_depth,
         channels="four channels, one a microphone" if stacked else "mono",
-        stems=_STEMS if options.has_stems else "",
+        stems=_STEMS if options.stems else "",
         channel_zero="the four of them, in one clip" if stacked else "the mean of the four",
         clip_s=toy.clip_s,
         parts=", ".join(f"`{part}`" for part in toy.parts),
@@ -295,7 +295,7 @@ def _dataset_info(config: str, splits: dict[str, list[Shard]], features: list[di
 def _features(manifest: Manifest, config: str, options: RenderOptions) -> dict[str, Any]:
     if options.log_mel is not None and manifest.has_features(config):
         return logmel_features_of(manifest.toy, options.log_mel.n_mels)
-    return features_of(manifest.toy, options.encoding.rate_hz, has_stems=options.has_stems)
+    return features_of(manifest.toy, options.encoding.rate_hz, stems=options.stems)
 
 
 def _yaml_features(features: dict[str, Any]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.errors import PlanError, SilentSignalError
 from toyadmos_datasets.rendering.example_health import pieces_of
-from toyadmos_datasets.rendering.render_options import MixingRules
+from toyadmos_datasets.rendering.mixing_rules import MixingRules
 from toyadmos_datasets.rendering.stretches import Decibel, Flags, Numbers, Parts, StretchLevels
 from toyadmos_datasets.values.health import OPTION, SILENT, Exclusion
 from toyadmos_datasets.values.recipe import Recipe

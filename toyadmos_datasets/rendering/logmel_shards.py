@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import soundfile
 
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
@@ -19,9 +17,11 @@ from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.atomic import needing_room, require_room, write_file
 from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.files.reading import sha256_of
+from toyadmos_datasets.options.render_options import LogMel, RenderOptions
+from toyadmos_datasets.rendering.mixing_rules import is_stacked
 from toyadmos_datasets.rendering.output_folder import OutputFolder
-from toyadmos_datasets.rendering.render_options import RenderOptions, is_stacked
-from toyadmos_datasets.signal.logmel import LogMel, log_mel
+from toyadmos_datasets.signal.clip_codec import decode_clip
+from toyadmos_datasets.signal.logmel import log_mel
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import FEATURES_COLUMN, FEATURES_SUFFIX, Shard, logmel_schema
 from toyadmos_datasets.values.shards import row_groups
@@ -104,7 +104,7 @@ def make_features(task: _Task, watch: Watch) -> Shard:
             spectra = []
             for clip, event_id in zip(clips["audio"].to_pylist(), clips["event_id"].to_pylist(), strict=True):
                 watch.advance(1, at=event_id)
-                mono, _ = soundfile.read(io.BytesIO(clip["bytes"]), dtype="float32")
+                mono, _ = decode_clip(clip["bytes"], event_id)
                 spectra.append(log_mel(mono, task.settings))
             known = clips.select(schema.names[1:]).columns
             writer.write_table(pa.Table.from_arrays([_column(spectra, schema), *known], schema=schema))

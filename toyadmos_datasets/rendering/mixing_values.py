@@ -16,7 +16,7 @@ from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.rendering.example_health import HeardStretches, health_of, heard_in
 from toyadmos_datasets.rendering.exclusion import LeavingOut, SkippedEvent, leave_out, unmixable_of
-from toyadmos_datasets.rendering.render_options import MixingRules, rules_of
+from toyadmos_datasets.rendering.mixing_rules import MixingRules, rules_of
 from toyadmos_datasets.rendering.stretches import Parts, Stretches, StretchLevels, floats, measure_stretches, place
 from toyadmos_datasets.signal.levels import db_to_gain, power_to_db
 from toyadmos_datasets.signal.mixing import headroom_for

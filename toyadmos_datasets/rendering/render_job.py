@@ -19,13 +19,14 @@ import soxr
 from toyadmos_datasets.engine import LazyTasks, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.files.atomic import needing_room, require_room
+from toyadmos_datasets.options.render_options import RenderOptions
 from toyadmos_datasets.rendering.dataset_card import card_of
 from toyadmos_datasets.rendering.example_health import summary_of
 from toyadmos_datasets.rendering.exclusion import LeavingOut
 from toyadmos_datasets.rendering.logmel_shards import feature_shards, require_features_possible
+from toyadmos_datasets.rendering.mixing_rules import is_stacked, rules_of, values_a_sample
 from toyadmos_datasets.rendering.mixing_values import Resolved, resolve
 from toyadmos_datasets.rendering.output_folder import OutputFolder
-from toyadmos_datasets.rendering.render_options import RenderOptions, is_stacked, rules_of, values_a_sample
 from toyadmos_datasets.rendering.shard_writer import ROWS_A_SHARD, ShardTask, render_shard
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.health import header_oddities
@@ -183,7 +184,7 @@ def _unmixable(resolved: Resolved, source: Source) -> tuple[SkippedRecording, ..
 
 def _pcm_bytes(examples: pa.Table, recipe: Recipe, options: RenderOptions) -> Bytes:
     """Return the size of the samples that are written for some examples, before FLAC, bytes."""
-    values = values_a_sample(examples, is_stacked=is_stacked(recipe.parameters), has_stems=options.has_stems)
+    values = values_a_sample(examples, is_stacked=is_stacked(recipe.parameters), stems=options.stems)
     return int(np.dot(values, examples["n_samples"].to_numpy())) * options.encoding.bit_depth // 8
 
 
@@ -246,7 +247,7 @@ def _tasks(
             toy=recipe.parameters["toy"],
             encoding=options.encoding,
             rules=rules_of(recipe.parameters, options.encoding.rate_hz),
-            has_stems=options.has_stems,
+            stems=options.stems,
             headroom_db=resolved.headroom_db,
             is_clipping_error=options.on_clip == "error",
             note=output.note_for(shard.path),

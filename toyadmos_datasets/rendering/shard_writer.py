@@ -21,8 +21,8 @@ from toyadmos_datasets.errors import ClippingError, DatasetError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.files.reading import sha256_of
-from toyadmos_datasets.rendering.clip_encoding import Encoding
-from toyadmos_datasets.rendering.render_options import MixingRules
+from toyadmos_datasets.options.render_options import Encoding
+from toyadmos_datasets.rendering.mixing_rules import MixingRules
 from toyadmos_datasets.signal.mixing import MixtureLevels, Stem, mix, mixture_levels, quantise
 from toyadmos_datasets.units import Bytes, Decibels
 from toyadmos_datasets.values.manifest import LABELS, STEMS, Shard, audio_columns, columns_of, dataset_schema
@@ -84,7 +84,7 @@ class ShardTask:
         toy: ``ToyTrain``.
         encoding: How audio is stored.
         rules: How recordings are put together and compared.
-        has_stems: Whether the parts of each mixture are kept beside it.
+        stems: Whether the parts of each mixture are kept beside it.
         headroom_db: Attenuation of every example.
         is_clipping_error: Whether a sample past full scale is an error; it is counted otherwise.
         note: Where the finished shard's facts are noted, for a run that goes on from here.
@@ -99,7 +99,7 @@ class ShardTask:
     toy: str
     encoding: Encoding
     rules: MixingRules
-    has_stems: bool
+    stems: bool
     headroom_db: Decibels
     is_clipping_error: bool
     note: Path
@@ -154,7 +154,7 @@ def rendered_groups(task: ShardTask, watch: Watch) -> Iterator[tuple[pa.Table, i
     Raises:
         ClippingError: An example exceeds full scale and that is an error.
     """
-    schema = dataset_schema(task.toy, task.encoding.rate_hz, has_stems=task.has_stems)
+    schema = dataset_schema(task.toy, task.encoding.rate_hz, stems=task.stems)
     reader = RecordingReader(task.catalogue)
     for start in range(0, len(task.examples), ROWS_A_GROUP):
         rows = []
@@ -172,8 +172,8 @@ def rendered_groups(task: ShardTask, watch: Watch) -> Iterator[tuple[pa.Table, i
 
 
 def _write_rows(task: ShardTask, watch: Watch, file: BinaryIO) -> int:
-    schema = dataset_schema(task.toy, task.encoding.rate_hz, has_stems=task.has_stems)
-    clips = [f"{name}.bytes" for name in audio_columns(has_stems=task.has_stems)]
+    schema = dataset_schema(task.toy, task.encoding.rate_hz, stems=task.stems)
+    clips = [f"{name}.bytes" for name in audio_columns(stems=task.stems)]
     n_clipped = 0
     with pq.ParquetWriter(
         file,
@@ -236,7 +236,7 @@ def _clips(example: dict[str, Any], mixed: _Example, task: ShardTask) -> dict[st
 def _mix(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> _Example:
     stems = _stems(example, task, reader)
     samples, n_clipped = quantise(mix(stems, task.headroom_db), task.encoding.bit_depth)
-    kept = zip(STEMS, stems, strict=False) if task.has_stems else ()
+    kept = zip(STEMS, stems, strict=False) if task.stems else ()
     parts = {name: quantise(mix([stem], task.headroom_db), task.encoding.bit_depth)[0] for name, stem in kept}
     achieved_db = active_db = math.nan
     if len(stems) > 1:

@@ -14,7 +14,7 @@ from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.engine import LazyTasks, Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import DatasetError, PlanError
-from toyadmos_datasets.rendering.render_options import MixingRules
+from toyadmos_datasets.rendering.mixing_rules import MixingRules
 from toyadmos_datasets.signal.levels import active_frames, energies_of, frame_energies
 from toyadmos_datasets.signal.mixing import Stem
 from toyadmos_datasets.units import Decibels

@@ -1,20 +1,18 @@
-"""Charts of scores, drawn as `reports.charts` draws."""
+"""The charts of all pages, as values that `templates/charts.html.j2` draws as SVG."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from toyadmos_datasets.escaping import html_text
 from toyadmos_datasets.scores.confidence_intervals import Interval
 
 Array = npt.NDArray[np.float64]
-
-WIDTH, HEIGHT = 420, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 44
+Values = Sequence[float] | Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,59 +27,83 @@ class Axes:
         is_x_counted: Whether the horizontal axis counts something, so that whole numbers alone are marked.
     """
 
+    WIDTH: ClassVar = 420
+    HEIGHT: ClassVar = 300
+    LEFT: ClassVar = 52
+    TOP: ClassVar = 12
+    right: ClassVar = 408
+    bottom: ClassVar = 256
+
     x: tuple[float, float]
     y: tuple[float, float]
     x_name: str
     y_name: str
     is_x_counted: bool = False
 
-    def at_x(self, value: float) -> float:
+    @property
+    def x_ticks(self) -> list[tuple[str, str]]:
+        """Where the horizontal axis is marked, and with what."""
+        values = [one for one in ticks(*self.x) if not self.is_x_counted or one == int(one)]
+        return [(self.at_x(one), f"{one:g}") for one in values]
+
+    @property
+    def y_ticks(self) -> list[tuple[str, str]]:
+        """Where the vertical axis is marked, and with what."""
+        return [(self.at_y(one), f"{one:g}") for one in ticks(*self.y)]
+
+    def at_x(self, value: float) -> str:
         """Return where a value stands, from the left."""
         low, high = self.x
-        return LEFT + (value - low) / ((high - low) or 1) * (WIDTH - LEFT - RIGHT)
+        return f"{self.LEFT + (value - low) / ((high - low) or 1) * (self.right - self.LEFT):.1f}"
 
-    def at_y(self, value: float) -> float:
+    def at_y(self, value: float) -> str:
         """Return where a value stands, from the top."""
         low, high = self.y
-        return HEIGHT - BOTTOM - (value - low) / ((high - low) or 1) * (HEIGHT - TOP - BOTTOM)
+        return f"{self.bottom - (value - low) / ((high - low) or 1) * (self.bottom - self.TOP):.1f}"
 
-    def points(self, x: Sequence[float] | Array, y: Sequence[float] | Array) -> str:
-        """Write points for SVG."""
-        return " ".join(f"{self.at_x(a):.1f},{self.at_y(b):.1f}" for a, b in zip(x, y, strict=True))
+    def dots(self, x: Values, y: Values) -> tuple[tuple[str, str], ...]:
+        """Place points."""
+        return tuple((self.at_x(a), self.at_y(b)) for a, b in zip(x, y, strict=True))
 
+    def line(self, kind: str, x: Values, y: Values) -> Shape:
+        """Place a line through points."""
+        return Shape(kind=kind, points=" ".join(map(",".join, self.dots(x, y))))
 
-def chart(axes: Axes, marks: Sequence[str], description: str, legend: Sequence[tuple[str, str]] = ()) -> str:
-    """Frame marks with axes; the description is what a reader hears who does not see it."""
-    inner = [*_frame(axes), *marks, *_legend(legend)]
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html_text(description)}">'
-        f"<title>{html_text(description)}</title>{''.join(inner)}</svg>"
-    )
-
-
-def _frame(axes: Axes) -> Iterator[str]:
-    bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
-    for value in ticks(*axes.x):
-        if axes.is_x_counted and value != int(value):
-            continue
-        at = axes.at_x(value)
-        yield f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{bottom}"/>'
-        yield f'<text x="{at:.1f}" y="{bottom + 15}" text-anchor="middle">{value:g}</text>'
-    for value in ticks(*axes.y):
-        at = axes.at_y(value)
-        yield f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}"/>'
-        yield f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{value:g}</text>'
-    yield f'<path class="axis" d="M{LEFT} {TOP}V{bottom}H{right}"/>'
-    yield f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{html_text(axes.x_name)}</text>'
-    middle = (TOP + bottom) / 2
-    yield f'<text transform="translate(13 {middle}) rotate(-90)" text-anchor="middle">{html_text(axes.y_name)}</text>'
+    def area(self, kind: str, x: Values, y: Values) -> Shape:
+        """Place an area within points."""
+        return Shape(kind=kind, points=self.line(kind, x, y).points, is_filled=True)
 
 
-def _legend(entries: Sequence[tuple[str, str]]) -> Iterator[str]:
-    for number, (kind, name) in enumerate(entries):
-        y = TOP + 14 + 17 * number
-        yield f'<rect class="{kind}" x="{WIDTH - 140}" y="{y - 9}" width="11" height="11"/>'
-        yield f'<text x="{WIDTH - 124}" y="{y}">{html_text(name)}</text>'
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A line or an area of a chart: its class in the style, and its points as SVG has them."""
+
+    kind: str
+    points: str
+    is_filled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A chart.
+
+    Attributes:
+        axes: Its frame.
+        description: What a reader hears who does not see it.
+        shapes: Lines and areas, the lowest first.
+        dots: Where dots stand.
+        dot_radius: How large they are.
+        note: Text at the bottom right.
+        legend: Class and name of what is shown.
+    """
+
+    axes: Axes
+    description: str
+    shapes: Sequence[Shape]
+    dots: Sequence[tuple[str, str]] = ()
+    dot_radius: float = 2.5
+    note: str = ""
+    legend: Sequence[tuple[str, str]] = ()
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -93,96 +115,103 @@ def ticks(low: float, high: float) -> list[float]:
     return [float(round(number * step, 12)) + 0.0 for number in np.arange(first, np.floor(high / step + 1e-9) + 1)]
 
 
-def histogram(groups: Sequence[tuple[str, str, Array]], x_name: str, *, line: float | None = None) -> str:
+def histogram(groups: Sequence[tuple[str, Array]], x_name: str, *, line: float | None = None) -> Chart:
     """Draw how often values occur, a colour for each group.
 
     Args:
-        groups: Class, name and values of each.
+        groups: Name, which is its class too, and values of each.
         x_name: What the values are.
         line: A value to mark.
     """
-    values = np.concatenate([one for _, _, one in groups])
+    values = np.concatenate([one for _, one in groups])
     edges = np.histogram_bin_edges(values, bins=min(30, max(8, len(values) // 6)))
-    counts = [np.histogram(one, edges)[0] for _, _, one in groups]
-    axes = Axes(
-        x=(float(edges[0]), float(edges[-1])), y=(0, 1.3 * float(max(map(max, counts)))), x_name=x_name, y_name="clips"
-    )
-    marks, bottom = [], HEIGHT - BOTTOM
-    for (kind, _, _), count in zip(groups, counts, strict=True):
-        x, y = np.repeat(edges, 2), np.concatenate([[0], np.repeat(count, 2), [0]])
-        marks.append(f'<polygon class="{kind}" points="{axes.points(x, y)}"/>')
+    counts = [np.histogram(one, edges)[0] for _, one in groups]
+    top = 1.3 * float(max(map(max, counts)))
+    axes = Axes(x=(float(edges[0]), float(edges[-1])), y=(0, top), x_name=x_name, y_name="clips")
+    shapes = [
+        axes.area(name, np.repeat(edges, 2), np.concatenate([[0], np.repeat(count, 2), [0]]))
+        for (name, _), count in zip(groups, counts, strict=True)
+    ]
     if line is not None and axes.x[0] <= line <= axes.x[1]:
-        marks.append(
-            f'<line class="mark" x1="{axes.at_x(line):.1f}" x2="{axes.at_x(line):.1f}" y1="{TOP}" y2="{bottom}"/>'
-        )
-    medians = ", ".join(f"median of {name} {np.median(one):.4g}" for _, name, one in groups)
-    described = f"Histogram of {x_name}: {medians}."
-    return chart(axes, marks, described, [(kind, f"{name}, {len(one)}") for kind, name, one in groups])
+        shapes.append(axes.line("mark", (line, line), axes.y))
+    medians = ", ".join(f"median of {name} {np.median(one):.4g}" for name, one in groups)
+    return Chart(
+        axes=axes,
+        description=f"Histogram of {x_name}: {medians}.",
+        shapes=shapes,
+        legend=[(name, f"{name}, {len(one)}") for name, one in groups],
+    )
 
 
-def curve(y: Sequence[float], x_name: str, y_name: str) -> str:
+def curve(y: Sequence[float], x_name: str, y_name: str) -> Chart:
     """Draw one value after the other, from 1."""
     axes = Axes(x=(1, max(len(y), 2)), y=(0, max(y) * 1.05), x_name=x_name, y_name=y_name, is_x_counted=True)
-    dots = "".join(
-        f'<circle class="dot" cx="{axes.at_x(n):.1f}" cy="{axes.at_y(one):.1f}" r="2.5"/>'
-        for n, one in enumerate(y, start=1)
-        if len(y) <= 40
+    x = range(1, len(y) + 1)
+    return Chart(
+        axes=axes,
+        description=f"{y_name} by {x_name}: from {y[0]:.4g} to {y[-1]:.4g}.",
+        shapes=[axes.line("line", x, y)],
+        dots=axes.dots(x, y) if len(y) <= 40 else (),
     )
-    line = f'<polyline class="line" points="{axes.points(range(1, len(y) + 1), y)}"/>'
-    return chart(axes, [line, dots], f"{y_name} by {x_name}: from {y[0]:.4g} to {y[-1]:.4g}.")
 
 
-def roc_chart(fpr: Array, tpr: Array, band: tuple[Array, Array, Array], auc: Interval) -> str:
+def roc_chart(fpr: Array, tpr: Array, band: tuple[Array, Array, Array], auc: Interval) -> Chart:
     """Draw a ROC over its interval, which is given as FPR, low TPR, high TPR."""
     axes = Axes(x=(0, 1), y=(0, 1), x_name="false positive rate", y_name="true positive rate")
     grid, low, high = band
-    outline = f"{axes.points(grid, high)} {axes.points(grid[::-1], low[::-1])}"
-    marks = [
-        f'<polygon class="band" points="{outline}"/>',
-        f'<polyline class="chance" points="{axes.points([0, 1], [0, 1])}"/>',
-        f'<polyline class="line" points="{axes.points(fpr, tpr)}"/>',
-        f'<text x="{WIDTH - RIGHT - 8}" y="{HEIGHT - BOTTOM - 12}" text-anchor="end">AUC {html_text(auc)}</text>',
+    shapes = [
+        axes.area("band", np.append(grid, grid[::-1]), np.append(high, low[::-1])),
+        axes.line("chance", (0, 1), (0, 1)),
+        axes.line("line", fpr, tpr),
     ]
-    return chart(axes, marks, f"ROC with its 95 % interval; AUC {auc}.")
+    return Chart(axes=axes, description=f"ROC with its 95 % interval; AUC {auc}.", shapes=shapes, note=f"AUC {auc}")
 
 
-def interval_bars(rows: Sequence[tuple[str, Interval, str]], what: str) -> str:
-    """Draw a dot with its interval for each name, on an axis from 0 to 1, as an HTML table that a reader can read."""
-    body = []
-    for name, value, note in rows:
-        low, at, high = (2 + 96 * min(max(one, 0), 1) for one in (value.low, value.value, value.high))
-        body.append(
-            f"<tr><th scope=row>{html_text(name)}</th>"
-            f'<td class="bar" aria-hidden="true"><span class="half"></span>'
-            f'<span class="whisker" style="left:{low:.1f}%;width:{max(high - low, 0.5):.1f}%"></span>'
-            f'<span class="point" style="left:{at:.1f}%"></span></td>'
-            f"<td class=number>{value.value:.3f}<small> [{value.low:.2f}, {value.high:.2f}]</small></td>"
-            f"<td class=number>{html_text(note)}</td></tr>"
-        )
-    head = (
-        f"<tr><th scope=col>{html_text(what)}</th><th scope=col>AUC, 0 to 1</th><th scope=col class=number>[95 %]</th>"
+def ranges_chart(ranges: Sequence[tuple[float, tuple[float, float, float]]], x_name: str, y_name: str) -> Chart:
+    """Draw a range with its middle for each x, over the line on which both axes are equal.
+
+    Args:
+        ranges: x, and its low, middle and high y.
+        x_name: What x is, in dB.
+        y_name: What y is, in dB.
+    """
+    x, y = np.array([one for one, _ in ranges]), np.array([one for _, one in ranges])
+    ends = (float(x.min()) - 2, float(x.max()) + 2)
+    tall = (float(min(y.min(), ends[0])), float(max(y.max(), ends[1])))
+    axes = Axes(x=ends, y=tall, x_name=x_name, y_name=y_name)
+    lines = [axes.line("line", (at, at), (low, high)) for at, (low, _, high) in ranges]
+    said = [f"{at:g} dB asked for, {low:.1f} to {high:.1f} dB, median {mid:.1f} dB" for at, (low, mid, high) in ranges]
+    return Chart(
+        axes=axes,
+        description="; ".join(said),
+        shapes=[axes.line("chance", ends, ends), *lines],
+        dots=axes.dots(x, y[:, 1]),
+        dot_radius=4,
     )
-    head += "<th scope=col class=number>overlooked</th></tr>"
-    return f'<table class="bars"><thead>{head}</thead><tbody>{"".join(body)}</tbody></table>'
 
 
-def trace(values: Sequence[float] | Array, first: float, last: float, top: float, threshold: float) -> str:
-    """Draw the scores of a clip's frames as a strip under its spectrogram.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """Scores of a clip's frames as a strip under its spectrogram: points and height of the mark, as SVG has them."""
+
+    points: str
+    mark: str
+    description: str
+
+
+def trace(values: Values, span: tuple[float, float], top: float, threshold: float) -> Trace:
+    """Draw the scores of a clip's frames.
 
     Args:
         values: One a frame.
-        first: Where the first stands, as a share of the clip.
-        last: Where the last stands.
+        span: Where the first and the last stand, as shares of the clip.
         top: Score at the strip's top.
         threshold: Score that is marked.
     """
-    x = np.linspace(first, last, len(values)) * 1000
+    x = np.linspace(*span, len(values)) * 1000
     y = 60 - np.minimum(np.asarray(values) / top, 1) * 58
-    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
-    mark = 60 - min(threshold / top, 1) * 58
-    described = f"Frame scores: largest {max(values):.4g}, median {float(np.median(values)):.4g}."
-    return (
-        f'<svg class="trace" viewBox="0 0 1000 60" preserveAspectRatio="none" role="img" aria-label="{described}">'
-        f'<line class="mark" x1="0" x2="1000" y1="{mark:.1f}" y2="{mark:.1f}"/>'
-        f'<polyline class="line" points="{points}"/></svg>'
+    return Trace(
+        points=" ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True)),
+        mark=f"{60 - min(threshold / top, 1) * 58:.1f}",
+        description=f"Frame scores: largest {max(values):.4g}, median {float(np.median(values)):.4g}.",
     )

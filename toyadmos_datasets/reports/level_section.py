@@ -1,64 +1,83 @@
-"""The audit's level check as a section of a report: does loudness alone tell the label?"""
+"""The audit's level check as a section of any page: does loudness alone tell the label?"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from toyadmos_datasets.auditing import LevelCheck
 from toyadmos_datasets.auditing.findings import Findings
 from toyadmos_datasets.auditing.sound_check import TELLING, check_levels
-from toyadmos_datasets.reports.charts import histogram
-from toyadmos_datasets.reports.html_page import figure, paragraph, rows_table, section
+from toyadmos_datasets.reports.charts import Chart, histogram
 from toyadmos_datasets.values.manifest import LABELS
 
 
-def level_section(rows: pa.Table, *, config: str, split: str) -> str:
-    """Return the section of one split; nothing for a split that has one label only.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelSection:
+    """The checks of a page.
+
+    Attributes:
+        checks: One for each split that has both labels.
+        clips: Columns `config`, `split`, `label` by its name, and `level_db`.
+    """
+
+    names: ClassVar = (
+        *("config", "split", "normal", "anomalous", "median, normal", "median, anomalous"),
+        *("AUC of level alone", "within"),
+    )
+
+    checks: Sequence[LevelCheck]
+    clips: pa.Table
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The checks by `names`."""
+        return [
+            [
+                *(one.config, one.split, str(one.n_normal), str(one.n_anomalous)),
+                *(f"{level_db:.1f} dB" for level_db in (one.normal_db, one.anomalous_db)),
+                *(f"{auc:.3f}" for auc in (one.auc, one.auc_within)),
+            ]
+            for one in self.checks
+        ]
+
+    @property
+    def verdict(self) -> str:
+        """What they come to."""
+        if any(one.separation >= TELLING for one in self.checks):
+            return (
+                "It tells much: a system that only hears how loud a clip is does that well, so a score is worth what "
+                "it has above it."
+            )
+        return "It tells little: what a system tells apart here, it does not owe to loudness."
+
+    @property
+    def figures(self) -> list[tuple[LevelCheck, Chart]]:
+        """A histogram for each check."""
+        return [(one, histogram(self._groups(one), "level, dB re full scale")) for one in self.checks]
+
+    def _groups(self, check: LevelCheck) -> list[tuple[str, npt.NDArray[np.float64]]]:
+        clips = self.clips
+        mine = clips.filter(pc.and_(pc.equal(clips["config"], check.config), pc.equal(clips["split"], check.split)))
+        mine = mine.filter(mine["level_db"].is_valid())
+        return [(name, mine.filter(pc.equal(mine["label"], name))["level_db"].to_numpy()) for name in LABELS]
+
+
+def level_section(rows: pa.Table, *, config: str, split: str) -> LevelSection:
+    """Check one split.
 
     Args:
-        rows: Columns `label` and `level_db`, a row a clip.
+        rows: Columns `label`, `case`, `channel` and `level_db`, a row a clip.
         config: Its config.
         split: Its name.
     """
-    labels = rows["label"].to_numpy()
-    named = {
-        "config": [config] * len(rows),
-        "split": [split] * len(rows),
-        "label": [LABELS[label] for label in labels],
-        "level_db": rows["level_db"],
-    }
-    checks = check_levels(pa.table(named), Findings())
-    return "".join(_section(check, labels, rows["level_db"].to_numpy()) for check in checks)
-
-
-def _section(check: LevelCheck, labels: np.ndarray, levels: np.ndarray) -> str:
-    table = rows_table(
-        ["split", "median, normal", "median, anomalous", "AUC of level alone", "by its better direction"],
-        [
-            [
-                check.split,
-                f"{check.normal_db:.1f} dB",
-                f"{check.anomalous_db:.1f} dB",
-                f"{check.auc:.3f}",
-                f"{check.separation:.3f}",
-            ]
-        ],
-    )
-    groups = [(name, name, levels[labels == number]) for number, name in enumerate(LABELS)]
-    caption = f"{check.config}, {check.split}: level by label."
-    return section(
-        "Does loudness alone tell the label?",
-        paragraph(_verdict(check)),
-        table,
-        f'<div class="pair">{figure(histogram(groups, "level, dB re full scale"), caption)}</div>',
-    )
-
-
-def _verdict(check: LevelCheck) -> str:
-    if check.separation >= TELLING:
-        return (
-            "It tells much: a system that only hears how loud a clip is does that well, so a score is worth what it "
-            "has above it."
-        )
-    return "It tells little: what a system tells apart here, it does not owe to loudness."
+    known: dict[str, object] = {name: rows[name] for name in ("case", "channel", "level_db")}
+    named = {"config": [config] * len(rows), "split": [split] * len(rows)}
+    clips = pa.table(known | named | {"label": [LABELS[label] for label in rows["label"].to_pylist()]})
+    return LevelSection(checks=check_levels(clips, Findings()), clips=clips)

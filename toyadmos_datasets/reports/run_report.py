@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.baseline.baseline_clips import SplitOfConfig, open_split
 from toyadmos_datasets.baseline.evaluation import FRAME_SCORES_SCHEMA, read_scores
 from toyadmos_datasets.baseline.run_folder import (
     FRAME_SCORES_NAME,
@@ -26,28 +25,34 @@ from toyadmos_datasets.baseline.run_folder import (
 )
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.escaping import html_text, shell_word
+from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.atomic import write_text
-from toyadmos_datasets.reports.charts import curve, histogram, interval_bars, roc_chart, trace
-from toyadmos_datasets.reports.html_page import facts_table, figure, paragraph, rows_table, section, whole_page
+from toyadmos_datasets.reports.charts import Chart, Trace, curve, histogram, roc_chart, trace
+from toyadmos_datasets.reports.html_page import notes, page
 from toyadmos_datasets.reports.level_section import level_section
-from toyadmos_datasets.reports.spectrograms import picture, place_of, player, shades_of, spectrum_of
+from toyadmos_datasets.reports.spectrograms import ShownClip, shades_of, shown_clip, spectrum_of
 from toyadmos_datasets.scores.confidence_intervals import event_weights
 from toyadmos_datasets.scores.metrics import roc
-from toyadmos_datasets.scores.summary import Summary, summarise
+from toyadmos_datasets.scores.summary import Group, Summary, summarise
+from toyadmos_datasets.values.manifest import LABELS
+from toyadmos_datasets.values.shards import SplitOfConfig, open_split
 
 Array = npt.NDArray[np.float64]
 
 N_WORST = 4
 """Clips shown of each kind of error; each costs a few hundred kilobytes."""
 
-SIMULATED = "The corpus is SIMULATED: these are not results on ToyADMOS."
-LICENCE = (
-    "This page holds clips. ToyADMOS is licensed for internal evaluation only, and its audio must not be passed on: "
-    "make the report with --no-audio before you share it."
-)
 _BAND_DRAWS = 200
 _GRID = np.linspace(0, 1, 101)
+_HEADINGS = {
+    "part": "By damaged part",
+    "damage": "By state of a part",
+    "condition": "By condition",
+    "domain": "By domain",
+    "case": "By case",
+    "channel": "By channel",
+    "snr_db": "By SNR",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,16 +124,18 @@ def report_run(folder: Path, out: Path, *, has_audio: bool = True) -> ReportedRu
         DatasetError: It is no run, or was not evaluated, or its dataset is gone.
     """
     found = read_evaluated(folder)
-    sections = [
-        *([paragraph(SIMULATED, "note")] if found.run.is_simulated else []),
-        *([paragraph(LICENCE, "note")] if has_audio and not found.run.is_simulated else []),
-        section("How well it does", _figures(found.summary), _charts(found)),
-        *_groups(found.summary, found.split.manifest.toy),
-        level_section(found.scores, config=found.split.config, split="test"),
-        _worst(found, has_audio=has_audio),
-        section("What was trained on what", facts_table(_facts(found))),
-    ]
-    write_text(out, whole_page(found.name, sections))
+    html = page(
+        "run.html.j2",
+        found.name,
+        notes=notes(is_simulated=found.run.is_simulated, has_audio=has_audio),
+        figures=_figures(found.summary),
+        charts_of_run=_charts(found),
+        groups=_groups(found.summary, found.split.manifest.toy),
+        levels=level_section(found.scores, config=found.split.config, split="test"),
+        worst=_worst(found, has_audio=has_audio),
+        facts=_facts(found),
+    )
+    write_text(out, html)
     return found
 
 
@@ -149,7 +156,7 @@ def _facts(found: ReportedRun) -> dict[str, str]:
     return facts
 
 
-def _figures(summary: Summary) -> str:
+def _figures(summary: Summary) -> list[tuple[str, str, str]]:
     rows = [
         ("AUC", str(summary.auc), "how often an anomalous clip outscores a normal one"),
         ("AUC as the published code computes it", str(summary.auc_as_published), "over a part of the FPR axis"),
@@ -163,29 +170,23 @@ def _figures(summary: Summary) -> str:
         if joined is not None:
             pauc = f"their pAUCs, McClish: {joined.pauc_mcclish:.3f}; DCASE joins domains so"
             rows.append((f"AUC, harmonic mean of {what}", str(joined.auc), pauc))
-    body = "".join(
-        f"<tr><th scope=row>{html_text(name)}<small>{html_text(note)}</small></th>"
-        f"<td class=number>{html_text(value)}</td></tr>"
-        for name, value, note in rows
-    )
-    head = "<tr><th scope=col>figure</th><th scope=col class=number>value [95 %]</th></tr>"
-    said = paragraph("Intervals: 95 %, bootstrap over events.", "dim")
-    return f'<table class="figures"><thead>{head}</thead><tbody>{body}</tbody></table>{said}'
+    return rows
 
 
-def _charts(found: ReportedRun) -> str:
+def _charts(found: ReportedRun) -> list[tuple[Chart, str]]:
+    """Draw the charts, each with its caption."""
     labels, scores = found.scores["label"].to_numpy(), found.scores["score"].to_numpy()
     points = roc(labels, scores)
     n_clips = f"{found.summary.n_normal} normal and {found.summary.n_anomalous} anomalous clips"
-    groups = [("normal", "normal", scores[labels == 0]), ("anomalous", "anomalous", scores[labels == 1])]
+    groups = [(name, scores[labels == label]) for label, name in enumerate(LABELS)]
     caption = "Clip scores by label; dashed: the threshold at FPR 10 %."
-    pictures = [
-        figure(roc_chart(points.fpr, points.tpr, roc_band(found.scores), found.summary.auc), f"ROC of {n_clips}."),
-        figure(histogram(groups, "clip score", line=found.summary.threshold), caption),
+    charts = [
+        (roc_chart(points.fpr, points.tpr, roc_band(found.scores), found.summary.auc), f"ROC of {n_clips}."),
+        (histogram(groups, "clip score", line=found.summary.threshold), caption),
     ]
     if found.losses:
-        pictures.append(figure(curve(found.losses, "epoch", "training loss"), "Mean training loss of each epoch."))
-    return f'<div class="pair">{"".join(pictures)}</div>'
+        charts.append((curve(found.losses, "epoch", "training loss"), "Mean training loss of each epoch."))
+    return charts
 
 
 def roc_band(scores: pa.Table) -> tuple[Array, Array, Array]:
@@ -199,62 +200,40 @@ def roc_band(scores: pa.Table) -> tuple[Array, Array, Array]:
     return _GRID, low, high
 
 
-def _groups(summary: Summary, toy: str) -> list[str]:
-    names = {
-        "part": "By damaged part",
-        "damage": "By state of a part",
-        "condition": "By condition",
-        "domain": "By domain",
-        "case": "By case",
-        "channel": "By channel",
-        "snr_db": "By SNR",
-    }
+def _groups(summary: Summary, toy: str) -> list[tuple[str, str, list[Group], list[list[str]]]]:
+    """Return, for each way to group clips, a heading, what is grouped by, the groups, and conditions in words."""
     found = []
-    for by, heading in names.items():
+    for by, heading in _HEADINGS.items():
         groups = summary.by(by)
         if len(groups) > 1:
-            rows = [(one.name.replace("_", " "), one.auc, f"{one.share_overlooked:.0%}") for one in groups]
-            bars = interval_bars(rows, by.replace("_db", "").replace("_", " "))
             words = [[one.name, condition_text(toy, one.name)] for one in groups] if by == "condition" else []
-            told = rows_table(["condition", "what it is"], words) if words else ""
-            found.append(section(f"{heading}, worst first", bars + told))
+            found.append((heading, by.replace("_db", "").replace("_", " "), groups, words))
     return found
 
 
-def _worst(found: ReportedRun, *, has_audio: bool) -> str:
+def _worst(found: ReportedRun, *, has_audio: bool) -> list[tuple[str, list[ShownClip]]]:
     labels, scores = found.scores["label"].to_numpy(), found.scores["score"].to_numpy()
     order = np.argsort(scores, kind="stable")
     missed = [int(one) for one in order if labels[one] == 1][:N_WORST]
     false = [int(one) for one in order[::-1] if labels[one] == 0][:N_WORST]
     rows = _rows_at(found.split, {*missed, *false})
-    path = found.folder / FRAME_SCORES_NAME
-    traces = _traces(found) if path.exists() else None
+    traces = _traces(found)
     spectra = {number: spectrum_of(row) for number, row in rows.items()}
     shades = shades_of(list(spectra.values()))
-    normal_top = float(np.quantile(scores[labels == 0], 0.9)) * 1.6
-    sections = []
-    for heading, chosen in (("Damage that scores lowest", missed), ("Normal clips that score highest", false)):
-        clips = []
-        for number in chosen:
-            row = rows[number]
-            name = f"{row['condition']}, {place_of(row)}"
-            state = condition_text(found.split.manifest.toy, row["condition"])
-            parts = [f"<h3>{html_text(name)}</h3><p class=dim>{html_text(state)}. Score {scores[number]:.4g}</p>"]
-            parts.append(picture(spectra[number], shades, f"Log-mel spectrogram of {row['event_id']}, 0 to 8 kHz"))
-            if traces is not None:
-                parts.append(_trace(found, number, traces[number].as_py(), max(normal_top, 1e-9)))
-            if has_audio:
-                parts.append(player(row["audio"], f"Play {row['event_id']}"))
-            clips.append(f'<div class="clip">{"".join(parts)}</div>')
-        sections.append(section(heading, f'<div class="pair">{"".join(clips)}</div>'))
-    note = paragraph(
-        "Under each spectrogram: the score of each frame; dashed: the threshold of clips at FPR 10 %.", "dim"
-    )
-    return "".join([*sections, note])
+
+    def clip(number: int) -> ShownClip:
+        shown = shown_clip(rows[number], spectra[number], shades, has_audio=has_audio)
+        strip = None if traces is None else _trace(found, number, traces[number].as_py())
+        return replace(shown, score=f"{scores[number]:.4g}", trace=strip)
+
+    kinds = (("Damage that scores lowest", missed), ("Normal clips that score highest", false))
+    return [(heading, [clip(number) for number in chosen]) for heading, chosen in kinds]
 
 
-def _traces(found: ReportedRun) -> pa.ChunkedArray:
-    """Return the frame scores of every clip, of which each has some."""
+def _traces(found: ReportedRun) -> pa.ChunkedArray | None:
+    """Return the frame scores of every clip, of which each has some; None where a run has none."""
+    if not (found.folder / FRAME_SCORES_NAME).exists():
+        return None
     table = read_table(found.folder, FRAME_SCORES_NAME, FRAME_SCORES_SCHEMA)
     lengths = pc.list_value_length(table["frame_scores"])
     if len(table) != len(found.scores) or not pc.all(pc.greater(lengths, 0)).as_py():
@@ -264,13 +243,15 @@ def _traces(found: ReportedRun) -> pa.ChunkedArray:
     return table["frame_scores"]
 
 
-def _trace(found: ReportedRun, number: int, values: list[float], top: float) -> str:
+def _trace(found: ReportedRun, number: int, values: list[float]) -> Trace:
     """Place the frame scores under the spectrogram: the first and last frames of a clip may have none."""
     preset = found.run.system
     n_samples = found.scores["duration_s"][number].as_py() * preset.rate_hz  # as scored, whatever the dataset's rate
     span = (len(values) - 1) * preset.n_hop / n_samples
     first = 0.0 if preset.is_padded else (-min(*preset.offsets, 0) * preset.n_hop + preset.n_fft / 2) / n_samples
-    return trace(values, first, min(first + span, 1.0), max(top, float(max(values))), found.summary.threshold)
+    normal = found.scores.filter(pc.equal(found.scores["label"], 0))["score"].to_numpy()
+    top = max(float(np.quantile(normal, 0.9)) * 1.6, 1e-9, *values)
+    return trace(values, (first, min(first + span, 1.0)), top, found.summary.threshold)
 
 
 def _rows_at(split: SplitOfConfig, numbers: set[int]) -> dict[int, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Figures of merit, each named for what it is; NumPy alone."""
+"""Figures of merit, each named for what it is; ROC and areas by scikit-learn, which is loaded when one is asked for."""
 
 from __future__ import annotations
 
@@ -38,23 +38,20 @@ def roc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Roc:
     Raises:
         OptionError: A class is missing, the shapes differ, or a score is NaN.
     """
+    from sklearn.metrics import roc_curve  # noqa: PLC0415
+
     is_anomalous, values = _checked(labels, scores)
-    order = np.argsort(-values, kind="stable")
-    ordered = values[order]
-    last_of_equal = np.flatnonzero(np.append(np.diff(ordered) != 0, True))
-    n_hits = np.cumsum(is_anomalous[order])[last_of_equal]
-    n_false = last_of_equal + 1 - n_hits
-    return Roc(
-        fpr=np.append(0.0, n_false / n_false[-1]),
-        tpr=np.append(0.0, n_hits / n_hits[-1]),
-        thresholds=np.append(np.inf, ordered[last_of_equal]),
-    )
+    distinct, ranks = np.unique(values, return_inverse=True)  # ranks are finite where scores are not
+    fpr, tpr, _ = roc_curve(is_anomalous, ranks, drop_intermediate=False)
+    return Roc(fpr=fpr, tpr=tpr, thresholds=np.append(np.inf, distinct[::-1]))
 
 
 def auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Return the area under the ROC: how often an anomalous clip outscores a normal one, ties counting half."""
+    from sklearn.metrics import auc as area_under  # noqa: PLC0415
+
     curve = roc(labels, scores)
-    return _area(curve.tpr, curve.fpr)
+    return float(area_under(curve.fpr, curve.tpr))
 
 
 def auc_as_published(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
@@ -77,21 +74,21 @@ def auc_as_published(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
 
 def partial_auc(labels: npt.ArrayLike, scores: npt.ArrayLike, max_fpr: float = MAX_FPR) -> float:
     """Return the area under the ROC from FPR 0 to `max_fpr`, as it is: at most `max_fpr`."""
-    curve = roc(labels, scores)
-    inside = curve.fpr <= max_fpr
-    fpr = np.append(curve.fpr[inside], max_fpr)
-    tpr = np.append(curve.tpr[inside], np.interp(max_fpr, curve.fpr, curve.tpr))
-    return _area(tpr, fpr)
+    chance = max_fpr**2 / 2
+    return chance + (2 * partial_auc_mcclish(labels, scores, max_fpr) - 1) * (max_fpr - chance)
 
 
 def partial_auc_mcclish(labels: npt.ArrayLike, scores: npt.ArrayLike, max_fpr: float = MAX_FPR) -> float:
-    """Return the partial AUC scaled so that chance is 0.5 and perfection 1.
+    """Return the partial AUC scaled so that chance is 0.5 and perfection 1, as scikit-learn does.
 
     Source:
         McClish 1989, Analyzing a portion of the ROC curve; what DCASE reports as pAUC.
     """
-    chance = max_fpr**2 / 2
-    return 0.5 * (1 + (partial_auc(labels, scores, max_fpr) - chance) / (max_fpr - chance))
+    from sklearn.metrics import roc_auc_score  # noqa: PLC0415
+
+    is_anomalous, values = _checked(labels, scores)
+    ranks = np.unique(values, return_inverse=True)[1]
+    return float(roc_auc_score(is_anomalous, ranks, max_fpr=max_fpr))
 
 
 def threshold_at(labels: npt.ArrayLike, scores: npt.ArrayLike, max_fpr: float = MAX_FPR) -> float:
@@ -112,10 +109,6 @@ def harmonic_mean(values: npt.ArrayLike) -> float:
     """Return the harmonic mean, as DCASE joins domains; 0 if any is 0."""
     found = np.asarray(values, dtype=np.float64)
     return 0.0 if (found <= 0).any() else float(len(found) / np.sum(1 / found))
-
-
-def _area(heights: Array, places: Array) -> float:
-    return float(np.sum(np.diff(places) * (heights[1:] + heights[:-1]) / 2))
 
 
 def _checked(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_], Array]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import DatasetError, WavError
-from toyadmos_datasets.signal.pcm import DIGEST_BYTES, decode
+from toyadmos_datasets.signal.clip_codec import DIGEST_BYTES, decode_pcm
 from toyadmos_datasets.values.manifest import Manifest, Shard, check_shard_sizes
 from toyadmos_datasets.values.shards import row_groups
 
@@ -90,7 +90,7 @@ def hash_shard(task: _Task, watch: Watch) -> ShardPrint:
 def _digest_of(encoded: list[bytes], name: str) -> bytes:
     """Return the hash of a clip's samples; with stems, of all three."""
     try:
-        digests = [decode(io.BytesIO(one), name=name).digest for one in encoded]
+        digests = [decode_pcm(io.BytesIO(one), name=name).digest for one in encoded]
     except WavError as error:
         raise DatasetError(
             error.what, where=name, expected=error.expected, actual=error.actual, remedy=_AGAIN

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from toyadmos_datasets.errors import LicenseError, OptionError, OutputConflictError, ShareError
 from toyadmos_datasets.sharing.destination import AGAIN, Relation, Sent, Standing, ask, describe, is_audio, is_ours
 from toyadmos_datasets.sharing.parcel import Outgoing, Parcel
+from toyadmos_datasets.units import Seconds
 
 Done = TypeVar("Done")
 
@@ -21,6 +22,9 @@ _TOKEN = re.compile(r"[!-~]+")
 _PASSING = {408, 409, 412, 429, 500, 502, 503, 504}
 _UNMARKED = {".gitattributes", "README.md"}
 """What a repository has that was made on the Hub's pages."""
+
+ANSWER_S: Seconds = 120.0
+"""So long the Hub may be silent: a commit of thousands of files takes it tens of seconds."""
 
 _LOG_IN = "Make a token that may write at https://huggingface.co/settings/tokens, and give it as HF_TOKEN."
 
@@ -205,7 +209,29 @@ class Hub:
 
     def _ask(self, what: str, attempt: Callable[[], Done], remedy: str = AGAIN) -> Done:
         secrets = [self._token] if self._token else []
-        return ask(attempt, shown=self.shown, what=what, may_pass=_may_pass, secrets=secrets, remedy=remedy)
+
+        def attempt_in_time() -> Done:
+            """Attempt it, and wait for no single answer longer than `ANSWER_S`."""
+            with _answers_in_time():
+                return attempt()
+
+        return ask(attempt_in_time, shown=self.shown, what=what, may_pass=_may_pass, secrets=secrets, remedy=remedy)
+
+
+@contextlib.contextmanager
+def _answers_in_time() -> Iterator[None]:
+    """Bound the client of huggingface_hub while the block runs: by itself it waits for ever for an answer."""
+    from huggingface_hub.utils import get_session  # type: ignore[attr-defined]  # noqa: PLC0415  # loaded where it is used
+
+    client = get_session()
+    if not hasattr(client, "timeout"):  # before 1.0 it is of requests, and has limits of its own
+        yield
+        return
+    before, client.timeout = client.timeout, ANSWER_S
+    try:
+        yield
+    finally:
+        client.timeout = before
 
 
 def checked_token(token: str | None) -> str | None:

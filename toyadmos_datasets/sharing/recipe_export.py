@@ -14,7 +14,7 @@ from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.reading import looking
 from toyadmos_datasets.sharing.fingerprint import ShardPrint, fingerprint_shards
-from toyadmos_datasets.signal.pcm import DIGEST_BYTES
+from toyadmos_datasets.signal.clip_codec import DIGEST_BYTES
 from toyadmos_datasets.values.manifest import RECIPE_NAME, read_manifest
 from toyadmos_datasets.values.recipe import Recipe, read_recipe
 from toyadmos_datasets.values.shared_recipe import (

@@ -30,8 +30,8 @@ class ShareOptions:
         destination: ``hf://datasets/user/name``, or an address that fsspec knows.
         with_audio: Send the dataset itself; by default to anything but the Hub.
         may_share_audio: For a bucket: the user's word that only who may have the recordings reads it.
-        is_dry_run: Only look.
-        is_overwriting: Replace what was shared there of another dataset.
+        dry_run: Only look.
+        overwrite: Replace what was shared there of another dataset.
         token: For the Hub; by default what HF_TOKEN or `hf auth login` has. Shown nowhere.
     """
 
@@ -39,8 +39,8 @@ class ShareOptions:
     destination: str
     with_audio: bool | None = None
     may_share_audio: bool = False
-    is_dry_run: bool = False
-    is_overwriting: bool = False
+    dry_run: bool = False
+    overwrite: bool = False
     token: str | None = field(default=None, repr=False)
 
     @property
@@ -109,7 +109,7 @@ def share(
     parcel = dataset_parcel(options.folder) if options.has_audio else _exported(options.folder, export)
     standing = destination.look(parcel)
     _refuse_others(destination, standing, options)
-    if not options.is_dry_run and (standing.missing or standing.stale):
+    if not options.dry_run and (standing.missing or standing.stale):
         _send(destination, parcel, standing, progress or Quiet())
     return _report(destination, parcel, standing, options)
 
@@ -151,7 +151,7 @@ def _refuse_others(destination: Destination, standing: Standing, options: ShareO
             actual=standing.example,
             remedy="Choose another destination; nothing was touched.",
         )
-    if standing.relation == "other" and not options.is_overwriting:
+    if standing.relation == "other" and not options.overwrite:
         raise OutputConflictError(
             "The destination holds another dataset.",
             where=destination.shown,
@@ -190,7 +190,7 @@ def _report(destination: Destination, parcel: Parcel, standing: Standing, option
     return ShareReport(
         destination=destination.shown,
         has_audio=parcel.has_audio,
-        is_dry_run=options.is_dry_run,
+        is_dry_run=options.dry_run,
         sent=tuple(file.path for file in standing.missing),
         n_bytes_sent=sum(file.n_bytes for file in standing.missing),
         n_held=len(held),

@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 from toyadmos_datasets.units import Decibels, Hertz, Seconds
 
-WEIGHTINGS = ("A",)
-
 Floats = npt.NDArray[np.float64]
 
 _POLES_HZ = (20.598997, 107.65265, 737.86223, 12194.217)

@@ -1,103 +1,23 @@
-"""Log-mel spectrograms, in NumPy, as librosa makes them, and as the published code does."""
+"""Log-mel spectrograms, as librosa makes them, and as the published code does."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.units import Hertz
+from toyadmos_datasets.options.render_options import Filterbank, LogMel, Window
 
-Filterbank: TypeAlias = Literal["slaney", "published"]
-Scale: TypeAlias = Literal["dB", "ln"]
-Window: TypeAlias = Literal["periodic", "symmetric"]
 FloatArray = npt.NDArray[np.float32]
-
-SCALES: tuple[Scale, ...] = ("dB", "ln")
 
 _AMPLITUDE_FLOOR = 1e-10
 """What the published code adds to a bin's power before the root."""
 
 _FRAMES_AT_ONCE = 64
 """Half a megabyte of frames stays in a processor's cache; all frames of a clip at once take twice the time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogMel:
-    """Which frames, bands and logarithm. The defaults are those of the DCASE task 2 baselines.
-
-    Attributes:
-        rate_hz: Rate of the clips.
-        n_fft: Samples in a frame.
-        n_hop: Samples from one frame to the next.
-        n_mels: Bands.
-        fmin_hz: Where the lowest band begins.
-        fmax_hz: Where the highest band ends; None for half the rate.
-        filterbank: ``slaney``, as librosa's default, or ``published``, as the published code's, which also adds
-            1e-10 to a bin's power before the root that `power` 1 takes.
-        window: Hann window, ``periodic`` as librosa's, or ``symmetric``.
-        power: Exponent of the magnitude that the filterbank sums, 1 or 2.
-        scale: ``dB`` of the power, or ``ln`` of what was summed.
-        floor: What is added before the logarithm, so that silence has one.
-        is_centred: Whether frames reach over the clip's ends, into zeros, as librosa's do by default.
-        is_last_frame_dropped: Whether the last whole frame is left out.
-
-    Raises:
-        OptionError: A setting cannot be meant.
-
-    Source:
-        Koizumi et al., DCASE 2020 task 2, description of the baseline: 128 bands, frames of 1024 samples, hop 512.
-    """
-
-    rate_hz: Hertz = 16_000
-    n_fft: int = 1024
-    n_hop: int = 512
-    n_mels: int = 128
-    fmin_hz: float = 0.0
-    fmax_hz: float | None = None
-    filterbank: Filterbank = "slaney"
-    window: Window = "periodic"
-    power: int = 2
-    scale: Scale = "dB"
-    floor: float = 2.220446049250313e-16
-    is_centred: bool = True
-    is_last_frame_dropped: bool = False
-
-    def __post_init__(self) -> None:
-        if self.n_fft < 2:
-            raise _wrong("n_fft", "at least 2 samples", self.n_fft)
-        if not 1 <= self.n_hop <= self.n_fft:
-            raise _wrong("hop", f"1 to {self.n_fft} samples, the length of a frame", self.n_hop)
-        if not 1 <= self.n_mels <= self.n_fft // 2:
-            raise _wrong("n_mels", f"1 to {self.n_fft // 2} bands, half the length of a frame", self.n_mels)
-        if not 0 <= self.fmin_hz < self.top_hz <= self.rate_hz / 2:
-            found = f"{self.fmin_hz:g} to {self.top_hz:g} Hz"
-            raise _wrong("fmin or fmax", f"0 <= fmin < fmax <= {self.rate_hz / 2:g} Hz, half the rate", found)
-        if self.power not in {1, 2}:
-            raise _wrong("power", "1 or 2", self.power)
-        if self.scale not in SCALES:
-            raise _wrong("scale", " or ".join(SCALES), self.scale)
-        if not (self.floor > 0 and math.isfinite(self.floor)):
-            raise _wrong("floor", "more than 0", self.floor)
-
-    @property
-    def top_hz(self) -> float:
-        """Where the highest band ends."""
-        return self.rate_hz / 2 if self.fmax_hz is None else self.fmax_hz
-
-    def n_frames(self, n_samples: int) -> int:
-        """Return how many frames a clip has."""
-        padded = n_samples + 2 * (self.n_fft // 2) if self.is_centred else n_samples
-        return max(0, (padded - self.n_fft) // self.n_hop + 1 - self.is_last_frame_dropped)
-
-    def as_parameters(self) -> dict[str, Any]:
-        """Return the settings as JSON values."""
-        return asdict(self)
 
 
 DEFAULT = LogMel()
@@ -154,11 +74,11 @@ def _magnitudes(frames: npt.NDArray[np.floating], settings: LogMel) -> FloatArra
 def mel_filterbank(settings: LogMel = DEFAULT) -> FloatArray:
     """Return the weight of each bin in each band, shape (n_bins, n_mels).
 
-    ``slaney``: triangles between points even on Slaney's mel scale, each of area 1 over frequency in Hz.
+    ``slaney``: as `librosa.filters.mel` has them, each triangle of area 1 over frequency in Hz.
     ``published``: triangles between points even on 1127.01048 ln(1 + f / 700), rounded down to bins, each of sum 1.
 
     Source:
-        Slaney 1998, Auditory Toolbox, as librosa has it; the published training code, as read.
+        librosa 0.11, `filters.mel`; the published training code, as read.
     """
     span_hz = (settings.fmin_hz, settings.top_hz)
     return _filterbank(settings.filterbank, settings.rate_hz, settings.n_fft, settings.n_mels, span_hz)
@@ -166,19 +86,20 @@ def mel_filterbank(settings: LogMel = DEFAULT) -> FloatArray:
 
 @cache
 def _filterbank(kind: Filterbank, rate_hz: int, n_fft: int, n_mels: int, span_hz: tuple[float, float]) -> FloatArray:
-    if kind == "published":
-        low, high = (1127.01048 * math.log(1 + hz / 700) for hz in span_hz)
-        points_hz = 700 * (np.exp(np.linspace(low, high, n_mels + 2) / 1127.01048) - 1)
-        edges = np.floor(points_hz * n_fft / rate_hz)
-        weights = _triangles(np.arange(n_fft // 2 + 1, dtype=np.float64), edges)
-        # Two points in one bin leave a triangle without an inner bin: its one bin is its centre.
-        for band in np.flatnonzero(weights.sum(axis=0) == 0):
-            weights[int(edges[band + 1]), band] = 1.0
-        weights /= weights.sum(axis=0)
-    else:
-        points_hz = _slaney_to_hz(np.linspace(_hz_to_slaney(span_hz[0]), _hz_to_slaney(span_hz[1]), n_mels + 2))
-        weights = _triangles(np.linspace(0, rate_hz / 2, n_fft // 2 + 1), points_hz)
-        weights *= 2 / (points_hz[2:] - points_hz[:-2])
+    low_hz, high_hz = span_hz
+    if kind == "slaney":
+        from librosa.filters import mel  # noqa: PLC0415  (two seconds, for those alone who make features)
+
+        bands: FloatArray = mel(sr=rate_hz, n_fft=n_fft, n_mels=n_mels, fmin=low_hz, fmax=high_hz)
+        return np.ascontiguousarray(bands.T)
+    low, high = (1127.01048 * math.log(1 + hz / 700) for hz in span_hz)
+    points_hz = 700 * (np.exp(np.linspace(low, high, n_mels + 2) / 1127.01048) - 1)
+    edges = np.floor(points_hz * n_fft / rate_hz)
+    weights = _triangles(np.arange(n_fft // 2 + 1, dtype=np.float64), edges)
+    # Two points in one bin leave a triangle without an inner bin: its one bin is its centre.
+    for band in np.flatnonzero(weights.sum(axis=0) == 0):
+        weights[int(edges[band + 1]), band] = 1.0
+    weights /= weights.sum(axis=0)
     return weights.astype(np.float32)
 
 
@@ -192,31 +113,7 @@ def _triangles(bins: npt.NDArray[np.float64], points: npt.NDArray[np.float64]) -
     return np.maximum(0, np.minimum(rising, falling))
 
 
-# Slaney's scale: linear up to 1000 Hz, 200/3 Hz a mel; above, 27 mel for every factor of 6.4.
-_LINEAR_HZ, _BREAK_HZ, _BREAK_MEL, _LOG_STEP = 200 / 3, 1000.0, 15.0, math.log(6.4) / 27
-
-
-def _hz_to_slaney(frequency_hz: float) -> float:
-    if frequency_hz < _BREAK_HZ:
-        return frequency_hz / _LINEAR_HZ
-    return _BREAK_MEL + math.log(frequency_hz / _BREAK_HZ) / _LOG_STEP
-
-
-def _slaney_to_hz(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.where(mel < _BREAK_MEL, mel * _LINEAR_HZ, _BREAK_HZ * np.exp(_LOG_STEP * (mel - _BREAK_MEL)))
-
-
 @cache
 def _window(n_fft: int, kind: Window) -> npt.NDArray[np.float64]:
     turns = np.arange(n_fft) / (n_fft if kind == "periodic" else n_fft - 1)
     return 0.5 - 0.5 * np.cos(2 * np.pi * turns)
-
-
-def _wrong(where: str, expected: str, actual: object) -> OptionError:
-    return OptionError(
-        "A setting of the features cannot be meant.",
-        where=where,
-        expected=expected,
-        actual=actual,
-        remedy="Leave it out for the default; see docs/cli.md.",
-    )

@@ -3,22 +3,18 @@
 `simulate` is what the other layers call, and `planned_tree` tells what it would write. Behind them, from the plan to
 the bytes:
 
-    sizes, events        which takes there are
-    machines, effects,   what the toys are and what damage does to them
-    damage_effects
-    motion, timbre,      how they turn, what that sounds like, and what four microphones
-    running, factory,    hear of it
-    microphones
-    synthesis            an event to its four recordings
-    tree, packing,       the files
-    volumes, record,
-    corpus
+    simulated_events               which takes there are, in each size
+    machine_table, damage_table    what the toys are and what damage does to them
+    sound_elements, synthesiser,   how they turn, what that sounds like, and what four microphones
+    factory_noise, microphones     hear of it
+    corpus_files, record,          the files, and the folder that they appear in
+    simulated_corpus
 """
 
-from toyadmos_datasets.simulation.recording_synthesis import MODEL_VERSION
+from toyadmos_datasets.simulation.corpus_files import PlannedTree, planned_tree
 from toyadmos_datasets.simulation.simulated_corpus import Report, SimulatedCorpus, simulate
-from toyadmos_datasets.simulation.sizes import SIZES, CorpusSize
-from toyadmos_datasets.simulation.tree_writing import PlannedTree, planned_tree
+from toyadmos_datasets.simulation.simulated_events import SIZES, CorpusSize
+from toyadmos_datasets.simulation.synthesiser import MODEL_VERSION
 
 __all__ = [
     "MODEL_VERSION",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -12,13 +13,11 @@ from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.atomic import require_room, sync_folder, writing
-from toyadmos_datasets.files.lock import folder_lock
-from toyadmos_datasets.simulation.packing import PackTask, pack
-from toyadmos_datasets.simulation.record import CorpusRecord, is_there, write_record
-from toyadmos_datasets.simulation.recording_synthesis import MODEL_VERSION
-from toyadmos_datasets.simulation.simulated_events import Event, list_blocks, list_events
-from toyadmos_datasets.simulation.sizes import size_named
-from toyadmos_datasets.simulation.tree_writing import TreeTask, write_event, write_marker
+from toyadmos_datasets.files.checked_json import write_json
+from toyadmos_datasets.simulation.corpus_files import pack, write_event, write_marker
+from toyadmos_datasets.simulation.corpus_folder import RECORD_NAME, CorpusFolder, CorpusRecord, corpus_folder
+from toyadmos_datasets.simulation.simulated_events import Event, list_blocks, list_events, size_named
+from toyadmos_datasets.simulation.synthesiser import MODEL_VERSION
 from toyadmos_datasets.units import Bytes
 
 Report: TypeAlias = Callable[[int, int], None]
@@ -86,8 +85,9 @@ def simulate(
         toy=toy_named(toy).name, size=size_named(size).name, seed=seed, model=MODEL_VERSION, tree=tree, volumes=volumes
     )
     out = out.absolute()
-    if not is_there(out, wanted):
-        _make(out, wanted, workers=workers, report=report)
+    folder = corpus_folder(out, wanted)
+    if folder.state() == "new":
+        _make(folder, wanted, workers=workers, report=report)
     events = list_events(wanted.toy, size_named(size))
     return SimulatedCorpus(
         toy=wanted.toy,
@@ -107,31 +107,22 @@ def _require_possible(*, seed: int, workers: int, something: bool) -> None:
         raise OptionError("Neither the tree nor the volumes are wanted.", remedy="Ask for at least one of them.")
 
 
-def _make(out: Path, wanted: CorpusRecord, *, workers: int, report: Report | None) -> None:
+def _make(folder: CorpusFolder, wanted: CorpusRecord, *, workers: int, report: Report | None) -> None:
     """Write the corpus into a folder of its own beside `out`, then rename it."""
     events = list_events(wanted.toy, size_named(wanted.size))
     n_bytes = sum(event.n_bytes for event in events)
     # The archive is at most as large as the recordings, and is there twice while it is cut.
-    require_room(out, n_bytes * (1 + 2 * wanted.volumes), purpose=f"a simulated {wanted.toy} of size {wanted.size}")
-    workplace = out.with_name(f".{out.name}.simulating")
-    with folder_lock(workplace):
-        if is_there(out, wanted):  # another process finished it meanwhile
-            return
-        unfinished = workplace / "corpus"
-        with writing(unfinished):
-            if unfinished.exists():  # left by a process that was killed
-                shutil.rmtree(unfinished)
-        try:
-            _write(unfinished, wanted, events, workers=workers, report=report)
-            with writing(out):
-                if out.exists():  # and empty: some systems rename onto nothing else than nothing
-                    out.rmdir()
-                unfinished.rename(out)
-                sync_folder(out.parent)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+    purpose = f"a simulated {wanted.toy} of size {wanted.size}"
+    require_room(folder.path, n_bytes * (1 + 2 * wanted.volumes), purpose=purpose)
+    with folder.held():
+        if folder.state() == "new":  # unless another process finished it meanwhile
+            with writing(folder.partial):
+                if folder.partial.exists():  # left by a process that was killed
+                    shutil.rmtree(folder.partial)
+            _write(folder.partial, wanted, events, workers=workers, report=report)
+            folder.put_in_place()
     # Whoever waits for nothing but the lock finds the corpus there, so its file need not stay.
-    shutil.rmtree(workplace, ignore_errors=True)
+    shutil.rmtree(folder.workplace, ignore_errors=True)
 
 
 def _write(
@@ -146,24 +137,25 @@ def _write(
         """Return what adds up the bytes of both steps; None where nobody listens."""
         return report and (lambda done: report(n_before + done, n_bytes * (1 + wanted.volumes)))
 
-    tasks = [TreeTask(event=event, seed=wanted.seed, root=root) for event in events]
-    _run_all(write_event, tasks, workers=workers, on_progress=telling(0))
+    write = partial(write_event, seed=wanted.seed, root=root)
+    _run_all(write, events, workers=workers, on_progress=telling(0))
     if wanted.volumes:
-        packing = PackTask(
+        packing = partial(
+            pack,
             root=root,
             folder=folder / "volumes",
             toy=wanted.toy,
             marker=marker,
-            blocks=list_blocks(events, block_bytes=size.block_bytes),
             volume_bytes=size.volume_bytes,
         )
-        _run_all(pack, [packing], workers=1, on_progress=telling(n_bytes))
+        blocks = list_blocks(events, block_bytes=size.block_bytes)
+        _run_all(packing, [blocks], workers=1, on_progress=telling(n_bytes))
     with writing(folder):
         if not wanted.tree:
             shutil.rmtree(root)
         for inside in (path for path in folder.rglob("*") if path.is_dir()):
             sync_folder(inside)
-    write_record(folder, wanted)
+    write_json(folder / RECORD_NAME, asdict(wanted))
 
 
 def _run_all(

@@ -56,12 +56,6 @@ MANIFEST_NAME = "manifest.json"
 RECIPE_NAME = "recipe.parquet"
 CARD_NAME = "README.md"
 DATA_NAME = "data"
-PARTIAL_NAME = ".partial"
-"""Where a dataset is made; `datasets` does not look into hidden folders."""
-READY_NAME = "ready"
-"""In there: what describes the shards, when all are finished."""
-REPLACED_NAME = "replaced"
-"""In there: the old dataset, until the new one is whole."""
 LABELS = ("normal", "anomalous")
 
 STEMS = ("target", "noise")
@@ -114,9 +108,9 @@ _ARROW_TYPES = {
 }
 
 
-def audio_columns(*, has_stems: bool) -> tuple[str, ...]:
+def audio_columns(*, stems: bool) -> tuple[str, ...]:
     """Return the columns that hold clips: the mixture and, with stems, its parts."""
-    return ("audio", *STEMS) if has_stems else ("audio",)
+    return ("audio", *STEMS) if stems else ("audio",)
 
 
 def columns_of(toy: str) -> dict[str, str]:
@@ -128,7 +122,7 @@ def columns_of(toy: str) -> dict[str, str]:
     return dict([*_COLUMNS, ("damaged_parts", "list<string>"), *parts, *_COLUMNS_AFTER_PARTS])
 
 
-def features_of(toy: str, rate_hz: Hertz, *, has_stems: bool = False) -> dict[str, Any]:
+def features_of(toy: str, rate_hz: Hertz, *, stems: bool = False) -> dict[str, Any]:
     """Return the features as `datasets` writes them into a Parquet file's schema.
 
     Clips of several channels need no feature of their own: a number of channels is written down only to change it.
@@ -137,7 +131,7 @@ def features_of(toy: str, rate_hz: Hertz, *, has_stems: bool = False) -> dict[st
         datasets 4 and 5: `Features.to_dict`, under the schema's key ``huggingface``.
     """
     features: dict[str, Any] = {
-        name: {"sampling_rate": rate_hz, "_type": "Audio"} for name in audio_columns(has_stems=has_stems)
+        name: {"sampling_rate": rate_hz, "_type": "Audio"} for name in audio_columns(stems=stems)
     }
     return features | _known_features(toy)
 
@@ -159,11 +153,11 @@ def _known_features(toy: str) -> dict[str, Any]:
     return features
 
 
-def dataset_schema(toy: str, rate_hz: Hertz, *, has_stems: bool = False) -> pa.Schema:
+def dataset_schema(toy: str, rate_hz: Hertz, *, stems: bool = False) -> pa.Schema:
     """Return the Arrow schema of the shards; its metadata has the features for `datasets`."""
     audio = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    fields = [pa.field(name, audio) for name in audio_columns(has_stems=has_stems)]
-    return _schema(fields, toy, features_of(toy, rate_hz, has_stems=has_stems))
+    fields = [pa.field(name, audio) for name in audio_columns(stems=stems)]
+    return _schema(fields, toy, features_of(toy, rate_hz, stems=stems))
 
 
 def logmel_schema(toy: str, n_mels: int) -> pa.Schema:
@@ -340,12 +334,6 @@ def read_shard_note(path: Path) -> Shard:
     shard = checked(Shard, read_json(path, remedy=remedy), what="A note is damaged.", where=path, remedy=remedy)
     _require_own_place(shard, path)
     return shard
-
-
-def is_committing(folder: Path) -> bool:
-    """Whether a new dataset is on its way into a folder, or was when its process was killed."""
-    ready = folder / PARTIAL_NAME / READY_NAME / MANIFEST_NAME
-    return ready.exists() and not (folder / MANIFEST_NAME).exists()
 
 
 def check_shard_sizes(folder: Path, shards: Sequence[Shard]) -> None:

@@ -107,28 +107,14 @@ def features_in(schema: pa.Schema, *, where: object, remedy: str) -> dict[str, d
     return checked(_Features, content, what=what, where=where, remedy=remedy).info.features
 
 
-def require_bounded(metadata: pq.FileMetaData, n_rows: int, *, where: object, remedy: str) -> None:
-    """Raise if reading a row group would take more memory than the file has bytes for it.
-
-    Neither compression nor dictionaries are taken, by which few bytes become many, and `toyadmos prepare` uses neither.
+def require_rows(metadata: pq.FileMetaData, n_rows: int, *, where: object, remedy: str) -> None:
+    """Raise if a footer counts other rows than the manifest, or a row group lacks columns.
 
     Args:
-        metadata: The footer of a file whose hash was compared before: pyarrow ends the process where what a footer
-            says of a column is damaged.
+        metadata: The footer.
         n_rows: Rows, as the manifest has them.
         where: The shard, for the error.
         remedy: What to do, for the error.
-
-    Raises:
-        DatasetError: The footer says something else than a shard's can.
-    """
-    require_rows(metadata, n_rows, where=where, remedy=remedy)
-    for group in _groups(metadata):
-        _raise_for(_fault_of_group(group), where=where, remedy=remedy)
-
-
-def require_rows(metadata: pq.FileMetaData, n_rows: int, *, where: object, remedy: str) -> None:
-    """Raise if a footer counts other rows than the manifest, or a row group lacks columns; args as above.
 
     Raises:
         DatasetError: It does.
@@ -144,8 +130,9 @@ def require_rows(metadata: pq.FileMetaData, n_rows: int, *, where: object, remed
 
 
 def require_bounded_group(parquet: pq.ParquetFile, number: int, *, where: object, remedy: str) -> None:
-    """Do for one row group what `require_bounded` does, of a file whose hash nobody has compared.
+    """Raise if reading a row group would take more memory than the file has bytes for it.
 
+    Neither compression nor dictionaries are taken, by which few bytes become many, and `toyadmos prepare` uses neither.
     One row is read before the footer is asked about columns: that finds out by an error what would end the process.
 
     Raises:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.errors import DatasetError, ToyAdmosError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import canonical_json, checked, parse_json
 from toyadmos_datasets.files.reading import raise_system_fault
@@ -88,9 +88,6 @@ _AGAIN = "Prepare the dataset again, or get the recipe again from whoever made i
 
 HEADER_KEY = b"toyadmos_recipe"
 """Where in the metadata of a file's schema the parameters of a recipe are."""
-
-STACK = "stack"
-"""The choice of channels, among a recipe's parameters, that keeps the four microphones apart, in one clip."""
 
 RECIPE_SCHEMA = pa.schema(
     [
@@ -244,7 +241,7 @@ def read_recipe(path: Path) -> Recipe:
         examples, excluded = unmarked(table.cast(FILE_SCHEMA))
         recipe = Recipe(examples=examples, parameters=header.parameters, notes=header.notes, excluded=excluded)
         promised = table.schema.metadata[b"toyadmos_recipe_sha256"].decode()
-    except DatasetError:
+    except ToyAdmosError:
         raise
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise_system_fault(error, path)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Required, TypedDict
 import msgspec
 
 from toyadmos_datasets.files.checked_json import Count, checked
-from toyadmos_datasets.signal.logmel import LogMel
+from toyadmos_datasets.options.render_options import LogMel
 from toyadmos_datasets.units import Decibels, Hertz
 
 _Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{0,64}\Z")]

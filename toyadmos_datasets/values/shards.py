@@ -1,4 +1,4 @@
-"""The rows of a dataset's shards, a row group at a time, and the one check that every reader of shards makes.
+"""The clips of a dataset's shards, a row group at a time, and the one check that every reader of shards makes.
 
 A shard is compared with its hash when a process first reads it. What was found is remembered with the size, the time of
 the last change and the inode of the file, and holds as long as these do. A change that leaves all three alone, as a
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.errors import DatasetError, OptionError
+from toyadmos_datasets.files.job_folder import is_committing
 from toyadmos_datasets.files.reading import is_there, looking, raise_system_fault, sha256_of
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.manifest import MANIFEST_NAME, PARTIAL_NAME, Shard, check_shard_sizes, read_manifest
+from toyadmos_datasets.values.manifest import MANIFEST_NAME, Manifest, Shard, check_shard_sizes, read_manifest
 from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, footer_fault
 
 
@@ -76,7 +77,7 @@ def require_current(folder: Path, shard: Shard) -> None:
     """
     with looking(folder):
         has_manifest = is_there(folder / MANIFEST_NAME)
-        is_replacing = not has_manifest and is_there(folder / PARTIAL_NAME)
+        is_replacing = is_committing(folder, MANIFEST_NAME)
     if not is_replacing and (not has_manifest or shard in read_manifest(folder).shards):
         return
     raise DatasetError(
@@ -124,6 +125,25 @@ def row_groups(folder: Path, shard: Shard, columns: Sequence[str] | None = None)
             yield parquet.read_row_group(number, columns=columns)
 
 
+def clip_rows(
+    folder: Path, shards: Iterable[Shard], *, is_wanted: Callable[[str], bool] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield the clips of some shards with what is known of them, in order; memory holds a row group.
+
+    Args:
+        folder: The prepared folder.
+        shards: The shards, each of which is compared with its hash first.
+        is_wanted: Whether a column is; None for all.
+
+    Raises:
+        DatasetError: A file is missing, was changed, or cannot be read.
+    """
+    for shard in shards:
+        for group in row_groups(folder, shard):
+            wanted = [name for name in group.column_names if is_wanted is None or is_wanted(name)]
+            yield from group.select(wanted).to_pylist()
+
+
 def row_of_shard(path: Path, number: int, columns: Sequence[str]) -> dict[str, Any]:
     """Return one row of a shard that was compared with its hash before.
 
@@ -142,6 +162,77 @@ def row_of_shard(path: Path, number: int, columns: Sequence[str]) -> dict[str, A
         known = [name for name in columns if name in shard.schema_arrow.names]
         row: dict[str, Any] = shard.read_row_group(group, columns=known).slice(number, 1).to_pylist()[0]
         return row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitOfConfig:
+    """One split of one config of a prepared folder.
+
+    Attributes:
+        folder: The prepared folder.
+        manifest: Its manifest.
+        config: Name of the config.
+        split: Name of the split.
+    """
+
+    folder: Path
+    manifest: Manifest
+    config: str
+    split: str
+
+    @property
+    def shards(self) -> list[Shard]:
+        """The Parquet files, in order."""
+        return self.manifest.configs[self.config][self.split]
+
+    @property
+    def n_clips(self) -> int:
+        """Rows in all shards."""
+        return sum(shard.n_rows for shard in self.shards)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Read the rows in order, a row group at a time; audio stays encoded.
+
+        Raises:
+            DatasetError: A shard is missing or was changed; this is known before the first row.
+        """
+        check_shards(self.folder, self.shards)
+        yield from clip_rows(self.folder, self.shards)
+
+
+def open_split(folder: Path, config: str | None, split: str) -> SplitOfConfig:
+    """Find a split of a prepared folder; no config means the first.
+
+    Raises:
+        DatasetError: There is no prepared dataset.
+        OptionError: It has no such config or split.
+    """
+    manifest = read_manifest(folder)
+    chosen = config if config is not None else next(iter(manifest.audio_configs), "")
+    _require_one_of(chosen, manifest.audio_configs, "--config")
+    _require_one_of(split, manifest.configs[chosen], f"split of {chosen}")
+    return SplitOfConfig(folder=folder.absolute(), manifest=manifest, config=chosen, split=split)
+
+
+def cases_of(split: SplitOfConfig) -> tuple[int, ...]:
+    """Return the cases in a split, ascending.
+
+    Raises:
+        DatasetError: A shard is missing or was changed.
+    """
+    groups = [group for shard in split.shards for group in row_groups(split.folder, shard, ["case"])]
+    return tuple(sorted({case for group in groups for case in group["case"].to_pylist()}))
+
+
+def _require_one_of(asked: str, choices: Iterable[str], where: str) -> None:
+    if asked not in choices:
+        raise OptionError(
+            "The dataset has no such part.",
+            where=where,
+            expected=", ".join(choices),
+            actual=asked,
+            remedy="Choose one that it has.",
+        )
 
 
 @contextlib.contextmanager

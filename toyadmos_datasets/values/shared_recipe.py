@@ -17,11 +17,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.corpus.toys import toy_named
-from toyadmos_datasets.errors import DatasetError, OptionError
+from toyadmos_datasets.errors import DatasetError, OptionError, ToyAdmosError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import Count, Sha256, canonical_json, checked, parse_json
 from toyadmos_datasets.files.reading import raise_system_fault
-from toyadmos_datasets.signal.pcm import DIGEST_BYTES
+from toyadmos_datasets.signal.clip_codec import DIGEST_BYTES
 from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.manifest import SkippedRecording, is_shard_place
 from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, read_parquet
@@ -167,7 +167,7 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         shared = _shared_of(header, table.cast(_SCHEMA))
         found = shared.header()
         promised, actual = metadata[b"toyrecipe_sha256"].decode(), _sha256_of(found, shared.digests)
-    except DatasetError:
+    except ToyAdmosError:
         raise
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise_system_fault(error, path)

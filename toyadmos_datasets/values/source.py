@@ -1,14 +1,23 @@
 """What a place that recordings come from must offer, whatever it is made of.
 
-The stages that index and ingest know sources only through this protocol; the stage `archive` has the
-implementations (a tree of WAV files, split 7z volumes).
+All stages know sources only through this protocol; `archives` has the implementations: a tree of WAV files, the volumes
+of a 7z archive, and volumes on the web.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
+
+from toyadmos_datasets.units import Bytes
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.engine.progress import Progress
+
+Result = TypeVar("Result")
+FetchWay: TypeAlias = Literal["blocks", "volumes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +75,37 @@ class Oddity:
     examples: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchEstimate:
+    """What is fetched before recordings are read, known from the archive's header.
+
+    Attributes:
+        way: ``blocks`` (ranges of the wanted blocks) or ``volumes`` (whole files).
+        why: The reason for it, for people.
+        volumes: For the way ``volumes``: numbers of those that are fetched.
+        n_members: Wanted recordings.
+        n_blocks: Blocks that hold them.
+        n_blocks_in_archive: Blocks that there are.
+        n_missing: Bytes to fetch.
+        n_present: Bytes of those needed that are there.
+        n_in_archive: Bytes in all volumes.
+        n_on_disk: Room needed while fetching.
+        n_on_disk_at_end: Of which so much stays.
+    """
+
+    way: FetchWay
+    why: str
+    volumes: tuple[int, ...]
+    n_members: int
+    n_blocks: int
+    n_blocks_in_archive: int
+    n_missing: Bytes
+    n_present: Bytes
+    n_in_archive: Bytes
+    n_on_disk: Bytes
+    n_on_disk_at_end: Bytes
+
+
 class Source(Protocol):
     """A picklable, read-only collection of members in independent blocks."""
 
@@ -97,6 +137,10 @@ class Source(Protocol):
     def oddities(self) -> tuple[Oddity, ...]:
         """What was found when the source was listed that is not as published and does no harm."""
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Folders that belong to the recordings alone, so that nothing else is written there; none for an archive."""
+
     def members(self) -> Sequence[Member]:
         """All files, ordered by block and by position in it; only WAV files."""
 
@@ -118,4 +162,31 @@ class Source(Protocol):
 
         Raises:
             CorruptMemberError: At the end of a member whose size or CRC32 is not the header's.
+        """
+
+    def fetch_estimate(self, wanted: Collection[str]) -> FetchEstimate | None:
+        """Tell what `using` would fetch for these members; None where all is on the disk."""
+
+    def using(
+        self,
+        wanted: Collection[str],
+        use: Callable[[Source], Result],
+        *,
+        progress: Progress,
+        stored: Callable[[], Collection[str]] | None = None,
+    ) -> Result:
+        """Call `use` with a source from which the wanted members can be read, fetching them meanwhile if need be.
+
+        A function, not a block: it is called once more where members came damaged and were fetched again.
+
+        Args:
+            wanted: Paths of the members that are read.
+            use: What reads them.
+            progress: Told about bytes that are fetched.
+            stored: Where copies are not kept: gives the paths that need their bytes no more.
+
+        Raises:
+            FetchError: The server does not give what is missing.
+            VolumeError: A volume is another one than was published.
+            BusyError: Another process is fetching the same archive, and that is not waited for.
         """

@@ -86,7 +86,7 @@ def verify_source(
     *,
     workers: int = 1,
     ignore: Sequence[str] = (),
-    is_strict: bool = False,
+    strict: bool = False,
 ) -> SourceVerdict:
     """Read everything in a source: names, sizes, checksums, and every WAV file to its end.
 
@@ -98,7 +98,7 @@ def verify_source(
         progress: Told about the work.
         workers: Number of processes.
         ignore: Glob patterns of files and folders that are left out.
-        is_strict: Whether it is a problem that something is not as published.
+        strict: Whether it is a problem that something is not as published.
 
     Raises:
         OptionError: There is no such toy.
@@ -120,7 +120,7 @@ def verify_source(
         problems += [one for one in run_tasks(check_volume, volumes, workers=workers, on_progress=on) if one]
     odd_headers = header_oddities(pa.concat_tables([_FLAGS_SCHEMA.empty_table(), *flags]))
     indexed = replace(indexed, oddities=(*indexed.oddities, *odd_headers))
-    if is_strict:
+    if strict:
         problems += _odd_as_wrong(indexed.oddities, source.location)
     return SourceVerdict(
         location=source.location,

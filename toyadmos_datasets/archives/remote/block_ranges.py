@@ -1,57 +1,17 @@
-"""The byte ranges of an archive that hold the wanted recordings."""
+"""The blocks that hold wanted recordings: which bytes of the archive each takes, and how its coming is shown."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
-from dataclasses import dataclass
-from pathlib import Path
+import bisect
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from toyadmos_datasets.archives.remote.byte_ranges import Span, merged
-from toyadmos_datasets.archives.remote.copy_journal import MAX_READ_BYTES, NUMBER, append_line, open_line
-from toyadmos_datasets.archives.sevenzip.archive_contents import ArchiveTable, PackedBlock
+from toyadmos_datasets.archives.sevenzip.archive_contents import PackedBlock
+from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.units import Bytes
-
-FILE_NAME = "blocks.read"
-
-_SAID = re.compile(rf"{NUMBER} {NUMBER} {NUMBER}", re.ASCII)
-
-
-class BlockEnds:
-    """What readers of an archive's copies have found out; each line by one of them, safe as those of a journal.
-
-    Args:
-        folder: Where the copies are.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE_NAME
-        self._stops: dict[tuple[int, Bytes], Bytes] = {}
-        for line in _lines_of(self._path):
-            said = _SAID.fullmatch(open_line(line) or "")
-            if said is not None:
-                block, n_decoded, stop = map(int, said.groups())
-                self._stops[block, n_decoded] = stop
-
-    def stop_of(self, block: int, n_decoded: Bytes) -> Bytes | None:
-        """Return where in the archive the bytes end that give so many decoded ones; None if nobody knows."""
-        return self._stops.get((block, n_decoded))
-
-    def note(self, block: int, n_decoded: Bytes, stop: Bytes) -> None:
-        """Write down, durably, that recordings up to there were right."""
-        known = self.stop_of(block, n_decoded)
-        if known is None or stop < known:
-            append_line(self._path, f"{block} {n_decoded} {stop}")
-            self._stops[block, n_decoded] = stop
-
-
-def _lines_of(path: Path) -> list[bytes]:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_READ_BYTES).split(b"\n")
-    except FileNotFoundError:
-        return []
-
 
 SURE_SHARE = 0.95
 """How much of what a packed block is reckoned to need is fetched before its decoder asks for the rest."""
@@ -70,7 +30,7 @@ MERGE_GAP_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlockNeed:
+class WantedBlock:
     """What is needed of one block.
 
     Attributes:
@@ -93,7 +53,7 @@ class BlockNeed:
         return not any(coder.is_compressor for coder in self.block.coders)
 
     @property
-    def reckoned(self) -> Bytes:
+    def estimated_bytes(self) -> Bytes:
         """Packed bytes that are needed, if the block is packed evenly."""
         if self.known_stop is not None:
             return self.known_stop - self.block.offset
@@ -102,18 +62,18 @@ class BlockNeed:
         return -(-self.block.n_packed_bytes * self.n_bytes // self.block.n_bytes)
 
     @property
-    def first(self) -> Span:
+    def initial_span(self) -> Span:
         """The bytes of the archive that are fetched without being asked for."""
-        share = SURE_SHARE_OF_LARGE if self.reckoned > LARGE_BYTES else SURE_SHARE
-        n_bytes = self.reckoned if self.is_exact else max(int(self.reckoned * share), STEP_BYTES)
+        share = SURE_SHARE_OF_LARGE if self.estimated_bytes > LARGE_BYTES else SURE_SHARE
+        n_bytes = self.estimated_bytes if self.is_exact else max(int(self.estimated_bytes * share), STEP_BYTES)
         return self.block.offset, min(self.block.offset + n_bytes, self.block.stop)
 
     @property
-    def expected(self) -> Span:
+    def expected_span(self) -> Span:
         """The bytes of the archive that are fetched in the end, as far as can be reckoned."""
-        return self.block.offset, min(self.block.offset + self.reckoned, self.block.stop)
+        return self.block.offset, min(self.block.offset + self.estimated_bytes, self.block.stop)
 
-    def more(self, position: Bytes, n_decoded: Bytes) -> Bytes:
+    def next_stop(self, position: Bytes, n_decoded: Bytes) -> Bytes:
         """Return up to where to fetch on for a decoder that has used up all bytes before `position`."""
         if not n_decoded:
             return min(position + (1 << 20), self.block.stop)
@@ -124,30 +84,61 @@ class BlockNeed:
         return min(position + max(left, STEP_BYTES), self.block.stop)
 
 
-def needs_of(table: ArchiveTable, wanted: Collection[str], ends: BlockEnds) -> dict[int, BlockNeed]:
-    """Return what is needed of each block that holds wanted recordings, by number.
-
-    Args:
-        table: What the archive holds.
-        wanted: Paths of recordings.
-        ends: What earlier readers have found out.
-    """
-    names = frozenset(wanted)
-    needs = {}
-    for block in table.blocks:
-        stops = [offset + one.n_bytes for one, offset in table.members(block.number) if one.path in names]
-        if stops and block.n_packed_bytes:
-            stop = ends.stop_of(block.number, max(stops))
-            is_inside = stop is not None and block.offset < stop <= block.stop  # else it is of another archive
-            needs[block.number] = BlockNeed(
-                block=block,
-                n_bytes=max(stops),
-                n_members=len(stops),
-                known_stop=stop if is_inside else None,
-            )
-    return needs
-
-
 def joined(spans: list[Span]) -> list[Span]:
     """Merge ranges of the archive that are near each other."""
     return merged(spans, gap_share=MERGE_GAP_SHARE, max_gap=MERGE_GAP_BYTES)
+
+
+@dataclass(slots=True)
+class _ShownBlock:
+    """A block that bytes have come of."""
+
+    wanted: WantedBlock
+    close: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    show: Callable[[int], None] | None = None
+    done: Bytes = 0
+    is_over: bool = False
+
+    def end(self) -> None:
+        """Close its stage; nothing is shown there any more."""
+        self.is_over = True
+        self.close.close()
+
+
+class BlockProgress:
+    """Opens a stage with a block's first bytes and closes it with the last that were reckoned.
+
+    Args:
+        wanted_blocks: What is fetched of each block.
+        progress: Shows the stages.
+    """
+
+    def __init__(self, wanted_blocks: Mapping[int, WantedBlock], progress: Progress) -> None:
+        self._blocks = [_ShownBlock(one) for one in sorted(wanted_blocks.values(), key=lambda one: one.block.offset)]
+        self._starts = [one.wanted.block.offset for one in self._blocks]
+        self._progress = progress
+        self._lock = threading.Lock()
+
+    def note(self, position: Bytes, n_bytes: int) -> None:
+        """Take note of bytes of the archive that have come."""
+        place = bisect.bisect_right(self._starts, position) - 1
+        if place < 0 or position >= self._blocks[place].wanted.block.stop:
+            return
+        with self._lock:
+            block = self._blocks[place]
+            if block.is_over:  # more came than was reckoned, as where whole volumes are fetched
+                return
+            size = block.wanted.expected_span[1] - block.wanted.expected_span[0]
+            if block.show is None:
+                name = f"  block {place + 1} of {len(self._blocks)}"
+                block.show = block.close.enter_context(self._progress.stage(name, size, "bytes"))
+            block.done += n_bytes
+            block.show(min(block.done, size))
+            if block.done >= size:
+                block.end()
+
+    def end(self) -> None:
+        """Close what is still open."""
+        with self._lock:
+            for block in self._blocks:
+                block.end()

@@ -37,7 +37,7 @@ class ByteRanges:
         return hash(tuple(self))
 
     def __repr__(self) -> str:
-        return f"Spans({list(self)})"
+        return f"ByteRanges({list(self)})"
 
     @property
     def n_bytes(self) -> Bytes:

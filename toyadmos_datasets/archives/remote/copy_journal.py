@@ -1,9 +1,10 @@
-"""What of a volume is on the disk: lines appended to a file beside it, each safe against a crash by itself."""
+"""What of an archive is on the disk: lines appended beside its volumes, each safe against a crash by itself."""
 
 from __future__ import annotations
 
 import os
 import re
+import threading
 import zlib
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -16,7 +17,6 @@ Word: TypeAlias = Literal["have", "gone", "good", "bad", "whole"]
 """``have``: these bytes are written and synced. ``gone``: they are not any more. ``good``: recordings in them
 had the right CRC32. ``bad``: some had not, so these bytes are fetched again. ``whole``: the MD5 is right."""
 
-
 MAX_READ_BYTES: Bytes = 1 << 24
 """At most so much of a file is taken in at a look; a volume's journal has a thousandth of it."""
 
@@ -26,77 +26,137 @@ LONGEST_LINE: Bytes = 128
 NUMBER = r"(0|[1-9][0-9]{0,17})"
 """A number of bytes, as it is written: neither signed nor beyond what a file system counts to."""
 
-_SAID = re.compile(rf"(have|gone|good|bad|whole) {NUMBER} {NUMBER}", re.ASCII)
+_JOURNAL_LINE = re.compile(rf"(have|gone|good|bad|whole) {NUMBER} {NUMBER}", re.ASCII)
+_STOP_LINE = re.compile(rf"{NUMBER} {NUMBER} {NUMBER}", re.ASCII)
 
 
-class Journal:
-    """The bytes of one volume that are on the disk, and which of them were found right.
+class SharedLines:
+    """A file of lines that every process and thread may read and append to.
 
-    Every process may read it and append to it: a line is one small write to the end of the file. A line that
-    a crash has torn does not match its checksum, and what it said is taken as not said: the bytes are fetched
-    again.
+    A line is one small write to the end of the file. A line that a crash has torn does not match its checksum, and
+    counts as not written.
 
     Args:
         path: The file; need not exist.
     """
 
-    __slots__ = ("_offset", "_rest", "bad", "have", "is_whole", "path")
+    __slots__ = ("_lock", "_offset", "_rest", "path")
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = threading.Lock()
         self._offset = 0
         self._rest = b""
-        self.have, self.bad = ByteRanges(), ByteRanges()
-        self.is_whole = False
+        self._clear()
         self.refresh()
 
     def refresh(self) -> None:
         """Take in what was appended, by whomever, since the last look."""
+        with self._lock:
+            for line in self._added():
+                text = _intact_text(line)
+                if text is not None:
+                    self._take(text)
+
+    def _added(self) -> list[bytes]:
         try:
             with self.path.open("rb") as file:
                 if os.fstat(file.fileno()).st_size < self._offset:  # it was begun anew
-                    self._offset, self._rest = 0, b""
-                    self._forget_all()
+                    self._begin_anew()
                 file.seek(self._offset)
                 added = file.read(MAX_READ_BYTES)
         except FileNotFoundError:
-            self._offset, self._rest = 0, b""
-            self._forget_all()
-            return
+            self._begin_anew()
+            return []
         self._offset += len(added)
         *lines, rest = (self._rest + added).split(b"\n")
         self._rest = rest[-LONGEST_LINE:]
-        for line in lines:
-            self._take(line)
+        return lines
+
+    def _begin_anew(self) -> None:
+        self._offset, self._rest = 0, b""
+        self._clear()
+
+    def _clear(self) -> None:
+        """Forget what lines said."""
+        raise NotImplementedError
+
+    def _take(self, text: str) -> None:
+        """Take in an intact line."""
+        raise NotImplementedError
+
+
+class CopyJournal(SharedLines):
+    """The bytes of one volume that are on the disk, and which of them were found right.
+
+    Attributes:
+        present: Bytes that are there.
+        suspect: Bytes that are fetched again because recordings in them were wrong.
+        is_verified: Whether the whole volume was right by its MD5.
+    """
+
+    __slots__ = ("is_verified", "present", "suspect")
+
+    present: ByteRanges
+    suspect: ByteRanges
+    is_verified: bool
 
     def append(self, word: Word, start: Bytes, stop: Bytes) -> None:
         """Write one line, durably; bytes that it speaks of must be synced before."""
         append_line(self.path, f"{word} {start} {stop}")
         self.refresh()
 
-    def _take(self, line: bytes) -> None:
-        said = _SAID.fullmatch(open_line(line) or "")
+    def _take(self, text: str) -> None:
+        said = _JOURNAL_LINE.fullmatch(text)
         if said is not None:
             word, start, stop = said.groups()
             self._apply(word, int(start), int(stop))
 
     def _apply(self, word: str, start: Bytes, stop: Bytes) -> None:
         if word == "have":
-            self.have.add(start, stop)
+            self.present.add(start, stop)
         elif word in {"gone", "bad"}:
-            self.have.remove(start, stop)
-            self.is_whole = False
+            self.present.remove(start, stop)
+            self.is_verified = False
             if word == "bad":
-                self.bad.add(start, stop)
+                self.suspect.add(start, stop)
         elif word == "good":
-            self.bad.remove(start, stop)
+            self.suspect.remove(start, stop)
         elif word == "whole":
-            self.is_whole = True
-            self.bad = ByteRanges()
+            self.is_verified = True
+            self.suspect = ByteRanges()
 
-    def _forget_all(self) -> None:
-        self.have, self.bad = ByteRanges(), ByteRanges()
-        self.is_whole = False
+    def _clear(self) -> None:
+        self.present, self.suspect = ByteRanges(), ByteRanges()
+        self.is_verified = False
+
+
+class VerifiedStops(SharedLines):
+    """How far in the archive the bytes reach that gave right recordings, as readers have found out."""
+
+    __slots__ = ("_stops",)
+
+    _stops: dict[tuple[int, Bytes], Bytes]
+
+    def stop_of(self, block: int, n_decoded: Bytes) -> Bytes | None:
+        """Return where in the archive the bytes end that give so many decoded ones; None if nobody knows."""
+        return self._stops.get((block, n_decoded))
+
+    def record(self, block: int, n_decoded: Bytes, stop: Bytes) -> None:
+        """Write down, durably, that recordings up to there were right."""
+        known = self.stop_of(block, n_decoded)
+        if known is None or stop < known:
+            append_line(self.path, f"{block} {n_decoded} {stop}")
+            self.refresh()
+
+    def _take(self, text: str) -> None:
+        said = _STOP_LINE.fullmatch(text)
+        if said is not None:
+            block, n_decoded, stop = map(int, said.groups())
+            self._stops[block, n_decoded] = stop
+
+    def _clear(self) -> None:
+        self._stops = {}
 
 
 def append_line(path: Path, text: str) -> None:
@@ -116,8 +176,8 @@ def append_line(path: Path, text: str) -> None:
             sync_folder(path.parent)
 
 
-def open_line(line: bytes) -> str | None:
+def _intact_text(line: bytes) -> str | None:
     """Return what a line says that `append_line` wrote; None for one that is torn, damaged or empty."""
     text, _, crc32 = line.rpartition(b" ")
-    is_whole = bool(text) and text.isascii() and crc32 == b"%08x" % zlib.crc32(text)
-    return text.decode() if is_whole else None
+    is_intact = bool(text) and text.isascii() and crc32 == b"%08x" % zlib.crc32(text)
+    return text.decode() if is_intact else None

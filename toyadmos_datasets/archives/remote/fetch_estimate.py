@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, joined, needs_of
+from toyadmos_datasets.archives.remote.block_ranges import joined
 from toyadmos_datasets.archives.remote.byte_ranges import Span
 from toyadmos_datasets.archives.remote.fetch_schedule import PIECE_BYTES
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
-from toyadmos_datasets.archives.remote.volume_copies import VolumeLayout, present_in
 from toyadmos_datasets.units import Bytes
-
-Way: TypeAlias = Literal["blocks", "volumes"]
+from toyadmos_datasets.values.source import FetchEstimate, FetchWay
 
 REQUEST_BYTES: Bytes = 4 << 20
 """What a request costs besides its bytes, as bytes: the record allows 60 a minute and often gives 4 MB/s."""
@@ -23,76 +20,42 @@ SURE_BYTES_SHARE = 0.02
 """Whole volumes may cost so much more and are still chosen: their md5 proves them, and they serve later runs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """What is to be fetched.
-
-    Attributes:
-        way: ``blocks`` (ranges of the wanted blocks) or ``volumes`` (whole files).
-        why: The reason for it, for people.
-        volumes: For the way ``volumes``: numbers of those that are fetched.
-        n_members: Wanted recordings.
-        n_blocks: Blocks that hold them.
-        n_blocks_in_archive: Blocks that there are.
-        n_missing: Bytes to fetch.
-        n_present: Bytes of those needed that are there.
-        n_in_archive: Bytes in all volumes.
-        n_on_disk: Room needed while fetching.
-        n_on_disk_at_end: Of which so much stays.
-    """
-
-    way: Way
-    why: str
-    volumes: tuple[int, ...]
-    n_members: int
-    n_blocks: int
-    n_blocks_in_archive: int
-    n_missing: Bytes
-    n_present: Bytes
-    n_in_archive: Bytes
-    n_on_disk: Bytes
-    n_on_disk_at_end: Bytes
-
-
-def estimate(source: RemoteSource, wanted: Collection[str]) -> Estimate:
+def estimate(source: RemoteSource, wanted: Collection[str]) -> FetchEstimate:
     """Choose the cheaper way to fetch recordings, and reckon what it costs."""
-    options = source.options
-    layout = VolumeLayout(source.volumes.sizes)
-    present = present_in(options.folder, options.manifest)
-    needs = needs_of(source.table, wanted, BlockEnds(options.folder))
-    spans = [need.expected for need in needs.values()]
-    parts = joined([span for span in spans if present.n_missing(*span)])
-    touched = sorted({number for span in spans for number, _, _ in layout.split(*span)})
-    numbers = tuple(range(len(source.volumes.sizes))) if options.is_whole else tuple(touched)
-    wholes = [(layout.starts[number], layout.starts[number + 1]) for number in numbers]
-    by_blocks = sum(present.n_missing(*part) for part in parts)
-    by_volumes = sum(present.n_missing(*whole) for whole in wholes)
+    options, copies = source.options, source.copies
+    copies.refresh()
+    blocks = copies.wanted_blocks(source.table, wanted)
+    spans = [one.expected_span for one in blocks.values()]
+    parts = joined([span for span in spans if copies.n_missing(*span)])
+    touched = sorted({number for span in spans for number, _, _ in copies.split(*span)})
+    numbers = tuple(range(len(copies.volumes))) if options.whole else tuple(touched)
+    wholes = [copies.span_of(number) for number in numbers]
+    by_blocks = sum(copies.n_missing(*part) for part in parts)
+    by_volumes = sum(copies.n_missing(*whole) for whole in wholes)
     way, why = _choose(
         _Cost(_total(joined(spans)), by_blocks, _n_requests(parts)),
         _Cost(_total(wholes), by_volumes, _n_requests(wholes)),
     )
-    if options.is_whole:
+    if options.whole:
         way, why = "volumes", "--whole"
-    elif not options.is_keeping:
+    elif not options.keep_archives:
         way, why = "blocks", "nothing is kept, so whole volumes serve nobody"
     n_missing = by_volumes if way == "volumes" else by_blocks
-    n_present = sum(
-        stop - start - present.n_missing(start, stop) for start, stop in (wholes if way == "volumes" else spans)
-    )
-    largest = max((need.expected[1] - need.expected[0] for need in needs.values()), default=0)
-    is_windowed = way == "blocks" and not options.is_keeping
-    return Estimate(
+    n_present = sum(copies.n_present(*span) for span in (wholes if way == "volumes" else spans))
+    largest = max((stop - start for start, stop in spans), default=0)
+    is_windowed = way == "blocks" and not options.keep_archives
+    return FetchEstimate(
         way=way,
         why=why,
         volumes=numbers,
-        n_members=sum(need.n_members for need in needs.values()),
-        n_blocks=len(needs),
+        n_members=sum(one.n_members for one in blocks.values()),
+        n_blocks=len(blocks),
         n_blocks_in_archive=len(source.table.blocks),
         n_missing=n_missing,
         n_present=n_present,
         n_in_archive=source.volumes.n_bytes,
         n_on_disk=min(n_missing, WINDOW_BYTES + largest) if is_windowed else n_missing,
-        n_on_disk_at_end=n_present + n_missing if options.is_keeping else 0,
+        n_on_disk_at_end=n_present + n_missing if options.keep_archives else 0,
     )
 
 
@@ -104,7 +67,7 @@ class _Cost(NamedTuple):
     n_requests: int
 
 
-def _choose(blocks: _Cost, volumes: _Cost) -> tuple[Way, str]:
+def _choose(blocks: _Cost, volumes: _Cost) -> tuple[FetchWay, str]:
     """Compare bytes and requests of the two ways."""
     if volumes.n_bytes <= blocks.n_bytes * (1 + SURE_BYTES_SHARE):
         return "volumes", "nearly all of them is needed"

@@ -1,21 +1,96 @@
-"""How one archive is fetched."""
+"""How one archive is fetched: from where, over how many connections, and how often and how long it is tried."""
 
 from __future__ import annotations
 
+import random
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from toyadmos_datasets.archives.remote.retry import Clock, Patience
 from toyadmos_datasets.archives.remote.volume_list import VolumeList
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.units import Bytes
-
-if TYPE_CHECKING:
-    from toyadmos_datasets.archives.remote.http_request import Origin
+from toyadmos_datasets.units import Bytes, Seconds
 
 MAX_CONNECTIONS = 8
 """So that a crash loses at most 64 MiB, with what each may have written since its last checkpoint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A place on the web that has the volumes.
+
+    Attributes:
+        base: Address of the folder, with a slash at its end.
+        suffix: What follows a file's name.
+    """
+
+    base: str
+    suffix: str = ""
+
+    def url_of(self, name: str) -> str:
+        """Return the address of a file."""
+        return f"{self.base}{name}{self.suffix}"
+
+    @property
+    def shown(self) -> str:
+        """The address without what may be secret in it."""
+        import httpx2 as httpx  # noqa: PLC0415  # slow to import
+
+        return str(httpx.URL(self.base).copy_with(username=None, password=None, query=None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """Time and chance, so that tests can put their own in the place of both.
+
+    Attributes:
+        now: Seconds since 1970; only for the dates that servers state, because somebody may set that clock.
+        ticks: Seconds that only go forward, for all waits.
+        wait: Waits for an event, but not longer than so many seconds.
+        chance: A number from 0 up to 1.
+    """
+
+    now: Callable[[], float] = time.time
+    ticks: Callable[[], float] = time.monotonic
+    wait: Callable[[threading.Event, float], object] = threading.Event.wait
+    chance: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often a request is tried, how long to wait between, and how long each may take.
+
+    Attributes:
+        max_attempts: Failures in a row, without anything fetched between, until it is an error.
+        first_wait_s: The first wait is about so long, every further one twice the one before.
+        max_wait_s: But not longer.
+        max_retry_after_s: A server that asks for more than that is asked again after it all the same.
+        connect_timeout_s: Time to connect, and to agree on encryption.
+        headers_timeout_s: Time until the headers of a reply are there, with all redirects and interim replies.
+        silence_timeout_s: Time without a byte.
+        slow_window_s: Over so long a time at least...
+        min_window_bytes: ...so many bytes must come.
+    """
+
+    max_attempts: int = 8
+    first_wait_s: Seconds = 1.0
+    max_wait_s: Seconds = 60.0
+    max_retry_after_s: Seconds = 300.0
+    connect_timeout_s: Seconds = 20.0
+    headers_timeout_s: Seconds = 60.0
+    silence_timeout_s: Seconds = 30.0
+    slow_window_s: Seconds = 30.0
+    min_window_bytes: int = 30 * 1024
+
+    def backoff_s(self, failures: int, chance: float) -> Seconds:
+        """Return the wait after so many failures: doubling, and spread out so that many clients do not meet.
+
+        Half of it is fixed, so that a wait is never next to nothing; the other half is drawn.
+        """
+        longest: float = min(self.first_wait_s * 2.0 ** min(failures - 1, 30), self.max_wait_s)
+        return longest * (1 + chance) / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +103,11 @@ class FetchOptions:
         folder: Where their copies are kept.
         parallel: Connections at once.
         bytes_per_s: All of them together; None for no limit.
-        is_whole: Fetch whole volumes, whatever is cheaper.
-        is_keeping: Keep the copies when their recordings are ingested.
-        has_netrc: Read ``~/.netrc`` for the origin's host.
-        is_waiting: Wait while another process fetches the same archive, instead of failing.
-        patience: Waits and limits.
+        whole: Fetch whole volumes, whatever is cheaper.
+        keep_archives: Keep the copies when their recordings are ingested.
+        netrc: Read ``~/.netrc`` for the origin's host.
+        wait: Wait while another process fetches the same archive, instead of failing.
+        retry_policy: Waits and limits.
         clock: Time and chance.
     """
 
@@ -41,11 +116,11 @@ class FetchOptions:
     folder: Path
     parallel: int = 2
     bytes_per_s: Bytes | None = None
-    is_whole: bool = False
-    is_keeping: bool = True
-    has_netrc: bool = False
-    is_waiting: bool = True
-    patience: Patience = field(default_factory=Patience)
+    whole: bool = False
+    keep_archives: bool = True
+    netrc: bool = False
+    wait: bool = True
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = field(default_factory=Clock, compare=False)
 
     def __post_init__(self) -> None:

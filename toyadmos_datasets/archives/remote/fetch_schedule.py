@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges, Span
-from toyadmos_datasets.archives.remote.volume_copies import VolumeLayout
-from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
 from toyadmos_datasets.units import Bytes
 
 PIECE_BYTES: Bytes = 32 << 20
@@ -32,27 +31,25 @@ class Piece:
     is_ranged: bool = True
 
 
-class Schedule:
+class FetchSchedule:
     """Hands out pieces to several threads.
 
     Args:
-        copies: The volumes' copies, in order.
-        layout: Where they begin in the archive.
+        copies: What is present.
         spans: Ranges of the archive that are wanted, in order.
     """
 
-    def __init__(self, copies: Sequence[VolumeCopy], layout: VolumeLayout, spans: Sequence[Span]) -> None:
+    def __init__(self, copies: VolumeCopies, spans: Sequence[Span]) -> None:
         self._copies = copies
-        self._layout = layout
         self._spans = list(spans)
         self._urgent: list[Span] = []
         self._first = 0
-        self._taken = [ByteRanges() for _ in copies]
-        self._dropped = [ByteRanges() for _ in copies]
+        self._taken = [ByteRanges() for _ in copies.volumes]
+        self._dropped = [ByteRanges() for _ in copies.volumes]
         self._lock = threading.Lock()
         self.is_ranged = True
 
-    def want(self, start: Bytes, stop: Bytes) -> None:
+    def fetch_first(self, start: Bytes, stop: Bytes) -> None:
         """Put a range before all others."""
         with self._lock:
             self._urgent.append((start, stop))
@@ -60,7 +57,7 @@ class Schedule:
     def drop(self, start: Bytes, stop: Bytes) -> None:
         """Want a range no more, although it is not there."""
         with self._lock:
-            for number, a, b in self._layout.split(start, stop):
+            for number, a, b in self._copies.split(start, stop):
                 self._dropped[number].add(a, b)
 
     @property
@@ -81,9 +78,10 @@ class Schedule:
         """Tell that a piece is no longer being fetched, whether it is there or not."""
         with self._lock:
             self._taken[piece.number].remove(piece.start, piece.stop)
-            self._first = 0 if not self._copies[piece.number].have.covers(piece.start, piece.stop) else self._first
+            if not self._copies.volumes[piece.number].present.covers(piece.start, piece.stop):
+                self._first = 0
 
-    def begin_again(self) -> None:
+    def restart(self) -> None:
         """Look at all ranges anew, since bytes that were there are not any more."""
         with self._lock:
             self._first = 0
@@ -112,7 +110,7 @@ class Schedule:
         return None
 
     def _piece_of(self, span: Span) -> Piece | None:
-        for number, start, stop in self._layout.split(*span):
+        for number, start, stop in self._copies.split(*span):
             free = self._free(number, start, stop)
             if free is not None and not self.is_ranged:
                 return self._whole(number)
@@ -122,7 +120,7 @@ class Schedule:
 
     def _free(self, number: int, start: Bytes, stop: Bytes) -> Span | None:
         """Return the first part that is neither there nor on its way nor no longer wanted."""
-        for gap in self._copies[number].have.gaps(start, stop):
+        for gap in self._copies.volumes[number].present.gaps(start, stop):
             for wanted in self._dropped[number].gaps(*gap):
                 free = self._taken[number].gaps(*wanted)
                 if free:
@@ -130,7 +128,7 @@ class Schedule:
         return None
 
     def _whole(self, number: int) -> Piece | None:
-        size = self._copies[number].volume.n_bytes
+        size = self._copies.volumes[number].volume.n_bytes
         if self._taken[number].n_bytes:
             return None
         return Piece(number=number, start=0, stop=size, is_ranged=False)

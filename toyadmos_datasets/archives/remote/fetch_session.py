@@ -6,76 +6,28 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from pathlib import Path
 
-from toyadmos_datasets.archives.remote.block_progress import BlockBars
-from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, BlockNeed, joined, needs_of
-from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges, Span
+from toyadmos_datasets.archives.remote.block_ranges import BlockProgress, WantedBlock, joined
+from toyadmos_datasets.archives.remote.byte_ranges import Span
 from toyadmos_datasets.archives.remote.fetch_estimate import WINDOW_BYTES, estimate
-from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
-from toyadmos_datasets.archives.remote.fetch_schedule import Piece, Schedule
-from toyadmos_datasets.archives.remote.file_changes import changed_file
-from toyadmos_datasets.archives.remote.growing_stream import Line, close_line, open_line
+from toyadmos_datasets.archives.remote.fetch_schedule import FetchSchedule, Piece
 from toyadmos_datasets.archives.remote.http_deadline import FetchStopped
+from toyadmos_datasets.archives.remote.http_reply import changed_file
 from toyadmos_datasets.archives.remote.http_request import HttpClient
-from toyadmos_datasets.archives.remote.remote_source import RemoteSource
+from toyadmos_datasets.archives.remote.remote_source import ReaderRequests, RemoteSource, close_requests, open_requests
 from toyadmos_datasets.archives.remote.transfer import NoRangesError, open_client, open_transfer
-from toyadmos_datasets.archives.remote.volume_copies import VolumeLayout, journals_of, present_in
-from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy, wrong_volume
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy, fetch_lock, wrong_volume
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import FetchError
 from toyadmos_datasets.files.atomic import require_room
-from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.units import Bytes, Seconds, format_bytes
 
-
-@contextlib.contextmanager
-def having_turn(folder: Path, options: FetchOptions, progress: Progress) -> Iterator[None]:
-    """Hold a folder for fetching into it while the block runs, after whoever has it now.
-
-    Args:
-        folder: The archive's copies, or the licence's.
-        options: Whether to wait.
-        progress: Told for whom, and how much of the archive is there meanwhile.
-
-    Raises:
-        BusyError: Another process is fetching there, and that is not waited for.
-        OutputError: The folder cannot be made or written.
-    """
-    with contextlib.ExitStack() as waiting:
-        on_wait = _Waiting(options, progress, waiting) if options.is_waiting else None
-        with folder_lock(folder, on_wait=on_wait):
-            waiting.close()
-            yield
-
-
-class _Waiting:
-    """Says once for whom, and shows what is there of the archive."""
-
-    def __init__(self, options: FetchOptions, progress: Progress, stages: contextlib.ExitStack) -> None:
-        self._options = options
-        self._progress = progress
-        self._stages = stages
-        self._journals = journals_of(options.folder, options.manifest)
-        self._show: Callable[[int], None] | None = None
-
-    def __call__(self, holder: str) -> None:
-        manifest = self._options.manifest
-        if self._show is None:
-            self._progress.say(f"The archive of {manifest.toy} is {holder}: waiting until it is done (or --no-wait).")
-            stage = self._progress.stage(f"Waiting, {manifest.toy} is {holder}", manifest.n_bytes, "bytes")
-            self._show = self._stages.enter_context(stage)
-        for journal in self._journals:
-            journal.refresh()
-        self._show(sum(journal.have.n_bytes for journal in self._journals))
-
-
 _POLL_S: Seconds = 0.03
-_LOOK_S: Seconds = 1.0
-_END_S: Seconds = 2.0
+_LOOK_AGAIN_S: Seconds = 1.0
+_JOIN_S: Seconds = 2.0
 
 
-class Session:
+class FetchSession:
     """A fetch that goes on in threads of this process until it is ended.
 
     Args:
@@ -92,34 +44,33 @@ class Session:
         progress: Progress,
         stored: Callable[[], Collection[str]] | None = None,
     ) -> None:
-        options = source.options
         self.source = source
         self.error: BaseException | None = None
         self.estimate = estimate(source, wanted)
         self._wanted = frozenset(wanted)
         self._progress = progress
-        self._stored = stored if not options.is_keeping else None
-        self._needs = needs_of(source.table, wanted, BlockEnds(options.folder))
-        self._bars = BlockBars(self._needs, progress)
-        self._layout = VolumeLayout(source.volumes.sizes)
-        self._copies = [VolumeCopy(options.folder, volume) for volume in options.manifest.volumes]
-        self._schedule = Schedule(self._copies, self._layout, self._spans())
-        self._goals = {number: need.first[1] for number, need in self._needs.items()}
-        self._strikes = ByteRanges()
+        self._stored = stored if not source.options.keep_archives else None
+        self._copies = source.copies
+        self._copies.discard_lost()
+        self._wanted_blocks = self._copies.wanted_blocks(source.table, wanted)
+        self._bars = BlockProgress(self._wanted_blocks, progress)
+        self._schedule = FetchSchedule(self._copies, self._spans())
+        self._fetch_until = {number: one.initial_span[1] for number, one in self._wanted_blocks.items()}
+        self._rejected: set[str] = set()
         self._lock = threading.Lock()
         self._released: set[int] = set()
-        self._n_kept = self._n_on_disk - self._n_waiting_at_first()
+        self._n_permanent = self._copies.n_bytes - self._n_waiting_at_first()
         self._threads: list[threading.Thread] = []
-        self._line: Line | None = None
+        self._requests: ReaderRequests | None = None
         self._on_progress: Callable[[int], None] = lambda _done: None
 
-    def begin(self, client: HttpClient, line: Line, on_progress: Callable[[int], None]) -> None:
+    def begin(self, client: HttpClient, requests: ReaderRequests, on_progress: Callable[[int], None]) -> None:
         """Start the threads."""
-        self._line, self._on_progress = line, on_progress
+        self._requests, self._on_progress = requests, on_progress
         self._transfer = open_transfer(self.source.options, client, self._progress)
-        self._transfer.on_bytes = self._note
-        self._settle_complete()
-        runs = [self._fetch] * self.source.options.parallel + [self._listen]
+        self._transfer.on_bytes = self._on_bytes
+        self._verify_complete()
+        runs = [self._fetch] * self.source.options.parallel + [self._serve_readers]
         self._threads = [threading.Thread(target=self._guard, args=(run,), daemon=True) for run in runs]
         for thread in self._threads:
             thread.start()
@@ -127,9 +78,9 @@ class Session:
     def end(self) -> None:
         """Stop the threads; what they have written is kept."""
         self._transfer.stopping.set()
-        if self._line is not None:
-            self._line.end()
-        until = time.monotonic() + _END_S
+        if self._requests is not None:
+            self._requests.end()
+        until = time.monotonic() + _JOIN_S
         for thread in self._threads:
             # One that is just connecting is left to itself: that ends by itself, and then it sees that it should stop.
             thread.join(max(until - time.monotonic(), 0))
@@ -137,9 +88,9 @@ class Session:
         self._bars.end()
         self._on_progress(self._transfer.n_fetched)
 
-    def _note(self, name: str, position: Bytes, n_bytes: int) -> None:
-        number = next(place for place, copy in enumerate(self._copies) if copy.volume.name == name)
-        self._bars.note(self._layout.starts[number] + position, n_bytes)
+    def _on_bytes(self, name: str, position: Bytes, n_bytes: int) -> None:
+        number = next(place for place, copy in enumerate(self._copies.volumes) if copy.volume.name == name)
+        self._bars.note(self._copies.starts[number] + position, n_bytes)
 
     def wait(self) -> None:
         """Return when all that is wanted is there.
@@ -152,13 +103,13 @@ class Session:
         if self.error is not None:
             raise self.error
 
-    def change(self, name: str | None = None) -> FetchError | None:
+    def change_error(self, name: str | None = None) -> FetchError | None:
         """Return the error for a volume that became another one on the server; None if no reply said so.
 
         Args:
             name: Of the volume; None for any.
         """
-        changes = self._transfer.files.changes
+        changes = self._transfer.versions.changes
         for one in changes if name is None else [name]:
             if one in changes:
                 return changed_file(self.source.options.origin.url_of(one), "one file to the end", changes[one])
@@ -167,12 +118,11 @@ class Session:
     def describe(self) -> str:
         """Say what was fetched, reused and verified."""
         transfer = self._transfer
-        n_whole = sum(copy.journal.is_whole for copy in self._copies)
-        setbacks = f", {transfer.n_setbacks} setbacks" if transfer.n_setbacks else ""
+        setbacks = f", {transfer.n_failures} setbacks" if transfer.n_failures else ""
         return (
             f"Fetched {format_bytes(transfer.n_fetched)} of {self.source.toy} in {transfer.n_requests} requests"
             f"{setbacks}; {format_bytes(self.estimate.n_present)} were there. Checked: recordings by CRC32, and "
-            f"{n_whole} of {len(self._copies)} volumes, which are whole, by md5."
+            f"{self._copies.n_verified} of {len(self._copies.volumes)} volumes, which are whole, by md5."
         )
 
     def release(self) -> None:
@@ -182,16 +132,15 @@ class Session:
 
     def _spans(self) -> list[Span]:
         if self.estimate.way == "volumes":
-            return [(self._layout.starts[n], self._layout.starts[n + 1]) for n in self.estimate.volumes]
-        present = present_in(self.source.options.folder, self.source.options.manifest)
-        first = [need.first for need in self._needs.values() if present.n_missing(*need.first)]
+            return [self._copies.span_of(number) for number in self.estimate.volumes]
+        first = [one.initial_span for one in self._wanted_blocks.values() if self._copies.n_missing(*one.initial_span)]
         # What lies between blocks belongs to none whose end could let it go.
         return joined(first) if self._stored is None else sorted(first)
 
-    def _settle_complete(self) -> None:
-        for copy in self._copies:
-            if copy.is_complete and not copy.journal.is_whole:
-                self._settle(copy)
+    def _verify_complete(self) -> None:
+        for copy in self._copies.volumes:
+            if copy.is_complete and not copy.is_verified:
+                self._verify(copy)
 
     def _guard(self, run: Callable[[], None]) -> None:
         try:
@@ -202,8 +151,8 @@ class Session:
             with self._lock:
                 self.error = self.error or error
             self._transfer.stopping.set()
-            if self._line is not None:
-                self._line.end()
+            if self._requests is not None:
+                self._requests.end()
 
     def _fetch(self) -> None:
         stopping = self._transfer.stopping
@@ -218,116 +167,111 @@ class Session:
                 self._schedule.give_back(piece)
 
     def _fetch_piece(self, piece: Piece) -> None:
-        copy = self._copies[piece.number]
+        copy = self._copies.volumes[piece.number]
         try:
             self._transfer.fetch(copy, piece.start, piece.stop, is_ranged=piece.is_ranged)
         except NoRangesError:
             self._fall_back()
             return
         self._on_progress(self._transfer.n_fetched)
-        if copy.is_complete and not copy.journal.is_whole:
-            self._settle(copy)
+        if copy.is_complete and not copy.is_verified:
+            self._verify(copy)
 
     def _fall_back(self) -> None:
         with self._lock:
             if not self._schedule.is_ranged:
                 return
             self._schedule.is_ranged = False
-        self._schedule.begin_again()
+        self._schedule.restart()
         self._progress.say("The server gives no ranges: whole volumes are fetched instead.")
 
-    def _settle(self, copy: VolumeCopy) -> None:
+    def _verify(self, copy: VolumeCopy) -> None:
         with self._lock:
-            if copy.journal.is_whole or not copy.is_complete or copy.settle():
+            if copy.is_verified or not copy.is_complete or copy.verify():
                 return
-            number = self._copies.index(copy)
-            if self._strikes.covers(number, number + 1):
-                raise self.change(copy.volume.name) or self.change() or wrong_volume(copy, self.source.options)
-            self._strikes.add(number, number + 1)
-        self._schedule.begin_again()
+            if copy.volume.name in self._rejected:
+                raise (
+                    self.change_error(copy.volume.name)
+                    or self.change_error()
+                    or wrong_volume(copy, self.source.options)
+                )
+            self._rejected.add(copy.volume.name)
+        self._schedule.restart()
         self._progress.say(
             f"{copy.volume.name} has the right size and the wrong md5: it is set aside and fetched again."
         )
 
-    def _listen(self) -> None:
+    def _serve_readers(self) -> None:
         """Fetch on where decoders need more than was reckoned, and let go what is ingested."""
         stopping = self._transfer.stopping
         since_s = 0.0
         while not stopping.wait(_POLL_S):
             since_s += _POLL_S
             self._on_progress(self._transfer.n_fetched)
-            asked = self._asked()
-            for number, (position, n_decoded) in asked.items():
-                self._extend(self._needs[number], position, n_decoded)
-            if since_s >= _LOOK_S:
+            requested = self._requested()
+            for number, (position, n_decoded) in requested.items():
+                self._extend(self._wanted_blocks[number], position, n_decoded)
+            if since_s >= _LOOK_AGAIN_S:
                 since_s = 0.0
-                self._look_again(asked)
+                self._reschedule_missing(requested)
                 if self._stored is not None:
                     self._release(self._stored())
 
-    def _look_again(self, asked: Mapping[int, tuple[Bytes, Bytes]]) -> None:
+    def _reschedule_missing(self, requested: Mapping[int, tuple[Bytes, Bytes]]) -> None:
         """Fetch what readers still wait for though it was there: a volume that changed on the server took it along."""
-        if asked:
-            self._schedule.begin_again()
-        for number, (position, _) in asked.items():
-            if position >= self._needs[number].first[1]:
-                self._schedule.want(position, self._goals[number])
+        if requested:
+            self._schedule.restart()
+        for number, (position, _) in requested.items():
+            if position >= self._wanted_blocks[number].initial_span[1]:
+                self._schedule.fetch_first(position, self._fetch_until[number])
 
-    def _asked(self) -> dict[int, tuple[Bytes, Bytes]]:
-        asked = self._line.asked() if self._line is not None else {}
-        return {number: where for number, where in asked.items() if number in self._needs}
+    def _requested(self) -> dict[int, tuple[Bytes, Bytes]]:
+        requested = self._requests.pending() if self._requests is not None else {}
+        return {number: where for number, where in requested.items() if number in self._wanted_blocks}
 
-    def _extend(self, need: BlockNeed, position: Bytes, n_decoded: Bytes) -> None:
-        number = need.block.number
-        if position >= self._goals[number]:
-            self._goals[number] = need.more(position, n_decoded)
-            self._schedule.want(position, self._goals[number])
+    def _extend(self, one: WantedBlock, position: Bytes, n_decoded: Bytes) -> None:
+        number = one.block.number
+        if position >= self._fetch_until[number]:
+            self._fetch_until[number] = one.next_stop(position, n_decoded)
+            self._schedule.fetch_first(position, self._fetch_until[number])
         elif self._stored is not None:
-            self._schedule.want(position, self._goals[number])  # it waits: the window must not hold it up
-
-    @property
-    def _n_on_disk(self) -> Bytes:
-        return sum(copy.have.n_bytes for copy in self._copies)
+            self._schedule.fetch_first(position, self._fetch_until[number])  # it waits: the window must not hold it up
 
     def _n_waiting_at_first(self) -> Bytes:
         """Count the bytes of wanted blocks that are there already; what else is there, this fetch does not let go."""
-        present = present_in(self.source.options.folder, self.source.options.manifest)
-        spans = [(need.block.offset, need.block.stop) for need in self._needs.values()]
-        return sum(stop - start - present.n_missing(start, stop) for start, stop in spans)
+        return sum(self._copies.n_present(one.block.offset, one.block.stop) for one in self._wanted_blocks.values())
 
     def _has_room(self) -> bool:
         """Tell whether to fetch ahead; whole volumes are not let go in the order in which they come."""
         if self._stored is None or self.estimate.way == "volumes":
             return True
-        return self._n_on_disk - self._n_kept < WINDOW_BYTES or self._schedule.has_urgent
+        return self._copies.n_bytes - self._n_permanent < WINDOW_BYTES or self._schedule.has_urgent
 
     def _release(self, stored: Collection[str]) -> None:
         names = frozenset(stored)
-        for number, need in self._needs.items():
+        for number, one in self._wanted_blocks.items():
             if number in self._released:
                 continue
             wanted = {one.path for one, _ in self.source.table.members(number)} & self._wanted
             if wanted <= names:
                 self._released.add(number)
-                self._schedule.drop(need.block.offset, need.block.stop)
+                self._schedule.drop(one.block.offset, one.block.stop)
         self._forget_released()
 
     def _forget_released(self) -> None:
         """Give back the room of released blocks; bytes that were on their way may have come after that."""
         for number in tuple(self._released):  # the listening thread may add to them
-            block = self._needs[number].block
-            for volume, start, stop in self._layout.split(block.offset, block.stop):
-                if self._copies[volume].have.meets(start, stop):
-                    self._copies[volume].forget(start, stop)
+            block = self._wanted_blocks[number].block
+            self._copies.release(block.offset, block.stop)
 
 
 @contextlib.contextmanager
-def running(
+def open_session(
     source: RemoteSource,
     wanted: Collection[str],
     progress: Progress,
     stored: Callable[[], Collection[str]] | None = None,
-) -> Iterator[Session]:
+) -> Iterator[FetchSession]:
     """Hold a fetch of the wanted recordings open while the block runs.
 
     Raises:
@@ -338,16 +282,16 @@ def running(
     """
     folder = source.options.folder
     with contextlib.ExitStack() as open_:
-        open_.enter_context(having_turn(folder, source.options, progress))
-        session = Session(source, wanted, progress, stored)
+        open_.enter_context(fetch_lock(folder, source.copies, progress, wait=source.options.wait))
+        session = FetchSession(source, wanted, progress, stored)
         require_room(folder, session.estimate.n_on_disk, purpose="the volumes' bytes")
-        line = open_line(folder)
-        open_.callback(close_line, line)
+        requests = open_requests(folder)
+        open_.callback(close_requests, requests)
         client = open_.enter_context(contextlib.closing(open_client(source.options)))
         stage = progress.stage(f"Fetching {source.toy}", session.estimate.n_missing, "bytes")
         on_progress = open_.enter_context(stage)
-        session.begin(client, line, on_progress)
-        session.source = source.with_line(line)
+        session.begin(client, requests, on_progress)
+        session.source = source.with_requests(requests)
         try:
             yield session
             session.release()

@@ -1,4 +1,4 @@
-"""Using a source while its bytes come; for a source that is on the disk this is using it."""
+"""Using a source while its bytes come."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from toyadmos_datasets.archives.remote.block_ranges import BlockEnds, needs_of
 from toyadmos_datasets.archives.remote.fetch_estimate import estimate
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
-from toyadmos_datasets.archives.remote.volume_copies import journals_of, present_in
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import CorruptMemberError, FetchError
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.source import Source
+from toyadmos_datasets.values.source import FetchEstimate, Result, Source
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.archives.remote.fetch_session import Session
-
-Result = TypeVar("Result")
+    from toyadmos_datasets.archives.remote.fetch_session import FetchSession
 
 _TASK_BYTES: Bytes = 64_000_000
 """Blocks are checked in tasks of about so much."""
@@ -36,8 +32,28 @@ class CheckBlocks:
     wanted: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchingSource(RemoteSource):
+    """Recordings in an archive on the web that are fetched when they are used."""
+
+    def fetch_estimate(self, wanted: Collection[str]) -> FetchEstimate | None:
+        """Tell what is not on the disk yet, and in which way it would be fetched."""
+        return estimate(self, wanted)
+
+    def using(
+        self,
+        wanted: Collection[str],
+        use: Callable[[Source], Result],
+        *,
+        progress: Progress,
+        stored: Callable[[], Collection[str]] | None = None,
+    ) -> Result:
+        """Use the recordings while they are fetched."""
+        return use_fetched(self, wanted, use, progress=progress, stored=stored)
+
+
 def use_fetched(
-    source: Source,
+    source: RemoteSource,
     wanted: Collection[str],
     use: Callable[[Source], Result],
     *,
@@ -49,7 +65,7 @@ def use_fetched(
     Blocks whose recordings come damaged are fetched and used once more.
 
     Args:
-        source: Any source; only a remote one is fetched.
+        source: What is fetched.
         wanted: Paths of the recordings that are used.
         use: Called with the source to read from.
         progress: Told about bytes.
@@ -60,15 +76,15 @@ def use_fetched(
         VolumeError: A volume is another one than was published.
         BusyError: Another process is fetching the same archive, and that is not waited for.
     """
-    if not isinstance(source, RemoteSource) or not wanted:
+    if not wanted:
         return use(source)
-    if source.options.is_keeping and is_all_there(source, wanted):
+    if source.options.keep_archives and is_all_there(source, wanted):
         with contextlib.suppress(CorruptMemberError):  # it has changed on the disk, and is fetched again
             result = use(source)
             if not _has_suspects(source, wanted):
                 return result
 
-    def use_session(session: Session) -> Result:
+    def use_session(session: FetchSession) -> Result:
         """Use what comes, and wait for what is still to come."""
         result = use(session.source)
         if session.estimate.way == "volumes":
@@ -88,7 +104,7 @@ def download(source: RemoteSource, wanted: Collection[str], *, progress: Progres
         BusyError: Another process is fetching the same archive, and that is not waited for.
     """
 
-    def use(session: Session) -> None:
+    def use(session: FetchSession) -> None:
         """Wait for whole volumes, which are checked as they come; read blocks, which checks them."""
         if session.estimate.way == "volumes":
             session.wait()
@@ -103,14 +119,12 @@ def download(source: RemoteSource, wanted: Collection[str], *, progress: Progres
 
 def is_all_there(source: RemoteSource, wanted: Collection[str]) -> bool:
     """Tell whether recordings were fetched and found right before, so that nothing is asked for and nothing written."""
-    options = source.options
-    found = estimate(source, wanted)
+    copies, found = source.copies, estimate(source, wanted)
     if found.n_missing:
         return False
     if found.way == "volumes":
-        return all(journals_of(options.folder, options.manifest)[number].is_whole for number in found.volumes)
-    needs = needs_of(source.table, wanted, BlockEnds(options.folder))
-    return all(need.known_stop is not None for need in needs.values())
+        return all(copies.volumes[number].is_verified for number in found.volumes)
+    return all(one.known_stop is not None for one in copies.wanted_blocks(source.table, wanted).values())
 
 
 def check_blocks(task: CheckBlocks, watch: Watch) -> None:
@@ -147,21 +161,21 @@ def check_tasks(source: Source, wanted: Collection[str]) -> list[CheckBlocks]:
 def _trying_twice(
     source: RemoteSource,
     wanted: Collection[str],
-    use: Callable[[Session], Result],
+    use: Callable[[FetchSession], Result],
     *,
     progress: Progress,
     stored: Callable[[], Collection[str]] | None = None,
 ) -> Result:
-    from toyadmos_datasets.archives.remote.fetch_session import running  # noqa: PLC0415  # loads httpx2, which most never need
+    from toyadmos_datasets.archives.remote.fetch_session import open_session  # noqa: PLC0415  # loads httpx2, which most never need
 
     change: FetchError | None = None
     for is_last in (False, True):
         try:
-            with running(source, wanted, progress, stored) as session:
+            with open_session(source, wanted, progress, stored) as session:
                 try:
                     result = use(session)
                 finally:
-                    change = session.change() or change
+                    change = session.change_error() or change
         except CorruptMemberError as error:
             if is_last or not _has_suspects(source, wanted):
                 if change is not None:
@@ -175,8 +189,8 @@ def _trying_twice(
 
 
 def _has_suspects(source: RemoteSource, wanted: Collection[str]) -> bool:
-    present = present_in(source.options.folder, source.options.manifest)
+    source.copies.refresh()
     names = frozenset(wanted)
     numbers = {member.block for member in source.members() if member.path in names}
     blocks = [block for block in source.table.blocks if block.number in numbers]
-    return any(present.has_suspects(block.offset, block.stop) for block in blocks)
+    return any(source.copies.has_suspects(block.offset, block.stop) for block in blocks)

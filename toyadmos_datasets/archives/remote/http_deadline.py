@@ -16,7 +16,7 @@ from typing import Any
 import httpcore2 as httpcore
 import httpx2 as httpx
 
-from toyadmos_datasets.archives.remote.retry import Patience
+from toyadmos_datasets.archives.remote.fetch_options import RetryPolicy
 from toyadmos_datasets.units import Seconds
 
 _LOOK_S: Seconds = 0.25
@@ -34,14 +34,14 @@ class Deadline:
     It stands in a request where httpx2 wants a number of seconds, and reaches `TimedStream` through all its layers.
 
     Args:
-        patience: Time limits.
+        retry_policy: Time limits.
         stopping: Set when nobody waits any more.
     """
 
-    def __init__(self, patience: Patience, stopping: threading.Event) -> None:
-        self._patience = patience
+    def __init__(self, retry_policy: RetryPolicy, stopping: threading.Event) -> None:
+        self._retry_policy = retry_policy
         self._stopping = stopping
-        self._expect("headers", patience.headers_s)
+        self._expect("headers", retry_policy.headers_timeout_s)
 
     @property
     def extensions(self) -> dict[str, Any]:
@@ -50,16 +50,16 @@ class Deadline:
 
     def expect_piece(self) -> None:
         """Give a next piece of the body its time."""
-        self._expect("next piece of the body", self._patience.slow_s)
+        self._expect("next piece of the body", self._retry_policy.slow_window_s)
 
-    def connect_s(self) -> Seconds:
+    def connect_timeout_s(self) -> Seconds:
         """Return how long to wait for a connection, or for its encryption."""
-        return min(self._patience.connect_s, self.left_s())
+        return min(self._retry_policy.connect_timeout_s, self.left_s())
 
     @property
-    def silence_s(self) -> Seconds:
+    def silence_timeout_s(self) -> Seconds:
         """How long to wait for a byte."""
-        return self._patience.silence_s
+        return self._retry_policy.silence_timeout_s
 
     def left_s(self) -> Seconds:
         """Return how long to wait at most, whatever comes.
@@ -101,7 +101,7 @@ class TimedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect to a host."""
-        wait_s = _deadline(timeout).connect_s()
+        wait_s = _deadline(timeout).connect_timeout_s()
         return TimedStream(self._backend.connect_tcp(host, port, wait_s, local_address, socket_options))
 
 
@@ -118,7 +118,7 @@ class TimedStream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return bytes as soon as there are any."""
         deadline = _deadline(timeout)
-        silent_at = time.monotonic() + deadline.silence_s
+        silent_at = time.monotonic() + deadline.silence_timeout_s
         while True:
             deadline.require_wanted()
             wait_s = min(deadline.left_s(), max(silent_at - time.monotonic(), _LEAST_S), _LOOK_S)
@@ -126,18 +126,18 @@ class TimedStream(httpcore.NetworkStream):
                 return self._stream.read(max_bytes, wait_s)
             except httpcore.ReadTimeout as error:
                 if time.monotonic() >= silent_at:
-                    raise httpcore.ReadTimeout(f"no byte came for {deadline.silence_s:g} s") from error
+                    raise httpcore.ReadTimeout(f"no byte came for {deadline.silence_timeout_s:g} s") from error
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send bytes."""
         deadline = _deadline(timeout)
-        self._stream.write(buffer, min(deadline.left_s(), deadline.silence_s))
+        self._stream.write(buffer, min(deadline.left_s(), deadline.silence_timeout_s))
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         """Begin to encrypt; the timeout of Python's handshake is one for all of its bytes."""
-        return TimedStream(self._stream.start_tls(ssl_context, server_hostname, _deadline(timeout).connect_s()))
+        return TimedStream(self._stream.start_tls(ssl_context, server_hostname, _deadline(timeout).connect_timeout_s()))
 
     def close(self) -> None:
         """End the connection."""

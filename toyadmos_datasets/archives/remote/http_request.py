@@ -8,14 +8,13 @@ import netrc
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 import httpx2 as httpx
 
+from toyadmos_datasets.archives.remote.fetch_options import Origin, RetryPolicy
 from toyadmos_datasets.archives.remote.http_deadline import Deadline, deadline_of, keep_deadlines
-from toyadmos_datasets.archives.remote.retry import Patience
 from toyadmos_datasets.corpus.paper import RECORD_URL
 from toyadmos_datasets.errors import FetchError, OptionError
 from toyadmos_datasets.escaping import without_secrets
@@ -26,28 +25,6 @@ CONTACT_URL = "https://pypi.org/project/toyadmos-datasets/"
 MAX_REDIRECTS = 5
 _PROXY_VARIABLES = {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"}
 _REDIRECTS = {301, 302, 303, 307, 308}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """A place on the web that has the volumes.
-
-    Attributes:
-        base: Address of the folder, with a slash at its end.
-        suffix: What follows a file's name.
-    """
-
-    base: str
-    suffix: str = ""
-
-    def url_of(self, name: str) -> str:
-        """Return the address of a file."""
-        return f"{self.base}{name}{self.suffix}"
-
-    @property
-    def shown(self) -> str:
-        """The address without what may be secret in it."""
-        return str(httpx.URL(self.base).copy_with(username=None, password=None, query=None))
 
 
 def origin_named(source: str) -> Origin:
@@ -77,7 +54,7 @@ class HttpClient:
     """Asks for bytes and checks nothing but where it is led.
 
     Args:
-        patience: Time limits.
+        retry_policy: Time limits.
         has_netrc: Whether ``~/.netrc`` is read for the origin's host.
         n_connections: How many at once.
 
@@ -85,9 +62,9 @@ class HttpClient:
         OptionError: What the environment says of proxies or certificates, or ``~/.netrc``, cannot be used.
     """
 
-    def __init__(self, patience: Patience, *, has_netrc: bool = False, n_connections: int = 2) -> None:
+    def __init__(self, retry_policy: RetryPolicy, *, has_netrc: bool = False, n_connections: int = 2) -> None:
         self._auth = _read_netrc() if has_netrc else None
-        self._patience = patience
+        self._retry_policy = retry_policy
         try:
             self._client = httpx.Client(
                 headers={"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"},
@@ -121,7 +98,7 @@ class HttpClient:
             httpx.HTTPError: The connection fails.
         """
         first = url = httpx.URL(address)
-        extensions = Deadline(self._patience, stopping or threading.Event()).extensions  # one for all redirects
+        extensions = Deadline(self._retry_policy, stopping or threading.Event()).extensions  # one for all redirects
         for _ in range(MAX_REDIRECTS + 1):
             is_home = _same_place(url, first)
             target = url if is_home else _bare(url)

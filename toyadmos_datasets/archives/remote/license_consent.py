@@ -13,10 +13,9 @@ from typing import TypeAlias
 import platformdirs
 
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
-from toyadmos_datasets.archives.remote.fetch_session import having_turn
-from toyadmos_datasets.archives.remote.http_reply import SetbackError
-from toyadmos_datasets.archives.remote.transfer import NoRangesError, open_client, open_transfer
-from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy, wrong_volume
+from toyadmos_datasets.archives.remote.http_reply import RetryableError
+from toyadmos_datasets.archives.remote.transfer import open_client, open_transfer
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies, VolumeCopy, fetch_lock, wrong_volume
 from toyadmos_datasets.corpus.paper import LICENSE_LIMITS, LICENSE_NAME, LICENSE_URL
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.engine.progress import Progress, Quiet
@@ -82,17 +81,19 @@ def license_text(path: Path) -> str:
 def _fetch_license(options: FetchOptions, file: Volume, progress: Progress) -> Path:
     folder = options.folder.parent / f"license-{file.md5[:12]}"
     copy = VolumeCopy(folder, file)
-    if copy.journal.is_whole:
+    copy.discard_lost()
+    if copy.is_verified:
         return copy.path
-    with having_turn(folder, options, progress), contextlib.closing(open_client(options)) as client:
+    archive = VolumeCopies(options.folder, options.manifest)
+    with (
+        fetch_lock(folder, archive, progress, wait=options.wait),
+        contextlib.closing(open_client(options)) as client,
+    ):
         transfer = open_transfer(options, client, progress)
-        copy.journal.refresh()  # whoever had the turn before may have brought it
+        copy.journal.refresh()  # whoever fetched before may have brought it
         for _ in range(2):
-            try:
-                transfer.fetch(copy, copy.have.reach(0), file.n_bytes)
-            except NoRangesError:
-                transfer.fetch(copy, 0, file.n_bytes, is_ranged=False)
-            if copy.settle():
+            transfer.fetch_or_whole(copy, copy.present.reach(0), file.n_bytes)
+            if copy.verify():
                 return copy.path
     raise wrong_volume(copy, options)
 
@@ -128,8 +129,8 @@ def _remember(file: Volume) -> None:
 
 def _is_out_of_reach(error: FetchError) -> bool:
     """Tell a server that gave nothing from one that refused, or gave another file."""
-    setback = error.__cause__
-    return isinstance(setback, SetbackError) and setback.kind == "passing"
+    cause = error.__cause__
+    return isinstance(cause, RetryableError) and cause.kind == "passing"
 
 
 def _not_shown(options: FetchOptions, error: FetchError) -> LicenseError:

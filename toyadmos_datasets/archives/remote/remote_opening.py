@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from toyadmos_datasets.archives.file_kinds import Ignore
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
-from toyadmos_datasets.archives.remote.fetch_session import having_turn
-from toyadmos_datasets.archives.remote.growing_stream import GrowingStream
-from toyadmos_datasets.archives.remote.remote_source import RemoteSource
-from toyadmos_datasets.archives.remote.transfer import NoRangesError, Transfer, open_client, open_transfer
-from toyadmos_datasets.archives.remote.volume_copies import VolumeLayout, present_in
-from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy, copied_volumes, copies_folder, wrong_volume
+from toyadmos_datasets.archives.remote.fetching import FetchingSource
+from toyadmos_datasets.archives.remote.remote_source import GrowingStream
+from toyadmos_datasets.archives.remote.volume_copies import (
+    VolumeCopies,
+    copies_folder,
+    fetch_lock,
+    wrong_volume,
+)
 from toyadmos_datasets.archives.remote.volume_list import VolumeList, published_manifest, read_manifest
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
 from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import ArchiveError, SourceNotFoundError, VolumeError
 from toyadmos_datasets.files.address import is_on_web
+from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.units import Bytes
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.archives.remote.license_consent import Ask
+    from toyadmos_datasets.archives.remote.transfer import Transfer
 
 
 def open_remote(
     options: FetchOptions, progress: Progress | None = None, *, ignore: Ignore | None = None
-) -> RemoteSource:
+) -> FetchingSource:
     """Read an archive's header by its ranges, and nothing else; what was read once is not fetched again.
 
     A header that is damaged is fetched once more, unless the volumes it stands in were found to be right.
@@ -47,16 +49,16 @@ def open_remote(
         BusyError: Another process is fetching the same archive, and that is not waited for.
     """
     manifest = options.manifest
-    volumes = copied_volumes(options.folder, manifest)
-    with _HeaderFetch(options, progress or Quiet()) as fetch:
+    copies = VolumeCopies(options.folder, manifest)
+    with _HeaderFetch(options, copies, progress or Quiet()) as fetch:
         try:
             from toyadmos_datasets.archives.sevenzip.header import read_header  # noqa: PLC0415  # py7zr is slow to import
 
-            table, identity = read_header(volumes, manifest.toy, fetch.open_stream, ignore=ignore)
+            table, identity = read_header(copies.files, manifest.toy, fetch.open_stream, ignore=ignore)
         except (ArchiveError, VolumeError):
             if not fetch.forget():
                 raise
-            table, identity = read_header(volumes, manifest.toy, fetch.open_stream, ignore=ignore)
+            table, identity = read_header(copies.files, manifest.toy, fetch.open_stream, ignore=ignore)
     if not table.paths:
         raise SourceNotFoundError(
             f"The archive holds no recordings of {manifest.toy}.",
@@ -65,19 +67,24 @@ def open_remote(
             actual=f"no .wav file in {len(table.blocks)} blocks",
             remedy="Give the address of the volumes as they were published.",
         )
-    return RemoteSource(
-        toy=manifest.toy, volumes=volumes, table=table, identity=identity, oddities=table.oddities, options=options
+    return FetchingSource(
+        toy=manifest.toy,
+        volumes=copies.files,
+        table=table,
+        identity=identity,
+        oddities=table.oddities,
+        options=options,
+        copies=copies,
     )
 
 
 class _HeaderFetch:
     """Fetches the ranges that reading the header touches; asks nobody if all are there."""
 
-    def __init__(self, options: FetchOptions, progress: Progress) -> None:
+    def __init__(self, options: FetchOptions, copies: VolumeCopies, progress: Progress) -> None:
         self._options = options
+        self._copies = copies
         self._progress = progress
-        self._layout = VolumeLayout([volume.n_bytes for volume in options.manifest.volumes])
-        self._present = present_in(options.folder, options.manifest)
         self._open = contextlib.ExitStack()
         self._transfer: Transfer | None = None
         self._touched: list[tuple[Bytes, Bytes]] = []
@@ -88,74 +95,48 @@ class _HeaderFetch:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def open_stream(self, volumes: VolumeSet) -> VolumeStream:
+    def open_stream(self, _volumes: VolumeSet) -> VolumeStream:
         """Open the volumes as a stream that fetches what is read of it."""
-        return GrowingStream(volumes, self._present, self._bring)
+        return GrowingStream(self._copies, self._fetch)
 
     def forget(self) -> bool:
         """Drop what was read; tell whether fetching it again can help."""
         if self._transfer is None:
             self._touched = [(0, 32), *self._header_parts()]
-        if all(self._present.is_settled(*span) for span in self._touched):
+        if all(self._copies.are_verified(*span) for span in self._touched):
             return False
         for span in self._touched:
-            self._present.mark("gone", *span)
+            self._copies.mark("gone", *span)
         return True
 
     def _header_parts(self) -> list[tuple[Bytes, Bytes]]:
         """What is there of the last volume: where the header is, it was read from there."""
-        start, stop = self._layout.starts[-2:]
-        gaps = self._present.gaps(start, stop)
+        start, stop = self._copies.starts[-2:]
+        gaps = self._copies.gaps(start, stop)
         last_gap = gaps[-1][1] if gaps else start
         return [(last_gap, stop)] if last_gap < stop else []
 
-    def _bring(self, start: Bytes, stop: Bytes) -> None:
+    def _fetch(self, start: Bytes, stop: Bytes) -> None:
         transfer = self._transfer or self._connect()
-        for number, a, b in self._layout.split(start, stop):
-            copy = VolumeCopy(self._options.folder, self._options.manifest.volumes[number])
-            for gap in copy.have.gaps(a, b):
-                try:
-                    transfer.fetch(copy, *gap)
-                except NoRangesError:
-                    transfer.fetch(copy, 0, copy.volume.n_bytes, is_ranged=False)
-                    if not copy.settle():
-                        raise wrong_volume(copy, self._options) from None
+        for number, a, b in self._copies.split(start, stop):
+            copy = self._copies.volumes[number]
+            copy.journal.refresh()
+            copy.discard_lost()
+            for gap in copy.present.gaps(a, b):
+                if not transfer.fetch_or_whole(copy, *gap):
+                    if not copy.verify():
+                        raise wrong_volume(copy, self._options)
                     break
-            self._present.refresh(self._layout.starts[number])
         self._touched.append((start, stop))
 
     def _connect(self) -> Transfer:
-        self._open.enter_context(having_turn(self._options.folder, self._options, self._progress))
+        from toyadmos_datasets.archives.remote.transfer import open_client, open_transfer  # noqa: PLC0415  # load httpx2
+
+        lock = fetch_lock(self._copies.folder, self._copies, self._progress, wait=self._options.wait)
+        self._open.enter_context(lock)
         client = self._open.enter_context(contextlib.closing(open_client(self._options)))
         self._transfer = open_transfer(self._options, client, self._progress)
         return self._transfer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchChoices:
-    """What a user may choose about fetching, whatever the toy.
-
-    Attributes:
-        manifest: Table of the volumes' sizes and MD5; None for that of the record.
-        parallel: Connections at once.
-        bytes_per_s: All of them together; None for no limit.
-        is_whole: Fetch whole volumes, whatever is cheaper.
-        is_keeping: Keep what was fetched when it is ingested.
-        has_netrc: Read ``~/.netrc``.
-        is_waiting: Wait while another process fetches the same archive, instead of failing.
-        is_license_accepted: The licence has been read and accepted.
-        ask: Asks the user about it; None where nobody is there to answer.
-    """
-
-    manifest: Path | None = None
-    parallel: int = 2
-    bytes_per_s: Bytes | None = None
-    is_whole: bool = False
-    is_keeping: bool = True
-    has_netrc: bool = False
-    is_waiting: bool = True
-    is_license_accepted: bool = False
-    ask: Ask | None = field(default=None, compare=False)
 
 
 def manifest_for(toy: str, choices: FetchChoices) -> VolumeList:
@@ -176,7 +157,7 @@ def open_origin(
     progress: Progress | None = None,
     *,
     ignore: Sequence[str] = (),
-) -> RemoteSource | None:
+) -> FetchingSource | None:
     """Open the archive of a toy at an address, after its licence was accepted; None if `source` is no address.
 
     Args:
@@ -196,8 +177,7 @@ def open_origin(
     if not is_on_web(source):
         return None
     from toyadmos_datasets.archives.remote.http_request import origin_named  # noqa: PLC0415
-    from toyadmos_datasets.archives.remote.license_consent import require_license  # noqa: PLC0415
-    from toyadmos_datasets.archives.remote.remote_opening import open_remote  # noqa: PLC0415  # these load httpx2
+    from toyadmos_datasets.archives.remote.license_consent import require_license  # noqa: PLC0415  # these load httpx2
 
     manifest = manifest_for(toy, choices)
     options = FetchOptions(
@@ -206,11 +186,11 @@ def open_origin(
         folder=copies_folder(cache, manifest),
         parallel=choices.parallel,
         bytes_per_s=choices.bytes_per_s,
-        is_whole=choices.is_whole,
-        is_keeping=choices.is_keeping,
-        has_netrc=choices.has_netrc,
-        is_waiting=choices.is_waiting,
+        whole=choices.whole,
+        keep_archives=choices.keep_archives,
+        netrc=choices.netrc,
+        wait=choices.wait,
     )
     progress = progress or Quiet()
-    require_license(options, is_accepted=choices.is_license_accepted, ask=choices.ask, progress=progress)
+    require_license(options, is_accepted=choices.accept_license, ask=choices.ask, progress=progress)
     return open_remote(options, progress, ignore=Ignore(patterns=tuple(ignore)))

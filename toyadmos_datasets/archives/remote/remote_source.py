@@ -1,26 +1,131 @@
-"""A source whose volumes are elsewhere; satisfies `values.source.Source`."""
+"""A source whose volumes are elsewhere: its readers ask whoever fetches for bytes, and wait for them."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
-from toyadmos_datasets.archives.remote.block_ranges import BlockEnds
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
-from toyadmos_datasets.archives.remote.growing_stream import GrowingStream, Line
-from toyadmos_datasets.archives.remote.volume_copies import present_in
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
 from toyadmos_datasets.archives.sevenzip.block_reader import read_block
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
+from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream
 from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
-from toyadmos_datasets.errors import CorruptMemberError, SourceError
+from toyadmos_datasets.errors import CorruptMemberError, FetchError, SourceError
+from toyadmos_datasets.files.atomic import is_abandoned, temporary_path, writing
 from toyadmos_datasets.units import Bytes, Seconds
 from toyadmos_datasets.values.source import Member
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 _POLL_S: Seconds = 0.02
-_LOOK_S: Seconds = 0.25
+_LOOK_AGAIN_S: Seconds = 0.25
+_SUFFIX = ".fetch"
+_OVER = "over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderRequests:
+    """What readers, in any process, ask of the fetch that is going on; it tells them when it is over.
+
+    Attributes:
+        folder: Holds a file for each request; its name says which process fetches.
+    """
+
+    folder: Path
+
+    def request(self, block: int, position: Bytes, n_decoded: Bytes) -> None:
+        """Ask for more of a block: all bytes before `position` were used and gave `n_decoded`."""
+        path = self.folder / f"need-{block}"
+        with writing(path), contextlib.suppress(FileNotFoundError):  # it is over; `require_open` says so
+            path.write_text(f"{position} {n_decoded} .", encoding="ascii")
+
+    def withdraw(self, block: int) -> None:
+        """Ask no more: what was asked for is there."""
+        with contextlib.suppress(OSError):
+            (self.folder / f"need-{block}").unlink(missing_ok=True)
+
+    def pending(self) -> dict[int, tuple[Bytes, Bytes]]:
+        """Return what readers are waiting for, by block."""
+        found = {}
+        for path in self.folder.glob("need-*"):
+            with contextlib.suppress(OSError, ValueError):  # one that is just being written counts at the next look
+                position, n_decoded, end = path.read_text(encoding="ascii").split(" ")
+                if end == ".":
+                    found[int(path.name.removeprefix("need-"))] = (int(position), int(n_decoded))
+        return found
+
+    def end(self) -> None:
+        """Tell the readers that nothing more will come."""
+        (self.folder / _OVER).touch()
+
+    def require_open(self) -> None:
+        """Raise if nothing more will come.
+
+        Raises:
+            FetchError: The fetch has failed or was stopped, or its process died.
+        """
+        if (self.folder / _OVER).exists() or not self.folder.exists() or is_abandoned(self.folder):
+            raise FetchError(
+                "The fetch ended before everything was there.",
+                where=self.folder.parent,
+                remedy="What was fetched is kept: run the same command again.",
+            )
+
+
+def open_requests(folder: Path) -> ReaderRequests:
+    """Make a folder for requests beside an archive's copies; those of fetchers that are gone are removed."""
+    for left in folder.glob(f".*{_SUFFIX}"):
+        if is_abandoned(left):
+            shutil.rmtree(left, ignore_errors=True)
+    requests = ReaderRequests(folder=temporary_path(folder).with_suffix(_SUFFIX))
+    with writing(requests.folder):
+        requests.folder.mkdir()
+    return requests
+
+
+def close_requests(requests: ReaderRequests) -> None:
+    """Tell the readers that the fetch is over, and remove the folder."""
+    with contextlib.suppress(OSError):
+        requests.end()
+    shutil.rmtree(requests.folder, ignore_errors=True)
+
+
+FetchBytes: TypeAlias = Callable[[Bytes, Bytes], None]
+"""Returns when at least the first byte of a range is there."""
+
+
+class GrowingStream(VolumeStream):
+    """A stream of volumes that asks for bytes before it reads them.
+
+    Args:
+        copies: What is read.
+        fetch: Called for what is missing of them.
+    """
+
+    def __init__(self, copies: VolumeCopies, fetch: FetchBytes) -> None:
+        super().__init__(copies.files)
+        self._n_bytes = copies.manifest.n_bytes
+        self._copies = copies
+        self._fetch = fetch
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Fill a buffer as far as bytes are there, after waiting for at least one."""
+        start = self.tell()
+        view = memoryview(buffer).cast("B")
+        stop = min(start + len(view), self._n_bytes)
+        if start >= stop:
+            return 0
+        if self._copies.reach(start) <= start:
+            self._fetch(start, stop)
+        return super().readinto(view[: self._copies.reach(start) - start])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +136,13 @@ class RemoteSource(VolumesSource):
 
     Attributes:
         options: Where from and where to.
-        line: To the fetch that is going on; None while there is none.
+        copies: What of the archive is here.
+        requests: What readers ask of the fetch that is going on; None while there is none.
     """
 
     options: FetchOptions
-    line: Line | None = None
+    copies: VolumeCopies = field(compare=False, repr=False)
+    requests: ReaderRequests | None = None
 
     @property
     def location(self) -> str:
@@ -54,9 +161,9 @@ class RemoteSource(VolumesSource):
         reader = _Reader(self, block, on_bytes)
         return reader.read(wanted)
 
-    def with_line(self, line: Line | None) -> RemoteSource:
+    def with_requests(self, requests: ReaderRequests | None) -> RemoteSource:
         """Return the same source with a fetch that goes on."""
-        return dataclasses.replace(self, line=line)
+        return dataclasses.replace(self, requests=requests)
 
 
 class _Reader:
@@ -66,8 +173,8 @@ class _Reader:
         self._source = source
         self._block = source.table.blocks[block]
         self._on_bytes = on_bytes
-        self._present = present_in(source.options.folder, source.options.manifest)
-        self._ends = BlockEnds(source.options.folder)
+        self._copies = source.copies
+        self._copies.refresh()
         self._n_decoded = 0
         self._is_suspect = False
         self._stream: GrowingStream | None = None
@@ -75,7 +182,7 @@ class _Reader:
     def read(self, wanted: Collection[str]) -> Iterator[tuple[Member, Iterator[bytes]]]:
         """Stream recordings as `read_block` does, and write down what reading them showed."""
         source = self._source
-        with self._suspecting():
+        with self._marking_suspects():
             for member, chunks in read_block(
                 source.volumes,
                 source.table,
@@ -84,26 +191,26 @@ class _Reader:
                 on_bytes=self._count,
                 open_stream=self._open_stream,
             ):
-                yield member, self._guarded(chunks)
+                yield member, self._marked(chunks)
         if self._stream is not None and not self._is_suspect:
             self._note_good(self._stream.tell())
 
     def _note_good(self, stop: Bytes) -> None:
         """Write down what nobody knew: how far the bytes reach, and that what was suspected has come anew."""
-        self._ends.note(self._block.number, self._n_decoded, stop)
-        if self._present.has_suspects(self._block.offset, self._block.stop):
-            self._present.mark("good", self._block.offset, self._block.stop)
+        self._copies.mark_read(self._block.number, self._n_decoded, stop)
+        if self._copies.has_suspects(self._block.offset, self._block.stop):
+            self._copies.mark("good", self._block.offset, self._block.stop)
 
-    def _open_stream(self, volumes: VolumeSet) -> GrowingStream:
-        self._stream = GrowingStream(volumes, self._present, self._wait)
+    def _open_stream(self, _volumes: VolumeSet) -> GrowingStream:
+        self._stream = GrowingStream(self._copies, self._wait)
         return self._stream
 
-    def _guarded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        with self._suspecting():
+    def _marked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        with self._marking_suspects():
             yield from chunks
 
     @contextlib.contextmanager
-    def _suspecting(self) -> Iterator[None]:
+    def _marking_suspects(self) -> Iterator[None]:
         """Have what was read of a block fetched again where a recording was wrong, unless its volumes are right.
 
         What comes after it is not given up: who goes on with the next recording still finds it.
@@ -113,8 +220,8 @@ class _Reader:
         except CorruptMemberError:
             self._is_suspect = True
             stop = self._block.stop if self._stream is None else self._stream.tell()
-            if not self._present.is_settled(self._block.offset, stop):
-                self._present.mark("bad", self._block.offset, stop)
+            if not self._copies.are_verified(self._block.offset, stop):
+                self._copies.mark("bad", self._block.offset, stop)
             raise
 
     def _count(self, n_bytes: int) -> None:
@@ -123,29 +230,29 @@ class _Reader:
             self._on_bytes(n_bytes)
 
     def _wait(self, start: Bytes, _stop: Bytes) -> None:
-        line = self._source.line
+        requests = self._source.requests
         if self._has_come(start):
             return
-        if line is None:
+        if requests is None:
             raise SourceError(
                 "The bytes of a block are not on the disk, and nothing is fetching them.",
                 where=self._source.options.folder,
                 expected=f"byte {start} of the archive",
-                remedy="Fetch them first: toyadmos download, or archive.remote.fetching.use_fetched in Python.",
+                remedy="Fetch them first: toyadmos download, or read them in Source.using in Python.",
             )
         waited_s = 0.0
         while not self._has_come(start):
             if waited_s == 0:
-                line.ask(self._block.number, start, self._n_decoded)
-            if waited_s >= _LOOK_S:
-                line.require_open()
+                requests.request(self._block.number, start, self._n_decoded)
+            if waited_s >= _LOOK_AGAIN_S:
+                requests.require_open()
                 if self._on_bytes is not None:
                     self._on_bytes(0)  # whoever watches may want to stop
                 waited_s = 0.0
             time.sleep(_POLL_S)
             waited_s += _POLL_S
-        line.thank(self._block.number)
+        requests.withdraw(self._block.number)
 
     def _has_come(self, start: Bytes) -> bool:
-        self._present.refresh(start)
-        return self._present.reach(start) > start
+        self._copies.refresh_at(start)
+        return self._copies.reach(start) > start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import ssl
 import threading
@@ -12,30 +13,64 @@ from dataclasses import dataclass, field
 
 import httpx2 as httpx
 
-from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
-from toyadmos_datasets.archives.remote.file_changes import FileMarks, changed_file
+from toyadmos_datasets.archives.remote.fetch_options import Clock, FetchOptions, Origin, RetryPolicy
 from toyadmos_datasets.archives.remote.http_deadline import FetchStopped
-from toyadmos_datasets.archives.remote.http_reply import Asked, SetbackError, body_of, judge
-from toyadmos_datasets.archives.remote.http_request import HttpClient, Origin, shown_url
-from toyadmos_datasets.archives.remote.retry import Clock, Patience, RateLimit, spent_wait_s
-from toyadmos_datasets.archives.remote.volume_copy import CopyWriter, VolumeCopy
+from toyadmos_datasets.archives.remote.http_reply import (
+    ByteRequest,
+    FileVersions,
+    RetryableError,
+    body_chunks,
+    changed_file,
+    rate_limit_wait_s,
+    require_body,
+)
+from toyadmos_datasets.archives.remote.http_request import HttpClient, shown_url
+from toyadmos_datasets.archives.remote.volume_copies import CopyWriter, VolumeCopy
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import FetchError
+from toyadmos_datasets.escaping import escaped, without_secrets
 from toyadmos_datasets.units import Bytes, Seconds, format_bytes
+
+_LOG = logging.getLogger(__name__)
 
 CHECKPOINT_BYTES: Bytes = 8 << 20
 """Bytes a connection may have written that a crash loses; see `options.MAX_CONNECTIONS`."""
 PROGRESS_BYTES: Bytes = 1 << 16
 """So much between two failures is progress: the count begins anew."""
-_MEANWHILE = "the file on the server changed meanwhile"
-_TOLD_FROM_FAILURE = 2
-_TOLD_FROM_WAIT_S: Seconds = 5.0
-_TOLD_AGAIN_AFTER_S: Seconds = 30.0
-"""Who waits is told why, but not of one hiccup, and not in every other line."""
+_CHANGED_MEANWHILE = "the file on the server changed meanwhile"
+_REPORT_FROM_FAILURE = 2
+_REPORT_FROM_WAIT_S: Seconds = 5.0
+_REPORT_INTERVAL_S: Seconds = 30.0
+"""A wait is explained, but not one hiccup, and not in every other line."""
 
 
 class NoRangesError(Exception):
     """The server gives whole files only."""
+
+
+class RateLimit:
+    """Holds all threads together to so many bytes a second.
+
+    Args:
+        bytes_per_s: None for no limit.
+        clock: Time.
+    """
+
+    def __init__(self, bytes_per_s: float | None, clock: Clock) -> None:
+        self._bytes_per_s = bytes_per_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._free_at = 0.0
+
+    def take(self, n_bytes: int, stopping: threading.Event) -> None:
+        """Wait until so many bytes more are within the limit, or `stopping` is set."""
+        if not self._bytes_per_s:
+            return
+        with self._lock:
+            now = self._clock.ticks()
+            self._free_at = max(self._free_at, now) + n_bytes / self._bytes_per_s
+            wait_s = self._free_at - now
+        self._clock.wait(stopping, wait_s)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,32 +80,32 @@ class Transfer:
     Attributes:
         client: Sends requests.
         origin: Where the volumes are.
-        patience: Waits and limits.
+        retry_policy: Waits and limits.
         clock: Time.
         limit: Bytes a second.
         on_bytes: Told about bytes that arrived: of which volume, where, how many.
         say: Told, in words, why nothing comes for a while.
         stopping: Set when nobody waits for bytes any more.
-        files: What the server said of its files.
+        versions: What the server said of its files.
     """
 
     client: HttpClient
     origin: Origin
-    patience: Patience
+    retry_policy: RetryPolicy
     clock: Clock
     limit: RateLimit
     on_bytes: Callable[[str, Bytes, int], None] = lambda _name, _at, _n: None
     say: Callable[[str], None] = lambda _text: None
     stopping: threading.Event = field(default_factory=threading.Event)
-    files: FileMarks = field(default_factory=FileMarks)
+    versions: FileVersions = field(default_factory=FileVersions)
     n_fetched: Bytes = 0
     n_requests: int = 0
-    n_setbacks: int = 0
+    n_failures: int = 0
     _marks: dict[str, str] = field(default_factory=dict)
     _n_changes: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _quiet_until: float = -math.inf
-    _told_at: float = -math.inf
+    _rate_limited_until: float = -math.inf
+    _reported_at: float = -math.inf
 
     def fetch(self, copy: VolumeCopy, start: Bytes, stop: Bytes, *, is_ranged: bool = True) -> None:
         """Bring a range of a volume into its copy, or the whole volume where a server knows no ranges.
@@ -87,7 +122,7 @@ class Transfer:
                 if not is_ranged:
                     writer.rewind(0)  # a whole file is begun anew, never appended to
                 before = writer.position
-                asked = Asked(
+                request = ByteRequest(
                     volume=copy.volume,
                     address=self.origin.url_of(copy.volume.name),
                     start=before,
@@ -95,47 +130,60 @@ class Transfer:
                     is_ranged=is_ranged,
                 )
                 try:
-                    self._attempt(asked, writer)
-                except SetbackError as setback:
-                    seen[setback.kind] += 1
+                    self._attempt(request, writer)
+                except RetryableError as failure:
+                    seen[failure.kind] += 1
                     failures = failures + 1 if not is_ranged or writer.position - before < PROGRESS_BYTES else 1
-                    self._give_up_or_wait(asked, setback, seen, failures)
-                    if setback.kind in {"changed", "outdated"}:
+                    self._give_up_or_wait(request, failure, seen, failures)
+                    if failure.kind in {"changed", "outdated"}:
                         writer.rewind(start)  # the file that these bytes are of is no more
-                    if setback.kind == "changed":
-                        self._begin_volume_anew(copy, setback.etag)
+                    if failure.kind == "changed":
+                        self._begin_volume_anew(copy, failure.etag)
 
-    def _attempt(self, asked: Asked, writer: CopyWriter) -> None:
-        self._wait_for_leave()
-        mark = self._marks.get(asked.volume.name, "")
-        headers = {"Range": f"bytes={asked.start}-{asked.stop - 1}"} if asked.is_ranged else {}
-        if asked.is_ranged and mark:
+    def fetch_or_whole(self, copy: VolumeCopy, start: Bytes, stop: Bytes) -> bool:
+        """Bring a range of a volume into its copy, and all of it from a server that knows no ranges.
+
+        Returns:
+            Whether it was the range.
+        """
+        try:
+            self.fetch(copy, start, stop)
+        except NoRangesError:
+            self.fetch(copy, 0, copy.volume.n_bytes, is_ranged=False)
+            return False
+        return True
+
+    def _attempt(self, request: ByteRequest, writer: CopyWriter) -> None:
+        self._wait_for_rate_limit()
+        mark = self._marks.get(request.volume.name, "")
+        headers = {"Range": f"bytes={request.start}-{request.stop - 1}"} if request.is_ranged else {}
+        if request.is_ranged and mark:
             headers["If-Range"] = mark
         try:
-            with self.client.get(asked.address, headers, self.stopping) as response:
-                self._note_leave(response)
-                change = self.files.note(asked.volume.name, response)
-                self._require_unchanged(response, asked, mark)
-                with _naming_change(asked, change):
-                    judge(response, asked, now=self.clock.now(), patience=self.patience)
-                    self._read(response, asked, writer)
+            with self.client.get(request.address, headers, self.stopping) as response:
+                self._note_rate_limit(response)
+                change = self.versions.note(request.volume.name, response)
+                self._require_unchanged(response, request, mark)
+                with _naming_change(request, change):
+                    require_body(response, request, now=self.clock.now(), retry_policy=self.retry_policy)
+                    self._read(response, request, writer)
         except httpx.ProxyError as error:
-            raise _through_proxy(asked, error) from error
+            raise _proxy_error(request, error) from error
         except httpx.TimeoutException as error:
-            raise SetbackError(f"nothing came in time ({type(error).__name__}: {error})") from error
+            raise RetryableError(f"nothing came in time ({type(error).__name__}: {error})") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
-            if _is_unproven(error):
-                raise _unproven(asked, error) from error
-            raise SetbackError(f"the connection failed ({type(error).__name__}: {error})") from error
+            if _is_untrusted(error):
+                raise _untrusted(request, error) from error
+            raise RetryableError(f"the connection failed ({type(error).__name__}: {error})") from error
 
-    def _read(self, response: httpx.Response, asked: Asked, writer: CopyWriter) -> None:
-        mark = self._marks.get(asked.volume.name)
+    def _read(self, response: httpx.Response, request: ByteRequest, writer: CopyWriter) -> None:
+        mark = self._marks.get(request.volume.name)
         since, n_since = self.clock.ticks(), 0
-        for chunk in body_of(response, asked):
-            self._require_going_on()
-            if self._marks.get(asked.volume.name) != mark:
-                raise SetbackError(_MEANWHILE, kind="outdated")
-            self.on_bytes(asked.volume.name, writer.position, len(chunk))
+        for chunk in body_chunks(response, request):
+            self._require_running()
+            if self._marks.get(request.volume.name) != mark:
+                raise RetryableError(_CHANGED_MEANWHILE, kind="outdated")
+            self.on_bytes(request.volume.name, writer.position, len(chunk))
             writer.write(chunk)
             if writer.n_unsafe >= CHECKPOINT_BYTES:
                 writer.checkpoint()
@@ -143,149 +191,155 @@ class Transfer:
                 self.n_fetched += len(chunk)
             self.limit.take(len(chunk), self.stopping)
             n_since += len(chunk)
-            if (duration_s := self.clock.ticks() - since) >= self.patience.slow_s:
-                if n_since < self.patience.slow_bytes:
-                    raise SetbackError(f"only {format_bytes(n_since)} came in {duration_s:.0f} s")
+            if (duration_s := self.clock.ticks() - since) >= self.retry_policy.slow_window_s:
+                if n_since < self.retry_policy.min_window_bytes:
+                    raise RetryableError(f"only {format_bytes(n_since)} came in {duration_s:.0f} s")
                 since, n_since = self.clock.ticks(), 0
 
-    def _require_unchanged(self, response: httpx.Response, asked: Asked, mark: str) -> None:
+    def _require_unchanged(self, response: httpx.Response, request: ByteRequest, mark: str) -> None:
         """Notice a file that is another one than at the first request; weak marks say nothing about bytes."""
         if response.status_code not in {httpx.codes.OK, httpx.codes.PARTIAL_CONTENT}:
             return
         etag = response.headers.get("etag", "")
         strong = etag if etag.startswith('"') else ""
-        is_whole_instead = asked.is_ranged and response.status_code == httpx.codes.OK  # If-Range did not hold
+        is_whole_instead = request.is_ranged and response.status_code == httpx.codes.OK  # If-Range did not hold
         if mark and strong != mark and (strong or is_whole_instead):
-            if self._marks.get(asked.volume.name) not in {mark, ""}:
-                raise SetbackError(_MEANWHILE, kind="outdated")
+            if self._marks.get(request.volume.name) not in {mark, ""}:
+                raise RetryableError(_CHANGED_MEANWHILE, kind="outdated")
             text = f"the file changed: its ETag was {mark} and is {strong or 'not given'}"
-            raise SetbackError(text, kind="changed", etag=strong)
+            raise RetryableError(text, kind="changed", etag=strong)
         with self._lock:
-            if strong and not self._marks.get(asked.volume.name):
-                self._marks[asked.volume.name] = strong
+            if strong and not self._marks.get(request.volume.name):
+                self._marks[request.volume.name] = strong
 
     def _begin_volume_anew(self, copy: VolumeCopy, etag: str) -> None:
         with self._lock:
             self._marks[copy.volume.name] = etag
         copy.forget(0, copy.volume.n_bytes)
 
-    def _give_up_or_wait(self, asked: Asked, setback: SetbackError, seen: Counter[str], failures: int) -> None:
-        self._require_going_on()
+    def _give_up_or_wait(
+        self, request: ByteRequest, failure: RetryableError, seen: Counter[str], failures: int
+    ) -> None:
+        self._require_running()
         with self._lock:
-            self.n_setbacks += 1
-            self._n_changes[asked.volume.name] += setback.kind == "changed"
-            n_seen = self._n_changes[asked.volume.name] if setback.kind == "changed" else seen[setback.kind]
-        is_repeated = setback.kind not in {"passing", "short", "outdated"} and n_seen > 1
-        if is_repeated and setback.kind == "no ranges":
+            self.n_failures += 1
+            self._n_changes[request.volume.name] += failure.kind == "changed"
+            n_seen = self._n_changes[request.volume.name] if failure.kind == "changed" else seen[failure.kind]
+        is_repeated = failure.kind not in {"passing", "short", "outdated"} and n_seen > 1
+        if is_repeated and failure.kind == "no ranges":
             raise NoRangesError
-        if is_repeated or failures >= self.patience.attempts:
-            raise self._failed(asked, setback, failures) from setback
-        wait_s = setback.wait_s
+        if is_repeated or failures >= self.retry_policy.max_attempts:
+            raise self._failed(request, failure, failures) from failure
+        wait_s = failure.wait_s
         if wait_s is None:
-            wait_s = self.patience.backoff_s(failures, self.clock.chance())
+            wait_s = self.retry_policy.backoff_s(failures, self.clock.chance())
         else:
             wait_s += self.clock.chance()  # all who were refused were told the same moment
-        self._tell(asked, setback, failures, wait_s)
+        where, what = escaped(without_secrets(request.where)), escaped(without_secrets(failure.what))
+        _LOG.debug("Try %d of %s failed: %s; the next in %.1f s", failures, where, what, wait_s)
+        self._report_wait(request, failure, failures, wait_s)
         self._sleep(wait_s)
 
-    def _failed(self, asked: Asked, setback: SetbackError, failures: int) -> FetchError:
-        change = self.files.changes.get(asked.volume.name, "")
-        if change and setback.kind in {"wrong part", "refused range", "short"}:
-            return _changed(asked, change)
-        return _failed(asked, setback, failures)
+    def _failed(self, request: ByteRequest, failure: RetryableError, failures: int) -> FetchError:
+        change = self.versions.changes.get(request.volume.name, "")
+        if change and failure.kind in {"wrong part", "refused range", "short"}:
+            return _changed(request, change)
+        return _failed(request, failure, failures)
 
-    def _tell(self, asked: Asked, setback: SetbackError, failures: int, wait_s: Seconds) -> None:
-        if failures < _TOLD_FROM_FAILURE and wait_s < _TOLD_FROM_WAIT_S:
+    def _report_wait(self, request: ByteRequest, failure: RetryableError, failures: int, wait_s: Seconds) -> None:
+        if failures < _REPORT_FROM_FAILURE and wait_s < _REPORT_FROM_WAIT_S:
             return
         with self._lock:
             now = self.clock.ticks()
-            if now - self._told_at < _TOLD_AGAIN_AFTER_S:
+            if now - self._reported_at < _REPORT_INTERVAL_S:
                 return
-            self._told_at = now
-        so_far = f"try {failures} of {self.patience.attempts}"
-        self.say(f"{asked.where}: {setback.what}; {so_far}, the next in {math.ceil(wait_s)} s.")
+            self._reported_at = now
+        so_far = f"try {failures} of {self.retry_policy.max_attempts}"
+        self.say(f"{request.where}: {failure.what}; {so_far}, the next in {math.ceil(wait_s)} s.")
 
-    def _note_leave(self, response: httpx.Response) -> None:
-        wait_s = spent_wait_s(response.headers, self.clock.now(), self.patience.longest_asked_s)
+    def _note_rate_limit(self, response: httpx.Response) -> None:
+        wait_s = rate_limit_wait_s(response.headers, self.clock.now(), self.retry_policy.max_retry_after_s)
         with self._lock:
             self.n_requests += 1
             if wait_s:
-                self._quiet_until = max(self._quiet_until, self.clock.ticks() + wait_s)
+                self._rate_limited_until = max(self._rate_limited_until, self.clock.ticks() + wait_s)
 
-    def _wait_for_leave(self) -> None:
-        self._require_going_on()
-        wait_s = self._quiet_until - self.clock.ticks()
+    def _wait_for_rate_limit(self) -> None:
+        self._require_running()
+        wait_s = self._rate_limited_until - self.clock.ticks()
         if wait_s > 0:
             self._sleep(wait_s)
 
     def _sleep(self, duration_s: Seconds) -> None:
         """Wait, but not on after a stop."""
         self.clock.wait(self.stopping, duration_s)
-        self._require_going_on()
+        self._require_running()
 
-    def _require_going_on(self) -> None:
+    def _require_running(self) -> None:
         if self.stopping.is_set():
             raise FetchStopped
 
 
 @contextlib.contextmanager
-def _naming_change(asked: Asked, change: str) -> Iterator[None]:
+def _naming_change(request: ByteRequest, change: str) -> Iterator[None]:
     """Let the error for a reply say that the file is another one than before, where it is."""
     try:
         yield
     except FetchError as error:
         if change:
-            raise _changed(asked, change) from error
+            raise _changed(request, change) from error
         raise
 
 
-def _changed(asked: Asked, change: str) -> FetchError:
-    return changed_file(asked.address, f"the file that bytes {asked.start} to {asked.stop} are of, as before", change)
+def _changed(request: ByteRequest, change: str) -> FetchError:
+    return changed_file(
+        request.address, f"the file that bytes {request.start} to {request.stop} are of, as before", change
+    )
 
 
-def _failed(asked: Asked, setback: SetbackError, failures: int) -> FetchError:
-    if setback.kind == "wrong part":
+def _failed(request: ByteRequest, failure: RetryableError, failures: int) -> FetchError:
+    if failure.kind == "wrong part":
         what = "The server gives another part than the one that was asked for."
-    elif setback.kind == "changed":
+    elif failure.kind == "changed":
         what = "The file changes on the server while it is fetched."
-    elif setback.kind == "refused range":
+    elif failure.kind == "refused range":
         what = "The server's file is shorter than the published one."
     else:
         what = f"Fetching failed {failures} times in a row."
     return FetchError(
         what,
-        where=asked.where,
-        expected=f"bytes of {asked.volume.name}, {asked.volume.n_bytes} bytes in all",
-        actual=setback.what,
+        where=request.where,
+        expected=f"bytes of {request.volume.name}, {request.volume.n_bytes} bytes in all",
+        actual=failure.what,
         remedy="What was fetched is kept: check the connection, then run the same command again; "
-        f"or another --source. In a browser: {shown_url(asked.address)}",
+        f"or another --source. In a browser: {shown_url(request.address)}",
     )
 
 
-def _through_proxy(asked: Asked, error: httpx.ProxyError) -> Exception:
+def _proxy_error(request: ByteRequest, error: httpx.ProxyError) -> Exception:
     """What a proxy's refusal amounts to; one that is only busy may let through later."""
     if not str(error).startswith(("403", "407")):
-        return SetbackError(f"the proxy failed ({error})")
+        return RetryableError(f"the proxy failed ({error})")
     return FetchError(
         "The proxy does not let the request through.",
-        where=asked.where,
+        where=request.where,
         expected="a way to the server",
         actual=str(error),
         remedy="Check HTTPS_PROXY (https://name:password@host:port if it asks for one), or name the host in NO_PROXY.",
     )
 
 
-def _is_unproven(error: BaseException | None) -> bool:
+def _is_untrusted(error: BaseException | None) -> bool:
     """Tell whether a connection failed because the server's certificate does not stand up."""
     while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
-def _unproven(asked: Asked, error: Exception) -> FetchError:
+def _untrusted(request: ByteRequest, error: Exception) -> FetchError:
     return FetchError(
         "Who answers is not proven to be the server.",
-        where=asked.where,
+        where=request.where,
         expected="a certificate for this host from an authority that is trusted",
         actual=str(error),
         remedy="Check that no portal answers in its place. If your network has an authority of its own, "
@@ -298,7 +352,7 @@ def open_transfer(options: FetchOptions, client: HttpClient, progress: Progress)
     return Transfer(
         client=client,
         origin=options.origin,
-        patience=options.patience,
+        retry_policy=options.retry_policy,
         clock=options.clock,
         limit=RateLimit(options.bytes_per_s, options.clock),
         say=progress.say,
@@ -307,4 +361,4 @@ def open_transfer(options: FetchOptions, client: HttpClient, progress: Progress)
 
 def open_client(options: FetchOptions) -> HttpClient:
     """Open connections as these options say."""
-    return HttpClient(options.patience, has_netrc=options.has_netrc, n_connections=options.parallel)
+    return HttpClient(options.retry_policy, has_netrc=options.netrc, n_connections=options.parallel)

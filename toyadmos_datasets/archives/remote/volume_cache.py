@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
-from toyadmos_datasets.archives.remote.volume_copy import VolumeCopy
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy
 from toyadmos_datasets.archives.remote.volume_list import md5_of
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import CorruptMemberError, SourceError
@@ -67,7 +67,9 @@ def check_copies(source: RemoteSource, progress: Progress) -> CopiesVerdict:
     """
     options = source.options
     with folder_lock(options.folder):
-        copies = [VolumeCopy(options.folder, volume) for volume in options.manifest.volumes]
+        source.copies.refresh()
+        source.copies.discard_lost()
+        copies = source.copies.volumes
         whole = sum(copy.volume.n_bytes for copy in copies if copy.is_complete)
         with progress.stage(f"Checking {source.toy}", whole, "bytes") as on_progress:
             verdicts, done = [], 0
@@ -75,7 +77,7 @@ def check_copies(source: RemoteSource, progress: Progress) -> CopiesVerdict:
                 verdicts.append(_check(copy))
                 done += copy.volume.n_bytes if copy.is_complete else 0
                 on_progress(done)
-        right, wrong = _check_parts(source, copies)
+        right, wrong = _check_parts(source)
     return CopiesVerdict(
         toy=source.toy, folder=str(options.folder), copies=tuple(verdicts), n_recordings=right, wrong=tuple(wrong)
     )
@@ -105,27 +107,21 @@ def remove_copies(folder: Path) -> None:
 
 
 def _check(copy: VolumeCopy) -> CopyVerdict:
-    state = "part" if copy.have.n_bytes else "none"
+    state = "part" if copy.present.n_bytes else "none"
     if copy.is_complete:
-        if copy.journal.is_whole and md5_of(copy.path) != copy.volume.md5:
+        if copy.is_verified and md5_of(copy.path) != copy.volume.md5:
             copy.journal.append("gone", 0, copy.volume.n_bytes)  # it was right and has changed on the disk
             state = "wrong"
         else:
-            state = "whole" if copy.settle() else "wrong"
-    return CopyVerdict(name=copy.volume.name, n_bytes=copy.volume.n_bytes, n_present=copy.have.n_bytes, state=state)
+            state = "whole" if copy.verify() else "wrong"
+    return CopyVerdict(name=copy.volume.name, n_bytes=copy.volume.n_bytes, n_present=copy.present.n_bytes, state=state)
 
 
-def _check_parts(source: RemoteSource, copies: list[VolumeCopy]) -> tuple[int, list[str]]:
+def _check_parts(source: RemoteSource) -> tuple[int, list[str]]:
     """Decode what is there of blocks that do not lie in whole volumes; where bytes end, so does the reading."""
     right, wrong = 0, []
-    starts = [sum(source.volumes.sizes[:number]) for number in range(len(copies))]
     for block in source.table.blocks:
-        touched = [
-            copy
-            for copy, start in zip(copies, starts, strict=True)
-            if start < block.stop and block.offset < start + copy.volume.n_bytes
-        ]
-        if not block.n_packed_bytes or all(copy.journal.is_whole for copy in touched):
+        if not block.n_packed_bytes or source.copies.are_verified(block.offset, block.stop):
             continue
         names = [member.path for member, _ in source.table.members(block.number)]
         path = names[0] if names else ""

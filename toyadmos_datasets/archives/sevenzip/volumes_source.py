@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from toyadmos_datasets.archives.file_kinds import Ignore
 from toyadmos_datasets.archives.sevenzip.archive_contents import ArchiveTable
 from toyadmos_datasets.archives.sevenzip.block_reader import read_block
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
+from toyadmos_datasets.archives.source_reading import OnDisk
 from toyadmos_datasets.errors import SourceNotFoundError
 from toyadmos_datasets.values.source import Block, Member, Oddity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VolumesSource:
+class VolumesSource(OnDisk):
     """Recordings in an archive; satisfies `values.source.Source`.
 
     Attributes:
@@ -50,6 +52,11 @@ class VolumesSource:
     def is_simulated(self) -> bool:
         """Whether the archive holds the marker of this package's simulation."""
         return self.table.is_simulated
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """None: beside the volumes anything may be written."""
+        return ()
 
     def members(self) -> Sequence[Member]:
         """All recordings, by block and position in it."""

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toyadmos_datasets.archives.file_kinds import chosen_among, digest_of
-from toyadmos_datasets.archives.source_reading import PIECE_BYTES, reading
+from toyadmos_datasets.archives.source_reading import PIECE_BYTES, OnDisk, reading
 from toyadmos_datasets.errors import CorruptMemberError
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.source import Block, Member, Oddity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TreeSource:
+class TreeSource(OnDisk):
     """Recordings in a folder, each a block of its own; satisfies `values.source.Source`.
 
     Attributes:
@@ -52,6 +52,11 @@ class TreeSource:
     def location(self) -> str:
         """The toy's folder."""
         return str(self.root)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The toy's folder, and those that links lead to."""
+        return self.root, *self.linked
 
     def members(self) -> Sequence[Member]:
         """All recordings, by path."""

@@ -26,4 +26,4 @@ PLANNERS: Mapping[str, Planner] = {
     "cnt-to-ind": plan_cnt_to_ind,
     "dcase2020": plan_dcase2020,
 }
-"""What plans each protocol of `planning.catalogue.PROTOCOLS`."""
+"""What plans each protocol of `options.catalogue.PROTOCOLS`."""

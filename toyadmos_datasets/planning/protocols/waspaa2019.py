@@ -48,19 +48,19 @@ def plan_waspaa2019(scope: Scope) -> Planned:
 
 def _mixture(scope: Scope) -> Mixture:
     experiment = scope.experiment
-    gains: Gains = experiment.gains_as_printed if scope.options.is_as_printed else experiment.gains
+    gains: Gains = experiment.gains_as_printed if scope.options.as_printed else experiment.gains
     extra_db = FAITHFUL_GAIN_DB if _adds_three(scope) else 0.0
     return Mixture(target_gain_db=gains.target_db + extra_db, noise_gain_db=gains.noise_db + extra_db)
 
 
 def _adds_three(scope: Scope) -> bool:
-    return scope.options.is_faithful and 0 in scope.channels.numbers
+    return scope.options.faithful and 0 in scope.channels.numbers
 
 
 def _notes(scope: Scope) -> list[str]:
     options, experiment = scope.options, scope.experiment
     notes = []
-    if options.is_as_printed:
+    if options.as_printed:
         notes.append("waspaa2019 uses the gains as the paper prints them, which the authors corrected in 2020.")
     if options.cases not in (None, (experiment.case,)) or options.channels not in (None, experiment.channel):
         notes.append(
@@ -72,12 +72,12 @@ def _notes(scope: Scope) -> list[str]:
             "waspaa2019 --faithful: as the published script for the train does, a clip is 2 x (channel 1 + channel 2 "
             f"+ channel 3), which is their mean at {FAITHFUL_GAIN_DB:+.2f} dB; channel 4 is not heard."
         )
-    if options.is_faithful:
+    if options.faithful:
         notes.append(
             "waspaa2019 --faithful: as in the published scripts, train and test draw noise from one pool. Their int16 "
             "overflow, which wraps around, is not reproduced: a headroom takes its place."
         )
-    elif not options.is_noise_shared:
+    elif not options.shared_noise:
         notes.append(
             "Train and test hear different noise recordings; the paper drew both from one pool (--shared-noise)."
         )

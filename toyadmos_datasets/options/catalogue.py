@@ -1,8 +1,8 @@
-"""Every protocol: its name, the task it is for, its splits, and the options that it takes."""
+"""Every protocol: its name, the task it is for and its splits."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from toyadmos_datasets.corpus.paper import paper_experiment
 
@@ -15,7 +15,6 @@ class Protocol:
         name: As it is typed.
         task: What it is for.
         splits: The splits that its configs have; those in brackets where they are asked for.
-        takes: Options of `PlanOptions` that it takes beyond those that all take.
         toys: Toys that it is for.
         recording_types: Recordings that it uses, noise apart.
         is_papers: Whether it uses the paper's case and channel where none are asked for.
@@ -25,7 +24,6 @@ class Protocol:
     name: str
     task: str
     splits: tuple[str, ...]
-    takes: frozenset[str] = field(default_factory=frozenset)
     toys: tuple[str, ...] = ("ToyCar", "ToyConveyor", "ToyTrain")
     recording_types: tuple[str, ...] = ("IND",)
     is_papers: bool = False
@@ -45,7 +43,6 @@ PROTOCOLS = (
         name="waspaa2019",
         task="unsupervised detection, the paper's experiment",
         splits=("train", "test"),
-        takes=frozenset({"is_as_printed", "is_faithful"}),
         is_papers=True,
         is_always_mixed=True,
     ),
@@ -53,39 +50,33 @@ PROTOCOLS = (
         name="basic",
         task="unsupervised detection, clean or at SNRs of your choice",
         splits=("train", "(validation)", "test"),
-        takes=frozenset({"snrs_db", "validation_share"}),
     ),
     Protocol(
         name="leave-one-case-out",
         task="domain adaptation from machine to machine",
         splits=("train", "(adapt)", "test"),
-        takes=frozenset({"snrs_db", "adapt_events"}),
     ),
     Protocol(
         name="noise-shift",
         task="domain shift of noise and its level",
         splits=("train", "test"),
-        takes=frozenset({"train_snrs_db", "test_snrs_db"}),
         is_always_mixed=True,
     ),
     Protocol(
         name="few-shot",
         task="detection with a few anomalous examples",
         splits=("train", "support", "test"),
-        takes=frozenset({"snrs_db", "shots", "unseen_parts"}),
     ),
     Protocol(
         name="cnt-to-ind",
         task="training on continuous operation, as factories would",
         splits=("train", "test"),
-        takes=frozenset({"snrs_db", "window_s", "hop_s"}),
         recording_types=("IND", "CNT"),
     ),
     Protocol(
         name="dcase2020",
         task="the split of DCASE 2020 task 2 for these toys",
         splits=("train", "test"),
-        takes=frozenset({"snrs_db"}),
         toys=("ToyCar", "ToyConveyor"),
         is_always_mixed=True,
     ),

@@ -1,0 +1,308 @@
+"""The options of commands, made from what `toyadmos_datasets.options` and this module declare."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
+
+import typer
+
+from toyadmos_datasets.cli.text import number_of, print_lines, words_of
+from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.files.cache_folder import CACHE_VARIABLE, default_cache
+from toyadmos_datasets.options.declaration import Option, defaults_of, option, options_of
+from toyadmos_datasets.options.fetch_choices import FetchChoices
+from toyadmos_datasets.options.plan_options import PlanOptions
+from toyadmos_datasets.options.render_options import Encoding, LogMel, RenderOptions
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.jobs.prepare import PrepareOptions
+
+Command: TypeAlias = Callable[..., Any]
+RECORD = "record"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOptions:
+    """Where a dataset comes from and goes to, and what stays out of it, as it is typed."""
+
+    source: str = field(
+        default=RECORD,
+        metadata=option(
+            help="`record` (the official one on Zenodo), `https://host/folder/` of a mirror, a folder with the volumes "
+            "or the extracted tree, or: `simulate[:tiny|small|medium]`.",
+            page="See [sources.md](sources.md).",
+            metavar="SRC",
+            example="simulate",
+            typed={"envvar": "TOYADMOS_SOURCE"},
+        ),
+    )
+    ignore: list[str] | None = field(
+        default=None,
+        metadata=option(
+            help="Leave out files and folders of the source with such a name or path; can be repeated.",
+            page="See [sources.md](sources.md#leaving-files-out).",
+            metavar="PATTERN",
+            example="'*_copy.wav'",
+        ),
+    )
+    strict: bool = field(
+        default=False,
+        metadata=option(
+            help="Refuse a source of which anything is not as published, instead of counting it.",
+            page='Each note of "as found" is an error.',
+        ),
+    )
+    out: Path | None = field(
+        default=None,
+        metadata=option(
+            help="Folder of the dataset; by default `data/TOY`.",
+            page="It is never inside the toy's own folder.",
+            metavar="DIR",
+            example="data/car-noisy",
+            typed={"file_okay": False},
+        ),
+    )
+    recipe: Path | None = field(
+        default=None,
+        metadata=option(
+            help="A table of your own (Parquet or CSV) in the place of a protocol.",
+            page="What it needs is in [protocols.md](protocols.md#a-recipe-of-your-own).",
+            metavar="FILE",
+            typed={"exists": True, "dir_okay": False},
+        ),
+    )
+    cache: Path | None = field(
+        default=None,
+        metadata=option(
+            help=f"Where recordings are kept between runs, or `{CACHE_VARIABLE}`.",
+            page="By default it is the platform's place for caches.",
+            metavar="DIR",
+            example="/fast/disk",
+            typed={"file_okay": False},
+        ),
+    )
+    skip_bad: bool = field(
+        default=False,
+        metadata=option(
+            help="Leave out and list recordings that cannot be read.",
+            page="Events whose SNR does not exist, because one side of it is digital silence, are left out, too; "
+            "`manifest.json` lists them.",
+        ),
+    )
+    exclude: list[str] | None = field(
+        default=None,
+        metadata=option(
+            help="Leave out events with these flags, or those that a text file names.",
+            page="They are left out once the splits are drawn; no other clip changes. See "
+            "[protocols.md](protocols.md#health-and-what-to-leave-out).",
+            metavar="FLAGS|FILE",
+            example="near_silent,clipped",
+        ),
+    )
+    overwrite: bool = field(
+        default=False,
+        metadata=option(
+            help="Replace a dataset that was prepared in the folder before.",
+            page="It stays until the new one is whole, and comes back if putting the new one in its place is cut: at "
+            "the error, or with the next command.",
+        ),
+    )
+
+
+def typed(kind: type[Any], name: str, **facts: Any) -> Any:  # noqa: ANN401  # as typer.Option
+    """Return how typer takes a declared option; `facts` are what else it is to know."""
+    one = options_of(kind)[name]
+    flags = f"{one.flag}/--no-{one.flag[2:]}" if defaults_of(kind).get(name) is True else one.flag
+    return typer.Option(flags, help=one.help.replace("`", ""), metavar=one.metavar, **facts, **one.typed)
+
+
+def parameters_of(kind: type[Any], *names: str, is_left_open: bool = False) -> list[inspect.Parameter]:
+    """Return declared options as parameters of a command.
+
+    Args:
+        kind: The dataclass that declares them.
+        names: Its fields; all by default.
+        is_left_open: Whether what is not typed is None, and not the default of the field.
+    """
+    return [_parameter(kind, name, is_left_open=is_left_open) for name in names or options_of(kind)]
+
+
+def _parameter(kind: type[Any], name: str, *, is_left_open: bool) -> inspect.Parameter:
+    one, default = options_of(kind)[name], defaults_of(kind).get(name, inspect.Parameter.empty)
+    is_told = is_left_open and default is not None and "show_default" not in one.typed
+    facts = {"show_default": f"{default}"} if is_told else {}
+    if is_left_open or isinstance(default, tuple):
+        default = None
+    taken = _typed_as(_type_of(kind, name), one)
+    shown = taken | None if default is None else taken
+    annotation = Annotated[shown, typed(kind, name, **facts)]  # type: ignore[valid-type]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _type_of(kind: type[Any], name: str) -> Any:  # noqa: ANN401  # a type, or a generic one
+    """Return the type of a field's values besides None."""
+    hint = get_type_hints(kind)[name]
+    return next(part for part in get_args(hint) if part is not NoneType) if NoneType in get_args(hint) else hint
+
+
+def _typed_as(hint: Any, one: Option) -> Any:  # noqa: ANN401  # types
+    """Return the type that typer reads; words are read here, so that errors say what is expected."""
+    if get_origin(hint) in {tuple, list}:
+        return list[str]
+    return hint if hint in {bool, int, float, Path} and one.parse is None else str
+
+
+def values_of(kind: type[Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a class's options from what was typed; those that were left open are left out.
+
+    Raises:
+        OptionError: A word is no number.
+    """
+    names = [name for name in options_of(kind) if given.get(name) not in (None, [])]
+    return {name: _value_of(kind, name, given[name]) for name in names}
+
+
+def _value_of(kind: type[Any], name: str, value: Any) -> Any:  # noqa: ANN401  # any type of option
+    one, hint = options_of(kind)[name], _type_of(kind, name)
+    if get_origin(hint) is not tuple:
+        return value if one.parse is None else one.parse(value)
+    of, words = get_args(hint)[0], words_of(value)
+    values = tuple(words if of is str else (number_of(word, of, one.flag) for word in words))
+    return values or defaults_of(kind)[name] or values  # an empty text stands for the default where that is a list
+
+
+def with_options(name: str, options: list[inspect.Parameter], gather: Command) -> Callable[[Command], Command]:
+    """Put options in the place of one of a command's parameters, and call the command with what they make.
+
+    Args:
+        name: The parameter.
+        options: What stands in its place, as typer sees it.
+        gather: Makes its value of what was typed.
+    """
+
+    def replacing(command: Command) -> Command:
+        """Return the command with the options."""
+        known = dict.fromkeys(("PrepareOptions", "FetchChoices"), object)
+        hints = get_type_hints(command, localns=known, include_extras=True)
+        own = [one.replace(annotation=hints[one.name]) for one in inspect.signature(command).parameters.values()]
+        at = [one.name for one in own].index(name)
+        shown = [*own[:at], *options, *own[at + 1 :]]
+
+        @functools.wraps(command)
+        def run(**given: Any) -> Any:  # noqa: ANN401  # typer passes each option by its own type
+            """Gather the options, and run the command."""
+            made = gather(**{one.name: given.pop(one.name) for one in options})
+            return command(**{name: made}, **given)
+
+        del run.__wrapped__  # typer would look through to the command
+        run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in shown}
+        return run
+
+    return replacing
+
+
+def fetch_choices(**given: Any) -> FetchChoices:  # noqa: ANN401  # each option by its own type
+    """Gather what was typed about fetching.
+
+    Raises:
+        OptionError: The rate is none.
+    """
+    ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
+    return FetchChoices(**values_of(FetchChoices, given), ask=ask)
+
+
+def taking_fetch(*names: str) -> Callable[[Command], Command]:
+    """Give a command options of `FetchChoices`, by default all, in the place of `fetch`, which they make."""
+    return with_options("fetch", parameters_of(FetchChoices, *names), fetch_choices)
+
+
+def _ask(text: str) -> bool:
+    print_lines(text.splitlines(), err=True)
+    return typer.confirm("Do you accept it?", default=False, err=True)
+
+
+def chosen_workers(given: int | None) -> int:
+    """Return the number of processes that were asked for, or by default as many as there are processors."""
+    from toyadmos_datasets.engine import processors
+
+    return given or processors()
+
+
+def _render_options(given: dict[str, Any]) -> RenderOptions:
+    encoding = Encoding(**values_of(Encoding, given))
+    features, settings = given["log_mel"], values_of(LogMel, given)
+    if features not in {None, "logmel"} or (features is None and settings):
+        raise OptionError(
+            "There are no such features." if features else "Settings of features are given, and no features.",
+            where="--features",
+            expected="logmel",
+            actual=features or "not given",
+            remedy="--features logmel",
+        )
+    log_mel = None if features is None else LogMel(rate_hz=encoding.rate_hz, **settings)
+    chosen = {"encoding": encoding, "log_mel": log_mel, "workers": chosen_workers(given["workers"])}
+    return RenderOptions(**values_of(RenderOptions, given) | chosen)
+
+
+def _places(given: dict[str, Any]) -> dict[str, Any]:
+    from toyadmos_datasets.values.health import exclusion_of
+
+    if not given["source"]:
+        raise OptionError(
+            "It is not said where the recordings are.",
+            where="--source",
+            expected="record, an address, a folder with the volumes or the extracted tree, or simulate",
+            actual="nothing",
+            remedy="Leave --source out for the official record, or type: --source simulate",
+        )
+    return values_of(PlaceOptions, given) | {
+        "ignore": tuple(given["ignore"] or ()),
+        "exclude": exclusion_of(given["exclude"] or []),
+        "cache": given["cache"] or default_cache(),
+        "out": given["out"] or Path("data") / toy_named(given["toy"]).short,
+    }
+
+
+def _request(**given: Any) -> PrepareOptions:  # noqa: ANN401  # each option by its own type
+    plan, places = PlanOptions(**values_of(PlanOptions, given)), _places(given)
+    render, fetch = _render_options(given), fetch_choices(**given)
+    from toyadmos_datasets.engine.memory import keep_pandas_out
+    from toyadmos_datasets.jobs.prepare import PrepareOptions
+
+    keep_pandas_out()
+    return PrepareOptions(plan=plan, render=render, fetch=fetch, **places)
+
+
+REQUEST = [
+    *parameters_of(PlanOptions),
+    *parameters_of(PlaceOptions),
+    *parameters_of(Encoding),
+    *parameters_of(RenderOptions, "headroom_db", "on_clip", "stems", "log_mel"),
+    *parameters_of(LogMel, is_left_open=True),
+    *parameters_of(RenderOptions, "workers", is_left_open=True),
+    *parameters_of(FetchChoices),
+]
+"""The options of `prepare` and `plan`, in the order in which they are shown."""
+
+taking_request = with_options("request", REQUEST, _request)
+"""Gives a command the shared options in the place of `request`, the `PrepareOptions` that they make."""
+
+ToyOption = Annotated[str, typed(PlanOptions, "toy")]
+SourceOption = Annotated[str, typed(PlaceOptions, "source")]
+IgnoreOption = Annotated[list[str] | None, typed(PlaceOptions, "ignore")]
+StrictOption = Annotated[bool, typed(PlaceOptions, "strict")]
+CacheOption = Annotated[Path | None, typed(PlaceOptions, "cache")]
+OverwriteOption = Annotated[bool, typed(PlaceOptions, "overwrite")]
+ManifestOption = Annotated[Path | None, typed(FetchChoices, "manifest")]
+AcceptOption = Annotated[bool, typed(FetchChoices, "accept_license")]
+WorkersOption = Annotated[int | None, typed(RenderOptions, "workers")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value for machines.")]
