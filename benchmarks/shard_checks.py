@@ -64,12 +64,12 @@ def job(name: str, place: Path, how: str) -> Cost:
 def do(name: str, dataset: str, out: str, how: str) -> None:
     """Do what is timed."""
     from toyadmos_datasets import load_dataset  # noqa: PLC0415
-    from toyadmos_datasets.exporting import ExportOptions, export_dataset, exporting  # noqa: PLC0415
+    from toyadmos_datasets.exporting import ExportOptions, export_dataset, export_job  # noqa: PLC0415
     from toyadmos_datasets.loading import prepared_dataset  # noqa: PLC0415
     from toyadmos_datasets.values import shards  # noqa: PLC0415
 
     if how == "unchecked":
-        for module in (shards, exporting, prepared_dataset):
+        for module in (shards, export_job, prepared_dataset):
             module.check_shards = lambda *_: None  # type: ignore[attr-defined]
     if name == "streaming":
         for rows in load_dataset(dataset, streaming=True).values():

@@ -45,6 +45,7 @@ def test_every_script_has_a_test():
         "memory.py",
         "planning.py",
         "startup.py",
+        "structure.py",
         "tree.py",
         "volumes.py",
     }
@@ -129,3 +130,14 @@ def test_loading_tells_clips_a_second_and_sizes(corpus, tmp_path):
     assert len(jobs) == 7
     assert any(line.startswith("  cache of datasets after load_dataset") for line in lines)
     assert not any(line.startswith("NOTE") for line in lines)
+
+
+def test_structure_counts_files_and_what_a_preparation_enters():
+    lines = runs("structure.py")
+    counts = {
+        fact: int(value) for fact, value in re.findall(r"^\| ([a-z ]+) \| (\d+) \|$", "\n".join(lines), re.MULTILINE)
+    }
+
+    assert counts["files"] > 100
+    assert 0 < counts["entered"] < counts["files"]
+    assert counts["circles"] == 0

@@ -81,13 +81,13 @@ def test_the_package_imports_what_a_plain_install_brings_and_all_of_that():
     assert imported_by(*of_package(None)) == CORE
 
 
-@pytest.mark.parametrize("extra", EXTRA_CODE)
+@pytest.mark.parametrize("extra", sorted(EXTRA_CODE))
 def test_an_extra_of_the_package_brings_what_its_modules_import_and_nothing_else(extra):
     assert imported_by(*of_package(extra)) - CORE == EXTRAS[extra]
     assert {normal(package) for package in NEEDED[extra].values()} == EXTRAS[extra]
 
 
-@pytest.mark.parametrize("extra", EXTRAS.keys() - EXTRA_CODE.keys())
+@pytest.mark.parametrize("extra", sorted(EXTRAS.keys() - EXTRA_CODE.keys()))
 def test_an_extra_for_others_brings_only_what_they_import(extra):
     users = imported_by(*(ROOT / USERS[extra]).rglob("*.py")) if extra in USERS else set()
 

@@ -117,3 +117,43 @@ def test_the_built_ins_with_a_construction_of_their_own_take_ours():
 
 def test_every_error_is_described():
     assert [kind.__name__ for kind in ALL if not (kind.__doc__ or "").strip()] == []
+
+
+CODES = {
+    "toyadmos": "ToyAdmosError",
+    "option": "OptionError",
+    "name_grammar": "NameGrammarError",
+    "source": "SourceError",
+    "source_not_found": "SourceNotFoundError",
+    "volume": "VolumeError",
+    "archive": "ArchiveError",
+    "unsupported_method": "UnsupportedMethodError",
+    "unsafe_member": "UnsafeMemberError",
+    "corrupt_member": "CorruptMemberError",
+    "index_conflict": "IndexConflictError",
+    "odd_source": "OddSourceError",
+    "fetch": "FetchError",
+    "license": "LicenseError",
+    "wav": "WavError",
+    "truncated_wav": "TruncatedWavError",
+    "unsupported_wav": "UnsupportedWavError",
+    "silent_signal": "SilentSignalError",
+    "clipping": "ClippingError",
+    "plan": "PlanError",
+    "output": "OutputError",
+    "output_conflict": "OutputConflictError",
+    "busy": "BusyError",
+    "disk_full": "DiskFullError",
+    "share": "ShareError",
+    "dataset": "DatasetError",
+    "store": "StoreError",
+    "resource": "ResourceError",
+    "missing_extra": "MissingExtraError",
+    "worker": "WorkerError",
+}
+"""What programs may rely on: a code is never given to another class, and a class never gets another."""
+
+
+def test_every_class_has_the_code_that_it_always_had():
+    assert {kind.code: kind.__name__ for kind in ALL} == CODES
+    assert len(CODES) == len(ALL)

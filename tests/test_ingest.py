@@ -20,7 +20,7 @@ from toyadmos_datasets.values.recording_store import read_catalogue
 INGEST_AND_TELL_MEMORY = """
 import sys
 from pathlib import Path
-from toyadmos_datasets import recordings
+from toyadmos_datasets.ingest import recordings
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.ingest import build_index
 

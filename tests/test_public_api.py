@@ -60,7 +60,7 @@ def test_no_public_name_is_that_of_a_submodule():
     submodules = {path.stem for path in folder.iterdir()}
 
     assert submodules & set(toyadmos_datasets.__all__) == set()
-    assert "prepare" in submodules
+    assert "jobs" in submodules
 
 
 def test_the_version_is_the_installed_one():

@@ -37,6 +37,8 @@ as attributes. A test holds this tree complete.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from toyadmos_datasets.escaping import escaped, without_secrets
 
 
@@ -44,7 +46,8 @@ class ToyAdmosError(Exception):
     """Base of every error here: what failed, where, expected and actual, and what mends it.
 
     As text it is a line for each part, with what is not visible escaped, and addresses without passwords. The
-    attributes are as they were given.
+    attributes are as they were given. Each class has a stable `code`, for programs that log errors or act on them;
+    sentences may change.
 
     Args:
         what: One sentence that states the failure.
@@ -53,6 +56,8 @@ class ToyAdmosError(Exception):
         actual: What was there.
         remedy: What to do, a command where there is one.
     """
+
+    code: ClassVar[str] = "toyadmos"
 
     def __init__(
         self,
@@ -92,105 +97,157 @@ def _shown(text: str) -> str:
 class OptionError(ToyAdmosError, ValueError):
     """An argument that cannot be meant."""
 
+    code = "option"
+
 
 class NameGrammarError(ToyAdmosError, ValueError):
     """A file name that is unknown, or contradicts itself or its folder."""
+
+    code = "name_grammar"
 
 
 class SourceError(ToyAdmosError):
     """A source of recordings cannot be used."""
 
+    code = "source"
+
 
 class SourceNotFoundError(SourceError, FileNotFoundError):
     """Nothing of the asked-for toy is at the given place."""
+
+    code = "source_not_found"
 
 
 class VolumeError(SourceError):
     """A volume of an archive is missing, repeated or truncated."""
 
+    code = "volume"
+
 
 class ArchiveError(SourceError):
     """The 7z container itself is damaged."""
+
+    code = "archive"
 
 
 class UnsupportedMethodError(ArchiveError):
     """A block is packed with a coder that this package does not decode."""
 
+    code = "unsupported_method"
+
 
 class UnsafeMemberError(ArchiveError):
     """A member's name or kind must not reach the disk."""
+
+    code = "unsafe_member"
 
 
 class CorruptMemberError(ArchiveError):
     """A member's size or CRC32 is not what the header says."""
 
+    code = "corrupt_member"
+
 
 class IndexConflictError(SourceError):
     """One identifier stands for two recordings."""
+
+    code = "index_conflict"
 
 
 class OddSourceError(SourceError):
     """Something in a source is not as published, and the user asked for that to be an error."""
 
+    code = "odd_source"
+
 
 class FetchError(SourceError, ConnectionError):
     """A server cannot be reached, or does not give what it should."""
+
+    code = "fetch"
 
 
 class LicenseError(SourceError, PermissionError):
     """The licence of the corpus has not been accepted, or forbids what was asked for."""
 
+    code = "license"
+
 
 class WavError(ToyAdmosError, ValueError):
     """A WAV file cannot be read as the corpus has them."""
+
+    code = "wav"
 
 
 class TruncatedWavError(WavError):
     """A WAV file holds fewer samples than its header promises."""
 
+    code = "truncated_wav"
+
 
 class UnsupportedWavError(WavError):
     """A WAV file has a rate, width, channel count or codec that the corpus does not have."""
+
+    code = "unsupported_wav"
 
 
 class SilentSignalError(ToyAdmosError, ValueError):
     """A signal has no energy where a level is needed."""
 
+    code = "silent_signal"
+
 
 class ClippingError(ToyAdmosError, ValueError):
     """A sum exceeds full scale where that is not allowed."""
+
+    code = "clipping"
 
 
 class PlanError(ToyAdmosError, ValueError):
     """A dataset cannot be made from the recordings at hand."""
 
+    code = "plan"
+
 
 class OutputError(ToyAdmosError, OSError):
     """Something could not be written."""
+
+    code = "output"
 
 
 class OutputConflictError(OutputError):
     """The output folder holds something else."""
 
+    code = "output_conflict"
+
 
 class BusyError(OutputError):
     """Another process is writing to the same place."""
+
+    code = "busy"
 
 
 class DiskFullError(OutputError):
     """There is no room on the disk, or there would not be."""
 
+    code = "disk_full"
+
 
 class ShareError(OutputError, ConnectionError):
     """A place on the web cannot be reached, or does not take or give what it should."""
+
+    code = "share"
 
 
 class DatasetError(ToyAdmosError, ValueError):
     """A prepared folder or a store is not what its manifest says."""
 
+    code = "dataset"
+
 
 class StoreError(DatasetError):
     """Recordings that were ingested are damaged, or gone; ingesting them again mends it."""
+
+    code = "store"
 
 
 class ResourceError(ToyAdmosError, RuntimeError):
@@ -199,10 +256,16 @@ class ResourceError(ToyAdmosError, RuntimeError):
     It is no OSError: where these are taken for a fault of a file, it passes.
     """
 
+    code = "resource"
+
 
 class MissingExtraError(ToyAdmosError, ImportError):
     """An optional package is not installed."""
 
+    code = "missing_extra"
+
 
 class WorkerError(ToyAdmosError, RuntimeError):
     """A worker process died."""
+
+    code = "worker"

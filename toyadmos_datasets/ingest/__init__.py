@@ -3,7 +3,6 @@
 What is odd about them is counted, and what is found is compared with what was published.
 """
 
-from toyadmos_datasets.ingest.as_found import AsFound, KindCount, as_found, tolerated_lines
 from toyadmos_datasets.ingest.index_build import (
     Indexed,
     build_index,
@@ -14,6 +13,7 @@ from toyadmos_datasets.ingest.index_build import (
 )
 from toyadmos_datasets.ingest.index_selection import IncompleteEvent, missing_channels, select
 from toyadmos_datasets.ingest.oddities import refuse_oddities
+from toyadmos_datasets.ingest.source_findings import AsFound, KindCount, as_found, tolerated_lines
 from toyadmos_datasets.ingest.source_report import VolumeSize, source_report
 
 __all__ = [

@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.errors import ToyAdmosError
-from toyadmos_datasets.ingest.as_found import as_found
 from toyadmos_datasets.ingest.index_build import Indexed
 from toyadmos_datasets.ingest.oddities import is_of_kind, seconds_of, usual_lengths
+from toyadmos_datasets.ingest.source_findings import as_found
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.source import MAX_EXAMPLES, Source
 

@@ -12,8 +12,7 @@ from toyadmos_datasets.options.declaration import check_options, of_request, opt
 from toyadmos_datasets.units import Decibels, Hertz
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    pass
 
 Filterbank: TypeAlias = Literal["slaney", "published"]
 Scale: TypeAlias = Literal["dB", "ln"]
@@ -56,18 +55,6 @@ class Encoding:
 
     def __post_init__(self) -> None:
         check_options(self)
-
-    def encode(self, samples: npt.NDArray[np.int32]) -> bytes:
-        """Return the bytes of an audio file.
-
-        Args:
-            samples: Integers of `bit_depth` bits, shape (n_samples,) or (n_channels, n_samples).
-        """
-        from toyadmos_datasets.signal.clip_codec import write_clip  # noqa: PLC0415  # start-up stays light
-
-        # libsndfile takes 24-bit samples as the upper bits of 32.
-        whole = samples.astype("int16") if self.bit_depth == 16 else samples << 8
-        return write_clip(whole, self.rate_hz, self.container.upper(), f"PCM_{self.bit_depth}")
 
 
 LOG_MEL_VERSION = 5

@@ -23,6 +23,7 @@ from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.files.reading import sha256_of
 from toyadmos_datasets.options.render_options import Encoding
 from toyadmos_datasets.rendering.mixing_rules import MixingRules
+from toyadmos_datasets.signal.clip_codec import encode_stored
 from toyadmos_datasets.signal.mixing import MixtureLevels, Stem, mix, mixture_levels, quantise
 from toyadmos_datasets.units import Bytes, Decibels
 from toyadmos_datasets.values.manifest import LABELS, STEMS, Shard, audio_columns, columns_of, dataset_schema
@@ -228,7 +229,7 @@ def _clips(example: dict[str, Any], mixed: _Example, task: ShardTask) -> dict[st
     clips = {"audio": (mixed.samples, name)}
     clips |= {part: (samples, f"{name}_{part}") for part, samples in mixed.parts.items()}
     return {
-        column: {"bytes": task.encoding.encode(samples), "path": f"{stem}.{task.encoding.container}"}
+        column: {"bytes": encode_stored(samples, task.encoding), "path": f"{stem}.{task.encoding.container}"}
         for column, (samples, stem) in clips.items()
     }
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toyadmos_datasets.errors import DatasetError, OptionError, WavError
+from toyadmos_datasets.options.render_options import Encoding
 from toyadmos_datasets.signal.levels import Levels, count_full_scale, health_flags, measure
 from toyadmos_datasets.units import Hertz
 
@@ -179,6 +180,18 @@ def _as_int16(samples: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
         actual=f"{samples.dtype}, {samples.min(initial=0)} to {samples.max(initial=0)}",
         remedy="Round them and convert them to numpy.int16, or load the dataset as float32: decode=True",
     )
+
+
+def encode_stored(samples: npt.NDArray[np.int32], encoding: Encoding) -> bytes:
+    """Return the bytes of a clip as a dataset stores it.
+
+    Args:
+        samples: Integers of the encoding's bit depth, shape (n_samples,) or (n_channels, n_samples).
+        encoding: Container, bit depth and rate.
+    """
+    # libsndfile takes 24-bit samples as the upper bits of 32.
+    whole = samples.astype(np.int16) if encoding.bit_depth == 16 else samples << 8
+    return write_clip(whole, encoding.rate_hz, encoding.container.upper(), f"PCM_{encoding.bit_depth}")
 
 
 def write_clip(samples: npt.NDArray[Any], rate_hz: Hertz, container: str, subtype: str) -> bytes:

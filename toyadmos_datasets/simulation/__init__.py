@@ -7,7 +7,7 @@ the bytes:
     machine_table, damage_table    what the toys are and what damage does to them
     sound_elements, synthesiser,   how they turn, what that sounds like, and what four microphones
     factory_noise, microphones     hear of it
-    corpus_files, record,          the files, and the folder that they appear in
+    corpus_files, corpus_folder,   the files, and the folder that they appear in
     simulated_corpus
 """
 
