@@ -20,6 +20,7 @@ from tiny import TinyCorpus, write_tree
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import BusyError
 from toyadmos_datasets.files.cache_folder import Lease, exclusive_lease, lease_path
+from toyadmos_datasets.jobs import sources
 from toyadmos_datasets.jobs.cache import list_cache, remove_entry
 from toyadmos_datasets.jobs.prepare import prepare
 
@@ -178,6 +179,30 @@ def test_a_simulated_corpus_is_said_once_with_its_size_and_listed_and_cleaned(tm
     assert [entry.kind for entry in list_cache(cache)] == ["recordings", "simulated"]
     assert toyadmos_process("cache", "--cache", cache, "--kind", "simulated", "--clean").status == 0
     assert [entry.kind for entry in list_cache(cache)] == ["recordings"]
+
+
+@pytest.mark.parametrize("moment", ["simulate", "open_source"])
+def test_a_simulated_corpus_is_not_cleaned_between_its_making_and_its_use(tmp_path, monkeypatch, moment):
+    step = getattr(sources, moment)
+    refused: list[BusyError] = []
+
+    def refuse() -> None:
+        """Try to clean."""
+        with pytest.raises(BusyError) as caught, exclusive_lease(tmp_path / "cache", TOY):
+            pass
+        refused.append(caught.value)
+
+    def with_cleaning(*arguments: object, **named: object) -> object:
+        """Do the step, and try to clean right before and after it."""
+        refuse()
+        done = step(*arguments, **named)
+        refuse()
+        return done
+
+    monkeypatch.setattr(sources, moment, with_cleaning)
+    prepare(options(Path("simulate:tiny"), tmp_path, protocols=("basic",), max_events=4))
+
+    assert [busy.actual for busy in refused] == [f"used by process {os.getpid()}"] * 2
 
 
 N_MOMENTS = max(3, int(os.environ.get("TOYADMOS_DRILLS", "0")) // 100)

@@ -92,6 +92,11 @@ def die_once(task: tuple[Path, int], watch: Watch) -> int:
     return number
 
 
+def die_of(number: int, watch: Watch) -> None:
+    watch.advance(1, at="clip-0")
+    os.kill(os.getpid(), number)
+
+
 def swallow_errors(task: int, watch: Watch) -> str:
     ask_all_to_stop(watch)
     try:
@@ -295,6 +300,16 @@ def test_a_killed_worker_is_an_error_that_names_what_it_was_working_on(tmp_path)
     assert "clip-3" in str(caught.value.where)
     assert "what was finished is kept" in caught.value.what
     assert caught.value.remedy == "Run the same command again, with --workers 1 if it happens again."
+
+
+@pytest.mark.parametrize(
+    ("number", "cause"), [(signal.SIGKILL, "when memory runs out"), (signal.SIGSEGV, "crashed (SIGSEGV)")]
+)
+def test_a_worker_that_memory_killed_is_told_from_one_that_crashed(number, cause):
+    with pytest.raises(WorkerError) as caught:
+        list(run_tasks(die_of, [number] * 2, workers=2))
+
+    assert cause in str(caught.value.actual)
 
 
 def test_the_run_after_a_killed_worker_gives_every_result(tmp_path):

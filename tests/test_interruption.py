@@ -323,6 +323,48 @@ def test_a_program_that_is_busy_in_a_library_answers_at_once_and_ends_soon(signa
     assert ended_s < within_s
 
 
+BUSY_WORKERS = """
+    import hashlib, sys
+    from toyadmos_datasets import cli
+    from toyadmos_datasets.engine import run_tasks
+
+    def work(number, watch):
+        watch.advance(1)
+        print("ready", flush=True)
+        hashlib.pbkdf2_hmac("sha256", b"one call", b"into a library", 10**9)
+
+    def start(*_):
+        return len(list(run_tasks(work, range(2), workers=2)))
+
+    sys.modules["toyadmos_datasets.cli.main"] = type(sys)("main")
+    sys.modules["toyadmos_datasets.cli.main"].start = start
+    cli.main()
+"""
+
+
+@pytest.mark.parametrize("signals", ["Ctrl-C", "SIGTERM"])
+def test_workers_that_are_busy_in_a_library_end_with_the_program(signals):
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(BUSY_WORKERS)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        began = time.monotonic()
+        for number in SIGNALS[signals]:
+            os.killpg(process.pid, number)
+        process.wait(timeout=30)
+        took_s = time.monotonic() - began
+
+    assert process.returncode == 130
+    assert took_s < 10
+    assert session_is_empty(process.pid, within_s=3)
+
+
 def test_what_was_read_before_an_interrupt_is_not_read_again(tmp_path, small_volumes, slow):
     process = start(small_volumes, tmp_path, "--workers", "1", env=slow)
     wait_for(tmp_path, "out/.partial")

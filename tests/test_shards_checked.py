@@ -11,12 +11,14 @@ from pathlib import Path
 import fsspec
 import pytest
 from baselines import NO_TORCH
-from preparing import hashes, toyadmos, toyadmos_process
+from preparing import hashes, options, toyadmos, toyadmos_process
+from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets import load_dataset, torch_loader
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.exporting import LAYOUTS
 from toyadmos_datasets.files.reading import sha256_of
+from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.values.manifest import Shard, read_manifest
 from toyadmos_datasets.values.shards import check_shards, row_groups
 
@@ -166,3 +168,55 @@ def test_what_was_found_on_loading_does_not_hold_for_a_shard_with_another_inode(
 
     with pytest.raises(DatasetError, match="changed since it was written"):
         load_dataset(copy, cache_dir=tmp_path / "hf")
+
+
+def replace_dataset(folder: Path, place: Path) -> None:
+    """Put another dataset where one is, as `prepare --overwrite` does."""
+    prepare(
+        options(write_tree(TinyCorpus(n_normal=6, n_noise=3).files(), place / "other"), place, protocols=("basic",))
+    )
+    shutil.rmtree(folder)
+    shutil.copytree(place / "out", folder)
+
+
+def reading_rows(folder: Path) -> Callable[[], object]:
+    shards = shards_of(folder, "train")
+    return lambda: [list(row_groups(folder, shard)) for shard in shards]
+
+
+def streaming(folder: Path) -> Callable[[], object]:
+    rows = load_dataset(folder, "clean", split="train", streaming=True)
+    return lambda: list(rows)
+
+
+@pytest.mark.parametrize("reader", [reading_rows, streaming])
+def test_a_dataset_that_is_replaced_while_it_is_read_is_not_called_damaged(copy, tmp_path, reader):
+    read = reader(copy)
+    replace_dataset(copy, tmp_path)
+    with pytest.raises(DatasetError) as caught:
+        read()
+
+    assert caught.value.what == "The dataset was replaced while it was read."
+    assert "again" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize("reader", [reading_rows, streaming])
+def test_a_dataset_whose_new_manifest_is_not_there_yet_is_not_called_damaged(copy, reader):
+    read = reader(copy)
+    shutil.rmtree(copy / "data")
+    (copy / ".partial").mkdir()
+    (copy / "manifest.json").rename(copy / ".partial" / "manifest.json")
+    with pytest.raises(DatasetError) as caught:
+        read()
+
+    assert caught.value.what == "The dataset was replaced while it was read."
+
+
+@pytest.mark.parametrize("reader", [reading_rows, streaming])
+def test_a_shard_that_is_gone_from_a_dataset_that_stays_is_missing(copy, reader):
+    read = reader(copy)
+    shutil.rmtree(copy / "data")
+    with pytest.raises(DatasetError) as caught:
+        read()
+
+    assert caught.value.what == "A shard is missing."

@@ -21,10 +21,10 @@ from tiny import TinyCorpus, write_tree
 from toyadmos_datasets import load_dataset, verify_dataset
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.auditing import audit
-from toyadmos_datasets.errors import DatasetError, DiskFullError, ResourceError
+from toyadmos_datasets.errors import DatasetError, DiskFullError, ResourceError, StoreError
 from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.files.checked_json import read_json
-from toyadmos_datasets.files.reading import shortage_of
+from toyadmos_datasets.files.reading import sha256_of, shortage_of
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.sharing import export_recipe
 from toyadmos_datasets.values.manifest import MANIFEST_NAME, RECIPE_NAME, read_manifest
@@ -127,14 +127,13 @@ def test_a_second_preparation_that_runs_out_of_descriptors_ingests_nothing_again
 
 def test_weights_that_cannot_be_opened_for_want_of_descriptors_are_not_damaged(tmp_path):
     pytest.importorskip("torch", reason=NO_TORCH)
-    from safetensors.numpy import save_file  # noqa: PLC0415  # as torch, only where there is the extra
-
-    from toyadmos_datasets.baseline.checkpoint import _read_tensors  # noqa: PLC0415
+    from toyadmos_datasets.baseline.checkpoint import _read_tensors, write_tensors  # noqa: PLC0415  # needs torch
 
     path = tmp_path / "weights.safetensors"
-    save_file({}, path)
+    write_tensors(path, {})
+    sha256 = sha256_of(path)
     with pytest.raises(ResourceError), no_more_files():
-        _read_tensors(path, "f" * 64, 1 << 20)
+        _read_tensors(path, sha256, path.stat().st_size)
 
 
 def test_want_of_memory_is_no_damage(place, monkeypatch):
@@ -221,3 +220,83 @@ def test_a_used_up_quota_is_not_called_a_full_disk(tmp_path, monkeypatch):
 def test_a_source_that_cannot_be_opened_for_want_of_descriptors_is_there(tree):
     with pytest.raises(ResourceError), no_more_files():
         open_source(tree, "ToyTrain").members()
+
+
+REFUSALS = [errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EIO]
+
+
+def refuse_to_open(monkeypatch: pytest.MonkeyPatch, named: str, number: int) -> None:
+    """Let every opening of the files whose names end so fail with an errno, as the system would say it."""
+    path_open = Path.open
+
+    def opened(path: Path, *arguments: object, **options: object) -> object:
+        if path.name.endswith(named):
+            raise OSError(number, os.strerror(number), str(path))
+        return path_open(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", opened)
+    monkeypatch.setattr("builtins.open", lambda path, *arguments, **options: opened(Path(path), *arguments, **options))
+
+
+@pytest.mark.parametrize("number", REFUSALS)
+@pytest.mark.parametrize(
+    ("reader", "named"),
+    [
+        ("a manifest", MANIFEST_NAME),
+        ("JSON", MANIFEST_NAME),
+        ("a recipe", RECIPE_NAME),
+        ("a shared recipe", ".toyrecipe"),
+        ("the rows of a store", ".rows.arrow"),
+        ("samples of a store", ".arrow"),
+        ("a dataset", ".parquet"),
+        ("a stream", ".parquet"),
+        ("an audit", ".parquet"),
+    ],
+)
+def test_what_the_system_refuses_to_read_is_neither_damaged_nor_missing(place, monkeypatch, reader, named, number):
+    read = READERS[reader](place)
+    refuse_to_open(monkeypatch, named, number)
+    with pytest.raises(DatasetError) as caught:
+        read()
+
+    assert not isinstance(caught.value, StoreError)
+    assert errno.errorcode[number] in str(caught.value.actual)
+    assert not {"damaged", "missing", "changed"} & set(caught.value.what.split())
+    assert "overwrite" not in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize("number", [*REFUSALS, errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+@pytest.mark.parametrize("named", [".rows.arrow", ".arrow"])
+def test_a_store_that_cannot_be_opened_loses_no_segment(place, tree, tmp_path, monkeypatch, named, number):
+    shutil.copytree(place / "cache", tmp_path / "cache")
+    request = options(tree, tmp_path, protocols=("basic",), snrs_db=(6.0,))
+    before = listing(tmp_path / "cache")
+    with monkeypatch.context() as refused:
+        refuse_to_open(refused, named, number)
+        with pytest.raises((ResourceError, DatasetError)) as caught:
+            prepare(request)
+
+    assert not isinstance(caught.value, StoreError)
+    assert listing(tmp_path / "cache") == before
+
+
+def test_rows_of_a_store_for_which_there_is_no_memory_are_not_set_aside(place, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise pa.ArrowMemoryError("malloc of size 1048576 failed")
+
+    before = listing(place / "cache")
+    monkeypatch.setattr(pa.ipc, "open_file", fail)
+    with pytest.raises(ResourceError):
+        set_aside_damaged_rows(store_of(place))
+
+    assert listing(place / "cache") == before
+
+
+@pytest.mark.parametrize("number", REFUSALS)
+def test_a_verification_tells_a_shard_that_cannot_be_read_from_one_that_is_damaged(place, monkeypatch, number):
+    refuse_to_open(monkeypatch, ".parquet", number)
+    problems = verify_dataset(place / "out").problems
+
+    assert problems
+    assert all(errno.errorcode[number] in one.actual for one in problems)
+    assert not any("overwrite" in one.remedy for one in problems)

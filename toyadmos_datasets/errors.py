@@ -27,7 +27,7 @@
     │   └── ShareError (ConnectionError)      a place on the web does not take or give what it should
     ├── DatasetError (ValueError)             a prepared folder or store that is not what its manifest says
     │   └── StoreError                        recordings that were ingested are damaged, or gone
-    ├── ResourceError (OSError)               the machine has no more memory, or no more open files
+    ├── ResourceError (RuntimeError)          the machine has no more memory, or no more open files
     ├── MissingExtraError (ImportError)       an optional package is not installed
     └── WorkerError (RuntimeError)            a worker process died
 
@@ -250,8 +250,11 @@ class StoreError(DatasetError):
     code = "store"
 
 
-class ResourceError(ToyAdmosError, OSError):
-    """The machine ran out of memory or of open files; what it was used for may be whole."""
+class ResourceError(ToyAdmosError, RuntimeError):
+    """The machine ran out of memory or of open files; what it was used for may be whole.
+
+    It is no OSError: where these are taken for a fault of a file, it passes.
+    """
 
     code = "resource"
 

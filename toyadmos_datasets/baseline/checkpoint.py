@@ -21,7 +21,7 @@ from toyadmos_datasets.baseline.training_loop import Training
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import Sha256, checked, read_json, write_json
-from toyadmos_datasets.files.reading import raise_shortage, sha256_of
+from toyadmos_datasets.files.reading import raise_system_fault, sha256_of
 from toyadmos_datasets.units import Bytes
 
 FOLDER = "checkpoints"
@@ -143,7 +143,7 @@ def _read_tensors(path: Path, sha256: str, most: Bytes) -> dict[str, Tensor]:
                 found: dict[str, Tensor] = load(content)
                 return found
     except (SafetensorError, OSError, ValueError) as error:
-        raise_shortage(error, path)
+        raise_system_fault(error, path)
         raise _damaged(path, "a safetensors file", error) from error
     raise _damaged(path, f"sha256 {sha256}", actual)
 

@@ -16,7 +16,7 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.checked_json import Sha256, checked, read_json, write_json
 from toyadmos_datasets.files.installing import upgrade_command
-from toyadmos_datasets.files.reading import raise_shortage
+from toyadmos_datasets.files.reading import is_there, looking, raise_system_fault
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import SIDE
 from toyadmos_datasets.values.parquet_files import footer_fault, open_in_own_memory
@@ -102,7 +102,9 @@ def read_run(folder: Path) -> Run:
     """
     path = folder / RUN_NAME
     remedy = f"Train it: toyadmos train DIR --config NAME --out {shell_word(folder)}"
-    if not path.exists():
+    with looking(folder):
+        is_run = is_there(path)
+    if not is_run:
         raise DatasetError("This folder holds no run.", where=folder, expected=RUN_NAME, actual="none", remedy=remedy)
     content = read_json(path, remedy=remedy)
     version = content.pop("schema_version", None)
@@ -217,7 +219,7 @@ def read_table(folder: Path, name: str, schema: pa.Schema) -> pa.Table:
     try:
         table = _table_of(path, schema)
     except (OSError, pa.ArrowException, LookupError, ValueError, TypeError, AttributeError) as error:
-        raise_shortage(error, path)
+        raise_system_fault(error, path)
         raise damaged_table(path, f"the columns {', '.join(schema.names)}", error) from error
     faults = [field.name for field in schema if not field.nullable and table[field.name].null_count]
     if faults:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import multiprocessing.resource_tracker
 import os
+import re
 import signal
 import threading
 import time
@@ -224,7 +225,7 @@ def _run_in_processes(
             elif failed is None and outcome.error is not None:
                 failed = outcome
     except BrokenProcessPool as error:
-        raise _worker_died(watches, unfinished) from error
+        raise _worker_died(watches, unfinished, str(error)) from error
     finally:
         results.close()
     if failed is not None and failed.error is not None:
@@ -250,15 +251,32 @@ def _deaf_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _worker_died(watches: Sequence[Watch], unfinished: set[str]) -> WorkerError:
+def _worker_died(watches: Sequence[Watch], unfinished: set[str], told: str) -> WorkerError:
+    """Return the error for workers that died.
+
+    Args:
+        watches: Of all tasks.
+        unfinished: Names of the tasks without a result.
+        told: What loky says of it, with how each worker ended: ``{SIGKILL(-9)}``.
+    """
     at = [working_on(watch.folder, watch.name) for watch in watches if watch.folder and watch.name in unfinished]
+    ends = sorted(set(re.findall(r"\b(SIG[A-Z]+)\(-\d+\)", told)) - {"SIGTERM"})  # by which loky ends the others
     return WorkerError(
         "A worker process died; what was finished is kept.",
         where=", ".join(sorted({where for where in at if where})) or None,
         expected="workers that end by themselves",
-        actual="killed by the system, often for want of memory, or crashed in a decoder",
+        actual=_ended_by(ends),
         remedy="Run the same command again, with --workers 1 if it happens again.",
     )
+
+
+def _ended_by(signals: Sequence[str]) -> str:
+    """Say of what a worker died, as far as its signal tells."""
+    if list(signals) == ["SIGKILL"]:
+        return "killed (SIGKILL), as the system does when memory runs out"
+    if signals:
+        return f"crashed ({', '.join(signals)}), for instance in a decoder"
+    return "killed by the system, often for want of memory, or crashed in a decoder"
 
 
 @contextlib.contextmanager

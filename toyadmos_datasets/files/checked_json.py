@@ -14,7 +14,7 @@ import msgspec
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_text
-from toyadmos_datasets.files.reading import raise_shortage, read_bounded_file
+from toyadmos_datasets.files.reading import raise_system_fault, read_bounded_file
 
 MAX_JSON_BYTES = 1 << 26
 """A hundred times what the manifest of a whole toy, all channels at four SNRs, takes."""
@@ -85,7 +85,7 @@ def read_json(path: Path, *, remedy: str = "Make it again, or take it from a cop
     except FileNotFoundError as error:
         raise DatasetError("A file is missing.", where=path, remedy=remedy) from error
     except OSError as error:
-        raise_shortage(error, path)
+        raise_system_fault(error, path)
         raise DatasetError("A file cannot be read.", where=path, actual=error.strerror, remedy=remedy) from error
     return parse_json(content, where=path, remedy=remedy)
 

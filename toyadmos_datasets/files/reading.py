@@ -17,6 +17,22 @@ from toyadmos_datasets.units import Bytes
 
 _NO_MORE_FILES = {errno.EMFILE, errno.ENFILE}
 
+_REFUSALS = {
+    errno.EACCES: "You may not read this.",
+    errno.EPERM: "You may not read this.",
+    errno.EROFS: "The disk is mounted read-only.",
+    errno.ENAMETOOLONG: "A path is longer than the system allows.",
+    errno.EIO: "The disk cannot be read.",
+}
+
+_REMEDIES = {
+    errno.EACCES: "Ask its owner for the right to read it, or choose another place.",
+    errno.EPERM: "Ask its owner for the right to read it, or choose another place.",
+    errno.EROFS: "Choose a place on another disk.",
+    errno.ENAMETOOLONG: "Choose a place with a shorter path.",
+    errno.EIO: "See what the system says of the disk (dmesg); then run the same command again, or choose another disk.",
+}
+
 _LARGEST_REQUEST = 1 << 42
 """Bytes: whoever asks for more at once was told so by a damaged file, and no machine is too small for it."""
 
@@ -41,6 +57,19 @@ def looking(place: Path) -> Iterator[None]:
             actual=f"{error.strerror or error} ({errno.errorcode.get(error.errno or 0, 'no errno')})",
             remedy="Check that it is spelled right and that you may read it.",
         ) from error
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file or a folder; unlike `Path.exists` of newer Pythons, no other answer is taken for "no".
+
+    Raises:
+        OSError: The system does not say.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def raise_shortage(error: BaseException, where: object) -> None:
@@ -80,6 +109,35 @@ def shortage_of(error: BaseException, where: object) -> ResourceError | None:
             remedy="Close other programs or use fewer workers, then run the same command again.",
         )
     return None
+
+
+def raise_system_fault(error: BaseException, where: object) -> None:
+    """Raise what an error says of the machine, or of the system's refusal; return if the file itself may be at fault.
+
+    Args:
+        error: What was caught.
+        where: The file that it came from.
+
+    Raises:
+        ResourceError: The machine has no more open files or memory.
+        DatasetError: The system does not let us read the file, or its disk fails.
+    """
+    fault = system_fault_of(error, where)
+    if fault is not None:
+        raise fault from error
+
+
+def system_fault_of(error: BaseException, where: object) -> ToyAdmosError | None:
+    """Return what `raise_system_fault` raises, or None."""
+    shortage = shortage_of(error, where)
+    if shortage is not None or not isinstance(error, OSError) or error.errno not in _REFUSALS:
+        return shortage
+    return DatasetError(
+        _REFUSALS[error.errno],
+        where=where,
+        actual=f"{error.strerror or error} ({errno.errorcode[error.errno]})",
+        remedy=_REMEDIES[error.errno],
+    )
 
 
 def _is_absurd(error: MemoryError) -> bool:

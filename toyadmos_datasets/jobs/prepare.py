@@ -26,7 +26,7 @@ from toyadmos_datasets.ingest.recordings import (
     require_undamaged,
 )
 from toyadmos_datasets.jobs.preparation import Preparation, PreparationPlan
-from toyadmos_datasets.jobs.sources import require_outside, resolve_source, written_in
+from toyadmos_datasets.jobs.sources import holding_cache, require_outside, resolve_source, written_in
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.planning import (
     OWN,
@@ -185,7 +185,8 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
         ToyAdmosError: Any other failure that this package knows; see `toyadmos_datasets.errors`.
     """
     progress = progress or Quiet()
-    return carry_out(options.preparation(options.open_source(progress)), progress)
+    with holding_cache(options.source, options.plan.toy, options.cache):
+        return carry_out(options.preparation(options.open_source(progress)), progress)
 
 
 def carry_out(preparation: Preparation, progress: Progress) -> PrepareReport:

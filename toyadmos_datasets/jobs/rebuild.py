@@ -14,7 +14,7 @@ from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictEr
 from toyadmos_datasets.files.installing import upgrade_command
 from toyadmos_datasets.jobs.preparation import Preparation
 from toyadmos_datasets.jobs.prepare import PrepareReport, carry_out
-from toyadmos_datasets.jobs.sources import resolve_source
+from toyadmos_datasets.jobs.sources import holding_cache, resolve_source
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.rendering import OutputFolder, RenderOptions
 from toyadmos_datasets.sharing import Moved, fingerprint_shards, what_moved
@@ -86,26 +86,27 @@ def rebuild(options: RebuildOptions, progress: Progress | None = None) -> Rebuil
     shared = read_shared_recipe(options.file)
     check_parameters(shared.recipe.parameters, where=options.file)
     render = _render_options(shared, options)
-    source = resolve_source(
-        options.source,
-        shared.toy,
-        options.cache,
-        workers=options.workers,
-        progress=progress,
-        fetch=options.fetch,
-        ignore=options.ignore,
-    )
-    _require_same_kind(shared, source, options.file)
-    preparation = Preparation(
-        source=source,
-        output=OutputFolder(path=options.out, request=_request(shared, source)),
-        cache=options.cache,
-        render=render,
-        examples=lambda index, _joined: _planned(shared, index, source),
-        overwrite=options.overwrite,
-        skipped=shared.skipped,
-    )
-    report = carry_out(preparation, progress)
+    with holding_cache(options.source, shared.toy, options.cache):
+        source = resolve_source(
+            options.source,
+            shared.toy,
+            options.cache,
+            workers=options.workers,
+            progress=progress,
+            fetch=options.fetch,
+            ignore=options.ignore,
+        )
+        _require_same_kind(shared, source, options.file)
+        preparation = Preparation(
+            source=source,
+            output=OutputFolder(path=options.out, request=_request(shared, source)),
+            cache=options.cache,
+            render=render,
+            examples=lambda index, _joined: _planned(shared, index, source),
+            overwrite=options.overwrite,
+            skipped=shared.skipped,
+        )
+        report = carry_out(preparation, progress)
     if report.manifest.recipe_sha256 != shared.recipe.sha256:
         raise OutputConflictError(
             "The folder holds another recipe.",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from toyadmos_datasets.archives import open_source
@@ -13,6 +14,7 @@ from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError, OutputConflictError
 from toyadmos_datasets.escaping import escaped, shell_word, without_secrets
+from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.files.reading import expanded, raise_shortage
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.simulation import MODEL_VERSION, SIZES, planned_tree, simulate
@@ -99,6 +101,18 @@ def foreseen_source(
     planned = planned_tree(toy, size)
     planned_source = tree_of(tree / toy, toy, planned.recordings, marker=planned.marker)
     return planned_source, sum(planned_source.sizes)
+
+
+@contextlib.contextmanager
+def holding_cache(source: str, toy: str, cache: Path) -> Iterator[None]:
+    """Keep others from cleaning what a cache has of a toy while the block runs, before its source is resolved.
+
+    A simulated corpus is made in the cache, so that the lease is made too; for other sources who writes makes it.
+    """
+    with Lease(cache, toy_named(toy).name) as lease:
+        if simulated_size(source) is not None:
+            lease.take(is_made=True)
+        yield
 
 
 def require_outside(source: Source, *places: Path) -> None:

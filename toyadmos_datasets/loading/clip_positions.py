@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from toyadmos_datasets.errors import DatasetError, ToyAdmosError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import Count, canonical_json, checked, parse_json
-from toyadmos_datasets.files.reading import raise_shortage
+from toyadmos_datasets.files.reading import raise_system_fault
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import Shard, check_shard_sizes
 from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, features_in, require_bounded_group, require_rows
@@ -122,7 +122,7 @@ def _naming_damage(shard: PlacedShard) -> Iterator[None]:
     except ToyAdmosError:
         raise
     except PARQUET_FAULTS as error:
-        raise_shortage(error, shard.path)
+        raise_system_fault(error, shard.path)
         raise DatasetError(
             "A shard is damaged.",
             where=shard.path,
@@ -239,7 +239,7 @@ def _opened(path: Path) -> tuple[pa.ipc.RecordBatchFileReader, _Header]:
         reader = pa.ipc.open_file(mapped.slice(0, end))
         content = parse_json(reader.schema.metadata[_HEADER], where=path, remedy=_LOAD_AGAIN)
     except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
-        raise_shortage(error, path)
+        raise_system_fault(error, path)
         raise error if isinstance(error, DatasetError) else _damaged(path, error) from error
     return reader, checked(_Header, content, what=_DAMAGED, where=path, remedy=_LOAD_AGAIN)
 
@@ -260,7 +260,7 @@ def _map_unchanged(shard: PlacedShard) -> mmap.mmap:
     try:
         mapped, state = _map(shard.path)
     except (OSError, ValueError) as error:  # an empty file cannot be mapped
-        raise_shortage(error, shard.path)
+        raise_system_fault(error, shard.path)
         raise _replaced(shard, error) from error
     if state != shard.state:
         raise _replaced(shard, "another file")

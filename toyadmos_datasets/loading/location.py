@@ -15,7 +15,7 @@ from toyadmos_datasets.errors import DatasetError, ToyAdmosError
 from toyadmos_datasets.files.address import is_address, open_address, shown_address
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import MAX_JSON_BYTES, parse_json
-from toyadmos_datasets.files.reading import expanded, raise_shortage, read_bounded
+from toyadmos_datasets.files.reading import expanded, raise_shortage, raise_system_fault, read_bounded
 from toyadmos_datasets.files.safe_paths import inside
 from toyadmos_datasets.values.manifest import MANIFEST_NAME, Manifest, Shard, manifest_of, read_manifest
 
@@ -139,12 +139,14 @@ class Place:
         try:
             file = self._file(name)
         except OSError as error:
-            raise_shortage(error, f"{self.shown}/{name}")
+            (raise_shortage if self.is_far else raise_system_fault)(error, f"{self.shown}/{name}")
             if shard is not None:
                 self.require_current(shard)
             is_absent = isinstance(error, FileNotFoundError)
             raise DatasetError(
-                "A shard is missing." if shard else "There is no prepared dataset, or it cannot be reached.",
+                ("A shard is missing." if is_absent else "A shard cannot be read.")
+                if shard
+                else "There is no prepared dataset, or it cannot be reached.",
                 where=f"{self.shown}/{name}",
                 expected=f"{shard.n_bytes} bytes, sha256 {shard.sha256}" if shard else MANIFEST_NAME,
                 actual="no file" if is_absent else type(error).__name__,

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from datasets.iterable_dataset import ArrowExamplesIterable
 
 from toyadmos_datasets.errors import DatasetError, OptionError, ToyAdmosError
-from toyadmos_datasets.files.reading import expanded, raise_shortage
+from toyadmos_datasets.files.reading import expanded, raise_shortage, raise_system_fault
 from toyadmos_datasets.loading.choices import check_decode, check_split, chosen_splits, part_of
 from toyadmos_datasets.loading.consistent_read import open_settled
 from toyadmos_datasets.loading.derived_features import decoding
@@ -89,7 +89,7 @@ def _opened(file: IO[bytes], place: Place, shard: Shard) -> pq.ParquetFile:
 
 def _failed(place: Place, shard: Shard, error: Exception) -> DatasetError:
     """Tell a shard that is damaged from one that was replaced meanwhile, and from one that stopped coming."""
-    raise_shortage(error, place.where(shard))
+    (raise_shortage if place.is_far else raise_system_fault)(error, place.where(shard))
     is_of_arrow = isinstance(error, pa.ArrowException) or (isinstance(error, OSError) and error.errno is None)
     if place.is_far and (not is_of_arrow or isinstance(error, ConnectionError | TimeoutError)):
         return place.cut(shard.path, error)

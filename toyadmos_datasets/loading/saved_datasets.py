@@ -10,7 +10,7 @@ from typing import Any
 from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.address import open_address
 from toyadmos_datasets.files.checked_json import Value, checked, read_json
-from toyadmos_datasets.files.reading import raise_shortage
+from toyadmos_datasets.files.reading import is_there, looking, raise_system_fault
 from toyadmos_datasets.files.safe_paths import inside
 from toyadmos_datasets.loading.choices import check_decode, check_split, part_of
 from toyadmos_datasets.loading.location import Place
@@ -28,7 +28,8 @@ UNKNOWN_DEPTH = 16
 def is_saved(place: Place) -> bool:
     """Whether `save_to_disk` wrote this; a prepared dataset is none."""
     if not place.is_far:
-        is_prepared = (place.folder / MANIFEST_NAME).exists()
+        with looking(place.folder):
+            is_prepared = is_there(place.folder / MANIFEST_NAME)
         return not is_prepared and any((place.folder / name).is_file() for name in (_DICT, _STATE))
     try:
         system, root = open_address(place.address, **place.storage_options)
@@ -84,7 +85,7 @@ def _read(place: Place) -> Any:  # noqa: ANN401  # a Dataset or a DatasetDict
         actual = f"{error.what} {error.actual or ''}".rstrip()
         raise _closed(error.where or where, actual) from error
     except (*PARQUET_FAULTS, RecursionError, NotImplementedError) as error:
-        raise_shortage(error, where)
+        raise_system_fault(error, where)
         actual = type(error).__name__ if place.is_far else f"{type(error).__name__}: {error}"
         # others' texts may repeat what is secret
         raise _closed(place.shown if place.is_far else where, actual) from (None if place.is_far else error)

@@ -11,7 +11,7 @@ from toyadmos_datasets.corpus.paper import CITATION, LICENSE_NAME, LICENSE_URL, 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.escaping import escaped, markdown_code, markdown_text, shell_word
 from toyadmos_datasets.files.front_matter import front_matter
-from toyadmos_datasets.files.reading import raise_shortage, sha256_of
+from toyadmos_datasets.files.reading import raise_system_fault, sha256_of
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import (
     CARD_NAME,
@@ -195,7 +195,7 @@ def _of_file(folder: Path, name: str) -> Outgoing:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise_shortage(error, path)
+        raise_system_fault(error, path)
         raise DatasetError(
             "A file of the dataset is missing.",
             where=path,

@@ -17,7 +17,7 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.checked_json import Count, Sha256, checked, read_json, write_json
 from toyadmos_datasets.files.installing import upgrade_command
-from toyadmos_datasets.files.reading import looking
+from toyadmos_datasets.files.reading import is_there, looking
 from toyadmos_datasets.files.safe_paths import unsafe_reason
 from toyadmos_datasets.units import Decibels, Hertz
 from toyadmos_datasets.values.health import Health
@@ -270,12 +270,12 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST_NAME
     remedy = "Prepare the folder again with the same command and --overwrite."
     with looking(folder):
-        if not path.exists():
+        if not is_there(path):
             raise DatasetError(
                 "This folder holds no prepared dataset, or one that is not complete.",
                 where=folder,
                 expected=MANIFEST_NAME,
-                actual="none" if folder.exists() else "no such folder",
+                actual="none" if is_there(folder) else "no such folder",
                 remedy=f"Give the folder of a dataset, or prepare one: "
                 f"toyadmos prepare --toy TOY --out {shell_word(folder)}",
             )
@@ -344,7 +344,8 @@ def check_shard_sizes(folder: Path, shards: Sequence[Shard]) -> None:
     """
     for shard in shards:
         path = folder / shard.path
-        n_bytes = path.stat().st_size if path.exists() else None
+        with looking(path):
+            n_bytes = path.stat().st_size if is_there(path) else None
         if n_bytes != shard.n_bytes:
             raise DatasetError(
                 "A shard is missing." if n_bytes is None else "A shard has another size than it was written with.",

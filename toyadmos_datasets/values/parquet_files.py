@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError, ToyAdmosError
 from toyadmos_datasets.files.checked_json import checked, parse_json
-from toyadmos_datasets.files.reading import MAX_RECIPE_BYTES, raise_shortage
+from toyadmos_datasets.files.reading import MAX_RECIPE_BYTES, raise_system_fault
 from toyadmos_datasets.units import Bytes
 
 
@@ -211,7 +211,7 @@ def read_parquet(path: Path, unreadable: Explain, *, deltas: Collection[str] = (
     except ToyAdmosError:
         raise
     except PARQUET_FAULTS as error:
-        raise_shortage(error, path)
+        raise_system_fault(error, path)
         raise unreadable(f"{type(error).__name__}: {error}") from error
 
 

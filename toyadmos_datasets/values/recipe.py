@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from toyadmos_datasets.errors import DatasetError, ToyAdmosError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import canonical_json, checked, parse_json
-from toyadmos_datasets.files.reading import raise_shortage
+from toyadmos_datasets.files.reading import raise_system_fault
 from toyadmos_datasets.values.parquet_files import Explain, read_parquet
 from toyadmos_datasets.values.recipe_parameters import Parameters, require_told
 from toyadmos_datasets.values.recipe_rows import fault_of_rows
@@ -244,7 +244,7 @@ def read_recipe(path: Path) -> Recipe:
     except ToyAdmosError:
         raise
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise_shortage(error, path)
+        raise_system_fault(error, path)
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
     if recipe.sha256 != promised:
         raise _unreadable(path, f"rows that hash to {recipe.sha256[:16]} and not to {promised[:16]}")

@@ -32,7 +32,7 @@ from xxhash import xxh3_64_intdigest
 from toyadmos_datasets.errors import OutputError, StoreError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.atomic import is_stale, remove_leftovers, sync_folder, temporary_path, write_file, writing
-from toyadmos_datasets.files.reading import looking, raise_shortage
+from toyadmos_datasets.files.reading import looking, raise_system_fault
 from toyadmos_datasets.units import Bytes
 
 SEGMENT_BYTES: Bytes = 256_000_000
@@ -286,6 +286,7 @@ def is_whole(rows: Path) -> bool:
 
     Raises:
         OSError: The system does not let us look, which says nothing about the segment.
+        ResourceError: There is not enough memory to look.
     """
     try:
         return _parsed_rows(rows) is not None
@@ -297,7 +298,7 @@ def _read_rows(path: Path) -> pa.Table | None:
     try:
         return _parsed_rows(path)
     except OSError as error:
-        raise_shortage(error, path)
+        raise_system_fault(error, path)
         return None
 
 
@@ -312,7 +313,8 @@ def _parsed_rows(path: Path) -> pa.Table | None:
         promised = int((rows.schema.metadata or {})[b"n_file_bytes"])
         rows = rows.cast(ROWS_SCHEMA)
         rows.validate(full=True)
-    except (pa.ArrowException, KeyError, ValueError):
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise_system_fault(error, path)  # memory may have run out
         return None
     n_file_bytes = samples_file(path).stat().st_size
     first, n_samples = (rows[name].to_numpy() for name in ("first_byte", "n_samples"))
@@ -382,7 +384,7 @@ class RecordingReader:
             content = _read(segment, first_byte + begin, end - begin)
             _compare(content, self._hashes[of_row + first_piece : of_row + stop_piece].tolist())
         except (OSError, ValueError) as error:
-            raise_shortage(error, segment)
+            raise_system_fault(error, segment)
             raise _damaged(segment, recording_id, str(error)) from error
         samples = np.frombuffer(content, _SAMPLE)
         return samples[start - begin // _SAMPLE_BYTES : stop - begin // _SAMPLE_BYTES]

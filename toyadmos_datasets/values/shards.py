@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError, OptionError
-from toyadmos_datasets.files.reading import raise_shortage, sha256_of
+from toyadmos_datasets.files.job_folder import is_committing
+from toyadmos_datasets.files.reading import is_there, looking, raise_system_fault, sha256_of
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.manifest import Manifest, Shard, check_shard_sizes, read_manifest
+from toyadmos_datasets.values.manifest import MANIFEST_NAME, Manifest, Shard, check_shard_sizes, read_manifest
 from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, footer_fault
 
 
@@ -49,15 +50,43 @@ def check_shards(folder: Path, shards: Iterable[Shard]) -> None:
     """Compare shards with their sizes and hashes, unless this process did so and they are untouched since.
 
     Raises:
-        DatasetError: A shard is missing, has another size, or was changed.
+        DatasetError: A shard is missing, has another size, or was changed; or the dataset was replaced meanwhile.
     """
     for shard in shards:
-        check_shard_sizes(folder, [shard])
-        path = folder / shard.path
-        with _naming(path):
-            actual = _known_sha256(path, state_of(path.stat()))
-        if actual != shard.sha256:
-            raise changed(path, shard.sha256, actual)
+        try:
+            _check_shard(folder, shard)
+        except DatasetError:
+            require_current(folder, shard)
+            raise
+
+
+def _check_shard(folder: Path, shard: Shard) -> None:
+    check_shard_sizes(folder, [shard])
+    path = folder / shard.path
+    with _naming(path):
+        actual = _known_sha256(path, state_of(path.stat()))
+    if actual != shard.sha256:
+        raise changed(path, shard.sha256, actual)
+
+
+def require_current(folder: Path, shard: Shard) -> None:
+    """Raise if the dataset was replaced since its manifest was read, so that its shards are others.
+
+    Raises:
+        DatasetError: The manifest no longer lists the shard, or the new one is not there yet.
+    """
+    with looking(folder):
+        has_manifest = is_there(folder / MANIFEST_NAME)
+        is_replacing = is_committing(folder, MANIFEST_NAME)
+    if not is_replacing and (not has_manifest or shard in read_manifest(folder).shards):
+        return
+    raise DatasetError(
+        "The dataset was replaced while it was read.",
+        where=folder / shard.path,
+        expected=f"sha256 {shard.sha256}",
+        actual="no manifest yet" if is_replacing else "a manifest that does not list it",
+        remedy="Load it again, or run the same command again.",
+    )
 
 
 def changed(path: object, expected: str, actual: str) -> DatasetError:
@@ -220,7 +249,7 @@ def _naming(path: Path) -> Iterator[None]:
     except DatasetError:
         raise
     except PARQUET_FAULTS as error:
-        raise_shortage(error, path)
+        raise_system_fault(error, path)
         raise DatasetError(
             "A shard cannot be read.",
             where=path,

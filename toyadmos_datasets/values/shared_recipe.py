@@ -20,7 +20,7 @@ from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import DatasetError, OptionError, ToyAdmosError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import Count, Sha256, canonical_json, checked, parse_json
-from toyadmos_datasets.files.reading import raise_shortage
+from toyadmos_datasets.files.reading import raise_system_fault
 from toyadmos_datasets.signal.clip_codec import DIGEST_BYTES
 from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.manifest import SkippedRecording, is_shard_place
@@ -170,7 +170,7 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
     except ToyAdmosError:
         raise
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise_shortage(error, path)
+        raise_system_fault(error, path)
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
     if (promised, header.recipe_sha256) != (actual, found["recipe_sha256"]):
         raise _unreadable(path, f"content that hashes to {actual[:16]} and not to {promised[:16]}: it was changed")
@@ -187,7 +187,7 @@ def is_shared_recipe(path: Path) -> bool:
         with path.open("rb") as file:
             return b"toyrecipe" in (pq.read_schema(file).metadata or {})
     except PARQUET_FAULTS as error:
-        raise_shortage(error, path)
+        raise_system_fault(error, path)
         return path.name.endswith(SUFFIX)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,14 @@ import yaml
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.files.reading import MAX_CARD_BYTES, looking, raise_shortage, read_bounded_file
+from toyadmos_datasets.files.reading import (
+    MAX_CARD_BYTES,
+    is_there,
+    looking,
+    raise_shortage,
+    read_bounded_file,
+    system_fault_of,
+)
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import CARD_NAME, MANIFEST_NAME, RECIPE_NAME, Manifest, Shard, read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
@@ -57,7 +65,7 @@ def is_prepared(folder: Path) -> bool:
         DatasetError: The folder cannot be looked at.
     """
     with looking(folder):
-        return (folder / MANIFEST_NAME).exists()
+        return is_there(folder / MANIFEST_NAME)
 
 
 def verify_dataset(folder: Path, progress: Progress | None = None, *, workers: int = 1) -> DatasetVerdict:
@@ -99,23 +107,34 @@ def check_shard(task: _ShardTask, watch: Watch) -> Problem | None:
     """Compare one shard's size, hash and rows with what the manifest says."""
     path, shard = task.folder / task.shard.path, task.shard
     whole = f"{shard.n_bytes} bytes, sha256 {shard.sha256}"
-    if not path.is_file():
-        return _problem("A shard is missing.", path, whole, "no file")
     try:
-        n_bytes = path.stat().st_size
+        n_bytes = _size_of(path)
         if n_bytes != shard.n_bytes:
-            return _problem("A shard has another size than it was written with.", path, whole, f"{n_bytes} bytes")
+            what = "A shard is missing." if n_bytes is None else "A shard has another size than it was written with."
+            return _problem(what, path, whole, "no file" if n_bytes is None else f"{n_bytes} bytes")
         sha256 = hash_of(path, "sha256", watch)
         if sha256 != shard.sha256:
             return _problem("A shard was changed since it was written.", path, whole, f"sha256 {sha256}")
         with path.open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
             n_rows = pq.read_metadata(file).num_rows
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise_shortage(error, path)
-        return _problem("A shard cannot be read.", path, whole, error)
+        fault = system_fault_of(error, path)
+        return (
+            _problem("A shard cannot be read.", path, whole, error) if fault is None else problem_of(fault, str(path))
+        )
     if n_rows != shard.n_rows:
         return _problem("A shard and the manifest disagree.", path, f"{shard.n_rows} rows", f"{n_rows} rows")
     return None
+
+
+def _size_of(path: Path) -> Bytes | None:
+    """Return the size of a file; None where there is none."""
+    try:
+        facts = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return facts.st_size if stat.S_ISREG(facts.st_mode) else None
 
 
 def check_recipe(folder: Path, manifest: Manifest) -> Iterator[Problem]:
@@ -142,6 +161,10 @@ def check_card(folder: Path, manifest: Manifest) -> Iterator[Problem]:
         configs = [one["config_name"] for one in _front_matter(path)["configs"]]
     except (OSError, ValueError, LookupError, TypeError, RecursionError, yaml.YAMLError) as error:
         raise_shortage(error, path)
+        fault = system_fault_of(error, path)
+        if fault is not None:
+            yield problem_of(fault, str(path))
+            return
         yield _problem("The card is damaged.", path, expected, f"{type(error).__name__}: {error}")
         return
     if configs != list(manifest.configs):

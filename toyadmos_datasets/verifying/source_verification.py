@@ -17,7 +17,7 @@ from toyadmos_datasets.corpus.volumes import published_volumes
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import OddSourceError, SourceError, WavError
-from toyadmos_datasets.files.reading import raise_shortage
+from toyadmos_datasets.files.reading import raise_shortage, system_fault_of
 from toyadmos_datasets.ingest import AsFound, as_found, refuse_oddities, survey_source
 from toyadmos_datasets.signal.wav import open_wav
 from toyadmos_datasets.units import Bytes
@@ -254,6 +254,9 @@ def check_volume(task: _VolumeTask, watch: Watch) -> Problem | None:
         md5 = hash_of(task.path, "md5", watch)
     except OSError as error:
         raise_shortage(error, task.path)
+        fault = system_fault_of(error, task.path)
+        if fault is not None:
+            return problem_of(fault, str(task.path))
         md5 = str(error)
     if md5 == task.md5:
         return None
