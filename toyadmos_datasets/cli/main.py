@@ -27,7 +27,7 @@ DEBUG = "--debug"
 _WrongArguments = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 
 
-def start(arguments: Sequence[str], interrupts: Interrupts) -> int:
+def start(arguments: Sequence[str], interrupts: Interrupts | None = None) -> int:
     """Make the process ready for a command, run it and return its exit status."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # a replaced stream may not know encodings
