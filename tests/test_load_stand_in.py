@@ -24,7 +24,7 @@ LOADS = """
     import sys, warnings
     from pathlib import Path
     from toyadmos_datasets import load_dataset
-    from toyadmos_datasets.loading import kept
+    from toyadmos_datasets.loading import clip_cache
 
     def refuse(_shards, path):
         if not str(path).startswith(sys.argv[2]):
@@ -32,7 +32,7 @@ LOADS = """
         write(_shards, path)
 
     from toyadmos_datasets.errors import OutputError
-    write, kept.write_places = kept.write_places, refuse
+    write, clip_cache.write_places = kept.write_places, refuse
     warnings.simplefilter("ignore")
     print(load_dataset(sys.argv[1], split="test").num_rows)
 """
