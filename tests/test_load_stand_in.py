@@ -32,7 +32,7 @@ LOADS = """
         write(_shards, path)
 
     from toyadmos_datasets.errors import OutputError
-    write, clip_cache.write_places = kept.write_places, refuse
+    write, clip_cache.write_places = clip_cache.write_places, refuse
     warnings.simplefilter("ignore")
     print(load_dataset(sys.argv[1], split="test").num_rows)
 """
