@@ -35,7 +35,7 @@ demo: $(CORE)  ## Prepare a simulated ToyTrain into data/demo.
 
 test: lint types $(OLDEST) $(S3)  ## Run lint, types and tests (PYTEST_ARGS="-k words" to choose).
 	PYTHONPATH=$(S3) $(BIN)/python -m pytest -k "s3 or bucket_that" tests/test_share_bucket.py
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 drills: $(DEV)  ## Run the long form of the drills with damaged files (DRILLS=1000 for fewer).
 	TOYADMOS_DRILLS=$(DRILLS) $(BIN)/python -m pytest --numprocesses auto --dist load tests/test_mutations.py tests/test_cache_lease.py

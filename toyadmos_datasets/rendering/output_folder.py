@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.escaping import escaped
 from toyadmos_datasets.files.atomic import write_text, writing
 from toyadmos_datasets.files.checked_json import read_json
 from toyadmos_datasets.files.job_folder import JobFolder, State
@@ -115,6 +116,7 @@ class OutputFolder(JobFolder):
         write_recipe(recipe, self.files / RECIPE_NAME)
         write_manifest(self.files, manifest)
         self.put_in_place()
+        _LOG.info("Committed the dataset: %s", escaped(self.path))
 
     def strangers(self) -> list[str]:
         """Name what no preparation left in the folder, shards apart."""
