@@ -36,7 +36,7 @@ settings.load_profile("repeatable")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-LONGEST = ("benchmarks", "derivation_law", "baseline_read_back", "interruption", "commit", "mutations", "printed_lines")
+LONGEST = ("benchmarks", "derivation_law", "baseline_read_back", "interruption", "commit", "mutations")
 """Files of tests that take a minute or two: they begin first, so that no process is left with one of them at the end."""
 
 
