@@ -37,7 +37,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 LONGEST = ("benchmarks", "derivation_law", "baseline_read_back", "interruption", "commit", "mutations")
-"""Files of tests that take a minute or two: they begin first, so that no process is left with one of them at the end."""
+"""Files of tests that take a minute or two: they begin first, so that no process is left with one at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
