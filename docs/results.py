@@ -1,7 +1,7 @@
 """Train and score every preset on prepared datasets, and write docs/results.md.
 
     python docs/results.py --work runs/results --corpus "simulated ToyTrain=data/simulated" --quick
-    python docs/results.py --work runs/results --archives /data/toyadmos     the paper's experiment, for who has it
+    python docs/results.py --work runs/results --archives /data/toyadmos     the paper's experiment, on the archives
 
 Runs that are done in the work folder are not made again, so that the script can be stopped and gone on with, and
 called again with more corpora.
@@ -154,7 +154,7 @@ def page(rows: list[Row], device: str, notes: list[str]) -> str:
         "published figures:",
         "",
         PUBLISHED.format(**experiments),
-        "Who has the archives fills the last row (200 epochs, a GPU is advisable) with",
+        "If you have the archives, fill the last row (200 epochs, a GPU is advisable) with",
         "",
         "    python docs/results.py --work runs/results --archives /data/toyadmos",
         "",

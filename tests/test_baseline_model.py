@@ -225,7 +225,7 @@ def test_presets_are_changed_by_settings_and_by_files(tmp_path):
     ],
 )
 def test_a_setting_that_cannot_be_meant_is_refused(setting):
-    with pytest.raises(OptionError, match=r"cannot be meant[\s\S]*--set epochs=20"):
+    with pytest.raises(OptionError, match=r"is invalid[\s\S]*--set epochs=20"):
         chosen_preset("paper", [setting])
 
 

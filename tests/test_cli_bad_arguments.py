@@ -1,4 +1,4 @@
-"""An argument that cannot be meant ends the program with status 2 before anything is made."""
+"""An invalid argument ends the program with status 2 before anything is made."""
 
 from __future__ import annotations
 

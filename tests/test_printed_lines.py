@@ -118,7 +118,7 @@ def test_commands_printed_after_an_export_and_in_errors_can_be_typed(capsys, pre
     file = Path(name) / "x.toyrecipe"
     (tmp_path / name).mkdir()
     exported = toyadmos(capsys, "recipe", "export", prepared, f"--out=./{file}", "--workers", "1")
-    shown = line_after(exported, "Whoever has the recordings renders it with: ")
+    shown = line_after(exported, "Users with the recordings render it with: ")
     command = shown.replace("SRC", shlex.quote(str(prepared.parent / "source"))).replace("DIR", "rebuilt --workers 1")
     done = typed(command, tmp_path)
 

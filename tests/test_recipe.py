@@ -229,7 +229,7 @@ def test_a_row_that_was_changed_since_is_an_error(tmp_path):
 
     assert "rows that hash to" in caught.value.actual
     assert caught.value.where == str(path)
-    assert caught.value.remedy == "Prepare the dataset again, or get the recipe again from whoever made it."
+    assert caught.value.remedy == "Prepare the dataset again, or get the recipe again from its author."
 
 
 def test_parameters_that_were_changed_since_are_an_error(tmp_path):

@@ -1,4 +1,4 @@
-"""What the environment says of proxies and certificates: an error before any request, where it cannot be meant."""
+"""What the environment says of proxies and certificates: an error before any request, where it is invalid."""
 
 from __future__ import annotations
 

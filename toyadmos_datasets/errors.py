@@ -1,7 +1,7 @@
 """Every failure that this package raises on purpose.
 
     ToyAdmosError
-    ├── OptionError (ValueError)              an argument that cannot be meant
+    ├── OptionError (ValueError)              an invalid argument
     ├── NameGrammarError (ValueError)         a file name that is unknown or contradicts itself or its folder
     ├── SourceError
     │   ├── SourceNotFoundError (FileNotFoundError)
@@ -95,7 +95,7 @@ def _shown(text: str) -> str:
 
 
 class OptionError(ToyAdmosError, ValueError):
-    """An argument that cannot be meant."""
+    """An argument is invalid."""
 
     code = "option"
 

@@ -262,7 +262,7 @@ def chosen_preset(name: str = "paper", settings: Iterable[str] = ()) -> Preset:
         settings: Each ``name=value``.
 
     Raises:
-        OptionError: There is no such preset or setting, or a value cannot be meant.
+        OptionError: There is no such preset or setting, or a value is invalid.
     """
     preset = _from_file(Path(name)) if name.endswith(".toml") else _known(name)
     pairs = [_pair(text) for text in settings]
@@ -273,7 +273,7 @@ def changed(preset: Preset, settings: dict[str, Any]) -> Preset:
     """Return a preset with settings changed, each checked against the type of what it replaces.
 
     Raises:
-        OptionError: There is no such setting, or a value cannot be meant.
+        OptionError: There is no such setting, or a value is invalid.
     """
     known = {one.name for one in fields(Preset)}
     values: dict[str, Any] = {}
@@ -322,7 +322,7 @@ def _as_type_of(old: object, value: object, name: str) -> object:
 
 def _wrong(where: str, expected: str, actual: object) -> OptionError:
     return OptionError(
-        "A setting of the system cannot be meant.",
+        "A setting of the system is invalid.",
         where=where,
         expected=expected,
         actual=actual,

@@ -86,7 +86,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
         """Return the same as options of `prepare`.
 
         Raises:
-            OptionError: A value that cannot be meant.
+            OptionError: A value is invalid.
         """
         cache = default_cache() if self.cache is None else expanded(self.cache).absolute()
         planned = {name: getattr(self, name) for name in _PLANNED}
@@ -109,10 +109,10 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
         """Name the config until its source is opened, which the constructor of a builder, who asks, does not do.
 
         Raises:
-            OptionError: A value that cannot be meant.
+            OptionError: A value is invalid.
         """
         del config_kwargs, custom_features
-        self.prepare_options()  # refuses what cannot be meant
+        self.prepare_options()  # refuses what is invalid
         return f"{self.name}-unopened"
 
     def opened_id(self, source: Source) -> str:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from toyadmos_datasets.values.health import Health, HealthCount
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +13,7 @@ from toyadmos_datasets.cli.text import print_json, print_lines, table_lines
 
 if TYPE_CHECKING:
     from toyadmos_datasets.auditing import AuditReport, Finding, PairReport
+    from toyadmos_datasets.values.health import Health, HealthCount
 
 
 SHOWN_CONDITIONS = 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,7 +28,6 @@ from toyadmos_datasets.units import format_bytes
 if TYPE_CHECKING:
     from toyadmos_datasets.options.fetch_choices import FetchChoices
     from toyadmos_datasets.values.source import FetchEstimate
-from pathlib import Path
 
 
 def cache(

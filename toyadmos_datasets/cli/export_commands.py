@@ -11,12 +11,12 @@ import typer
 from toyadmos_datasets.cli.command_options import JsonOption
 from toyadmos_datasets.cli.progress_bars import progress_on_terminal
 from toyadmos_datasets.cli.text import print_json, print_lines
-
-if TYPE_CHECKING:
-    from toyadmos_datasets.exporting import ExportReport
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import format_bytes
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.exporting import ExportReport
 
 
 def export(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,21 +22,16 @@ from toyadmos_datasets.cli.command_options import (
 from toyadmos_datasets.cli.progress_bars import progress_on_terminal
 from toyadmos_datasets.cli.text import print_json, print_lines, table_lines
 from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from toyadmos_datasets.ingest import VolumeSize
-    from toyadmos_datasets.values.source import Source
-from dataclasses import asdict
-from typing import TYPE_CHECKING
-
-from toyadmos_datasets.errors import OptionError
-
-if TYPE_CHECKING:
+    from toyadmos_datasets.ingest import AsFound, VolumeSize
     from toyadmos_datasets.planning.protocol_listing import ListedProtocol
+    from toyadmos_datasets.values.source import Source
 
 
 _SHOWN = ("recording_id", "sound", "channel", "n_bytes", "crc32", "block", "condition_text")
@@ -92,21 +88,23 @@ def index(
     if report is not None:  # also, and all the more, of a source that cannot be indexed
         write_json(report, source_report(indexed, opened, _volumes_of(opened)))
     require_sound(indexed, opened.location, strict=strict)
-    table, found = indexed.table, as_found(indexed, opened)
     if out is not None:
-        write_index(table, out)
+        write_index(indexed.table, out)
+    _print_index(indexed.table, as_found(indexed, opened), opened, out=out, as_json=as_json)
+
+
+def _print_index(table: pa.Table, found: AsFound, source: Source, *, out: Path | None, as_json: bool) -> None:
+    """Print what was indexed: the rows, unless they were written, and what agrees with the published counts."""
     if as_json:
         print_json({"recordings": _with_words(table).to_pylist(), "as_found": found.as_json()}, indent=None)
         return
     if out is None:
         rows = [[_cell(name, row[name]) for name in _SHOWN] for row in _with_words(table).select(_SHOWN).to_pylist()]
         print_lines(table_lines(_SHOWN, rows))
-    n_bytes = sum(block.n_packed_bytes for block in opened.blocks())
-    written = f" Written to {out}." if out is not None else ""
-    amount = (
-        f"{len(table)} recordings in {len(opened.blocks())} blocks ({opened.kind}), {format_bytes(n_bytes)} on disk."
-    )
-    print_lines([f"{amount}{written}", *found.lines()], err=True)
+    n_bytes = sum(block.n_packed_bytes for block in source.blocks())
+    blocks = f"{len(source.blocks())} blocks ({source.kind}), {format_bytes(n_bytes)} on disk."
+    written = "" if out is None else f" Written to {out}."
+    print_lines([f"{len(table)} recordings in {blocks}{written}", *found.lines()], err=True)
 
 
 def _volumes_of(source: Source) -> list[VolumeSize]:

@@ -78,7 +78,7 @@ class Interrupts:
 
 
 def leave(interrupts: Interrupts) -> NoReturn:
-    """End this process and its workers now; whoever waits for files finds them whole or not at all."""
+    """End this process and its workers now; files that were being written are whole or not there."""
     import multiprocessing
 
     interrupts.say()

@@ -59,7 +59,7 @@ def export(
         print_json(written)
         return
     print_lines([f"Written: {out} ({format_bytes(n_bytes)}, {len(shared.digests)} examples, no audio)"])
-    print_lines([f"Whoever has the recordings renders it with: {_rebuild_command(out)}"])
+    print_lines([f"Users with the recordings render it with: {_rebuild_command(out)}"])
 
 
 @app.command("show")

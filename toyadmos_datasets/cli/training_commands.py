@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,20 +10,14 @@ import typer
 
 from toyadmos_datasets.cli.command_options import JsonOption
 from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.text import print_json, print_lines
+from toyadmos_datasets.cli.text import print_json, print_lines, table_lines
+from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import format_duration
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.baseline.trainer import TrainReport
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
-from toyadmos_datasets.cli.text import table_lines
-from toyadmos_datasets.errors import OptionError
-
-if TYPE_CHECKING:
     from toyadmos_datasets.baseline.presets import Preset
+    from toyadmos_datasets.baseline.trainer import TrainReport
     from toyadmos_datasets.scores.summary import Summary
 
 

@@ -24,7 +24,7 @@ def packed_name(clip: Clip, suffix: str | None = None) -> str:
     """
     stem, _, own = clip.name.rpartition(".")
     name = f"{stem.replace('.', '-')}.{suffix or own}"
-    inside(Path(), name, where=clip.name)  # whoever unpacks the tar is led nowhere else
+    inside(Path(), name, where=clip.name)  # unpacking the tar writes nowhere else
     return name
 
 

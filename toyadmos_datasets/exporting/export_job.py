@@ -83,7 +83,7 @@ def export_dataset(options: ExportOptions, progress: Progress | None = None) -> 
     A run that was cut goes on; the same export again finds everything done.
 
     Raises:
-        OptionError: The layout or the config cannot be meant, or the layout takes no such clips.
+        OptionError: The layout or the config is invalid, or the layout takes no such clips.
         OutputConflictError: The folder holds something else.
         DatasetError: The dataset is damaged.
         DiskFullError: No room; what is finished is kept for the next run.

@@ -64,7 +64,7 @@ class Lease:
             self._descriptor = None
 
     def take(self, *, is_made: bool = False) -> None:
-        """Hold the lease from now on, after whoever cleans the cache; nothing happens if it is held already.
+        """Hold the lease from now on, after a process that cleans the cache; nothing happens if it is held already.
 
         Args:
             is_made: Whether the cache and the file are made if they are not there, because the cache is about to be

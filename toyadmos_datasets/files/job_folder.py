@@ -280,7 +280,7 @@ class JobFolder:
             return False
 
     def _remove_unfinished(self) -> None:
-        """Remove files that were being written; whoever did that is dead, or has lost the folder to us."""
+        """Remove files that were being written; their process is dead, or has lost the folder to us."""
         for path in self.partial.rglob(".*.tmp"):
             path.unlink(missing_ok=True)
 

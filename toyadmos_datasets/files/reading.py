@@ -34,7 +34,7 @@ _REMEDIES = {
 }
 
 _LARGEST_REQUEST = 1 << 42
-"""Bytes: whoever asks for more at once was told so by a damaged file, and no machine is too small for it."""
+"""Bytes: a request for more at once comes from a damaged file, and no machine is too small for it."""
 
 
 @contextlib.contextmanager
@@ -75,7 +75,7 @@ def is_there(path: Path) -> bool:
 def raise_shortage(error: BaseException, where: object) -> None:
     """Raise what an error says of the machine; return if it may say something of the file at hand.
 
-    Whoever turns errors into "missing" or "damaged" asks here first, so that nobody deletes a whole file because the
+    Code that turns errors into "missing" or "damaged" asks here first, so that nobody deletes a whole file because the
     machine was busy.
 
     Args:

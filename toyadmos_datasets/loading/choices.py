@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib.util
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.errors import MissingExtraError, OptionError
+from toyadmos_datasets.values.manifest import Manifest, Shard
 
 if TYPE_CHECKING:
     from datasets import Dataset
-import importlib.util
-from collections.abc import Iterable
-
-from toyadmos_datasets.errors import MissingExtraError
-from toyadmos_datasets.values.manifest import Manifest, Shard
 
 
 def part_of(opened: Mapping[str, Dataset], asked: str) -> Dataset:

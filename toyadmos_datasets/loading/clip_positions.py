@@ -153,7 +153,7 @@ def read_places(path: Path) -> pa.Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipSpans:
-    """Where each clip of a split is, for who reads clips one by one.
+    """Where each clip of a split is, for readers of single clips.
 
     Attributes:
         shards: The mapped shards.

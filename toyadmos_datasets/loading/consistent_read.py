@@ -54,7 +54,7 @@ def open_settled(folder: Path, opening: Callable[[Manifest], Opened]) -> Opened:
         where=folder,
         expected="a dataset that stays while it is opened",
         actual=f"another one at each of {_TRIES} looks",
-        remedy="Wait until whoever prepares it is done.",
+        remedy="Wait until the preparation is done.",
     )
 
 

@@ -115,7 +115,7 @@ class Place:
         """Raise if the dataset was replaced since it was opened: what is read of it now may be of another one.
 
         Raises:
-            DatasetError: The manifest is another one, or none: whoever replaces a dataset removes it first.
+            DatasetError: The manifest is another one, or none: it is the first file that a replacement removes.
         """
         try:
             is_listed, actual = shard in self.manifest().shards, "a manifest that does not list it"

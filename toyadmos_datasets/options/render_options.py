@@ -75,7 +75,7 @@ class LogMel:
         is_last_frame_dropped: Whether the last whole frame is left out.
 
     Raises:
-        OptionError: A setting cannot be meant.
+        OptionError: A setting is invalid.
 
     Source:
         Koizumi et al., DCASE 2020 task 2, description of the baseline: 128 bands, frames of 1024 samples, hop 512.
@@ -165,7 +165,7 @@ class LogMel:
 
 def _wrong(where: str, expected: str, actual: object) -> OptionError:
     return OptionError(
-        "A setting of the features cannot be meant.",
+        "A setting of the features is invalid.",
         where=where,
         expected=expected,
         actual=actual,

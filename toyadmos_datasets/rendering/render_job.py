@@ -132,7 +132,7 @@ def shard_tasks(
     leaving_out: LeavingOut | None = None,
     progress: Progress,
 ) -> list[ShardTask]:
-    """Return the tasks that `render` would run, in the order of the dataset, for who runs them otherwise.
+    """Return the tasks that `render` would run, in the order of the dataset, for callers that run them by other means.
 
     Args:
         recipe: The examples.

@@ -47,7 +47,7 @@ class Bucket:
         may_share_audio: The user's word that nobody reads it who must not.
 
     Raises:
-        OptionError: The address cannot be meant.
+        OptionError: The address is invalid.
         MissingExtraError: A package is needed for it.
     """
 

@@ -40,7 +40,7 @@ class Hub:
         token: For the Hub; None for what `hf auth login` or HF_TOKEN left.
 
     Raises:
-        OptionError: The address or the token cannot be meant.
+        OptionError: The address or the token is invalid.
     """
 
     def __init__(self, address: str, *, token: str | None = None) -> None:

@@ -45,7 +45,7 @@ def _what(shared: SharedRecipe, file_name: str, *, is_simulated: bool) -> str:
     return (
         f"This holds **no audio**. {markdown_code(file_name)} says which recordings of {corpus}, which stretches of "
         "noise and which levels make up a dataset, with the hash of every clip and of every shard that comes of it, so "
-        f"that whoever has the recordings makes the same bytes. Recipe `{shared.recipe.sha256}`.\n"
+        f"that users with the recordings make the same bytes. Recipe `{shared.recipe.sha256}`.\n"
     )
 
 

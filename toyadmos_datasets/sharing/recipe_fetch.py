@@ -15,7 +15,7 @@ from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.address import is_address, open_address, require_no_secrets, shown_address
 from toyadmos_datasets.files.atomic import temporary_folder, write_file
 from toyadmos_datasets.files.checked_json import MAX_JSON_BYTES, parse_json
-from toyadmos_datasets.files.reading import MAX_CARD_BYTES, MAX_RECIPE_BYTES, read_bounded
+from toyadmos_datasets.files.reading import MAX_CARD_BYTES, MAX_RECIPE_BYTES, expanded, read_bounded
 from toyadmos_datasets.sharing.destination import HIDDEN, LAST_NAMES
 from toyadmos_datasets.sharing.hub import checked_token
 from toyadmos_datasets.sharing.parcel import SHARED_NAME
@@ -141,7 +141,7 @@ class FetchedRecipe:
     was_there: bool
 
 
-def fetch_recipe(address: str, out: Path, *, token: str | None = None) -> FetchedRecipe:
+def fetch_recipe(address: str, out: str | os.PathLike[str], *, token: str | None = None) -> FetchedRecipe:
     """Fetch the recipe of a shared dataset, or one that was shared alone.
 
     Args:
@@ -150,7 +150,7 @@ def fetch_recipe(address: str, out: Path, *, token: str | None = None) -> Fetche
         token: For a private repository on the Hub.
 
     Raises:
-        OptionError: The address or the file cannot be meant.
+        OptionError: The address or the file is invalid.
         DatasetError: There is no recipe, or it is damaged, or not that of the dataset beside it.
         OutputConflictError: The file holds something else.
         ShareError: The place cannot be read.
@@ -162,17 +162,18 @@ def fetch_recipe(address: str, out: Path, *, token: str | None = None) -> Fetche
             expected="hf://datasets/user/name, s3://bucket/folder, https://host/mine.toyrecipe",
             remedy="A recipe on this machine need not be fetched.",
         )
-    if out.is_dir():
+    path = expanded(out)
+    if path.is_dir():
         raise OptionError(
-            "The output is a folder.", where=out, expected="a file", remedy=f"-o {shell_word(out / SHARED_NAME)}"
+            "The output is a folder.", where=path, expected="a file", remedy=f"-o {shell_word(path / SHARED_NAME)}"
         )
     remote = Remote(address=address, token=token)
     content, recipe, has_hashes = _found(remote)
-    was_there = _is_held(out, content)
+    was_there = _is_held(path, content)
     if not was_there:
-        with write_file(out) as file:
+        with write_file(path) as file:
             file.write(content)
-    return FetchedRecipe(path=out, recipe=recipe, has_hashes=has_hashes, was_there=was_there)
+    return FetchedRecipe(path=path, recipe=recipe, has_hashes=has_hashes, was_there=was_there)
 
 
 def _found(remote: Remote) -> tuple[bytes, Recipe, bool]:

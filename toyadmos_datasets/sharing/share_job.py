@@ -98,7 +98,7 @@ def share(
         progress: Told about the work.
 
     Raises:
-        OptionError: The destination or the token cannot be meant.
+        OptionError: The destination or the token is invalid.
         LicenseError: The corpus's licence forbids it.
         OutputConflictError: Something else is there.
         DatasetError: The folder holds no whole dataset.

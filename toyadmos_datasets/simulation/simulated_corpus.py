@@ -121,7 +121,7 @@ def _make(folder: CorpusFolder, wanted: CorpusRecord, *, workers: int, report: R
                     shutil.rmtree(folder.partial)
             _write(folder.partial, wanted, events, workers=workers, report=report)
             folder.put_in_place()
-    # Whoever waits for nothing but the lock finds the corpus there, so its file need not stay.
+    # A process that waited for the lock finds the corpus there, so its file need not stay.
     shutil.rmtree(folder.workplace, ignore_errors=True)
 
 

@@ -84,7 +84,7 @@ def _texts(chunk: pa.Array) -> memoryview:
 
 SCHEMA_VERSION = 2
 
-_AGAIN = "Prepare the dataset again, or get the recipe again from whoever made it."
+_AGAIN = "Prepare the dataset again, or get the recipe again from its author."
 
 HEADER_KEY = b"toyadmos_recipe"
 """Where in the metadata of a file's schema the parameters of a recipe are."""

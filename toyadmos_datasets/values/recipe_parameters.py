@@ -93,5 +93,5 @@ def check_parameters(parameters: Mapping[str, Any], *, where: object) -> None:
         known,
         what="The recipe's parameters are not those of a plan.",
         where=where,
-        remedy="Get the recipe again from whoever made it, or give its rows as a table: see docs/protocols.md.",
+        remedy="Get the recipe again from its author, or give its rows as a table: see docs/protocols.md.",
     )

@@ -32,7 +32,7 @@ FORMAT_VERSION = 2
 SUFFIX = ".toyrecipe"
 
 _UNREADABLE = "This is not a shared recipe that this version can read."
-_GET_AGAIN = "Get the file again from whoever made it; it is made with: toyadmos recipe export DIR -o FILE"
+_GET_AGAIN = "Get the file again from its author; it is made with: toyadmos recipe export DIR -o FILE"
 _DIGEST = pa.field("samples_digest", pa.binary(DIGEST_BYTES), nullable=True)
 """Null for what was left out after it had been planned: it was never mixed."""
 

@@ -29,7 +29,7 @@ from toyadmos_datasets.values.recipe import read_recipe
 from toyadmos_datasets.verifying.problems import Problem, hash_of, problem_of
 
 _AGAIN = "Prepare the folder again with the same command and --overwrite."
-_MOVE = "Move it out of the folder: whoever opens the folder without this package would read it too."
+_MOVE = "Move it out of the folder: programs without this package would read it too."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import os
 import re
 import threading
 import zlib
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -30,7 +31,7 @@ _JOURNAL_LINE = re.compile(rf"(have|gone|good|bad|whole) {NUMBER} {NUMBER}", re.
 _STOP_LINE = re.compile(rf"{NUMBER} {NUMBER} {NUMBER}", re.ASCII)
 
 
-class SharedLines:
+class SharedLines(ABC):
     """A file of lines that every process and thread may read and append to.
 
     A line is one small write to the end of the file. A line that a crash has torn does not match its checksum, and
@@ -77,13 +78,13 @@ class SharedLines:
         self._offset, self._rest = 0, b""
         self._clear()
 
+    @abstractmethod
     def _clear(self) -> None:
         """Forget what lines said."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _take(self, text: str) -> None:
         """Take in an intact line."""
-        raise NotImplementedError
 
 
 class CopyJournal(SharedLines):

@@ -34,7 +34,8 @@ def require_license(
     """Return if the licence of the archive has been accepted, now or before; ask where somebody can answer.
 
     The licence itself is fetched and checked like a volume, so that it can be read and stands beside what it is for.
-    A server that lacks it serves whoever has accepted it. An archive whose manifest lists none has none.
+    A server without the licence still serves users who accepted it before. An archive has none if its manifest lists
+    none.
 
     Args:
         options: What is about to be fetched.
@@ -90,7 +91,7 @@ def _fetch_license(options: FetchOptions, file: Volume, progress: Progress) -> P
         contextlib.closing(open_client(options)) as client,
     ):
         transfer = open_transfer(options, client, progress)
-        copy.journal.refresh()  # whoever fetched before may have brought it
+        copy.journal.refresh()  # another process may have fetched it
         for _ in range(2):
             transfer.fetch_or_whole(copy, copy.present.reach(0), file.n_bytes)
             if copy.verify():

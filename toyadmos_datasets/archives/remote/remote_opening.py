@@ -169,7 +169,7 @@ def open_origin(
         ignore: Glob patterns of files and folders that are left out.
 
     Raises:
-        OptionError: An address that nothing is fetched from, or another choice that cannot be meant.
+        OptionError: An address that nothing is fetched from, or an invalid choice.
         LicenseError: The licence has not been accepted.
         FetchError: The server does not give the archive's header.
         ArchiveError: The archive is damaged, or holds what cannot be read or used.

@@ -1,4 +1,4 @@
-"""A source whose volumes are elsewhere: its readers ask whoever fetches for bytes, and wait for them."""
+"""A source whose volumes are elsewhere: its readers ask the fetching process for bytes, and wait for them."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ class _Reader:
             if waited_s >= _LOOK_AGAIN_S:
                 requests.require_open()
                 if self._on_bytes is not None:
-                    self._on_bytes(0)  # whoever watches may want to stop
+                    self._on_bytes(0)  # the watch may ask to stop
                 waited_s = 0.0
             time.sleep(_POLL_S)
             waited_s += _POLL_S

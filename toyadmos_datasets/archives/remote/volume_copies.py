@@ -75,7 +75,7 @@ class VolumeCopies:
         self.volumes[self.number_at(position)].journal.refresh()
 
     def discard_lost(self) -> None:
-        """Begin copies anew whose files are gone; only for whoever holds the folder's lock."""
+        """Begin copies anew whose files are gone; only while the folder is locked."""
         for copy in self.volumes:
             copy.discard_lost()
 
@@ -335,7 +335,7 @@ class CopyWriter:
 
 @contextlib.contextmanager
 def fetch_lock(folder: Path, copies: VolumeCopies, progress: Progress, *, wait: bool) -> Iterator[None]:
-    """Hold a folder for fetching into it while the block runs, after whoever has it now.
+    """Hold a folder for fetching into it while the block runs, after its present holder.
 
     Args:
         folder: Where the archive's copies are, or its licence.
