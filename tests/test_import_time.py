@@ -56,7 +56,7 @@ def test_preparing_from_the_disk_leaves_pandas_and_the_web_alone(workers, tmp_pa
     loaded = heavy_modules_after(code)
 
     assert "pyarrow" in loaded
-    assert not {"pandas", "httpx2", "librosa", "numba", "scipy", "sklearn", "jinja2"} & set(loaded)
+    assert not {"pandas", "httpx2", "fsspec", "librosa", "numba", "scipy", "sklearn", "jinja2"} & set(loaded)
     assert (tmp_path / "out" / "manifest.json").exists()
 
 

@@ -1,4 +1,4 @@
-"""Findings, gathered place by place."""
+"""What an audit found, as values, gathered place by place."""
 
 from __future__ import annotations
 

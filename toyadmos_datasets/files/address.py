@@ -1,15 +1,17 @@
-"""Which texts after `--source` name a place on the web: told before anything that speaks with one is loaded."""
+"""Addresses: told from paths, shown without secrets, opened by fsspec; and which of them are sources on the web."""
 
 from __future__ import annotations
 
 import os
 import re
-
-import fsspec
+from typing import TYPE_CHECKING
 
 from toyadmos_datasets.errors import MissingExtraError, OptionError
 from toyadmos_datasets.escaping import without_secrets
 from toyadmos_datasets.files.installing import PACKAGE, install_command
+
+if TYPE_CHECKING:
+    import fsspec
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
@@ -50,6 +52,8 @@ def open_address(address: str, **storage_options: object) -> tuple[fsspec.Abstra
         OptionError: There is no such kind of address.
         MissingExtraError: A package is needed for this kind.
     """
+    import fsspec  # noqa: PLC0415  (a tenth of a second, for addresses alone)
+
     kind = address.partition("://")[0].lower()
     try:
         system, path = fsspec.core.url_to_fs(address, **storage_options)

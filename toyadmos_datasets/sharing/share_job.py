@@ -1,4 +1,4 @@
-"""Sharing, with the recipe that is exported for it."""
+"""From a prepared folder, or the recipe exported from it, to a place that others read."""
 
 from __future__ import annotations
 
