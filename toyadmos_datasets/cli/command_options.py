@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -149,8 +149,14 @@ def _parameter(kind: type[Any], name: str, *, is_left_open: bool) -> inspect.Par
 
 def _type_of(kind: type[Any], name: str) -> Any:  # noqa: ANN401  # a type, or a generic one
     """Return the type of a field's values besides None."""
-    hint = get_type_hints(kind)[name]
+    hint = _hints_of(cast("Hashable", kind))[name]
     return next(part for part in get_args(hint) if part is not NoneType) if NoneType in get_args(hint) else hint
+
+
+@functools.cache
+def _hints_of(kind: Hashable) -> dict[str, Any]:
+    """Return the types of a class's fields; evaluating them takes a while."""
+    return get_type_hints(cast("type[Any]", kind))
 
 
 def _typed_as(hint: Any, one: Option) -> Any:  # noqa: ANN401  # types

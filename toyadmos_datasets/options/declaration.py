@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, cast
 
 from toyadmos_datasets.errors import OptionError
 
@@ -101,16 +103,26 @@ def option(**facts: Any) -> dict[str, Option]:  # noqa: ANN401  # the attributes
     return {_METADATA: Option(**facts)}
 
 
-def options_of(kind: type[Any]) -> dict[str, Option]:
+def options_of(kind: type[Any]) -> Mapping[str, Option]:
     """Return the options that a dataclass declares, by the names of its fields."""
-    declared = {one.name: one.metadata[_METADATA] for one in fields(kind) if _METADATA in one.metadata}
-    return {
-        name: replace(one, flag=one.flag or f"--{name.replace('_', '-')}", key=one.key or name)
-        for name, one in declared.items()
+    return _options_of(cast("Hashable", kind))
+
+
+@functools.cache
+def _options_of(kind: Hashable) -> Mapping[str, Option]:
+    """Read the fields once for each class: the command line asks for every option of every command."""
+    declared = {
+        one.name: one.metadata[_METADATA] for one in fields(cast("type[Any]", kind)) if _METADATA in one.metadata
     }
+    return MappingProxyType(
+        {
+            name: replace(one, flag=one.flag or f"--{name.replace('_', '-')}", key=one.key or name)
+            for name, one in declared.items()
+        }
+    )
 
 
-def defaults_of(kind: type[Any]) -> dict[str, Any]:
+def defaults_of(kind: type[Any]) -> Mapping[str, Any]:
     """Return the defaults of a dataclass's fields, by name; those with none, or with a factory, are left out."""
     return {one.name: one.default for one in fields(kind) if one.default is not MISSING}
 
