@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import glob
 import gzip
 import io
@@ -19,7 +20,7 @@ import soundfile
 from preparing import hashes, options, toyadmos
 from tiny import TinyCorpus, write_tree
 
-from toyadmos_datasets.errors import DiskFullError, OptionError, OutputConflictError
+from toyadmos_datasets.errors import DatasetError, DiskFullError, OptionError, OutputConflictError
 from toyadmos_datasets.exporting import LAYOUTS, ExportOptions, export_dataset, export_formats
 from toyadmos_datasets.files import atomic, job_folder
 from toyadmos_datasets.jobs.prepare import prepare
@@ -227,6 +228,24 @@ def test_what_is_refused_is_told_what_differs_and_no_more(prepared, tmp_path):
     assert (raised.value.expected, raised.value.actual) == ('layout="dcase2020"', 'layout="wav"')
 
 
+def test_an_export_that_may_not_be_read_is_not_called_another(prepared, tmp_path, monkeypatch):
+    export(prepared, tmp_path / "out", "wav")
+    before, opening = hashes(tmp_path / "out"), Path.open
+
+    def refusing(path: Path, *arguments, **named):
+        if path.name == "export.json":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opening(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    with pytest.raises(DatasetError) as caught:
+        export(prepared, tmp_path / "out", "wav")
+    monkeypatch.undo()
+
+    assert "EACCES" in str(caught.value.actual)
+    assert hashes(tmp_path / "out") == before
+
+
 def test_a_folder_of_others_is_not_touched(prepared, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(OutputConflictError, match=r"no export left there[\s\S]*thesis.txt"):
@@ -246,7 +265,7 @@ def test_clips_of_several_channels_have_no_place_in_the_challenges(tmp_path):
     assert {soundfile.info(path).channels for path in (tmp_path / "wav").rglob("*.wav")} == {4}
 
 
-def test_the_command_tells_what_it_did_and_refuses_what_cannot_be_meant(capsys, prepared, tmp_path):
+def test_the_command_tells_what_it_did_and_refuses_what_is_invalid(capsys, prepared, tmp_path):
     good = toyadmos(capsys, "export", prepared, "--layout", "dcase2020", "--out", tmp_path / "a")
     again = toyadmos(capsys, "export", prepared, "--layout", "dcase2020", "-o", tmp_path / "a", "--json")
     layout = toyadmos(capsys, "export", prepared, "--layout", "kaldi", "--out", tmp_path / "b")

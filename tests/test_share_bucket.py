@@ -392,3 +392,12 @@ def test_an_s3_upload_that_fails_for_good_goes_on_later_with_missing_shards_only
 def test_a_bucket_that_is_not_there_is_an_error_at_once(prepared, s3):
     with pytest.raises(ShareError, match=r"s3://no-such-bucket/x[\s\S]*same command again|credentials"):
         shared(prepared, "s3://no-such-bucket/x")
+
+
+def test_a_recipe_is_fetched_to_a_path_in_words(prepared, tmp_path, capsys):
+    assert toyadmos(capsys, "recipe", "export", prepared, "-o", tmp_path / "a.toyrecipe").status == 0
+
+    fetched = fetch_recipe(f"file://{tmp_path}/a.toyrecipe", str(tmp_path / "b.toyrecipe"))
+
+    assert fetched.path == tmp_path / "b.toyrecipe"
+    assert fetched.path.exists()

@@ -91,10 +91,16 @@ class JobFolder:
         return self.partial.exists() or (self.path / HOLDER_NAME).exists() or any(temporary)
 
     def read_request(self, path: Path) -> dict[str, Any]:
-        """Read which request a folder was filled, or begun, for; a damaged file is of no request."""
+        """Read which request a folder was filled, or begun, for; a damaged file is of no request.
+
+        Raises:
+            DatasetError: The system does not let us read the file.
+        """
         try:
             found = read_json(path).get("request")
-        except DatasetError:
+        except DatasetError as error:
+            if isinstance(error.__cause__, OSError):  # which says nothing of what it was filled for
+                raise
             return {}
         return found if isinstance(found, dict) else {}
 
