@@ -27,9 +27,9 @@ import torch
 from machine import print_heading
 from rounds import spread
 
+from toyadmos_datasets.baseline.detector import Autoencoder
 from toyadmos_datasets.baseline.evaluation import score
 from toyadmos_datasets.baseline.frames import Frames, frames_of
-from toyadmos_datasets.baseline.model import Autoencoder
 from toyadmos_datasets.baseline.presets import PAPER, changed
 from toyadmos_datasets.baseline.training_loop import begin, go_on
 

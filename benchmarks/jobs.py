@@ -19,9 +19,9 @@ from rounds import Cost, run
 
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.sevenzip.coders import lzma_filter
-from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream
+from toyadmos_datasets.archives.sevenzip.volume_set import VolumeStream
 from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
-from toyadmos_datasets.archives.tree.tree_source import TreeSource
+from toyadmos_datasets.archives.tree_source import TreeSource
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.ingest import build_index, recordings
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare

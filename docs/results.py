@@ -26,7 +26,7 @@ from toyadmos_datasets.baseline.evaluation import evaluate, read_scores
 from toyadmos_datasets.baseline.presets import PRESETS, Preset, changed
 from toyadmos_datasets.baseline.run_folder import FRAME_SCORES_NAME
 from toyadmos_datasets.baseline.trainer import TrainOptions, train
-from toyadmos_datasets.corpus.paper import PAPER_EXPERIMENTS
+from toyadmos_datasets.corpus.facts import PAPER_EXPERIMENTS
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
 from toyadmos_datasets.planning import PlanOptions
 from toyadmos_datasets.rendering import RenderOptions

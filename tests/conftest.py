@@ -19,7 +19,7 @@ from small import SMALL
 from tiny import TinyCorpus, write_tree, write_volumes
 from transferring import CONTENT, NAME, Fetching, fetching_from
 
-from toyadmos_datasets.archives.remote import fetch_estimate
+from toyadmos_datasets.archives.remote import fetch_schedule as fetch_estimate
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.files.cache_folder import CACHE_VARIABLE
 from toyadmos_datasets.jobs.prepare import prepare

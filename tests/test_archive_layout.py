@@ -14,7 +14,7 @@ from test_archive_names import HIDDEN
 from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.archives import open_source
-from toyadmos_datasets.archives.tree.tree_walk import MAX_DEPTH
+from toyadmos_datasets.archives.tree_source import MAX_DEPTH
 from toyadmos_datasets.errors import IndexConflictError, NameGrammarError, SourceError, SourceNotFoundError
 from toyadmos_datasets.ingest import build_index
 

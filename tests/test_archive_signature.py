@@ -8,8 +8,7 @@ import crafted
 import pytest
 
 from toyadmos_datasets.archives.sevenzip.signature import read_next_header
-from toyadmos_datasets.archives.sevenzip.volume_set import find_volumes
-from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream
+from toyadmos_datasets.archives.sevenzip.volume_set import VolumeStream, find_volumes
 from toyadmos_datasets.errors import ArchiveError, VolumeError
 
 CONTENT = crafted.joined(crafted.noise(5000), b"the header")

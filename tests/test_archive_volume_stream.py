@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet, find_volumes
-from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream, read_exactly
+from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet, VolumeStream, find_volumes, read_exactly
 from toyadmos_datasets.errors import SourceError, VolumeError
 
 OPEN_FILES = Path("/dev/fd")

@@ -15,9 +15,8 @@ from tiny import TinyCorpus, only, write_tree
 
 from toyadmos_datasets import audit_dataset
 from toyadmos_datasets.auditing.audit_clips import clips_table, family_of
-from toyadmos_datasets.auditing.content_check import check_takes, is_silence, with_events
 from toyadmos_datasets.auditing.findings import Findings
-from toyadmos_datasets.auditing.split_check import check_splits
+from toyadmos_datasets.auditing.split_check import check_splits, check_takes, is_silence, with_events
 from toyadmos_datasets.jobs.prepare import prepare
 
 SECOND = 16_000

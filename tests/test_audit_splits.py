@@ -14,9 +14,8 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets import audit_dataset
 from toyadmos_datasets.auditing.audit_clips import clips_table
-from toyadmos_datasets.auditing.content_check import with_events
 from toyadmos_datasets.auditing.findings import Findings
-from toyadmos_datasets.auditing.split_check import check_splits
+from toyadmos_datasets.auditing.split_check import check_splits, with_events
 from toyadmos_datasets.jobs.prepare import prepare
 
 

@@ -21,9 +21,8 @@ from safetensors.torch import load_file, save_file
 
 from toyadmos_datasets.baseline.checkpoint import newest_checkpoint
 from toyadmos_datasets.baseline.comparison import compare
-from toyadmos_datasets.baseline.detector import Detector
+from toyadmos_datasets.baseline.detector import Autoencoder, Detector
 from toyadmos_datasets.baseline.evaluation import FRAME_SCORES_SCHEMA, evaluate_scores, read_scores
-from toyadmos_datasets.baseline.model import Autoencoder
 from toyadmos_datasets.baseline.run_folder import read_history, read_metrics, read_run, read_table
 from toyadmos_datasets.baseline.trainer import load_detector
 from toyadmos_datasets.errors import DatasetError, OptionError, ToyAdmosError

@@ -34,8 +34,7 @@ from toyadmos_datasets.baseline.trainer import TrainOptions, load_detector, trai
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import DatasetError, OutputConflictError
 from toyadmos_datasets.files.installing import install_command
-from toyadmos_datasets.scores.confidence_intervals import event_weights, interval, weighted_aucs
-from toyadmos_datasets.scores.metrics import auc
+from toyadmos_datasets.scores.metrics import auc, event_weights, interval, weighted_aucs
 from toyadmos_datasets.values.shards import open_split
 
 

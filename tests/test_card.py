@@ -15,7 +15,7 @@ import yaml
 from preparing import options
 from tiny import TinyCorpus, write_tree
 
-from toyadmos_datasets.corpus.paper import LICENSE_LIMITS, LICENSE_URL
+from toyadmos_datasets.corpus.facts import LICENSE_LIMITS, LICENSE_URL
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.values.manifest import read_manifest
 

@@ -18,7 +18,7 @@ from preparing import toyadmos
 from small import SMALL, basic
 from tiny import STORED, only, write_tree, write_volumes
 
-from toyadmos_datasets.cli.app import app
+from toyadmos_datasets.cli.main import app
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.jobs.sources import simulated_folder

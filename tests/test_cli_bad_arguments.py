@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from preparing import Ran, listing, toyadmos
 from tiny import TinyCorpus, write_tree
 
-from toyadmos_datasets.cli.app import app
+from toyadmos_datasets.cli.main import app
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.options.plan_options import CHANNEL_CHOICES, PROTOCOL_NAMES, SNR_REFERENCES
 from toyadmos_datasets.options.render_options import CLIP_POLICIES, ENCODINGS

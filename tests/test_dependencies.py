@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from test_metadata import PROJECT, ROOT, normal
 
-from toyadmos_datasets.baseline.extra import NEEDED
+from toyadmos_datasets.files.installing import NEEDED
 
 PACKAGE = "toyadmos_datasets"
 

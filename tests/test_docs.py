@@ -12,7 +12,7 @@ import typer
 from option_table import renewed
 from preparing import toyadmos
 
-from toyadmos_datasets.cli.app import app
+from toyadmos_datasets.cli.main import app
 from toyadmos_datasets.options.declaration import options_of
 from toyadmos_datasets.options.plan_options import PlanOptions
 

@@ -28,7 +28,7 @@ from toyadmos_datasets.escaping import (
     without_secrets,
 )
 from toyadmos_datasets.files.address import require_no_secrets, shown_address
-from toyadmos_datasets.files.front_matter import front_matter
+from toyadmos_datasets.files.checked_json import front_matter
 from toyadmos_datasets.files.installing import PACKAGE, install_command, upgrade_command
 
 ANY = st.text(st.characters(codec=None, exclude_categories=()))

@@ -21,7 +21,8 @@ from preparing import hashes, options, toyadmos
 from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.errors import DatasetError, DiskFullError, OptionError, OutputConflictError
-from toyadmos_datasets.exporting import LAYOUTS, ExportOptions, export_dataset, export_formats
+from toyadmos_datasets.exporting import LAYOUTS, ExportOptions, export_dataset
+from toyadmos_datasets.exporting import export_layouts as export_formats
 from toyadmos_datasets.files import atomic, job_folder
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.values.manifest import read_manifest

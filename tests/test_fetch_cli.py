@@ -8,7 +8,7 @@ import pytest
 from loopback import Fault, serving
 from preparing import toyadmos, toyadmos_process
 
-from toyadmos_datasets.archives.remote import fetch_estimate
+from toyadmos_datasets.archives.remote import fetch_schedule as fetch_estimate
 from toyadmos_datasets.archives.remote.volume_list import write_manifest
 from toyadmos_datasets.files.reading import sha256_of
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from loopback import Fault, serving
 from remote import contents
 
-from toyadmos_datasets.archives.remote import fetch_estimate, fetch_options
+from toyadmos_datasets.archives.remote import fetch_options
+from toyadmos_datasets.archives.remote import fetch_schedule as fetch_estimate
 from toyadmos_datasets.archives.remote import transfer as transfer_module
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.fetching import download, use_fetched

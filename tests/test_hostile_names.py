@@ -28,14 +28,14 @@ from tiny import only, write_tree
 
 from toyadmos_datasets import reports
 from toyadmos_datasets.auditing import audit
-from toyadmos_datasets.cli import progress_bars
-from toyadmos_datasets.cli.app import app
-from toyadmos_datasets.cli.text import table_lines
+from toyadmos_datasets.cli import terminal as progress_bars
+from toyadmos_datasets.cli.main import app
+from toyadmos_datasets.cli.terminal import table_lines
 from toyadmos_datasets.loading.clip_cache import stand_in_for
 from toyadmos_datasets.reports.audit_page import page_of
 from toyadmos_datasets.reports.charts import histogram
 from toyadmos_datasets.reports.html_page import page, templates
-from toyadmos_datasets.scores.confidence_intervals import Interval
+from toyadmos_datasets.scores.metrics import Interval
 from toyadmos_datasets.sharing.parcel import recipe_card
 from toyadmos_datasets.values.recipe import read_recipe
 

@@ -281,7 +281,7 @@ ALLOWED = [
     ("jobs/prepare.py", "from toyadmos_datasets import planning, rendering"),
     ("jobs/prepare.py", "from toyadmos_datasets.jobs.sources import resolve_source"),
     ("builder/builder.py", "from toyadmos_datasets.jobs.prepare import prepare"),
-    ("baseline/model.py", "import torch.nn"),
+    ("baseline/detector.py", "import torch.nn"),
     ("loading/torch_batches.py", "import torch"),
     ("archives/http.py", "import httpx\nfrom urllib.request import urlopen"),
     ("ingest.py", "from urllib.parse import quote"),

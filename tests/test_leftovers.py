@@ -18,7 +18,13 @@ from hypothesis import strategies as st
 
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.files import atomic
-from toyadmos_datasets.files.atomic import STALE_AFTER_S, remove_leftovers, temporary_folder, temporary_path, write_text
+from toyadmos_datasets.files.atomic import (
+    STALE_AFTER_S,
+    remove_leftovers,
+    temporary_folder,
+    temporary_path,
+    write_text,
+)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 import toyadmos_datasets
-from toyadmos_datasets.corpus.paper import CITATION, LICENSE_URL, PAPER_URL, RECORD_ID, RECORD_URL
+from toyadmos_datasets.corpus.facts import CITATION, LICENSE_URL, PAPER_URL, RECORD_ID, RECORD_URL
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -9,16 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.scores.confidence_intervals import event_weights, interval, weighted_aucs
 from toyadmos_datasets.scores.metrics import (
     auc,
     auc_as_published,
+    event_weights,
     f1,
     harmonic_mean,
+    interval,
     partial_auc,
     partial_auc_mcclish,
     roc,
     threshold_at,
+    weighted_aucs,
 )
 
 LABELS = [0, 0, 0, 0, 1, 1]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from toyadmos_datasets.corpus.facts import NEAR_SILENT, observations, what_is_odd
-from toyadmos_datasets.corpus.paper import PAPER_LIMITS
+from toyadmos_datasets.corpus.facts import NEAR_SILENT, PAPER_LIMITS, observations, what_is_odd
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.corpus.volumes import file_counts, recording_counts
 

@@ -20,7 +20,7 @@ from toyadmos_datasets.jobs import preview as preview_module
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
 from toyadmos_datasets.jobs.preview import preview
 from toyadmos_datasets.jobs.sources import simulated_folder
-from toyadmos_datasets.planning.protocol_listing import SplitCount
+from toyadmos_datasets.planning.recipe_plan import SplitCount
 from toyadmos_datasets.values.recording_store import read_catalogue
 
 CORPUS = TinyCorpus(n_normal=6, n_noise=4, clip_s=1.0, noise_s=1.5)

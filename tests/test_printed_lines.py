@@ -15,7 +15,7 @@ from preparing import COMMAND, Ran, toyadmos
 from small import basic
 from test_plain_datasets import OLDEST, VERSIONS
 
-from toyadmos_datasets.cli.text import loading_line
+from toyadmos_datasets.cli.terminal import loading_line
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import ToyAdmosError
 from toyadmos_datasets.jobs.sources import require_outside, resolve_source

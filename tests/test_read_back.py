@@ -28,7 +28,7 @@ from toyadmos_datasets.loading.clip_positions import read_places, read_spans
 from toyadmos_datasets.loading.location import Place
 from toyadmos_datasets.sharing.bucket import RECORD_NAME, Bucket
 from toyadmos_datasets.sharing.recipe_fetch import parse_manifest
-from toyadmos_datasets.simulation.corpus_folder import CorpusRecord, corpus_folder
+from toyadmos_datasets.simulation.simulated_corpus import CorpusRecord, corpus_folder
 from toyadmos_datasets.values.manifest import MANIFEST_NAME
 
 shortly = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

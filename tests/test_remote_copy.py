@@ -14,11 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toyadmos_datasets.archives.remote import copy_journal
-from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges
+from toyadmos_datasets.archives.remote.block_ranges import ByteRanges
 from toyadmos_datasets.archives.remote.copy_journal import CopyJournal, VerifiedStops, append_line
 from toyadmos_datasets.archives.remote.volume_cache import folder_bytes
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies, VolumeCopy
-from toyadmos_datasets.archives.remote.volume_list import VolumeList, published_manifest, read_manifest, write_manifest
+from toyadmos_datasets.archives.remote.volume_list import (
+    VolumeList,
+    published_manifest,
+    read_manifest,
+    write_manifest,
+)
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.errors import DiskFullError, OptionError, SourceNotFoundError
 

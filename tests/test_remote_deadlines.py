@@ -16,8 +16,7 @@ from proxying import proxying
 from transferring import ALWAYS, BOTH, CONTENT, NAME, NOW, VOLUME, FakeClock, fetch
 
 from toyadmos_datasets.archives.remote.fetch_options import Clock, RetryPolicy
-from toyadmos_datasets.archives.remote.http_deadline import FetchStopped
-from toyadmos_datasets.archives.remote.http_request import HttpClient, origin_named
+from toyadmos_datasets.archives.remote.http_request import FetchStopped, HttpClient, origin_named
 from toyadmos_datasets.archives.remote.transfer import RateLimit, Transfer
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy
 from toyadmos_datasets.errors import FetchError
@@ -163,7 +162,7 @@ def test_a_read_looks_for_a_stop_again_and_again_without_losing_bytes(tmp_path, 
     authority.issue_cert("mirror.test").configure_cert(tls)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    monkeypatch.setattr("toyadmos_datasets.archives.remote.http_deadline._LOOK_S", 0.0001)
+    monkeypatch.setattr("toyadmos_datasets.archives.remote.http_request._LOOK_S", 0.0001)
     copy = VolumeCopy(tmp_path, VOLUME)
 
     with (

@@ -13,7 +13,7 @@ from tiny import STORED
 
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.file_kinds import Ignore
-from toyadmos_datasets.archives.remote.fetch_estimate import estimate
+from toyadmos_datasets.archives.remote.fetch_schedule import estimate
 from toyadmos_datasets.archives.remote.fetching import download, use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies

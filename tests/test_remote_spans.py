@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges, merged
+from toyadmos_datasets.archives.remote.block_ranges import ByteRanges, merged
 
 RANGES = st.tuples(st.integers(0, 40), st.integers(0, 40))
 STEPS = st.lists(st.tuples(st.sampled_from(["add", "remove"]), RANGES), max_size=25)

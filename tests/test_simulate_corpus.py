@@ -17,7 +17,7 @@ from micro import MICRO
 
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.file_kinds import MARKER_NAME as MARKER_OF_THE_READER
-from toyadmos_datasets.archives.tree.tree_source import tree_of
+from toyadmos_datasets.archives.tree_source import tree_of
 from toyadmos_datasets.corpus.damage import conditions_of
 from toyadmos_datasets.corpus.names import parse_member
 from toyadmos_datasets.corpus.toys import TOYS, toy_named

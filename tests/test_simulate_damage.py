@@ -8,9 +8,15 @@ from simulated_sound import FRAME, RATE_HZ, band_levels_db, hear, levels_db, spe
 
 from toyadmos_datasets.corpus.damage import conditions_of, damage_of
 from toyadmos_datasets.corpus.toys import TOYS
-from toyadmos_datasets.simulation.damage_table import CURVE_AT, DAMAGED_SOUNDS, STRAIGHT_AT, UNDAMAGED, damaged_sound
-from toyadmos_datasets.simulation.machine_table import MACHINES
 from toyadmos_datasets.simulation.simulated_events import chosen_conditions
+from toyadmos_datasets.simulation.sound_tables import (
+    CURVE_AT,
+    DAMAGED_SOUNDS,
+    MACHINES,
+    STRAIGHT_AT,
+    UNDAMAGED,
+    damaged_sound,
+)
 
 TOY_NAMES = [toy.name for toy in TOYS]
 STATES = [(toy, condition) for toy in TOY_NAMES for condition in chosen_conditions(toy, "a state")]

@@ -12,9 +12,14 @@ from hypothesis import strategies as st
 from simulated_sound import FRAME, RATE_HZ, band_levels_db, event, hear, levels_db
 
 from toyadmos_datasets.corpus.toys import TOYS
-from toyadmos_datasets.simulation.machine_table import MACHINES
-from toyadmos_datasets.simulation.microphones import SOUND_SPEED, from_away
-from toyadmos_datasets.simulation.sound_elements import CONTROL_EVERY, control_samples, on_every_sample
+from toyadmos_datasets.simulation.sound_elements import (
+    CONTROL_EVERY,
+    SOUND_SPEED,
+    control_samples,
+    from_away,
+    on_every_sample,
+)
+from toyadmos_datasets.simulation.sound_tables import MACHINES
 from toyadmos_datasets.simulation.synthesiser import synthesise
 
 CASES = [(toy.name, case) for toy in TOYS for case in toy.cases]

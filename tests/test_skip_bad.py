@@ -12,7 +12,7 @@ from preparing import options
 from remote import publish
 from tiny import TinyCorpus, only, wav_bytes, write_tree, write_volumes
 
-from toyadmos_datasets.archives.remote import fetch_estimate
+from toyadmos_datasets.archives.remote import fetch_schedule as fetch_estimate
 from toyadmos_datasets.archives.remote.volume_list import write_manifest
 from toyadmos_datasets.errors import PlanError, TruncatedWavError
 from toyadmos_datasets.jobs.prepare import PrepareReport, prepare

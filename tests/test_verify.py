@@ -414,8 +414,8 @@ def as_published(monkeypatch):
         RecordingCount(toy="ToyTrain", case=case, sound=sound, recording_type=kind, n_takes=n)
         for (case, sound, kind), n in counts.items()
     )
-    monkeypatch.setattr("toyadmos_datasets.ingest.source_findings.recording_counts", lambda _: table)
-    monkeypatch.setattr("toyadmos_datasets.ingest.source_findings.CHANNELS", CORPUS.channels)
+    monkeypatch.setattr("toyadmos_datasets.ingest.source_report.recording_counts", lambda _: table)
+    monkeypatch.setattr("toyadmos_datasets.ingest.source_report.CHANNELS", CORPUS.channels)
 
 
 @pytest.mark.usefixtures("as_published")

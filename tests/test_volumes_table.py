@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from toyadmos_datasets.corpus.paper import CITATION, PAPER_EXPERIMENTS, paper_experiment
+from toyadmos_datasets.corpus.facts import CITATION, PAPER_EXPERIMENTS, paper_experiment
 from toyadmos_datasets.corpus.toys import ALL_CASES, CHANNELS, TOYS
 from toyadmos_datasets.corpus.volumes import (
     archive_md5,

@@ -19,8 +19,8 @@ from toyadmos_datasets.archives.sevenzip.volume_set import (
 )
 from toyadmos_datasets.archives.sevenzip.volumes_source import open_volumes
 from toyadmos_datasets.archives.source_reading import reading
-from toyadmos_datasets.archives.tree.tree_listing import TreeSearch, open_tree, require_whole_links, search_tree
-from toyadmos_datasets.archives.tree.tree_walk import MAX_DEPTH
+from toyadmos_datasets.archives.tree_listing import TreeSearch, open_tree, require_whole_links, search_tree
+from toyadmos_datasets.archives.tree_source import MAX_DEPTH
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.errors import SourceError, SourceNotFoundError
 from toyadmos_datasets.escaping import shell_line, shell_word

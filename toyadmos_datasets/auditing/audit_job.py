@@ -11,8 +11,6 @@ from typing import overload
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.auditing.content_check import check_names_of_contents, check_takes, with_events
-from toyadmos_datasets.auditing.equal_sounds import Listener, check_alike
 from toyadmos_datasets.auditing.findings import AuditReport, Findings, Kind, PairReport
 from toyadmos_datasets.auditing.foreign_clips import SUFFIXES, clips_of_folder
 from toyadmos_datasets.auditing.health_check import check_health
@@ -20,8 +18,8 @@ from toyadmos_datasets.auditing.name_check import check_names
 from toyadmos_datasets.auditing.pair import compare
 from toyadmos_datasets.auditing.prepared_clips import clips_of_dataset, clips_of_recipe, clips_of_shared_recipe
 from toyadmos_datasets.auditing.snr_check import check_snrs
-from toyadmos_datasets.auditing.sound_check import check_levels, check_sounds, count_clips
-from toyadmos_datasets.auditing.split_check import check_splits
+from toyadmos_datasets.auditing.sound_check import Listener, check_alike, check_levels, check_sounds, count_clips
+from toyadmos_datasets.auditing.split_check import check_names_of_contents, check_splits, check_takes, with_events
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.reading import expanded

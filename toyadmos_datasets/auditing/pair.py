@@ -12,10 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.auditing.audit_clips import TEST, WHOLE
-from toyadmos_datasets.auditing.content_check import is_silence, source_of, with_events
-from toyadmos_datasets.auditing.equal_sounds import Listen, Listener, alike_in
 from toyadmos_datasets.auditing.findings import CommonCount, Finding, Findings
-from toyadmos_datasets.auditing.split_check import meeting
+from toyadmos_datasets.auditing.sound_check import Listen, Listener, alike_in
+from toyadmos_datasets.auditing.split_check import is_silence, meeting, source_of, with_events
 
 TESTED = (TEST, "eval", WHOLE)
 """Splits that are tested. What lies in no split may be learnt from and tested."""

@@ -15,9 +15,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from toyadmos_datasets.baseline.detector import Autoencoder
     from toyadmos_datasets.baseline.evaluation import score
     from toyadmos_datasets.baseline.frames import log_mel
-    from toyadmos_datasets.baseline.model import Autoencoder
     from toyadmos_datasets.baseline.presets import CODE, DCASE2020, PAPER, Preset
     from toyadmos_datasets.baseline.training_loop import fit
     from toyadmos_datasets.scores.metrics import auc
@@ -43,7 +43,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  (the imports above tell type
     """Import a public name."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from toyadmos_datasets.baseline.extra import require_extra  # noqa: PLC0415  (start-up stays light)
+    from toyadmos_datasets.files.installing import require_extra  # noqa: PLC0415  (start-up stays light)
 
     if name in _NEED_TORCH:
         require_extra("train")

@@ -12,8 +12,7 @@ import pyarrow as pa
 
 from toyadmos_datasets.baseline.evaluation import TELLING, read_scores
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.scores.confidence_intervals import Interval, event_weights, interval, weighted_aucs
-from toyadmos_datasets.scores.metrics import auc
+from toyadmos_datasets.scores.metrics import Interval, auc, event_weights, interval, weighted_aucs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

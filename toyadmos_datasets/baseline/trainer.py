@@ -20,9 +20,8 @@ from toyadmos_datasets.baseline.checkpoint import (
     save_checkpoint,
     write_tensors,
 )
-from toyadmos_datasets.baseline.detector import Detector, device_named
+from toyadmos_datasets.baseline.detector import Autoencoder, Detector, device_named
 from toyadmos_datasets.baseline.frames import featured, held_features
-from toyadmos_datasets.baseline.model import Autoencoder
 from toyadmos_datasets.baseline.presets import PAPER, Preset
 from toyadmos_datasets.baseline.run_folder import (
     HISTORY_NAME,

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from datasets.exceptions import DatasetGenerationError
 
 from toyadmos_datasets.builder.builder_config import DATASET_VERSION, ToyAdmosConfig, ready_configs
-from toyadmos_datasets.corpus.paper import CITATION, LICENSE_URL, RECORD_URL
+from toyadmos_datasets.corpus.facts import CITATION, LICENSE_URL, RECORD_URL
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch
 from toyadmos_datasets.engine.progress import Quiet

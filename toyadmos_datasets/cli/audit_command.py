@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toyadmos_datasets.cli.command_options import JsonOption, WorkersOption, chosen_workers
-from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.text import print_json, print_lines, table_lines
+from toyadmos_datasets.cli.terminal import print_json, print_lines, progress_on_terminal, table_lines
 
 if TYPE_CHECKING:
     from toyadmos_datasets.auditing import AuditReport, Finding, PairReport
@@ -91,7 +90,7 @@ def audit(
     """
     from toyadmos_datasets.auditing import AuditReport
     from toyadmos_datasets.auditing import audit as run
-    from toyadmos_datasets.engine.memory import keep_pandas_out
+    from toyadmos_datasets.engine.tasks import keep_pandas_out
 
     keep_pandas_out()
     found = run(place, other, workers=chosen_workers(workers), progress=progress_on_terminal())

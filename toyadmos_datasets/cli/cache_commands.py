@@ -19,8 +19,14 @@ from toyadmos_datasets.cli.command_options import (
     chosen_workers,
     taking_fetch,
 )
-from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.text import numbers_of, print_json, print_lines, table_lines, words_of
+from toyadmos_datasets.cli.terminal import (
+    numbers_of,
+    print_json,
+    print_lines,
+    progress_on_terminal,
+    table_lines,
+    words_of,
+)
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.units import format_bytes

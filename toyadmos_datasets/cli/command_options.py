@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast, get_args, get
 
 import typer
 
-from toyadmos_datasets.cli.text import number_of, print_lines, words_of
+from toyadmos_datasets.cli.terminal import number_of, print_lines, words_of
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.cache_folder import CACHE_VARIABLE, default_cache
@@ -281,7 +281,7 @@ def _places(given: dict[str, Any]) -> dict[str, Any]:
 def _request(**given: Any) -> PrepareOptions:  # noqa: ANN401  # each option by its own type
     plan, places = PlanOptions(**values_of(PlanOptions, given)), _places(given)
     render, fetch = _render_options(given), fetch_choices(**given)
-    from toyadmos_datasets.engine.memory import keep_pandas_out
+    from toyadmos_datasets.engine.tasks import keep_pandas_out
     from toyadmos_datasets.jobs.prepare import PrepareOptions
 
     keep_pandas_out()

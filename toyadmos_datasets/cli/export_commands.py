@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toyadmos_datasets.cli.command_options import JsonOption
-from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.text import print_json, print_lines
+from toyadmos_datasets.cli.terminal import print_json, print_lines, progress_on_terminal
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import format_bytes
@@ -70,7 +69,7 @@ def report(
 
     It is one HTML file, which fetches nothing.
     """
-    from toyadmos_datasets.baseline.extra import require_extra
+    from toyadmos_datasets.files.installing import require_extra
 
     require_extra("report")
     from toyadmos_datasets.values.manifest import MANIFEST_NAME

@@ -19,8 +19,7 @@ from toyadmos_datasets.cli.command_options import (
     chosen_workers,
     fetch_choices,
 )
-from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.text import print_json, print_lines, table_lines
+from toyadmos_datasets.cli.terminal import print_json, print_lines, progress_on_terminal, table_lines
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.cache_folder import default_cache
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from toyadmos_datasets.ingest import AsFound, VolumeSize
-    from toyadmos_datasets.planning.protocol_listing import ListedProtocol
+    from toyadmos_datasets.planning.recipe_plan import ListedProtocol
     from toyadmos_datasets.values.source import Source
 
 
@@ -66,7 +65,7 @@ def index(
 
     Tells what agrees with the published counts, what is missing, and what is odd and tolerated.
     """
-    from toyadmos_datasets.engine.memory import keep_pandas_out
+    from toyadmos_datasets.engine.tasks import keep_pandas_out
     from toyadmos_datasets.files.checked_json import write_json
     from toyadmos_datasets.ingest import as_found, require_sound, source_report, survey_source
     from toyadmos_datasets.jobs.sources import require_outside, resolve_source
@@ -157,7 +156,7 @@ def protocols(
     """List the protocols, and their counts on a source."""
     from toyadmos_datasets.ingest import build_index
     from toyadmos_datasets.jobs.sources import resolve_source
-    from toyadmos_datasets.planning.protocol_listing import list_protocols
+    from toyadmos_datasets.planning.recipe_plan import list_protocols
 
     if (source is None) != (toy is None):
         raise OptionError(

@@ -48,7 +48,7 @@ class Interrupts:
         with self._lock:
             if self._was_said:
                 return
-            progress = sys.modules.get("toyadmos_datasets.cli.progress_bars")  # importing it now would take its time
+            progress = sys.modules.get("toyadmos_datasets.cli.terminal")  # importing it now would take its time
             with contextlib.suppress(OSError, ValueError):  # nobody listens any more
                 if progress is not None and hasattr(progress, "say_above_bars"):
                     progress.say_above_bars(INTERRUPTED)

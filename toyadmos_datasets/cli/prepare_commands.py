@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from toyadmos_datasets.cli.audit_command import health_lines
 from toyadmos_datasets.cli.cache_commands import fetch_lines
 from toyadmos_datasets.cli.command_options import JsonOption, taking_request
-from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.text import loading_line, print_json, print_lines, table_lines
+from toyadmos_datasets.cli.terminal import loading_line, print_json, print_lines, progress_on_terminal, table_lines
 from toyadmos_datasets.units import format_bytes, format_duration
 
 if TYPE_CHECKING:

@@ -19,8 +19,7 @@ from toyadmos_datasets.cli.command_options import (
     chosen_workers,
     taking_fetch,
 )
-from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.text import print_json, print_lines, table_lines
+from toyadmos_datasets.cli.terminal import print_json, print_lines, progress_on_terminal, table_lines
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.units import format_bytes
@@ -96,7 +95,7 @@ def rebuild(
 
     The exit status is 1 if a byte of a shard differs; then it is said which stage moved.
     """
-    from toyadmos_datasets.engine.memory import keep_pandas_out
+    from toyadmos_datasets.engine.tasks import keep_pandas_out
     from toyadmos_datasets.jobs.rebuild import RebuildOptions
     from toyadmos_datasets.jobs.rebuild import rebuild as run
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toyadmos_datasets.cli.command_options import JsonOption, WorkersOption, chosen_workers
-from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.text import print_json, print_lines
+from toyadmos_datasets.cli.terminal import print_json, print_lines, progress_on_terminal
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import format_bytes

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toyadmos_datasets.cli.command_options import JsonOption
-from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.text import print_json, print_lines, table_lines
+from toyadmos_datasets.cli.terminal import print_json, print_lines, progress_on_terminal, table_lines
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import format_duration
@@ -44,8 +43,8 @@ def train(
 
     A run that was interrupted goes on where it stopped, to the same weights.
     """
-    from toyadmos_datasets.baseline.extra import require_extra
     from toyadmos_datasets.baseline.presets import chosen_preset
+    from toyadmos_datasets.files.installing import require_extra
 
     require_extra("train")
     system = chosen_preset(preset, settings or ())
@@ -100,7 +99,7 @@ def evaluate(
 
     Writes RUN/scores.parquet and RUN/metrics.json.
     """
-    from toyadmos_datasets.baseline.extra import require_extra
+    from toyadmos_datasets.files.installing import require_extra
 
     if scores is None:
         require_extra("train")

@@ -21,8 +21,7 @@ from toyadmos_datasets.cli.command_options import (
     chosen_workers,
     fetch_choices,
 )
-from toyadmos_datasets.cli.progress_bars import progress_on_terminal
-from toyadmos_datasets.cli.text import print_json, print_lines, table_lines
+from toyadmos_datasets.cli.terminal import print_json, print_lines, progress_on_terminal, table_lines
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.escaping import shell_word
@@ -73,7 +72,7 @@ def verify(
         return _list_volumes(place, toy, write_manifest, as_json=as_json)
     if place is None:
         return _verify_copies(toy, tuple(ignore or ()), as_json=as_json, options=(source, manifest, cache))
-    from toyadmos_datasets.engine.memory import keep_pandas_out
+    from toyadmos_datasets.engine.tasks import keep_pandas_out
     from toyadmos_datasets.files.address import is_address
     from toyadmos_datasets.verifying import is_prepared, verify_dataset, verify_shared, verify_source
 

@@ -10,15 +10,19 @@ from typing import Any
 
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OptionError
-from toyadmos_datasets.exporting.export_clips import Clip, clips_of, lengths_of
-from toyadmos_datasets.exporting.export_formats import manifests, packed_name, write_tar
 from toyadmos_datasets.exporting.export_layouts import (
     ROOT,
+    Clip,
     Namer,
     Placed,
     attributes_csv,
+    clips_of,
     labels_csv,
+    lengths_of,
+    manifests,
+    packed_name,
     require_layout,
+    write_tar,
 )
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.files.checked_json import write_json

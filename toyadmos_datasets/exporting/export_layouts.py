@@ -1,16 +1,144 @@
-"""The names that others' tools look for."""
+"""Layouts and audio formats of exports."""
 
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import json
+import tarfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+import pyarrow.compute as pc
+
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.exporting.export_clips import Clip
+from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.safe_paths import inside
+from toyadmos_datasets.values.manifest import LABELS, STEMS, Shard
+from toyadmos_datasets.values.shards import clip_rows, row_groups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """One clip with what is known of it.
+
+    Attributes:
+        split: ``train``.
+        label: ``normal`` or ``anomalous``.
+        columns: Every column but audio.
+        content: The bytes of its audio file.
+        name: What that file is called in the dataset.
+    """
+
+    split: str
+    label: str
+    columns: dict[str, Any]
+    content: bytes
+    name: str
+
+
+def clips_of(folder: Path, shards: Sequence[Shard]) -> Iterator[Clip]:
+    """Yield the clips of some shards, in order; memory holds a row group."""
+    for shard in shards:
+        for row in clip_rows(folder, [shard], is_wanted=lambda name: name not in STEMS):
+            audio, label = row.pop("audio"), LABELS[row["label"]]
+            columns = row | {"label": label}
+            yield Clip(split=shard.split, label=label, columns=columns, content=audio["bytes"], name=audio["path"])
+
+
+def lengths_of(folder: Path, shards: Sequence[Shard]) -> tuple[int, int]:
+    """Return the lengths of the shortest and of the longest clip, samples."""
+    groups = [group["n_samples"] for shard in shards for group in row_groups(folder, shard, ["n_samples"])]
+    return min(pc.min(one).as_py() for one in groups), max(pc.max(one).as_py() for one in groups)
+
+
+def packed_name(clip: Clip, suffix: str | None = None) -> str:
+    """Return what a clip's audio is called in a tar file, or what else of it has another suffix.
+
+    Source:
+        webdataset: the files of a sample share the name up to the first dot.
+    """
+    stem, _, own = clip.name.rpartition(".")
+    name = f"{stem.replace('.', '-')}.{suffix or own}"
+    inside(Path(), name, where=clip.name)  # unpacking the tar writes nowhere else
+    return name
+
+
+def write_tar(path: Path, clips: Iterable[Clip]) -> None:
+    """Write a tar file of clips, the same bytes for the same clips.
+
+    Source:
+        webdataset: the files of a sample follow each other.
+    """
+    with write_file(path) as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for clip in clips:
+            facts = json.dumps(clip.columns | {"split": clip.split}, sort_keys=True, default=str).encode()
+            for name, content in ((packed_name(clip), clip.content), (packed_name(clip, "json"), facts)):
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+
+
+def manifests(placed: Iterable[Placed], root: str) -> dict[str, bytes]:
+    """Return the manifests of each split by file name.
+
+    Paths are relative to the export, so that it can be moved; `lhotse` takes ``with_path_prefix``.
+
+    Args:
+        placed: The exported clips.
+        root: Folder of the config within the export.
+
+    Source:
+        lhotse: `Recording.to_dict` and `SupervisionSegment.to_dict`, version 1.
+    """
+    by_split: dict[str, list[Placed]] = {}
+    for one in placed:
+        by_split.setdefault(one.path.removeprefix(f"{root}/").partition("/")[0], []).append(one)
+    files = {}
+    for split, some in by_split.items():
+        files[f"{root}/{split}_recordings.jsonl.gz"] = _lines(_recording(one) for one in some)
+        files[f"{root}/{split}_supervisions.jsonl.gz"] = _lines(_supervision(one) for one in some)
+    return files
+
+
+def _recording(one: Placed) -> dict[str, Any]:
+    return {
+        "id": _id(one),
+        "sources": [{"type": "file", "channels": list(range(one.n_channels)), "source": one.path}],
+        "sampling_rate": one.rate_hz,
+        "num_samples": one.n_samples,
+        "duration": one.n_samples / one.rate_hz,
+        "channel_ids": list(range(one.n_channels)),
+    }
+
+
+def _supervision(one: Placed) -> dict[str, Any]:
+    channels = list(range(one.n_channels))
+    return {
+        "id": _id(one),
+        "recording_id": _id(one),
+        "start": 0.0,
+        "duration": one.n_samples / one.rate_hz,
+        "channel": channels if len(channels) > 1 else 0,
+        "custom": one.columns,
+    }
+
+
+def _id(one: Placed) -> str:
+    return one.path.rpartition("/")[2].rpartition(".")[0]
+
+
+def _lines(values: Iterable[dict[str, Any]]) -> bytes:
+    target = io.BytesIO()
+    with gzip.GzipFile(fileobj=target, mode="wb", mtime=0) as file:
+        for value in values:
+            file.write(json.dumps(value, sort_keys=True).encode() + b"\n")
+    return target.getvalue()
+
 
 LayoutName: TypeAlias = Literal["dcase2020", "dcase2023", "wav", "webdataset", "lhotse"]
 LAYOUTS: tuple[str, ...] = get_args(LayoutName)

@@ -1,4 +1,4 @@
-"""JSON with one spelling a value, and its values checked against their types."""
+"""Strict JSON, YAML front matter, and values checked against their types."""
 
 from __future__ import annotations
 
@@ -11,10 +11,37 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar
 
 import msgspec
+import yaml
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.files.reading import raise_system_fault, read_bounded_file
+
+
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # yaml has no types
+    """Writes texts with anything but ASCII, or with a line feed, as one quoted line of escapes."""
+
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = None if text.isascii() and text.isprintable() else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def front_matter(values: Mapping[str, Any]) -> str:
+    r"""Return the front matter of a card, with its dashes; it reads as the same values.
+
+    Example:
+        >>> print(front_matter({"pretty_name": "a\n---\nb"}), end="")
+        ---
+        pretty_name: "a\n---\nb"
+        ---
+    """
+    spelled = yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, width=120)
+    return f"---\n{spelled}---\n"
+
 
 MAX_JSON_BYTES = 1 << 26
 """A hundred times what the manifest of a whole toy, all channels at four SNRs, takes."""

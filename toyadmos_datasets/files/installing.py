@@ -1,12 +1,38 @@
-"""Commands that install what is missing, for the way in which this package itself was installed."""
+"""Extras: what each brings, whether it is installed, and the command that installs it."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from toyadmos_datasets.errors import MissingExtraError
 from toyadmos_datasets.escaping import shell_line
+
+NEEDED = {
+    "train": {"torch": "torch", "safetensors": "safetensors"},
+    "report": {"matplotlib": "matplotlib", "PIL": "pillow"},
+}
+"""Extra to the modules that it brings, each with the package that has it."""
+
+
+def require_extra(extra: str) -> None:
+    """Check that an extra is installed.
+
+    Raises:
+        MissingExtraError: A package of it is missing.
+    """
+    missing = [package for module, package in NEEDED[extra].items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise MissingExtraError(
+            f"This needs packages of the extra '{extra}' that are not installed.",
+            where="toyadmos_datasets",
+            expected=", ".join(NEEDED[extra].values()),
+            actual=f"not installed: {', '.join(missing)}",
+            remedy=install_command(extra),
+        )
+
 
 PACKAGE = "toyadmos-datasets"
 

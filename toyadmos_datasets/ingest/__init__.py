@@ -4,17 +4,25 @@ What is odd about them is counted, and what is found is compared with what was p
 """
 
 from toyadmos_datasets.ingest.index_build import (
+    IncompleteEvent,
     Indexed,
     build_index,
     index_members,
     index_source,
+    missing_channels,
     require_sound,
+    select,
     survey_source,
 )
-from toyadmos_datasets.ingest.index_selection import IncompleteEvent, missing_channels, select
 from toyadmos_datasets.ingest.oddities import refuse_oddities
-from toyadmos_datasets.ingest.source_findings import AsFound, KindCount, as_found, tolerated_lines
-from toyadmos_datasets.ingest.source_report import VolumeSize, source_report
+from toyadmos_datasets.ingest.source_report import (
+    AsFound,
+    KindCount,
+    VolumeSize,
+    as_found,
+    source_report,
+    tolerated_lines,
+)
 
 __all__ = [
     "AsFound",

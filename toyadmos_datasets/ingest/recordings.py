@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.engine import LazyTasks, Stopped, Watch, run_tasks
-from toyadmos_datasets.engine.memory import release_freed_memory
 from toyadmos_datasets.engine.progress import Progress
+from toyadmos_datasets.engine.tasks import release_freed_memory
 from toyadmos_datasets.errors import (
     CorruptMemberError,
     OptionError,

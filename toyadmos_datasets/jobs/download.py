@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from toyadmos_datasets.archives.remote.fetch_estimate import estimate
+from toyadmos_datasets.archives.remote.fetch_schedule import estimate
 from toyadmos_datasets.archives.remote.fetching import download as fetch
 from toyadmos_datasets.archives.remote.remote_opening import manifest_for, open_origin
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource

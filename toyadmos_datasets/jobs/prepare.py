@@ -28,22 +28,9 @@ from toyadmos_datasets.ingest.recordings import (
 from toyadmos_datasets.jobs.preparation import Preparation, PreparationPlan
 from toyadmos_datasets.jobs.sources import holding_cache, require_outside, resolve_source, written_in
 from toyadmos_datasets.options.fetch_choices import FetchChoices
-from toyadmos_datasets.planning import (
-    OWN,
-    EqualEvents,
-    PlanOptions,
-    own_recipe,
-    plan,
-    require_own,
-)
+from toyadmos_datasets.planning import OWN, EqualEvents, PlanOptions, own_recipe, plan, require_own
 from toyadmos_datasets.planning.custom_table import read_examples
-from toyadmos_datasets.rendering import (
-    OutputFolder,
-    RenderOptions,
-    ShardTask,
-    render,
-    shard_tasks,
-)
+from toyadmos_datasets.rendering import OutputFolder, RenderOptions, ShardTask, render, shard_tasks
 from toyadmos_datasets.values.health import Exclusion, header_oddities
 from toyadmos_datasets.values.manifest import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.recipe import Recipe

@@ -13,13 +13,10 @@ from toyadmos_datasets.engine import usable_workers
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.ingest import AsFound, as_found
-from toyadmos_datasets.ingest.recordings import (
-    bytes_to_decode,
-    bytes_to_store,
-)
+from toyadmos_datasets.ingest.recordings import bytes_to_decode, bytes_to_store
 from toyadmos_datasets.jobs.prepare import PrepareOptions
 from toyadmos_datasets.jobs.sources import foreseen_source, require_outside, written_in
-from toyadmos_datasets.planning.protocol_listing import SplitCount, count_examples
+from toyadmos_datasets.planning.recipe_plan import SplitCount, count_examples
 from toyadmos_datasets.rendering import summary_of
 from toyadmos_datasets.rendering.example_health import known_of
 from toyadmos_datasets.rendering.exclusion import reasons_of

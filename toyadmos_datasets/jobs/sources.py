@@ -9,7 +9,7 @@ from pathlib import Path
 
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.remote.remote_opening import open_origin
-from toyadmos_datasets.archives.tree.tree_source import tree_of
+from toyadmos_datasets.archives.tree_source import tree_of
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError, OutputConflictError

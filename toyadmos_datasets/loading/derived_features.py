@@ -9,11 +9,46 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar, cast
 
 import datasets
+import pyarrow as pa
 
-from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.checked_json import canonical_json
 from toyadmos_datasets.loading.audio_feature import Audio
 from toyadmos_datasets.signal.clip_codec import SampleType
+from toyadmos_datasets.values.parquet_files import features_in
+
+_REMEDY = "Prepare or share the dataset again."
+
+
+def features_of(schema: pa.Schema, *, where: object) -> datasets.Features:
+    """Return the features of a table.
+
+    Args:
+        schema: Of the table.
+        where: The table, for the error.
+
+    Raises:
+        DatasetError: The metadata hold none, or what `datasets` does not take for features of these columns.
+    """
+    content = features_in(schema, where=where, remedy=_REMEDY)
+    try:
+        features = datasets.Features.from_arrow_schema(schema)
+    except Exception as error:  # what datasets raises for features that are none is not known
+        raise _damaged(where, error) from error
+    if set(features) != set(schema.names) or set(content) != set(schema.names):
+        raise _damaged(where, f"features of {', '.join(map(ascii, sorted(content)))}")
+    return features
+
+
+def _damaged(where: object, actual: object) -> DatasetError:
+    return DatasetError(
+        "The features of a shard are damaged.",
+        where=where,
+        expected="the features of its columns, as datasets writes them",
+        actual=actual,
+        remedy=_REMEDY,
+    )
+
 
 _DECODED = {"array", "sampling_rate", "path"}
 

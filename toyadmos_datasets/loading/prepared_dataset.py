@@ -16,10 +16,9 @@ from toyadmos_datasets.errors import DatasetError, OptionError, ToyAdmosError
 from toyadmos_datasets.files.reading import expanded, raise_shortage, raise_system_fault
 from toyadmos_datasets.loading.choices import check_decode, check_split, chosen_splits, part_of
 from toyadmos_datasets.loading.consistent_read import open_settled
-from toyadmos_datasets.loading.derived_features import decoding
+from toyadmos_datasets.loading.derived_features import decoding, features_of
 from toyadmos_datasets.loading.location import Place
 from toyadmos_datasets.loading.saved_datasets import is_saved, open_saved
-from toyadmos_datasets.loading.stored_features import features_of
 from toyadmos_datasets.values.manifest import Manifest, Shard
 from toyadmos_datasets.values.parquet_files import require_bounded_group, require_rows, require_short_footer
 from toyadmos_datasets.values.shards import check_shards
@@ -192,7 +191,7 @@ def _mapped(
 ) -> Dataset | DatasetDict:
     import datasets  # noqa: PLC0415  (as above)
 
-    from toyadmos_datasets.loading.mapped_table import open_split  # noqa: PLC0415  (as above)
+    from toyadmos_datasets.loading.mapped_clips import open_split  # noqa: PLC0415  (as above)
 
     opened = {split: open_split(place, split, shards, decode=decode, cache=cache) for split, shards in splits.items()}
     return datasets.DatasetDict(opened) if asked is None else part_of(opened, asked)

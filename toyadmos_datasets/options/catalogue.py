@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from toyadmos_datasets.corpus.paper import paper_experiment
+from toyadmos_datasets.corpus.facts import paper_experiment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

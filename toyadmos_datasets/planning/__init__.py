@@ -3,7 +3,7 @@
 from toyadmos_datasets.options.catalogue import PROTOCOLS, Protocol
 from toyadmos_datasets.options.plan_options import PROTOCOL_NAMES, PlanOptions
 from toyadmos_datasets.planning.custom_recipe import OWN, own_recipe, require_own
-from toyadmos_datasets.planning.equal_content import NONE_JOINED, EqualEvents, find_joined
+from toyadmos_datasets.planning.events import NONE_JOINED, EqualEvents, find_joined
 from toyadmos_datasets.planning.recipe_plan import plan, windowed_recordings
 
 __all__ = [

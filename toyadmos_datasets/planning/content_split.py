@@ -10,9 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.errors import PlanError
-from toyadmos_datasets.planning.event_scope import Scope
 from toyadmos_datasets.planning.events import Events, Numbers
-from toyadmos_datasets.planning.split_layout import Split, SplitLayout
+from toyadmos_datasets.planning.split_layout import Scope, Split, SplitLayout
 
 _RANKS = {"train": 0, "test": 2}
 """Which split of a group's events all of them stand in: that of the highest rank; the splits beside these have 1."""

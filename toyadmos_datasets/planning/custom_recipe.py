@@ -13,15 +13,14 @@ import pyarrow.compute as pc
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.options.plan_options import STACK, PlanOptions
 from toyadmos_datasets.planning.content_split import same_sound_notes
-from toyadmos_datasets.planning.custom_rules import (
+from toyadmos_datasets.planning.custom_table import (
     SIDE_COLUMNS,
+    OwnTable,
     check_rows,
     require_sides_apart,
     takes_on_two_sides,
 )
-from toyadmos_datasets.planning.custom_table import OwnTable
-from toyadmos_datasets.planning.equal_content import NONE_JOINED, EqualEvents
-from toyadmos_datasets.planning.events import Numbers, events_of, in_one_piece
+from toyadmos_datasets.planning.events import NONE_JOINED, EqualEvents, Numbers, events_of, in_one_piece
 from toyadmos_datasets.values.recipe import IS_EXCLUDED, RECIPE_SCHEMA, Recipe, unmarked
 from toyadmos_datasets.values.recipe_parameters import check_parameters
 from toyadmos_datasets.values.recipe_rows import MIXING

@@ -11,9 +11,9 @@ from toyadmos_datasets.corpus.toys import CHANNELS, toy_named
 from toyadmos_datasets.errors import OptionError, PlanError
 from toyadmos_datasets.options.catalogue import Protocol
 from toyadmos_datasets.options.plan_options import STACK, PlanOptions
-from toyadmos_datasets.planning.event_scope import Channels, Scope
 from toyadmos_datasets.planning.events import ABSENT, Events, Numbers
-from toyadmos_datasets.planning.protocols.waspaa2019 import FAITHFUL_CHANNELS
+from toyadmos_datasets.planning.protocols import FAITHFUL_CHANNELS
+from toyadmos_datasets.planning.split_layout import Channels, Scope
 
 
 def scope_of(events: Events, options: PlanOptions, protocol: Protocol, activity: pa.Table | None) -> Scope:

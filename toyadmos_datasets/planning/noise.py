@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from toyadmos_datasets.errors import PlanError
-from toyadmos_datasets.planning.event_scope import Scope
 from toyadmos_datasets.planning.events import Events, Numbers
-from toyadmos_datasets.planning.split_layout import Split
+from toyadmos_datasets.planning.split_layout import Scope, Split
 from toyadmos_datasets.signal.randomness import choices_of, derived_words, fractions_of
 
 WEIGHTS = {"train": 4, "test": 2}

@@ -10,17 +10,95 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.options.catalogue import protocol_named
+from toyadmos_datasets.errors import OptionError, PlanError
+from toyadmos_datasets.options.catalogue import PROTOCOLS, Protocol, protocol_named
 from toyadmos_datasets.options.plan_options import PlanOptions
 from toyadmos_datasets.planning.content_split import Settled, moved_notes, same_sound_notes, settle
-from toyadmos_datasets.planning.equal_content import NONE_JOINED, EqualEvents
-from toyadmos_datasets.planning.event_scope import Scope
 from toyadmos_datasets.planning.event_selection import scope_of
-from toyadmos_datasets.planning.events import ABSENT, Numbers, events_of
+from toyadmos_datasets.planning.events import ABSENT, NONE_JOINED, EqualEvents, Numbers, events_of
 from toyadmos_datasets.planning.noise import NoisePool, split_noise
 from toyadmos_datasets.planning.protocols import PLANNERS
-from toyadmos_datasets.planning.split_layout import Config, Mixture, Split, SplitLayout
+from toyadmos_datasets.planning.split_layout import Config, Mixture, Scope, Split, SplitLayout
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitCount:
+    """Examples of one config, split and label."""
+
+    config: str
+    split: str
+    label: str
+    n_events: int
+    n_clips: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedProtocol:
+    """A protocol, and what it makes of a source.
+
+    Attributes:
+        name: As it is typed.
+        task: What it is for.
+        splits: The splits that its configs have; those in brackets where they are asked for.
+        counts: Its examples on the source, with its own defaults; None where no source is given.
+        is_upper_bound: Whether there may be fewer, because continuous recordings have not been heard.
+        problem: Why the source does not do for it; None if it does.
+    """
+
+    name: str
+    task: str
+    splits: tuple[str, ...]
+    counts: tuple[SplitCount, ...] | None = None
+    is_upper_bound: bool = False
+    problem: str | None = None
+
+
+def list_protocols(index: pa.Table | None = None, toy: str | None = None) -> tuple[ListedProtocol, ...]:
+    """List every protocol, with its counts on a source where one is given.
+
+    Args:
+        index: Every recording of the source.
+        toy: ``ToyTrain``; goes with the index.
+    """
+    if index is None or toy is None:
+        return tuple(ListedProtocol(name=one.name, task=one.task, splits=one.splits) for one in PROTOCOLS)
+    return tuple(_counted(one, index, toy) for one in PROTOCOLS)
+
+
+def count_examples(examples: pa.Table) -> tuple[SplitCount, ...]:
+    """Count examples by config, split and label, in their order."""
+    grouped = examples.group_by(["config", "split", "label"], use_threads=False).aggregate(
+        [("event_id", "count"), ("event_id", "count_distinct")]
+    )
+    return tuple(
+        SplitCount(
+            config=row["config"],
+            split=row["split"],
+            label=row["label"],
+            n_events=row["event_id_count_distinct"],
+            n_clips=row["event_id_count"],
+        )
+        for row in grouped.to_pylist()
+    )
+
+
+def _counted(protocol: Protocol, index: pa.Table, toy: str) -> ListedProtocol:
+    try:
+        recipe = plan(index, PlanOptions(toy=toy, protocols=(protocol.name,)))
+    except (PlanError, OptionError) as error:
+        where = f" ({error.where})" if error.where else ""
+        return ListedProtocol(
+            name=protocol.name, task=protocol.task, splits=protocol.splits, problem=f"{error.what}{where}"
+        )
+    return ListedProtocol(
+        name=protocol.name,
+        task=protocol.task,
+        splits=protocol.splits,
+        counts=count_examples(recipe.examples),
+        is_upper_bound=bool(windowed_recordings(recipe)),
+    )
+
 
 ROWS_A_PIECE = 1 << 19
 """Rows that are made at once: what is in the making takes about 100 MB, however many there are in all."""

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.planning.event_scope import Scope
 from toyadmos_datasets.planning.events import Numbers
+from toyadmos_datasets.planning.split_layout import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

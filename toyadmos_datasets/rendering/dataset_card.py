@@ -9,11 +9,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.damage import condition_text
-from toyadmos_datasets.corpus.facts import what_is_odd
-from toyadmos_datasets.corpus.paper import CITATION, LICENSE_LIMITS, LICENSE_NAME, LICENSE_URL, PAPER_URL, RECORD_URL
+from toyadmos_datasets.corpus.facts import (
+    CITATION,
+    LICENSE_LIMITS,
+    LICENSE_NAME,
+    LICENSE_URL,
+    PAPER_URL,
+    RECORD_URL,
+    what_is_odd,
+)
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.escaping import markdown_text
-from toyadmos_datasets.files.front_matter import front_matter
+from toyadmos_datasets.files.checked_json import front_matter
 from toyadmos_datasets.options.render_options import Encoding, RenderOptions
 from toyadmos_datasets.rendering.logmel_shards import features_text
 from toyadmos_datasets.rendering.mixing_rules import is_stacked

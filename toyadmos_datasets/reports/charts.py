@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from toyadmos_datasets.scores.confidence_intervals import Interval
+from toyadmos_datasets.scores.metrics import Interval
 
 Array = npt.NDArray[np.float64]
 Values = Sequence[float] | Array

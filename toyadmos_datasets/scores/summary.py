@@ -10,15 +10,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from toyadmos_datasets.scores.confidence_intervals import Interval, event_weights, interval, weighted_aucs
 from toyadmos_datasets.scores.metrics import (
+    Interval,
     auc,
     auc_as_published,
+    event_weights,
     f1,
     harmonic_mean,
+    interval,
     partial_auc,
     partial_auc_mcclish,
     threshold_at,
+    weighted_aucs,
 )
 
 Array = npt.NDArray[np.float64]

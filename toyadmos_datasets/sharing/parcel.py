@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toyadmos_datasets.corpus.paper import CITATION, LICENSE_NAME, LICENSE_URL, RECORD_URL
+from toyadmos_datasets.corpus.facts import CITATION, LICENSE_NAME, LICENSE_URL, RECORD_URL
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.escaping import escaped, markdown_code, markdown_text, shell_word
-from toyadmos_datasets.files.front_matter import front_matter
+from toyadmos_datasets.files.checked_json import front_matter
 from toyadmos_datasets.files.reading import raise_system_fault, sha256_of
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import (

@@ -11,8 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
-from toyadmos_datasets.simulation.microphones import REFERENCE_M, SOUND_SPEED, Point, record
-from toyadmos_datasets.simulation.sound_elements import Samples, add_at, coloured_noise, period_of, strike, tone
+from toyadmos_datasets.simulation.sound_elements import (
+    REFERENCE_M,
+    SOUND_SPEED,
+    Point,
+    Samples,
+    add_at,
+    coloured_noise,
+    period_of,
+    record,
+    strike,
+    tone,
+)
 from toyadmos_datasets.units import Seconds
 
 SoundMaker: TypeAlias = Callable[[np.random.Generator], Samples]

@@ -14,30 +14,33 @@ import numpy.typing as npt
 from toyadmos_datasets.corpus.names import NOISE, RecordingName
 from toyadmos_datasets.corpus.toys import ALL_CASES, CORPUS_RATE_HZ
 from toyadmos_datasets.signal.randomness import derived_generator
-from toyadmos_datasets.simulation.damage_table import (
-    CURVE_AT,
-    Cycle,
-    DamagedSound,
-    Impact,
-    NoiseBand,
-    Place,
-    Sideband,
-    damaged_sound,
-)
 from toyadmos_datasets.simulation.factory_noise import KINDS, factory_noise
-from toyadmos_datasets.simulation.machine_table import LAST_CARRIAGE_BEHIND, MACHINES, Machine
-from toyadmos_datasets.simulation.microphones import Position, record
 from toyadmos_datasets.simulation.simulated_events import Event
 from toyadmos_datasets.simulation.sound_elements import (
+    Position,
     Samples,
     add_at,
     coloured_noise,
     control_samples,
     on_every_sample,
     period_of,
+    record,
     response,
     strike,
     tone,
+)
+from toyadmos_datasets.simulation.sound_tables import (
+    CURVE_AT,
+    LAST_CARRIAGE_BEHIND,
+    MACHINES,
+    Cycle,
+    DamagedSound,
+    Impact,
+    Machine,
+    NoiseBand,
+    Place,
+    Sideband,
+    damaged_sound,
 )
 from toyadmos_datasets.units import Decibels, Hertz, Seconds
 

@@ -31,7 +31,14 @@ from xxhash import xxh3_64_intdigest
 
 from toyadmos_datasets.errors import OutputError, StoreError
 from toyadmos_datasets.escaping import shell_word
-from toyadmos_datasets.files.atomic import is_stale, remove_leftovers, sync_folder, temporary_path, write_file, writing
+from toyadmos_datasets.files.atomic import (
+    is_stale,
+    remove_leftovers,
+    sync_folder,
+    temporary_path,
+    write_file,
+    writing,
+)
 from toyadmos_datasets.files.reading import looking, raise_system_fault
 from toyadmos_datasets.units import Bytes
 

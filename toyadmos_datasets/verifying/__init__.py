@@ -1,7 +1,6 @@
 """Reads a prepared dataset, or a source, once through, and tells everything that is wrong with it."""
 
-from toyadmos_datasets.verifying.dataset_verification import DatasetVerdict, is_prepared, verify_dataset
-from toyadmos_datasets.verifying.problems import Problem
+from toyadmos_datasets.verifying.dataset_verification import DatasetVerdict, Problem, is_prepared, verify_dataset
 from toyadmos_datasets.verifying.shared_verification import verify_shared
 from toyadmos_datasets.verifying.source_verification import SourceState, SourceVerdict, verify_source
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import yaml
 
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.errors import DatasetError, ToyAdmosError
 from toyadmos_datasets.files.reading import (
     MAX_CARD_BYTES,
     is_there,
@@ -26,7 +27,62 @@ from toyadmos_datasets.files.reading import (
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import CARD_NAME, MANIFEST_NAME, RECIPE_NAME, Manifest, Shard, read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
-from toyadmos_datasets.verifying.problems import Problem, hash_of, problem_of
+
+_PIECE_BYTES: Bytes = 8 << 20
+
+
+def hash_of(path: Path, algorithm: str, watch: Watch) -> str:
+    """Return a file's hash, hex, and tell the watch how many bytes were read."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE_BYTES):
+            digest.update(piece)
+            watch.advance(len(piece), at=str(path))
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is not as it should be.
+
+    Attributes:
+        what: One sentence that states it.
+        path: The file or member that it is about.
+        expected: What should be there.
+        actual: What is there.
+        remedy: What to do about it.
+    """
+
+    what: str
+    path: str
+    expected: str
+    actual: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return str(self.as_error())
+
+    def as_error(self) -> ToyAdmosError:
+        """Return the same as an error, which knows how facts are shown."""
+        facts = {name: getattr(self, name) or None for name in ("expected", "actual", "remedy")}
+        return ToyAdmosError(self.what, where=self.path, **facts)
+
+
+def problem_of(error: ToyAdmosError, path: str) -> Problem:
+    """Take down an error that was met.
+
+    Args:
+        error: What was raised.
+        path: What was being read, in case that the error does not say.
+    """
+    return Problem(
+        what=error.what,
+        path=error.where or path,
+        expected=error.expected or "",
+        actual=error.actual or "",
+        remedy=error.remedy or "",
+    )
+
 
 _AGAIN = "Prepare the folder again with the same command and --overwrite."
 _MOVE = "Move it out of the folder: programs without this package would read it too."

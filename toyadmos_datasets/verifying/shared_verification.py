@@ -18,8 +18,13 @@ from toyadmos_datasets.sharing.parcel import SHARED_NAME
 from toyadmos_datasets.sharing.recipe_fetch import parse_manifest, parse_recipe
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import CARD_NAME, MANIFEST_NAME, RECIPE_NAME, Manifest, Shard
-from toyadmos_datasets.verifying.dataset_verification import DatasetVerdict, check_card, check_recipe
-from toyadmos_datasets.verifying.problems import Problem, problem_of
+from toyadmos_datasets.verifying.dataset_verification import (
+    DatasetVerdict,
+    Problem,
+    check_card,
+    check_recipe,
+    problem_of,
+)
 
 _PIECE_BYTES: Bytes = 8 << 20
 

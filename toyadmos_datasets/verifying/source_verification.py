@@ -23,7 +23,7 @@ from toyadmos_datasets.signal.wav import open_wav
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.health import header_flags, header_oddities
 from toyadmos_datasets.values.source import Member, Oddity, Source
-from toyadmos_datasets.verifying.problems import Problem, hash_of, problem_of
+from toyadmos_datasets.verifying.dataset_verification import Problem, hash_of, problem_of
 
 _FLAGS_SCHEMA = pa.schema([("recording_id", pa.string()), ("flags", pa.list_(pa.string()))])
 """Which recordings have odd headers; here they are called by their paths."""

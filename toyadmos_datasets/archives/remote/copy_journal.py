@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges
+from toyadmos_datasets.archives.remote.block_ranges import ByteRanges
 from toyadmos_datasets.files.atomic import sync_folder, writing
 from toyadmos_datasets.units import Bytes
 

@@ -7,14 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from toyadmos_datasets.archives.remote.block_ranges import BlockProgress, WantedBlock, joined
-from toyadmos_datasets.archives.remote.byte_ranges import Span
-from toyadmos_datasets.archives.remote.fetch_estimate import WINDOW_BYTES, estimate
-from toyadmos_datasets.archives.remote.fetch_schedule import FetchSchedule, Piece
-from toyadmos_datasets.archives.remote.http_deadline import FetchStopped
+from toyadmos_datasets.archives.remote.block_ranges import BlockProgress, Span, WantedBlock, joined
+from toyadmos_datasets.archives.remote.fetch_schedule import WINDOW_BYTES, FetchSchedule, Piece, estimate
 from toyadmos_datasets.archives.remote.http_reply import changed_file
-from toyadmos_datasets.archives.remote.http_request import HttpClient
-from toyadmos_datasets.archives.remote.remote_source import ReaderRequests, RemoteSource, close_requests, open_requests
+from toyadmos_datasets.archives.remote.http_request import FetchStopped, HttpClient
+from toyadmos_datasets.archives.remote.remote_source import (
+    ReaderRequests,
+    RemoteSource,
+    close_requests,
+    open_requests,
+)
 from toyadmos_datasets.archives.remote.transfer import NoRangesError, open_client, open_transfer
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy, fetch_lock, wrong_volume
 from toyadmos_datasets.engine.progress import Progress

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toyadmos_datasets.archives.remote.fetch_estimate import estimate
+from toyadmos_datasets.archives.remote.fetch_schedule import estimate
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress

@@ -16,7 +16,7 @@ from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.http_reply import RetryableError
 from toyadmos_datasets.archives.remote.transfer import open_client, open_transfer
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies, VolumeCopy, fetch_lock, wrong_volume
-from toyadmos_datasets.corpus.paper import LICENSE_LIMITS, LICENSE_NAME, LICENSE_URL
+from toyadmos_datasets.corpus.facts import LICENSE_LIMITS, LICENSE_NAME, LICENSE_URL
 from toyadmos_datasets.corpus.volumes import Volume
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, FetchError, LicenseError

@@ -11,15 +11,9 @@ from toyadmos_datasets.archives.file_kinds import Ignore
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.fetching import FetchingSource
 from toyadmos_datasets.archives.remote.remote_source import GrowingStream
-from toyadmos_datasets.archives.remote.volume_copies import (
-    VolumeCopies,
-    copies_folder,
-    fetch_lock,
-    wrong_volume,
-)
+from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies, copies_folder, fetch_lock, wrong_volume
 from toyadmos_datasets.archives.remote.volume_list import VolumeList, published_manifest, read_manifest
-from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
-from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream
+from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet, VolumeStream
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import ArchiveError, SourceNotFoundError, VolumeError
 from toyadmos_datasets.files.address import is_on_web

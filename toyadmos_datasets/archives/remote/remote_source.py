@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
 from toyadmos_datasets.archives.sevenzip.block_reader import read_block
-from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
-from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream
+from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet, VolumeStream
 from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
 from toyadmos_datasets.errors import CorruptMemberError, FetchError, SourceError
 from toyadmos_datasets.files.atomic import is_abandoned, temporary_path, writing

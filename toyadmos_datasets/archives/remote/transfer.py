@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 import httpx2 as httpx
 
 from toyadmos_datasets.archives.remote.fetch_options import Clock, FetchOptions, Origin, RetryPolicy
-from toyadmos_datasets.archives.remote.http_deadline import FetchStopped
 from toyadmos_datasets.archives.remote.http_reply import (
     ByteRequest,
     FileVersions,
@@ -24,7 +23,7 @@ from toyadmos_datasets.archives.remote.http_reply import (
     rate_limit_wait_s,
     require_body,
 )
-from toyadmos_datasets.archives.remote.http_request import HttpClient, shown_url
+from toyadmos_datasets.archives.remote.http_request import FetchStopped, HttpClient, shown_url
 from toyadmos_datasets.archives.remote.volume_copies import CopyWriter, VolumeCopy
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import FetchError

@@ -15,8 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from toyadmos_datasets.archives.remote.block_ranges import WantedBlock
-from toyadmos_datasets.archives.remote.byte_ranges import ByteRanges, Span
+from toyadmos_datasets.archives.remote.block_ranges import ByteRanges, Span, WantedBlock
 from toyadmos_datasets.archives.remote.copy_journal import CopyJournal, VerifiedStops, Word
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.volume_list import VolumeList, md5_of

@@ -8,8 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from toyadmos_datasets.archives.sevenzip.archive_contents import ArchiveTable, PackedBlock
 from toyadmos_datasets.archives.sevenzip.coders import open_chain
-from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
-from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream
+from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet, VolumeStream
 from toyadmos_datasets.archives.source_reading import PIECE_BYTES
 from toyadmos_datasets.errors import CorruptMemberError
 from toyadmos_datasets.units import Bytes

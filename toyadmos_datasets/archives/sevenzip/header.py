@@ -20,12 +20,10 @@ from toyadmos_datasets.archives.file_kinds import Ignore
 from toyadmos_datasets.archives.sevenzip.archive_contents import ArchiveTable, PackedBlock
 from toyadmos_datasets.archives.sevenzip.block_reader import PackedBytes
 from toyadmos_datasets.archives.sevenzip.coders import open_chain
-from toyadmos_datasets.archives.sevenzip.member_list import list_recordings
-from toyadmos_datasets.archives.sevenzip.member_names import archive_names
+from toyadmos_datasets.archives.sevenzip.member_list import archive_names, list_recordings
 from toyadmos_datasets.archives.sevenzip.packed_streams import broken_header, packed_blocks
 from toyadmos_datasets.archives.sevenzip.signature import read_next_header
-from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
-from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream
+from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet, VolumeStream
 from toyadmos_datasets.archives.source_reading import PIECE_BYTES
 
 _MAX_HEADER_BYTES = 1 << 26

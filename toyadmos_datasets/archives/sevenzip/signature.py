@@ -5,8 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
-from toyadmos_datasets.archives.sevenzip.volume_stream import VolumeStream, read_exactly
+from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet, VolumeStream, read_exactly
 from toyadmos_datasets.errors import ArchiveError, VolumeError
 from toyadmos_datasets.units import Bytes, format_bytes
 
@@ -17,7 +16,7 @@ Source:
     7-Zip, DOC/7zFormat.txt, "SignatureHeader".
 """
 _MAGIC = b"7z\xbc\xaf\x27\x1c"
-_MAX_HEADER_BYTES = 1 << 28
+_MAX_TOLD_BYTES = 1 << 28
 
 
 def read_next_header(volumes: VolumeSet, stream: VolumeStream) -> bytes:
@@ -43,11 +42,11 @@ def read_next_header(volumes: VolumeSet, stream: VolumeStream) -> bytes:
         raise _wrong_checksum(volumes, "start header", (promised_crc, zlib.crc32(start[12:])), at=0)
     stop = SIGNATURE_BYTES + offset + size
     _require_length(volumes, stop)
-    if size > _MAX_HEADER_BYTES:
+    if size > _MAX_TOLD_BYTES:
         raise ArchiveError(
             "The archive's header cannot be as large as it says.",
             where=volumes.location,
-            expected=f"at most {format_bytes(_MAX_HEADER_BYTES)}",
+            expected=f"at most {format_bytes(_MAX_TOLD_BYTES)}",
             actual=f"{size} bytes",
             remedy="Fetch the archive again from where it was published.",
         )

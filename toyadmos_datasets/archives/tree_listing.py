@@ -26,8 +26,7 @@ from toyadmos_datasets.archives.file_kinds import (
     require_safe_name,
 )
 from toyadmos_datasets.archives.source_reading import reading
-from toyadmos_datasets.archives.tree.tree_source import TreeSource, tree_of
-from toyadmos_datasets.archives.tree.tree_walk import MAX_DEPTH, FoundFolder, TreeWalk
+from toyadmos_datasets.archives.tree_source import MAX_DEPTH, FoundFolder, TreeSource, TreeWalk, tree_of
 from toyadmos_datasets.corpus.name_errors import showable
 from toyadmos_datasets.errors import SourceError
 from toyadmos_datasets.units import Bytes

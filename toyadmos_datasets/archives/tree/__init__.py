@@ -1,1 +1,0 @@
-"""Sources that are folders of WAV files."""
