@@ -171,3 +171,15 @@ def test_the_command_says_which_learns_what_and_exits_with_1(capsys, prepared, o
     assert apart.out.splitlines()[-1] == "Apart: neither learns from anything that the other tests."
     assert html.startswith("<!doctype html>")
     assert "The first learns from an event" in html
+
+
+def test_what_two_have_in_common_is_told_in_the_order_of_the_clips(tmp_path):
+    random = np.random.default_rng(0)
+    for number in range(8):
+        sound = random.normal(0, 2000, 4_000).astype(np.int16)
+        for place in ("one/train", "other/test"):
+            write_wav(tmp_path / place / f"{number}.wav", sound)
+    told = leaks_of(audit_dataset(tmp_path / "one", tmp_path / "other"))
+
+    places = told["The first learns from a clip that the second tests."]
+    assert [f"first (train/{number}.wav)" in place for number, place in enumerate(places)] == [True] * 8

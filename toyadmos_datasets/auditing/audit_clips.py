@@ -1,17 +1,40 @@
-"""What an audit looks at: a table with a row for every clip, whatever the clips are in."""
+"""What an audit looks at: a table with a row for every clip, and where its clips come from.
+
+Whatever clips are in, they are read as `StoredClip`, decoded and measured in workers by `measure_clips`, and heard
+again by their place. A prepared folder is read here; `foreign_clips` adapts folders that others made.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from toyadmos_datasets.corpus.damage import damage_of, has_condition
+from toyadmos_datasets.corpus.toys import CHANNELS, CORPUS_RATE_HZ, toy_named
+from toyadmos_datasets.engine import Watch, run_tasks
+from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import WavError
+from toyadmos_datasets.files.reading import raise_shortage
+from toyadmos_datasets.options.plan_options import STACK
 from toyadmos_datasets.signal.clip_codec import Pcm, decode_pcm
 from toyadmos_datasets.signal.landmarks import sketch_of
-from toyadmos_datasets.units import Decibels
+from toyadmos_datasets.signal.levels import active_frames, energies_of
+from toyadmos_datasets.units import Decibels, Seconds
+from toyadmos_datasets.values.manifest import LABELS, STEMS, Manifest, Shard, check_shard_sizes
+from toyadmos_datasets.values.recipe import Recipe
+from toyadmos_datasets.values.shards import clip_rows, row_of_shard
+from toyadmos_datasets.values.shared_recipe import SharedRecipe
 
 FLOOR_DB: Decibels = -200.0
 """Level that digital silence is given, so that levels can be put in order."""
@@ -106,14 +129,107 @@ def clips_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=CLIPS_SCHEMA)
 
 
-def measured(file: BinaryIO, *, name: str) -> tuple[dict[str, Any], Pcm | None]:
-    """Return the columns that follow from a clip's samples, and the samples; a clip that is damaged has a fault."""
+Opener: TypeAlias = Callable[[], BinaryIO]
+"""Opens the bytes of a FLAC or WAV file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredClip:
+    """A clip before it is decoded.
+
+    Attributes:
+        facts: The columns of `CLIPS_SCHEMA` that are known without its samples.
+        name: What to call it in an error.
+        audio: Opens its audio.
+        parts: Open its ``target`` and its ``noise``, as far as they are stored; `audio` itself for the part that the
+            clip is alone.
+    """
+
+    facts: Mapping[str, Any]
+    name: str
+    audio: Opener
+    parts: Mapping[str, Opener]
+
+
+class ClipShare(Protocol):
+    """Clips that one worker reads: small, and picklable."""
+
+    @property
+    def n_clips(self) -> int:
+        """How many clips these are."""
+
+    def stored(self) -> Iterator[StoredClip]:
+        """Read them one after the other."""
+
+
+def measure_clips(
+    shares: Sequence[ClipShare],
+    root: Path,
+    progress: Progress,
+    *,
+    workers: int,
+    parameters: Mapping[str, Any] | None = None,
+) -> pa.Table:
+    """Decode and measure clips in workers.
+
+    Args:
+        shares: What a worker reads at once.
+        root: The folder that all of them are in.
+        progress: Told about the work.
+        workers: Number of processes.
+        parameters: Of the recipe, where there is one; they say which levels its SNRs compare.
+
+    Returns:
+        Table with `CLIPS_SCHEMA`, in the order of the shares.
+    """
+    total = sum(share.n_clips for share in shares)
+    with progress.stage(f"Listening to {root.name}", total, "clips") as on_progress:
+        measure = partial(_measure_share, parameters=parameters or {})
+        tables = dict(run_tasks(measure, list(enumerate(shares)), workers=workers, on_progress=on_progress))
+    return pa.concat_tables([CLIPS_SCHEMA.empty_table(), *(tables[number] for number in range(len(shares)))])
+
+
+def _measure_share(task: tuple[int, ClipShare], watch: Watch, *, parameters: Mapping[str, Any]) -> tuple[int, pa.Table]:
+    number, share = task
+    rows = []
+    for clip in share.stored():
+        watch.advance(1, at=clip.name)
+        rows.append({**clip.facts, **_measured(clip, parameters)})
+    return number, clips_table(rows)
+
+
+def _measured(clip: StoredClip, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns that follow from a clip's samples; a clip that is damaged has a fault."""
+    found: dict[str, Any] = {}
     try:
-        pcm = decode_pcm(file, name=name)
+        whole = _decoded(clip.audio, clip.name)
+        found = _measured_whole(whole)
+        parts = {
+            name: whole if audio is clip.audio else _decoded(audio, f"{clip.name}, {name}")
+            for name, audio in clip.parts.items()
+        }
     except WavError as error:
-        return {"fault": error.actual}, None
+        return found | {"fault": error.actual}
+    except OSError as error:
+        raise_shortage(error, clip.name)
+        return found | {"fault": str(error)}
+    for name, part in parts.items():
+        sketch = sketch_of(part.samples[:, 0])  # of a stack the first channel's
+        found |= {f"{name}_marks": sketch.marks, f"{name}_places": sketch.places}
+    if parts.get("target") is whole and whole.n_channels == 1:  # measured as the clip
+        levels = {"heard_target_db": found["level_db"], "heard_target_active_db": found["active_level_db"]}
+        return found | ({} if _reaches_full_scale(whole) else levels)
+    return found | _levels(parts, parameters) | {"stem_error": _stem_error(whole, parts)}
+
+
+def _decoded(audio: Opener, name: str) -> Pcm:
+    with audio() as file:
+        return decode_pcm(file, name=name)
+
+
+def _measured_whole(pcm: Pcm) -> dict[str, Any]:
     levels = pcm.measured()
-    found = {
+    return {
         "n_samples": len(pcm.samples),
         "duration_s": len(pcm.samples) / pcm.rate_hz,
         "rate_hz": pcm.rate_hz,
@@ -123,31 +239,203 @@ def measured(file: BinaryIO, *, name: str) -> tuple[dict[str, Any], Pcm | None]:
         "peak": levels.peak,
         "flags": pcm.flags(levels),
     }
-    return found, pcm
 
 
-def sketched(pcm: Pcm, part: str) -> dict[str, Any]:
-    """Return the columns of the sketch of a part, ``target`` or ``noise``; of a stack the first channel's."""
-    sketch = sketch_of(pcm.samples[:, 0])
-    return {f"{part}_marks": sketch.marks, f"{part}_places": sketch.places}
+def _levels(stems: Mapping[str, Pcm], parameters: Mapping[str, Any]) -> dict[str, Decibels | None]:
+    """Return the levels of the stems: those that the SNR compares where there are two, and those of all frequencies."""
+    found: dict[str, Decibels | None] = {}
+    plains = {name: energies_of(stem.samples.T, stem.rate_hz) for name, stem in stems.items()}
+    active = active_frames(plains["target"].by_frame) if "target" in plains else None
+    for name, stem in stems.items():
+        plain = plains[name]
+        if not _reaches_full_scale(stem):
+            found[f"heard_{name}_db"] = max(plain.level_db(stem.full_scale), FLOOR_DB)
+            if name == "target" and active is not None:
+                found["heard_target_active_db"] = max(plain.level_over_db(active, stem.full_scale), FLOOR_DB)
+        if len(stems) == len(STEMS):
+            weighting = parameters.get("weighting")
+            energies = energies_of(stem.samples.T, stem.rate_hz, weighting) if weighting else plain
+            level_db = (
+                energies.level_over_db(active, stem.full_scale)
+                if active is not None and parameters.get("snr_reference") == "active"
+                else energies.level_db(stem.full_scale)
+            )
+            found[f"compared_{name}_db"] = max(level_db, FLOOR_DB)
+    return found
 
 
-def place_of_row(path: str, number: int) -> str:
-    """Return the place of a clip in a shard; `row_of` takes it apart."""
-    return f"{path}, row {number}"
+def _reaches_full_scale(stem: Pcm) -> bool:
+    return bool(stem.samples.max() >= stem.full_scale - 1 or stem.samples.min() <= -stem.full_scale)
 
 
-def row_of(place: str) -> tuple[str, int]:
-    """Return the shard and the row of a place."""
+def _stem_error(clip: Pcm, stems: Mapping[str, Pcm]) -> int | None:
+    """Return how far the sum of the stems is from the clip; where that stands at full scale it may well be."""
+    if stems.get("target") is None or stems["target"] is clip:
+        return None
+    if any(stem.samples.shape != clip.samples.shape for stem in stems.values()):
+        return clip.full_scale
+    whole = clip.samples.astype(np.int64)
+    inside = (whole > -clip.full_scale) & (whole < clip.full_scale - 1)
+    apart = whole - sum(stem.samples.astype(np.int64) for stem in stems.values())
+    return int(np.abs(apart)[inside].max(initial=0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ShardClips:
+    """The clips of one shard of a prepared folder; a `ClipShare`."""
+
+    folder: Path
+    shard: Shard
+    toy: str
+
+    @property
+    def n_clips(self) -> int:
+        return self.shard.n_rows
+
+    def stored(self) -> Iterator[StoredClip]:
+        known = [name for name in CLIPS_SCHEMA.names if name not in {"place", "config", "split"}]
+        wanted = {*known, "audio", *STEMS, *toy_named(self.toy).parts}
+        for number, row in enumerate(clip_rows(self.folder, [self.shard], is_wanted=wanted.__contains__)):
+            place = f"{self.shard.path}, row {number}"
+            fixed = {
+                "place": place,
+                "config": self.shard.config,
+                "split": self.shard.split,
+                "label": LABELS[row["label"]],
+                "damage_fault": _damage_fault(row, self.toy),
+            }
+            facts = {name: row.get(name) for name in known} | fixed
+            audio, parts = _opened(row)
+            yield StoredClip(facts=facts, name=place, audio=audio, parts=parts)
+
+
+def _opened(row: Mapping[str, Any]) -> tuple[Opener, dict[str, Opener]]:
+    """Return what opens the audio of a row, and its parts; a clip without noise is its own target."""
+    content = row["audio"]["bytes"]
+    audio = partial(io.BytesIO, content)
+    parts: dict[str, Opener] = {} if row.get("noise_recording_ids") else {"target": audio}
+    for name in STEMS:
+        if row.get(name) is not None and not (name in parts and row[name]["bytes"] == content):
+            parts[name] = partial(io.BytesIO, row[name]["bytes"])
+    return audio, parts
+
+
+def _damage_fault(row: Mapping[str, Any], toy: str) -> str | None:
+    """Say which part has another state than the damage table gives it for the clip's condition."""
+    if not has_condition(toy, row["condition"]):
+        return f"there is no condition {row['condition']}"
+    states = damage_of(toy, row["condition"]).by_part
+    wrong = [f"{part} is {row[part]} and not {state}" for part, state in states.items() if row.get(part) != state]
+    return "; ".join(wrong) or None
+
+
+def clips_of_dataset(
+    folder: Path, manifest: Manifest, parameters: Mapping[str, Any], progress: Progress, *, workers: int
+) -> pa.Table:
+    """Decode and measure every clip of a prepared folder.
+
+    Args:
+        folder: The folder.
+        manifest: What is in it.
+        parameters: Of its recipe; they say which levels its SNRs compare.
+        progress: Told about the work.
+        workers: Number of processes.
+
+    Returns:
+        Table with `CLIPS_SCHEMA`, in the order of the manifest.
+
+    Raises:
+        DatasetError: A shard is missing, was changed, or cannot be read.
+    """
+    check_shard_sizes(folder, manifest.audio_shards)
+    shares = [_ShardClips(folder=folder, shard=shard, toy=manifest.toy) for shard in manifest.audio_shards]
+    return measure_clips(shares, folder, progress, workers=workers, parameters=parameters)
+
+
+def open_in_dataset(folder: Path, place: str, part: str) -> BinaryIO | None:
+    """Open a part of a clip of a prepared folder, by the clip's place; None where the clip has no such part."""
     path, _, number = place.rpartition(", row ")
-    return path, int(number)
+    row = row_of_shard(folder / path, int(number), (part, "audio"))
+    sound = row.get(part) or (row["audio"] if part == "target" else None)
+    return io.BytesIO(sound["bytes"]) if sound else None
 
 
-def place_of_file(path: str) -> str:
-    """Return the place of a file, which any terminal can show; `path_of` gives the path again."""
-    return ascii(path)[1:-1]
+Listen: TypeAlias = Callable[[int], npt.NDArray[np.integer] | None]
+"""Gives the sound of a clip by its row, mono, or None where it cannot be had again."""
 
 
-def path_of(place: str) -> str:
-    """Return the path of a file by its place."""
-    return place.encode("ascii").decode("unicode_escape")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """Decodes a part of a clip, by the clip's place.
+
+    Attributes:
+        root: What the places are in.
+        reopen: Opens a part, given the root, the place and the part's name.
+    """
+
+    root: Path
+    reopen: Callable[[Path, str, str], BinaryIO | None]
+
+    def part(self, clips: pa.Table, part: str) -> Listen:
+        """Return what gives the first channel of ``target`` or ``noise``, by the clip's row in a table."""
+        places = clips["place"]
+
+        def listen(row: int) -> npt.NDArray[np.integer] | None:
+            """Decode one clip; None where it is no longer there."""
+            place = places[row].as_py()
+            try:
+                with self.reopen(self.root, place, part) or contextlib.nullcontext() as file:
+                    return None if file is None else decode_pcm(file, name=place).samples[:, 0]
+            except (WavError, OSError) as error:
+                raise_shortage(error, self.root)
+                return None
+
+        return listen
+
+
+def clips_of_recipe(recipe: Recipe) -> pa.Table:
+    """Return what a recipe says of each example.
+
+    Returns:
+        Table with `CLIPS_SCHEMA`; what only the recordings tell is null.
+    """
+    n_rows = len(recipe.examples)
+    columns = {name: recipe.examples[name] for name in recipe.examples.column_names}
+    columns |= {
+        "place": pa.array([f"row {number}" for number in range(n_rows)], pa.string()),
+        # in samples at 48 kHz there, and of the dataset here
+        "target_start": pa.nulls(n_rows, pa.int64()),
+    }
+    arrays = [
+        columns[field.name].cast(field.type) if field.name in columns else pa.nulls(n_rows, field.type)
+        for field in CLIPS_SCHEMA
+    ]
+    return pa.table(arrays, schema=CLIPS_SCHEMA)
+
+
+def clips_of_shared_recipe(shared: SharedRecipe) -> pa.Table:
+    """Return the same of a recipe that was shared, with the hash of the samples of each example.
+
+    Digital silence of the usual length is known by its hash, and gets the peak that it has.
+    """
+    clips = clips_of_recipe(shared.recipe)
+    silences = {_digest_of_zeros(shared, length_s) for length_s in _lengths_s(shared)}
+    digests = shared.digests.to_pylist()
+    peaks = [0.0 if one in silences else None for one in digests]
+    known = {"digest": pa.array([one.hex() for one in digests], pa.string()), "peak": pa.array(peaks, pa.float64())}
+    for name, column in known.items():
+        clips = clips.set_column(CLIPS_SCHEMA.get_field_index(name), CLIPS_SCHEMA.field(name), column)
+    return clips
+
+
+def _lengths_s(shared: SharedRecipe) -> set[Seconds]:
+    """Return the lengths that clips have: that of an IND recording, and of the windows that are asked for."""
+    windows = pc.unique(shared.recipe.examples["target_length"]).drop_null().to_pylist()
+    return {toy_named(shared.toy).clip_s, *(one / CORPUS_RATE_HZ for one in windows)}
+
+
+def _digest_of_zeros(shared: SharedRecipe, length_s: Seconds) -> bytes:
+    rate_hz, bit_depth = int(shared.request.get("rate_hz", 16_000)), int(shared.request.get("bit_depth", 16))
+    n_channels = len(CHANNELS) if shared.recipe.parameters.get("channels") == STACK else 1
+    zeros = np.zeros((int(length_s * rate_hz), n_channels), np.int16 if bit_depth == 16 else np.int32)
+    return Pcm(samples=zeros, rate_hz=rate_hz, bit_depth=bit_depth).digest

@@ -11,14 +11,20 @@ from typing import overload
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toyadmos_datasets.auditing.audit_clips import (
+    Listener,
+    clips_of_dataset,
+    clips_of_recipe,
+    clips_of_shared_recipe,
+    open_in_dataset,
+)
 from toyadmos_datasets.auditing.findings import AuditReport, Findings, Kind, PairReport
-from toyadmos_datasets.auditing.foreign_clips import SUFFIXES, clips_of_folder
+from toyadmos_datasets.auditing.foreign_clips import SUFFIXES, clips_of_folder, open_in_folder
 from toyadmos_datasets.auditing.health_check import check_health
 from toyadmos_datasets.auditing.name_check import check_names
 from toyadmos_datasets.auditing.pair import compare
-from toyadmos_datasets.auditing.prepared_clips import clips_of_dataset, clips_of_recipe, clips_of_shared_recipe
 from toyadmos_datasets.auditing.snr_check import check_snrs
-from toyadmos_datasets.auditing.sound_check import Listener, check_alike, check_levels, check_sounds, count_clips
+from toyadmos_datasets.auditing.sound_check import check_alike, check_levels, check_sounds, count_clips
 from toyadmos_datasets.auditing.split_check import check_names_of_contents, check_splits, check_takes, with_events
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import OptionError
@@ -155,7 +161,7 @@ def _hear(path: Path, *, workers: int, progress: Progress) -> _Heard:
             clips=clips_of_dataset(path, manifest, recipe.parameters, progress, workers=workers),
             recipe=recipe,
             is_simulated=bool(manifest.source.get("is_simulated")),
-            listener=Listener(root=path, is_dataset=True),
+            listener=Listener(root=path, reopen=open_in_dataset),
         )
     clips = clips_of_folder(path, progress, workers=workers) if path.is_dir() else None
     if not clips:
@@ -166,7 +172,7 @@ def _hear(path: Path, *, workers: int, progress: Progress) -> _Heard:
             actual="no such folder" if clips is None else "a folder without any",
             remedy="Say where it is: toyadmos audit DIR",
         )
-    return _Heard(kind="folder", clips=clips, listener=Listener(root=path, is_dataset=False))
+    return _Heard(kind="folder", clips=clips, listener=Listener(root=path, reopen=open_in_folder))
 
 
 def _hear_recipe(path: Path) -> _Heard:

@@ -6,26 +6,18 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
-from toyadmos_datasets.auditing.audit_clips import (
-    CLIPS_SCHEMA,
-    WHOLE,
-    clips_table,
-    measured,
-    place_of_file,
-    sketched,
-)
+from toyadmos_datasets.auditing.audit_clips import WHOLE, StoredClip, measure_clips
 from toyadmos_datasets.corpus.names import RecordingName, parse_name
 from toyadmos_datasets.corpus.noise_names import NOISE_FOLDER
 from toyadmos_datasets.corpus.toys import CHANNELS, TOYS, RecordingType
-from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import NameGrammarError, OptionError
-from toyadmos_datasets.files.reading import raise_shortage
 
 SUFFIXES = (".wav", ".flac")
 SPLITS = {"train", "test", "validation", "adapt", "support", "eval", "dev"}
@@ -45,33 +37,51 @@ _TOY = re.compile("|".join(toy.name for toy in TOYS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _FilesTask:
+class _FolderClips:
+    """Some of the audio files below a folder; a `ClipShare`.
+
+    Attributes:
+        root: The folder.
+        places: Of the files.
+    """
+
     root: Path
-    paths: tuple[str, ...]
+    places: tuple[str, ...]
+
+    @property
+    def n_clips(self) -> int:
+        return len(self.places)
+
+    def stored(self) -> Iterator[StoredClip]:
+        for place in self.places:
+            path = _path_of(place)
+            facts = _facts_of(path, root=self.root.name) | {"place": place}
+            part = "noise" if facts["label"] == "noise" else "target"
+            audio = partial(open_in_folder, self.root, place, part)
+            yield StoredClip(facts=facts, name=str(self.root / path), audio=audio, parts={part: audio})
 
 
 def clips_of_folder(root: Path, progress: Progress, *, workers: int) -> pa.Table:
     """Decode and measure every WAV and FLAC file below a folder.
 
     Returns:
-        Table with `CLIPS_SCHEMA`, sorted by path.
+        Table with `CLIPS_SCHEMA`, sorted by place.
     """
-    paths = list_clips(root)
-    tasks = [
-        _FilesTask(root=root, paths=tuple(paths[start : start + FILES_A_TASK]))
-        for start in range(0, len(paths), FILES_A_TASK)
+    places = sorted(map(_visible, _walk(root)))
+    shares = [
+        _FolderClips(root=root, places=tuple(places[start : start + FILES_A_TASK]))
+        for start in range(0, len(places), FILES_A_TASK)
     ]
-    with progress.stage(f"Listening to {root.name}", len(paths), "files") as on_progress:
-        tables = list(run_tasks(measure_files, tasks, workers=workers, on_progress=on_progress))
-    return pa.concat_tables([CLIPS_SCHEMA.empty_table(), *tables]).sort_by("place")
+    return measure_clips(shares, root, progress, workers=workers)
 
 
-def list_clips(root: Path) -> list[str]:
-    """Return the paths of all audio files below a folder, relative, forward slashes, sorted; hidden ones are not."""
-    return sorted(_walk(root))
+def open_in_folder(root: Path, place: str, _part: str) -> BinaryIO:
+    """Open a file by its place; a file has one part."""
+    return (root / _path_of(place)).open("rb")
 
 
 def _walk(root: Path) -> Iterator[str]:
+    """Yield the paths of all audio files below a folder, relative, forward slashes; hidden ones are not."""
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
@@ -79,28 +89,18 @@ def _walk(root: Path) -> Iterator[str]:
                 yield (Path(folder) / name).relative_to(root).as_posix()
 
 
-def measure_files(task: _FilesTask, watch: Watch) -> pa.Table:
-    """Return the clips of some files."""
-    rows = []
-    for path in task.paths:
-        watch.advance(1, at=path)
-        facts = facts_of(path, root=task.root.name)
-        rows.append(facts | _measured(task.root / path, "noise" if facts["label"] == "noise" else "target"))
-    return clips_table(rows)
+def _visible(path: str) -> str:
+    """Return a path, or a part of it, as any terminal can show it: a file's place."""
+    return ascii(path)[1:-1]
 
 
-def _measured(path: Path, part: str) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            found, pcm = measured(file, name=str(path))
-    except OSError as error:
-        raise_shortage(error, path)
-        return {"fault": str(error)}
-    return found if pcm is None else found | sketched(pcm, part)
+def _path_of(place: str) -> str:
+    """Return the path of a file by its place."""
+    return place.encode("ascii").decode("unicode_escape")
 
 
-def facts_of(path: str, *, root: str) -> dict[str, Any]:
-    """Return what a path tells of a clip: the columns of `CLIPS_SCHEMA` that are not measured.
+def _facts_of(path: str, *, root: str) -> dict[str, Any]:
+    """Return what a path tells of a clip: the columns of `CLIPS_SCHEMA` that are neither measured nor its place.
 
     Args:
         path: Relative to the folder, forward slashes.
@@ -108,16 +108,14 @@ def facts_of(path: str, *, root: str) -> dict[str, Any]:
     """
     *folders, file_name = path.split("/")
     stem = file_name.rpartition(".")[0]
-    place = place_of_file(path)
     toy = next((match[0] for part in (stem, *reversed(folders), root) if (match := _TOY.search(part))), None)
     others = [part for part in folders if part not in SPLITS and part not in LABELS_OF_FOLDERS]
     facts: dict[str, Any] = {
-        "place": place,
-        "config": ascii(toy or (others[0] if others else root))[1:-1],
+        "config": _visible(toy or (others[0] if others else root)),
         "split": next((part for part in folders if part in SPLITS), WHOLE),
         "label": _label_of(folders, stem),
         "toy": toy,
-        "recording_ids": [ascii(stem)[1:-1]],
+        "recording_ids": [_visible(stem)],
     }
     dcase = _DCASE.fullmatch(stem)
     if dcase:

@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.auditing.audit_clips import TEST, WHOLE
+from toyadmos_datasets.auditing.audit_clips import TEST, WHOLE, Listen, Listener
 from toyadmos_datasets.auditing.findings import CommonCount, Finding, Findings
-from toyadmos_datasets.auditing.sound_check import Listen, Listener, alike_in
+from toyadmos_datasets.auditing.sound_check import alike_in
 from toyadmos_datasets.auditing.split_check import is_silence, meeting, source_of, with_events
 
 TESTED = (TEST, "eval", WHOLE)
@@ -145,7 +145,7 @@ def _compare_values(common: _Common) -> None:
     )
     for kind, noun, values_of in comparisons:
         learnt, tested = values_of(common.learner.clips), values_of(common.tester.clips)
-        for value in learnt.keys() & tested.keys():
+        for value in (one for one in learnt if one in tested):
             for one, here in learnt[value].items():
                 for other, there in tested[value].items():
                     said = f"{value} in {common.learner.word} ({here}) and {common.tester.word} ({there})"
@@ -180,12 +180,12 @@ def _by_hash(clips: pa.Table, column: str) -> Values:
 
 
 def _firsts(clips: pa.Table, values: pa.ChunkedArray) -> Values:
-    """Return the first place of every value in every config."""
-    mine = pa.table({"value": values, "config": clips["config"], "place": clips["place"]})
-    mine = mine.filter(mine["value"].is_valid())
+    """Return the first place of every value in every config, in the order of the clips."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
-    for row in mine.group_by(["value", "config"], use_threads=False).aggregate([("place", "first")]).to_pylist():
-        found[row["value"]][row["config"]] = row["place_first"]
+    columns = (values, clips["config"], clips["place"])
+    for value, config, place in zip(*(column.to_pylist() for column in columns), strict=True):
+        if value is not None:
+            found[value].setdefault(config, place)
     return found
 
 
@@ -241,7 +241,7 @@ def _note_equal_files(first: pa.Table, second: pa.Table, findings: Findings) -> 
             for clips in (first, second)
         )
         known = set(tested.values())
-        for source in learnt.keys() & tested.keys():
-            if learnt[source] not in known and not is_silence(learnt[source]):
+        for source in learnt:
+            if source in tested and learnt[source] not in known and not is_silence(learnt[source]):
                 what = "A file of both has one CRC32, and was read at another rate: it may be one recording."
                 findings.add("note", what, f"{source}, {column}")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,58 +14,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.auditing.audit_clips import TEST, family_of, path_of, row_of
+from toyadmos_datasets.auditing.audit_clips import TEST, Listen, Listener, family_of
 from toyadmos_datasets.auditing.findings import Count, Findings, LevelCheck, Severity
 from toyadmos_datasets.auditing.split_check import pairs_of
-from toyadmos_datasets.errors import WavError
-from toyadmos_datasets.files.reading import raise_shortage
 from toyadmos_datasets.scores.metrics import auc
-from toyadmos_datasets.signal.clip_codec import decode_pcm
 from toyadmos_datasets.signal.landmarks import SAME_FROM, correlation
 from toyadmos_datasets.values.manifest import LABELS
-from toyadmos_datasets.values.shards import row_of_shard
-
-Mono = npt.NDArray[np.integer]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
-    """Decodes a part of a clip, by the clip's place.
-
-    Attributes:
-        root: What the places are in.
-        is_dataset: Whether that is a prepared folder; else one of audio files.
-    """
-
-    root: Path
-    is_dataset: bool
-
-    def part(self, clips: pa.Table, part: str) -> Callable[[int], Mono | None]:
-        """Return what gives the first channel of ``target`` or ``noise``, by the clip's row in a table."""
-        places = clips["place"]
-
-        def listen(row: int) -> Mono | None:
-            """Decode one clip; None where it is no longer there."""
-            try:
-                return self._samples(places[row].as_py(), part)
-            except (WavError, OSError) as error:
-                raise_shortage(error, self.root)
-                return None
-
-        return listen
-
-    def _samples(self, place: str, part: str) -> Mono | None:
-        if not self.is_dataset:
-            with (self.root / path_of(place)).open("rb") as file:
-                return decode_pcm(file, name=place).samples[:, 0]
-        path, number = row_of(place)
-        row = row_of_shard(self.root / path, number, (part, "audio"))
-        sound = row.get(part) or (row["audio"] if part == "target" else None)
-        return decode_pcm(io.BytesIO(sound["bytes"]), name=place).samples[:, 0] if sound else None
-
-
-Listen: TypeAlias = Callable[[int], npt.NDArray[np.integer] | None]
-"""Gives the sound of a clip by its row, mono, or None where it cannot be had again."""
 
 Side: TypeAlias = tuple[int, int, int]
 """Numbers of a group, of a side in it, and of a name."""

@@ -8,8 +8,8 @@ from pathlib import PurePath
 
 from toyadmos_datasets.auditing.findings import AuditReport, PairReport, SnrCheck
 from toyadmos_datasets.reports.charts import Chart, ranges_chart
-from toyadmos_datasets.reports.dataset_report import LevelSection
 from toyadmos_datasets.reports.html_page import notes, page
+from toyadmos_datasets.reports.level_section import LevelSection
 from toyadmos_datasets.units import format_duration
 from toyadmos_datasets.values.manifest import LABELS
 

@@ -28,8 +28,8 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.reports.charts import Chart, Trace, curve, histogram, roc_chart, trace
-from toyadmos_datasets.reports.dataset_report import level_section
 from toyadmos_datasets.reports.html_page import notes, page
+from toyadmos_datasets.reports.level_section import level_section
 from toyadmos_datasets.reports.spectrograms import ShownClip, shades_of, shown_clip, spectrum_of
 from toyadmos_datasets.scores.metrics import event_weights, roc
 from toyadmos_datasets.scores.summary import Group, Summary, summarise
