@@ -113,8 +113,8 @@ def test_a_tree_without_volumes_does_not_do_for_who_wants_volumes(tmp_path, micr
 def test_a_corpus_that_an_older_version_left_in_the_cache_does_not_stop_a_new_one(tmp_path, micro, monkeypatch):
     monkeypatch.setattr(sources, "SIZES", {micro: simulated_events.SIZES[micro]})
     with monkeypatch.context() as older:
-        older.setattr(sources, "MODEL_VERSION", MODEL_VERSION - 1)
-        older.setattr(simulated_corpus, "MODEL_VERSION", MODEL_VERSION - 1)
+        for module in (sources, simulated_corpus, corpus_files):
+            older.setattr(module, "MODEL_VERSION", MODEL_VERSION - 1)
         old = resolve_source(f"simulate:{micro}", "ToyTrain", tmp_path, progress=Quiet())
     before = contents(tmp_path)
 

@@ -4,10 +4,10 @@
 the bytes:
 
     simulated_events               which takes there are, in each size
-    machine_table, damage_table    what the toys are and what damage does to them
-    sound_elements, synthesiser,   how they turn, what that sounds like, and what four microphones
-    factory_noise, microphones     hear of it
-    corpus_files, corpus_folder,   the files, and the folder that they appear in
+    sound_tables                   what the toys are, and what each damage changes of their sound
+    synthesiser, factory_noise,    how they turn, what that and the hall sound like, and what four microphones
+    sound_elements                 hear of it
+    corpus_files,                  the files, and the folder that they appear in
     simulated_corpus
 """
 

@@ -96,26 +96,19 @@ def planned_tree(toy: str, size: str, *, seed: int = 0) -> PlannedTree:
         for event in list_events(name, size_named(size))
         for recording in event.names
     ]
-    marker = marker_text(toy=name, size=size, seed=seed, model=MODEL_VERSION)
-    return PlannedTree(recordings=tuple(sorted(recordings)), marker=marker.encode())
+    return PlannedTree(recordings=tuple(sorted(recordings)), marker=marker_text(toy=name, size=size, seed=seed))
 
 
-def write_marker(root: Path, *, toy: str, size: str, seed: int, model: int) -> str:
-    """Write the text that says what these recordings are; return its path below `root`."""
-    member = f"{toy}/{MARKER_NAME}"
-    write_plainly(root / member, marker_text(toy=toy, size=size, seed=seed, model=model).encode())
-    return member
-
-
-def marker_text(*, toy: str, size: str, seed: int, model: int) -> str:
+def marker_text(*, toy: str, size: str, seed: int) -> bytes:
     """Say what these recordings are, and all that they follow from."""
-    return (
+    said = (
         "SIMULATED RECORDINGS - NOT ToyADMOS\n\n"
         f"Every recording in this folder was synthesised by toyadmos-datasets. Nothing of it was recorded, no\n"
         f"{toy} was running, and results on it say nothing about results on ToyADMOS. Layout, names, damage\n"
         "patterns and channels are those of the ToyADMOS corpus, so that programs can be tried without it.\n\n"
-        f"toy: {toy}\nsize: {size}\nseed: {seed}\nmodel: {model}\n"
+        f"toy: {toy}\nsize: {size}\nseed: {seed}\nmodel: {MODEL_VERSION}\n"
     )
+    return said.encode()
 
 
 def write_plainly(path: Path, content: bytes) -> None:
@@ -201,14 +194,7 @@ def cut(archive: Path, folder: Path, name: str, *, volume_bytes: Bytes) -> tuple
 
 
 def pack(
-    blocks: Sequence[EventBlock],
-    watch: Watch,
-    *,
-    root: Path,
-    folder: Path,
-    toy: str,
-    marker: str,
-    volume_bytes: Bytes,
+    blocks: Sequence[EventBlock], watch: Watch, *, root: Path, folder: Path, toy: str, volume_bytes: Bytes
 ) -> None:
     """Write a tree's volumes; can be stopped between two blocks.
 
@@ -217,14 +203,13 @@ def pack(
         watch: Told the bytes packed.
         root: Folder that the toy's folder is in.
         folder: Where the volumes go; made.
-        toy: Whose they are.
-        marker: Path of the text that says what this is; it stands in front of everything.
+        toy: Whose they are; the text that says what this is stands in front of everything.
         volume_bytes: Size of a volume.
     """
     with writing(folder):
         folder.mkdir(parents=True)
     archive = folder / f".{toy}.7z.whole"
-    append_block(archive, root, (marker,), filters=PACKED)
+    append_block(archive, root, (f"{toy}/{MARKER_NAME}",), filters=PACKED)
     for number, block in enumerate(blocks):
         filters = STORED if block.is_continuous else PACKED if number % 2 else PACKED_DELTA
         append_block(archive, root, block.members, filters=filters)

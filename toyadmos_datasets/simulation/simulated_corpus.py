@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from toyadmos_datasets.corpus.toys import toy_named
-from toyadmos_datasets.engine import Watch, run_tasks
+from toyadmos_datasets.engine import run_tasks
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.files.atomic import require_room, sync_folder, writing
 from toyadmos_datasets.files.checked_json import checked, read_json, write_json
 from toyadmos_datasets.files.job_folder import JobFolder, State
-from toyadmos_datasets.simulation.corpus_files import pack, write_event, write_marker
+from toyadmos_datasets.simulation.corpus_files import MARKER_NAME, marker_text, pack, write_event, write_plainly
 from toyadmos_datasets.simulation.simulated_events import Event, list_blocks, list_events, size_named
 from toyadmos_datasets.simulation.synthesiser import MODEL_VERSION
 from toyadmos_datasets.units import Bytes
@@ -137,7 +137,6 @@ def corpus_folder(out: Path, wanted: CorpusRecord) -> CorpusFolder:
 
 
 Report: TypeAlias = Callable[[int, int], None]
-Task = TypeVar("Task")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +245,8 @@ def _write(
 ) -> None:
     """Write the tree, then pack it: both can be stopped and watched as all tasks can."""
     root, size = folder / "tree", size_named(wanted.size)
-    marker = write_marker(root, toy=wanted.toy, size=wanted.size, seed=wanted.seed, model=wanted.model)
+    marker = marker_text(toy=wanted.toy, size=wanted.size, seed=wanted.seed)
+    write_plainly(root / wanted.toy / MARKER_NAME, marker)
     n_bytes = sum(event.n_bytes for event in events)
 
     def telling(n_before: Bytes) -> Callable[[int], None] | None:
@@ -254,32 +254,14 @@ def _write(
         return report and (lambda done: report(n_before + done, n_bytes * (1 + wanted.volumes)))
 
     write = partial(write_event, seed=wanted.seed, root=root)
-    _run_all(write, events, workers=workers, on_progress=telling(0))
+    list(run_tasks(write, events, workers=workers, on_progress=telling(0)))
     if wanted.volumes:
-        packing = partial(
-            pack,
-            root=root,
-            folder=folder / "volumes",
-            toy=wanted.toy,
-            marker=marker,
-            volume_bytes=size.volume_bytes,
-        )
+        packing = partial(pack, root=root, folder=folder / "volumes", toy=wanted.toy, volume_bytes=size.volume_bytes)
         blocks = list_blocks(events, block_bytes=size.block_bytes)
-        _run_all(packing, [blocks], workers=1, on_progress=telling(n_bytes))
+        list(run_tasks(packing, [blocks], on_progress=telling(n_bytes)))
     with writing(folder):
         if not wanted.tree:
             shutil.rmtree(root)
         for inside in (path for path in folder.rglob("*") if path.is_dir()):
             sync_folder(inside)
     write_json(folder / RECORD_NAME, asdict(wanted))
-
-
-def _run_all(
-    function: Callable[[Task, Watch], None],
-    tasks: Sequence[Task],
-    *,
-    workers: int,
-    on_progress: Callable[[int], None] | None,
-) -> None:
-    for _ in run_tasks(function, tasks, workers=workers, on_progress=on_progress):
-        pass
