@@ -136,23 +136,15 @@ def test_weights_that_cannot_be_opened_for_want_of_descriptors_are_not_damaged(t
         _read_tensors(path, sha256, path.stat().st_size)
 
 
-def test_want_of_memory_is_no_damage(place, monkeypatch):
+@pytest.mark.parametrize(("n_bytes", "error"), [(1 << 20, ResourceError), ((1 << 63) - 64, DatasetError)])
+def test_want_of_memory_is_no_damage_unless_a_file_asks_for_more_than_any_machine_has(
+    place, monkeypatch, n_bytes, error
+):
     def fail(*_: object, **__: object) -> None:
-        raise pa.ArrowMemoryError("malloc of size 1048576 failed")
+        raise pa.ArrowMemoryError(f"malloc of size {n_bytes} failed")
 
     monkeypatch.setattr(pq, "ParquetFile", fail)
-    with pytest.raises(ResourceError) as caught:
-        read_recipe(place / "out" / RECIPE_NAME)
-
-    assert caught.value.where == str(place / "out" / RECIPE_NAME)
-
-
-def test_a_file_that_asks_for_more_memory_than_any_machine_has_is_damaged(place, monkeypatch):
-    def fail(*_: object, **__: object) -> None:
-        raise pa.ArrowMemoryError("malloc of size 9223372036854775744 failed")
-
-    monkeypatch.setattr(pq, "ParquetFile", fail)
-    with pytest.raises(DatasetError) as caught:
+    with pytest.raises(error) as caught:
         read_recipe(place / "out" / RECIPE_NAME)
 
     assert caught.value.where == str(place / "out" / RECIPE_NAME)
