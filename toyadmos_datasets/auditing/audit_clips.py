@@ -124,6 +124,22 @@ def family_of(config: str) -> str:
     return match[1] if match else config
 
 
+def with_families(clips: pa.Table) -> pa.Table:
+    """Append the column ``family``, see `family_of`."""
+    families = [family_of(one) for one in clips["config"].to_pylist()]
+    return clips.append_column("family", pa.array(families, pa.string()))
+
+
+def floats(clips: pa.Table, name: str) -> npt.NDArray[np.float64]:
+    """Return a column of numbers, NaN for null."""
+    return clips[name].cast(pa.float64()).to_numpy()  # type: ignore[no-any-return]  # pyarrow has no annotations
+
+
+def located(clip: Mapping[str, Any], said: object) -> str:
+    """Return what is said of a clip, after its config and its place."""
+    return f"{clip['config']}, {clip['place']}: {said}"
+
+
 def clips_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     """Make the table; what a row does not have is null."""
     return pa.Table.from_pylist(list(rows), schema=CLIPS_SCHEMA)

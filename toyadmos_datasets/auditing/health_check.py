@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.auditing.audit_clips import FLOOR_DB
+from toyadmos_datasets.auditing.audit_clips import FLOOR_DB, floats, located
 from toyadmos_datasets.auditing.findings import Findings
 from toyadmos_datasets.signal.levels import SILENT_BELOW_DB
 from toyadmos_datasets.units import Decibels
@@ -41,11 +41,14 @@ def check_health(clips: pa.Table, findings: Findings) -> None:
     known = clips.filter(clips["health"].is_valid())
     for flag, said in _counts(known):
         findings.add("note", f"Clips are of recordings that are {flag.replace('_', '-')}, as their health says.", said)
-    for row, said in _contradictions(known):
-        findings.add("problem", "The health of a clip contradicts how loud its recording is.", _at(known, row, said))
     heard = clips.filter(clips["fault"].is_null())
-    for row, said in _wrong_levels(heard):
-        findings.add("problem", "A level is not the one that the clip's columns say.", _at(heard, row, said))
+    for what, some, faults in (
+        ("The health of a clip contradicts how loud its recording is.", known, _contradictions(known)),
+        ("A level is not the one that the clip's columns say.", heard, _wrong_levels(heard)),
+    ):
+        shown = some.select(["config", "place"])
+        for row, said in faults:
+            findings.add("problem", what, located(shown.slice(row, 1).to_pylist()[0], said))
 
 
 def _counts(clips: pa.Table) -> Iterator[tuple[str, str]]:
@@ -71,7 +74,7 @@ def _contradictions(clips: pa.Table) -> Iterator[tuple[int, str]]:
 
     Its level is what is heard, where that can be told from the noise, and else what the dataset says.
     """
-    said_db = _floats(clips, "target_level_db")
+    said_db = floats(clips, "target_level_db")
     level_db = np.where(np.isnan(heard := _recorded_db(clips, "target")), said_db, heard)
     is_alone = pc.equal(pc.list_value_length(clips["recording_ids"]), 1).to_numpy()
     joined = pc.binary_join(clips["health"], " ").to_numpy()
@@ -89,8 +92,8 @@ def _wrong_levels(clips: pa.Table) -> Iterator[tuple[int, str]]:
         ("target_active_level_db", "target", "heard_target_active_db", ACTIVE_TOLERANCE_DB),
         ("noise_level_db", "noise", "heard_noise_db", TOLERANCE_DB),
     ):
-        expected = np.maximum(_floats(clips, column) + _change_db(clips, part), FLOOR_DB)
-        found = _floats(clips, heard)
+        expected = np.maximum(floats(clips, column) + _change_db(clips, part), FLOOR_DB)
+        found = floats(clips, heard)
         off = np.abs(expected - found) > tolerance_db + rounding_db(expected)
         far = np.abs(10 ** (expected / 20) - 10 ** (found / 20)) > _HALF_A_STEP
         for row in np.flatnonzero(off & (far | (expected > _FAINT_BELOW_DB))).tolist():
@@ -99,24 +102,16 @@ def _wrong_levels(clips: pa.Table) -> Iterator[tuple[int, str]]:
 
 def _recorded_db(clips: pa.Table, part: str) -> Levels:
     """Return the levels as recorded, by what is heard; NaN where nothing is."""
-    heard = _floats(clips, f"heard_{part}_db")
+    heard = floats(clips, f"heard_{part}_db")
     return np.where(heard <= FLOOR_DB, -np.inf, heard - _change_db(clips, part))
 
 
 def _change_db(clips: pa.Table, part: str) -> Levels:
     """Return by how much a part is louder in the clip than as recorded."""
-    return np.nan_to_num(_floats(clips, f"{part}_gain_db")) - np.nan_to_num(_floats(clips, "headroom_db"))
+    return np.nan_to_num(floats(clips, f"{part}_gain_db")) - np.nan_to_num(floats(clips, "headroom_db"))
 
 
 def rounding_db(levels_db: Levels) -> Levels:
     """Return by how much rounding may move levels, dB: twice what its mean power adds."""
     added: Levels = 20 * np.log10(1 + 10 ** ((STEP_DB - levels_db) / 10))
     return added
-
-
-def _floats(clips: pa.Table, name: str) -> Levels:
-    return clips[name].cast(pa.float64()).to_numpy()  # type: ignore[no-any-return]  # pyarrow has no annotations
-
-
-def _at(clips: pa.Table, row: int, said: str) -> str:
-    return f"{clips['config'][row].as_py()}, {clips['place'][row].as_py()}: {said}"

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.auditing.audit_clips import TEST
+from toyadmos_datasets.auditing.audit_clips import TEST, located
 from toyadmos_datasets.auditing.findings import Findings
 from toyadmos_datasets.corpus.names import RecordingName, parse_name
 from toyadmos_datasets.corpus.noise_names import NOISE_FOLDER
@@ -40,9 +40,9 @@ def check_names(clips: pa.Table, findings: Findings, *, must_parse: bool) -> Non
         for recording_id in row["recording_ids"] or []:
             _check_recording(row, recording_id, names, findings, must_parse=must_parse)
         if row["damage_fault"]:
-            findings.add("problem", "The state of a part is not the damage table's.", _at(row, row["damage_fault"]))
+            findings.add("problem", "The state of a part is not the damage table's.", located(row, row["damage_fault"]))
         for what, said in (*_channel_faults(row, names), *_noise_faults(row, names, noises)):
-            findings.add("problem", what, _at(row, said))
+            findings.add("problem", what, located(row, said))
 
 
 def noise_names(clips: pa.Table) -> dict[str, RecordingName | None]:
@@ -76,9 +76,9 @@ def _check_recording(
         for column in _SAME:
             if row[column] is not None and row[column] != getattr(name, column):
                 said = f"{recording_id}, and {column} is {row[column]}"
-                findings.add("problem", "A clip is not what the name of its recording says.", _at(row, said))
+                findings.add("problem", "A clip is not what the name of its recording says.", located(row, said))
     elif must_parse:
-        findings.add("problem", "The name of a recording is no name of the corpus.", _at(row, recording_id))
+        findings.add("problem", "The name of a recording is no name of the corpus.", located(row, recording_id))
     elif row["label"] is None:
         findings.add("note", "The path of a clip tells no label.", row["place"])
 
@@ -86,7 +86,7 @@ def _check_recording(
 def _compare_labels(row: Mapping[str, Any], named: str, recording_id: str, findings: Findings) -> None:
     if row["label"] == named:
         return
-    said = _at(row, f"{recording_id}, and the label is {row['label']}")
+    said = located(row, f"{recording_id}, and the label is {row['label']}")
     if named == "anomalous" and row["split"] != TEST:
         findings.add("leak", "A damaged clip stands among the normal ones that are learnt from.", said)
     else:
@@ -118,7 +118,3 @@ def _noise_faults(row: Mapping[str, Any], names: Names, noises: Names) -> Iterat
     targets = [name.channel for one in row["recording_ids"] if (name := names[one]) is not None]
     if [name.channel for name in known] != targets:
         yield "The noise of a clip was heard by other microphones.", f"{', '.join(row['recording_ids'])} and {shown}"
-
-
-def _at(row: Mapping[str, Any], said: str) -> str:
-    return f"{row['config']}, {row['place']}: {said}"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toyadmos_datasets.auditing.audit_clips import floats, located
 from toyadmos_datasets.auditing.findings import Findings, SnrCheck
 from toyadmos_datasets.auditing.health_check import TOLERANCE_DB, rounding_db
 
@@ -58,7 +59,7 @@ def check_snrs(
         )
         checks += _of_config(asked.filter(pc.equal(asked["config"], config)), findings, config, means)
     for row in clips.filter(pc.greater(pc.fill_null(clips["stem_error"], 0), 1)).to_pylist():
-        said = f"{row['config']}, {row['place']}: up to {row['stem_error']} steps apart"
+        said = located(row, f"up to {row['stem_error']} steps apart")
         findings.add("problem", "Target and noise do not add up to the clip.", said)
     return tuple(checks)
 
@@ -84,18 +85,16 @@ def _incomplete(excluded: pa.Table) -> set[tuple[str, int, int]]:
 
 
 def _of_config(clips: pa.Table, findings: Findings, config: str, means: _Means) -> Iterator[SnrCheck]:
-    asked, reference = _floats(clips, "snr_db"), means.reference
+    asked, reference = floats(clips, "snr_db"), means.reference
     has_stems = clips["compared_noise_db"].null_count == 0
     errors, tolerance = _errors_of_stems(clips, means) if has_stems else _errors_of_columns(clips, means)
-    achieved = _floats(clips, "compared_target_db") - _floats(clips, "compared_noise_db")
+    achieved = floats(clips, "compared_target_db") - floats(clips, "compared_noise_db")
     if not has_stems:
-        achieved = _floats(clips, _achieved(reference))
+        achieved = floats(clips, _achieved(reference))
     for number in np.flatnonzero(np.abs(errors) > tolerance).tolist():
         row = clips.slice(number, 1).to_pylist()[0]
-        said = (
-            f"{config}, {row['place']}: {asked[number]:g} dB asked for, {asked[number] + errors[number]:.3f} dB there"
-        )
-        findings.add("problem", _WRONG, said)
+        said = f"{asked[number]:g} dB asked for, {asked[number] + errors[number]:.3f} dB there"
+        findings.add("problem", _WRONG, located(row, said))
     for snr_db in np.unique(asked).tolist():
         mine = asked == snr_db
         compared = np.isfinite(errors) & mine
@@ -116,14 +115,14 @@ def _of_config(clips: pa.Table, findings: Findings, config: str, means: _Means) 
 
 def _errors_of_stems(clips: pa.Table, means: _Means) -> tuple[Array, Array]:
     """Return how far each clip is off, and how far it may be: stems are rounded, which adds a little power."""
-    target, noise = _floats(clips, "compared_target_db"), _floats(clips, "compared_noise_db")
+    target, noise = floats(clips, "compared_target_db"), floats(clips, "compared_noise_db")
     referred = target
     if means.reference == "corpus":
-        referred = _floats(clips, "reference_level_db") - _floats(clips, "headroom_db")
+        referred = floats(clips, "reference_level_db") - floats(clips, "headroom_db")
         for group, chosen in _groups(clips, means):
             referred[group] = 10 * np.log10(np.mean(10 ** (target[chosen] / 10)))
     tolerance = TOLERANCE_DB + rounding_db(target) + rounding_db(noise)
-    return referred - noise - _floats(clips, "snr_db"), tolerance
+    return referred - noise - floats(clips, "snr_db"), tolerance
 
 
 def _errors_of_columns(clips: pa.Table, means: _Means) -> tuple[Array, Array]:
@@ -133,13 +132,13 @@ def _errors_of_columns(clips: pa.Table, means: _Means) -> tuple[Array, Array]:
     off from another of the same target. A target of digital zeros has no SNR, and no power in that mean. Where the
     mean is not all there, T - R of the dataset's own levels stands against a - s.
     """
-    off = _floats(clips, _achieved(means.reference)) - _floats(clips, "snr_db")
+    off = floats(clips, _achieved(means.reference)) - floats(clips, "snr_db")
     tolerance = np.full(len(clips), TOLERANCE_DB)
     if means.reference != "corpus":
         return off, tolerance
-    target = _floats(clips, "target_level_db")
+    target = floats(clips, "target_level_db")
     with np.errstate(invalid="ignore"):  # zeros have neither level nor SNR
-        errors = off - (target - _floats(clips, "reference_level_db"))
+        errors = off - (target - floats(clips, "reference_level_db"))
     if means.weighting is not None:  # the level of the target is not
         errors[:] = np.nan
     errors[np.concatenate([np.empty(0, dtype=np.int64), *(group for group, _ in _groups(clips, means))])] = np.nan
@@ -179,7 +178,7 @@ def _groups(clips: pa.Table, means: _Means) -> Iterator[tuple[npt.NDArray[np.int
 
     Cases and channels that are not all there are passed over.
     """
-    cases, channels = (_floats(clips, name) for name in ("case", "channel"))
+    cases, channels = (floats(clips, name) for name in ("case", "channel"))
     is_normal = pc.equal(clips["label"], "normal").to_numpy()
     is_ind = pc.fill_null(pc.equal(clips["recording_type"], "IND"), fill_value=False).to_numpy()
     for case, channel in sorted(set(zip(cases.tolist(), channels.tolist(), strict=True))):
@@ -190,7 +189,3 @@ def _groups(clips: pa.Table, means: _Means) -> Iterator[tuple[npt.NDArray[np.int
         if not chosen.any():
             chosen = members & is_normal
         yield np.flatnonzero(members), np.flatnonzero(chosen)
-
-
-def _floats(clips: pa.Table, name: str) -> Array:
-    return clips[name].cast(pa.float64()).to_numpy()  # type: ignore[no-any-return]  # pyarrow has no annotations

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.auditing.audit_clips import TEST, Listen, Listener, family_of
+from toyadmos_datasets.auditing.audit_clips import TEST, Listen, Listener, located, with_families
 from toyadmos_datasets.auditing.findings import Count, Findings, LevelCheck, Severity
 from toyadmos_datasets.auditing.split_check import pairs_of
 from toyadmos_datasets.scores.metrics import auc
@@ -124,8 +124,7 @@ def check_alike(
         listener: Gives their sound again.
         sharing_noise: Configs whose splits were asked to share their noise.
     """
-    families = pa.array([family_of(one) for one in clips["config"].to_pylist()], pa.string())
-    grouped = clips.append_column("family", families)
+    grouped = with_families(clips)
     for part, sound in (("target", "The sound of a machine"), ("noise", "A stretch of noise")):
         for alike in alike_in(grouped, part, ("family", "split"), f"{part}_content", listener.part(clips, part)):
             one, other = (clips.slice(row, 1).to_pylist()[0] for row in (alike.one, alike.other))
@@ -157,7 +156,7 @@ _FLAGS: dict[str, tuple[Severity, str]] = {
 def check_sounds(clips: pa.Table, findings: Findings) -> None:
     """Find clips that cannot be decoded, that occur twice in a config, or that something is odd about."""
     for row in clips.filter(clips["fault"].is_valid()).to_pylist():
-        findings.add("problem", "A clip cannot be decoded.", f"{row['config']}, {row['place']}: {row['fault']}")
+        findings.add("problem", "A clip cannot be decoded.", located(row, row["fault"]))
     decoded = clips.filter(clips["digest"].is_valid())
     # Equal zeros prove nothing; where no sample was heard, a hash alone tells.
     sounding = decoded.filter(pc.fill_null(pc.greater(decoded["peak"], 0), fill_value=True))
@@ -166,7 +165,7 @@ def check_sounds(clips: pa.Table, findings: Findings) -> None:
         findings.add("leak" if is_leak else "problem", f"Identical audio stands {where}{how}.", f"{configs}: {places}")
     odd = decoded.filter(pc.greater(pc.fill_null(pc.list_value_length(decoded["flags"]), 0), 0))
     for row in odd.select(["config", "place", "flags", "peak", "level_db", "noise_recording_ids"]).to_pylist():
-        said = f"{row['config']}, {row['place']}: {row['level_db']:.1f} dB, peak {row['peak']:.4f}"
+        said = located(row, f"{row['level_db']:.1f} dB, peak {row['peak']:.4f}")
         for flag in row["flags"]:
             severity, what = _FLAGS[flag]
             if flag == "silent" and row["peak"] == 0:
@@ -183,8 +182,7 @@ def _identical(clips: pa.Table) -> Iterator[tuple[str, str, str, bool]]:
     on two sides.
     """
     known: set[tuple[str, str]] = set()
-    families = pa.array([family_of(one) for one in clips["config"].to_pylist()], pa.string())
-    grouped = clips.append_column("family", families)
+    grouped = with_families(clips)
     for unit, how in (("config", ""), ("family", ", in two configs that differ in noise alone")):
         lists = [(name, "list") for name in ("config", "place", "split")]
         found = grouped.group_by([unit, "digest"], use_threads=False).aggregate(lists)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.auditing.audit_clips import TEST, family_of
+from toyadmos_datasets.auditing.audit_clips import TEST, family_of, with_families
 from toyadmos_datasets.auditing.findings import Findings, Severity
 from toyadmos_datasets.auditing.name_check import noise_names
 
@@ -185,11 +185,10 @@ def two_sided(clips: pa.Table, column: str, *, name: str | None = None) -> Itera
         name: The column of the names, where only a value that has several on its sides is asked for.
     """
     keys = ["config", column, "split"] + ([name] if name else [])
-    first = clips.group_by(keys, use_threads=False).aggregate([("place", "first")])
+    first = with_families(clips.group_by(keys, use_threads=False).aggregate([("place", "first")]))
     told: set[tuple[str, str]] = set()
-    families = pa.array([family_of(one) for one in first["config"].to_pylist()], pa.string())
     for unit, how in (("config", ""), ("family", ", in two configs that differ in noise alone")):
-        sides = first.append_column("family", families).group_by([unit, column], use_threads=False)
+        sides = first.group_by([unit, column], use_threads=False)
         lists = sides.aggregate(
             [(one, "list") for one in ("split", "place_first", "config", *([name] if name else []))]
         )
