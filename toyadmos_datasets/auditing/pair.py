@@ -29,7 +29,7 @@ class Half:
 
     Attributes:
         word: What it is called: ``first`` or ``second``.
-        clips: Table with `CLIPS_SCHEMA`, as `contents.with_events` returns it.
+        clips: Table with `CLIPS_SCHEMA`, as `with_events` returns it.
         listener: Gives its sounds again; None for a recipe.
     """
 

@@ -136,7 +136,7 @@ def check_splits(clips: pa.Table, findings: Findings, *, sharing_noise: Collecti
     """Find events, recordings, and stretches of noise that two splits have in common, whatever they are called.
 
     Args:
-        clips: As `contents.with_events` returns them.
+        clips: As `with_events` returns them.
         findings: Where to put what is found.
         sharing_noise: Configs whose splits were asked to share their noise: then that is a problem to know of, and
             no leak.
