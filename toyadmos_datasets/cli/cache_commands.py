@@ -42,7 +42,12 @@ def cache(
     clean: Annotated[bool, typer.Option("--clean", help="Delete what --toy and --kind name.")] = False,
     toy: Annotated[str | None, typer.Option(help="Only what is of car, conveyor or train.", metavar="TOY")] = None,
     kind: Annotated[
-        str | None, typer.Option(help="Only archives, recordings, simulated or features.", metavar="KIND")
+        str | None,
+        typer.Option(
+            help="Only archives (copies of volumes), recordings (ingested), simulated, or features (of clips that were "
+            "trained on or scored).",
+            metavar="KIND",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,8 +82,10 @@ def download(
     *,
     toy: ToyOption,
     source: SourceOption = RECORD,
-    cases: Annotated[str | None, typer.Option(help="Such as 1,2; by default all.", metavar="LIST")] = None,
-    channels: Annotated[str | None, typer.Option(help="Such as 1,2; by default all.", metavar="LIST")] = None,
+    cases: Annotated[str | None, typer.Option(help="Cases, such as 1,2; by default all.", metavar="LIST")] = None,
+    channels: Annotated[
+        str | None, typer.Option(help="Microphones, such as 1,2; by default all.", metavar="LIST")
+    ] = None,
     sounds: Annotated[
         str | None, typer.Option(help="normal, anomalous, noise; by default all.", metavar="LIST")
     ] = None,

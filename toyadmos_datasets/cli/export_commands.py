@@ -23,7 +23,7 @@ def export(
     *,
     layout: Annotated[str, typer.Option(help="dcase2020, dcase2023, wav, webdataset or lhotse.", metavar="LAYOUT")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the export.", metavar="DIR")],
-    config: Annotated[str | None, typer.Option(help="Which config; by default the first.", metavar="NAME")] = None,
+    config: Annotated[str | None, typer.Option(help="Config; by default the first.", metavar="NAME")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a config as the files that other tools expect.
@@ -56,9 +56,11 @@ def report(
     place: Annotated[Path, typer.Argument(help="An evaluated run, or a prepared dataset.", metavar="RUN|DIR")],
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="The page.", metavar="FILE")] = Path("report.html"),
-    config: Annotated[str | None, typer.Option(help="For a dataset: config.", metavar="NAME")] = None,
+    config: Annotated[
+        str | None, typer.Option(help="For a dataset: config; by default the first.", metavar="NAME")
+    ] = None,
     figures: Annotated[
-        Path | None, typer.Option(help="For a run: also write its figures, PNG and PDF.", metavar="DIR")
+        Path | None, typer.Option(help="For a run: folder for its figures, PNG at 300 dpi and PDF.", metavar="DIR")
     ] = None,
     no_audio: Annotated[
         bool, typer.Option("--no-audio", help="Leave the clips out, so that it can be shared.")
