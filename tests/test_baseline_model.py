@@ -244,7 +244,7 @@ def test_a_wrong_option_of_training_is_refused_in_python_too(tmp_path, name, val
     with pytest.raises(OptionError) as caught:
         TrainOptions(dataset=tmp_path, out=tmp_path, **{name: value})
 
-    assert (caught.value.where, caught.value.actual) == (f"--{name}", value)
+    assert (caught.value.where, caught.value.actual) == (f"--{name}", str(value))
 
 
 def test_an_unknown_preset_is_refused():
