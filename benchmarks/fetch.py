@@ -40,7 +40,6 @@ from toyadmos_datasets.archives.remote.remote_opening import open_remote
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
 from toyadmos_datasets.archives.sevenzip import coders
 from toyadmos_datasets.archives.sevenzip.block_reader import PackedBytes
-from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.ingest import build_index, select
 from toyadmos_datasets.ingest.recordings import ingest, store_for
@@ -179,7 +178,7 @@ def ingest_all(source: Source, cache: Path) -> None:
 
 def least_bytes(source: Source, wanted: set[str]) -> int:
     """Count the packed bytes that a decoder must see, fed 4 KiB at a time."""
-    if not isinstance(source, VolumesSource):
+    if not source.volume_files:
         raise TypeError(f"{source.location} holds no volumes")
     furthest: dict[int, int] = {}
     read = PackedBytes.read

@@ -28,7 +28,7 @@ from toyadmos_datasets.units import format_bytes
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from toyadmos_datasets.ingest import AsFound, VolumeSize
+    from toyadmos_datasets.ingest import AsFound
     from toyadmos_datasets.planning.recipe_plan import ListedProtocol
     from toyadmos_datasets.values.source import Source
 
@@ -85,7 +85,7 @@ def index(
     require_outside(opened, *(place for place in (out, report) if place is not None))
     indexed = survey_source(opened)
     if report is not None:  # also, and all the more, of a source that cannot be indexed
-        write_json(report, source_report(indexed, opened, _volumes_of(opened)))
+        write_json(report, source_report(indexed, opened))
     require_sound(indexed, opened.location, strict=strict)
     if out is not None:
         write_index(indexed.table, out)
@@ -104,16 +104,6 @@ def _print_index(table: pa.Table, found: AsFound, source: Source, *, out: Path |
     blocks = f"{len(source.blocks())} blocks ({source.kind}), {format_bytes(n_bytes)} on disk."
     written = "" if out is None else f" Written to {out}."
     print_lines([f"{len(table)} recordings in {blocks}{written}", *found.lines()], err=True)
-
-
-def _volumes_of(source: Source) -> list[VolumeSize]:
-    from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
-    from toyadmos_datasets.ingest import VolumeSize
-
-    if not isinstance(source, VolumesSource):
-        return []
-    sized = zip(source.volumes.paths, source.volumes.sizes, strict=True)
-    return [VolumeSize(name=path.name, n_bytes=n_bytes) for path, n_bytes in sized]
 
 
 def _with_words(table: pa.Table) -> pa.Table:

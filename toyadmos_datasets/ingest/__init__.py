@@ -18,7 +18,6 @@ from toyadmos_datasets.ingest.oddities import refuse_oddities
 from toyadmos_datasets.ingest.source_report import (
     AsFound,
     KindCount,
-    VolumeSize,
     as_found,
     source_report,
     tolerated_lines,
@@ -29,7 +28,6 @@ __all__ = [
     "IncompleteEvent",
     "Indexed",
     "KindCount",
-    "VolumeSize",
     "as_found",
     "build_index",
     "index_members",

@@ -54,6 +54,19 @@ class Block:
     method: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeFile:
+    """A file of an archive on the disk.
+
+    Attributes:
+        path: Where it is, or will be once it is fetched.
+        n_bytes: Its full size.
+    """
+
+    path: Path
+    n_bytes: Bytes
+
+
 MAX_EXAMPLES = 10
 """How many names an oddity lists; it counts all."""
 
@@ -140,6 +153,10 @@ class Source(Protocol):
     @property
     def folders(self) -> tuple[Path, ...]:
         """Folders that belong to the recordings alone, so that nothing else is written there; none for an archive."""
+
+    @property
+    def volume_files(self) -> tuple[VolumeFile, ...]:
+        """The files that the archive consists of, in order; none for a tree."""
 
     def members(self) -> Sequence[Member]:
         """All files, ordered by block and by position in it; only WAV files."""
