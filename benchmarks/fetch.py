@@ -35,7 +35,7 @@ from served import Served, served
 
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
-from toyadmos_datasets.archives.remote.fetching import download, use_fetched
+from toyadmos_datasets.archives.remote.fetching import use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
 from toyadmos_datasets.archives.sevenzip import coders
@@ -89,7 +89,7 @@ def print_bytes(folder: Path, bench: Bench) -> None:
     with bench.fresh() as work, served(folder, bench.toy) as server:
         source = open_remote(server.fetched_to(work / "copies"))
         n_header, _ = server.count()
-        download(source, wanted, progress=Quiet())
+        source.fetch(wanted, progress=Quiet())
         n_given, n_requests = server.count()
     least = least_bytes(local, wanted)
     print(
@@ -163,7 +163,7 @@ def bytes_on_disk(options: FetchOptions) -> int:
 
 def fetch_all(options: FetchOptions) -> None:
     source = open_remote(options)
-    download(source, {member.path for member in source.members()}, progress=Quiet())
+    source.fetch({member.path for member in source.members()}, progress=Quiet())
 
 
 def fetch_and_ingest(server: Served, work: Path) -> None:

@@ -182,7 +182,22 @@ class Source(Protocol):
         """
 
     def fetch_estimate(self, wanted: Collection[str]) -> FetchEstimate | None:
-        """Tell what `using` would fetch for these members; None where all is on the disk."""
+        """Tell what `using` and `fetch` would fetch for these members; None where all is on the disk."""
+
+    def fetch(self, wanted: Collection[str], *, progress: Progress, workers: int = 1) -> None:
+        """Fetch members and check them; nothing is done where all is on the disk.
+
+        Args:
+            wanted: Paths of the members.
+            progress: Told about bytes that are fetched.
+            workers: Processes that check what has come.
+
+        Raises:
+            FetchError: The server does not give what is missing.
+            VolumeError: A volume is another one than was published.
+            CorruptMemberError: A member came damaged, twice.
+            BusyError: Another process is fetching the same archive, and that is not waited for.
+        """
 
     def using(
         self,
