@@ -16,14 +16,24 @@ import typer
 from toyadmos_datasets.cli.command_options import PlaceOptions
 from toyadmos_datasets.cli.main import app
 from toyadmos_datasets.options.declaration import Option, defaults_of, options_of
-from toyadmos_datasets.options.fetch_choices import FetchChoices
+from toyadmos_datasets.options.fetch_choices import DownloadOptions, FetchChoices
 from toyadmos_datasets.options.plan_options import PlanOptions
 from toyadmos_datasets.options.presets import PRESETS, Preset
 from toyadmos_datasets.options.render_options import Encoding, LogMel, RenderOptions
 from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
 
 DOCS = Path(__file__).parents[2] / "docs"
-CLASSES = (PlanOptions, PlaceOptions, Encoding, RenderOptions, LogMel, FetchChoices, TrainOptions, EvaluateOptions)
+CLASSES = (
+    PlanOptions,
+    PlaceOptions,
+    Encoding,
+    RenderOptions,
+    LogMel,
+    FetchChoices,
+    DownloadOptions,
+    TrainOptions,
+    EvaluateOptions,
+)
 HEAD = "| option | | default | example |\n| --- | --- | --- | --- |\n"
 SETTINGS_HEAD = (
     f"| setting | | {' | '.join(f'`{name}`' for name in PRESETS)} |\n| --- | --- {'| --- ' * len(PRESETS)}|\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -16,48 +16,8 @@ from toyadmos_datasets.files.address import is_on_web
 from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.ingest import build_index, select
 from toyadmos_datasets.jobs.sources import resolve_source
-from toyadmos_datasets.options.fetch_choices import FetchChoices
+from toyadmos_datasets.options.fetch_choices import DownloadOptions
 from toyadmos_datasets.values.source import FetchEstimate, Source
-
-SOUNDS = ("normal", "anomalous", "noise")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadOptions:
-    """What to fetch, from where, to where.
-
-    Attributes:
-        toy: ``ToyTrain``.
-        source: ``record``, or the address of a mirror.
-        cache: Folder for the volumes' copies.
-        cases: Numbers of cases; None for all.
-        channels: Microphones; None for all.
-        sounds: ``normal``, ``anomalous``, ``noise``; None for all.
-        fetch: How.
-        workers: Processes that check what has come.
-        ignore: Glob patterns of files and folders in the archive that are left out.
-    """
-
-    toy: str
-    source: str
-    cache: Path
-    cases: tuple[int, ...] | None = None
-    channels: tuple[int, ...] | None = None
-    sounds: tuple[str, ...] | None = None
-    fetch: FetchChoices = field(default_factory=FetchChoices)
-    workers: int = 1
-    ignore: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        unknown = [one for one in self.sounds or () if one not in SOUNDS]
-        if unknown:
-            raise OptionError(
-                "There is no such kind of sound.",
-                where="--sounds",
-                expected=", ".join(SOUNDS),
-                actual=", ".join(unknown),
-                remedy="For instance: --sounds normal,noise",
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
