@@ -14,7 +14,7 @@ from toyadmos_datasets.corpus.damage import conditions_of
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.corpus.toys import CHANNELS
 from toyadmos_datasets.corpus.volumes import recording_counts
-from toyadmos_datasets.ingest import as_found, index_members, source_report, survey_source
+from toyadmos_datasets.ingest import as_found, describe_source, index_members, survey_source
 from toyadmos_datasets.values.source import Block, Member, Oddity, VolumeFile
 
 TRAIN_FOLDER = "ToyTrain/EnvironmentalNoise_CNT"
@@ -160,7 +160,7 @@ def test_json_has_all_of_it(train):
 
 
 def report_of(source):
-    return source_report(survey_source(source), source)
+    return describe_source(survey_source(source), source)
 
 
 def test_a_report_describes_a_source_without_telling_where_it_is(train, monkeypatch):
@@ -202,6 +202,6 @@ def test_a_report_of_a_true_source_names_no_folder(tmp_path, write):
 
 
 def test_an_empty_source_has_a_report_too():
-    report = source_report(index_members([]), Listed(listed=()))
+    report = describe_source(index_members([]), Listed(listed=()))
 
     assert (report["lengths"], report["names"], report["problems"]) == ([], [], [])

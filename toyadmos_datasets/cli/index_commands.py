@@ -68,7 +68,7 @@ def index(
     """
     from toyadmos_datasets.engine.tasks import keep_pandas_out
     from toyadmos_datasets.files.checked_json import write_json
-    from toyadmos_datasets.ingest import as_found, require_sound, source_report, survey_source
+    from toyadmos_datasets.ingest import as_found, describe_source, require_sound, survey_source
     from toyadmos_datasets.jobs.sources import require_outside
     from toyadmos_datasets.values.index import write_index
 
@@ -78,7 +78,7 @@ def index(
     require_outside(opened, *(path for path in (out, report) if path is not None))
     indexed = survey_source(opened)
     if report is not None:  # also, and all the more, of a source that cannot be indexed
-        write_json(report, source_report(indexed, opened))
+        write_json(report, describe_source(indexed, opened))
     require_sound(indexed, opened.location, strict=strict)
     if out is not None:
         write_index(indexed.table, out)

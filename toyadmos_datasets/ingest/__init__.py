@@ -19,7 +19,7 @@ from toyadmos_datasets.ingest.source_report import (
     AsFound,
     KindCount,
     as_found,
-    source_report,
+    describe_source,
     tolerated_lines,
 )
 
@@ -30,13 +30,13 @@ __all__ = [
     "KindCount",
     "as_found",
     "build_index",
+    "describe_source",
     "index_members",
     "index_source",
     "missing_channels",
     "refuse_oddities",
     "require_sound",
     "select",
-    "source_report",
     "survey_source",
     "tolerated_lines",
 ]

@@ -214,7 +214,7 @@ _MAX_LENGTHS = 20
 _KIND = ("case", "sound", "recording_type")
 
 
-def source_report(indexed: Indexed, source: Source) -> dict[str, Any]:
+def describe_source(indexed: Indexed, source: Source) -> dict[str, Any]:
     """Describe a source, as JSON values.
 
     Args:
