@@ -30,8 +30,8 @@ from rounds import spread
 from toyadmos_datasets.baseline.detector import Autoencoder
 from toyadmos_datasets.baseline.evaluation import score
 from toyadmos_datasets.baseline.frames import Frames, frames_of
-from toyadmos_datasets.baseline.presets import PAPER, changed
 from toyadmos_datasets.baseline.training_loop import begin, go_on
+from toyadmos_datasets.options.presets import PAPER, changed
 
 ONE_EPOCH = changed(PAPER, {"epochs": 1})
 

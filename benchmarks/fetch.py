@@ -35,12 +35,11 @@ from served import Served, served
 
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
-from toyadmos_datasets.archives.remote.fetching import download, use_fetched
+from toyadmos_datasets.archives.remote.fetching import use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
 from toyadmos_datasets.archives.sevenzip import coders
 from toyadmos_datasets.archives.sevenzip.block_reader import PackedBytes
-from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.ingest import build_index, select
 from toyadmos_datasets.ingest.recordings import ingest, store_for
@@ -90,7 +89,7 @@ def print_bytes(folder: Path, bench: Bench) -> None:
     with bench.fresh() as work, served(folder, bench.toy) as server:
         source = open_remote(server.fetched_to(work / "copies"))
         n_header, _ = server.count()
-        download(source, wanted, progress=Quiet())
+        source.fetch(wanted, progress=Quiet())
         n_given, n_requests = server.count()
     least = least_bytes(local, wanted)
     print(
@@ -164,7 +163,7 @@ def bytes_on_disk(options: FetchOptions) -> int:
 
 def fetch_all(options: FetchOptions) -> None:
     source = open_remote(options)
-    download(source, {member.path for member in source.members()}, progress=Quiet())
+    source.fetch({member.path for member in source.members()}, progress=Quiet())
 
 
 def fetch_and_ingest(server: Served, work: Path) -> None:
@@ -179,7 +178,7 @@ def ingest_all(source: Source, cache: Path) -> None:
 
 def least_bytes(source: Source, wanted: set[str]) -> int:
     """Count the packed bytes that a decoder must see, fed 4 KiB at a time."""
-    if not isinstance(source, VolumesSource):
+    if not source.volume_files:
         raise TypeError(f"{source.location} holds no volumes")
     furthest: dict[int, int] = {}
     read = PackedBytes.read

@@ -20,8 +20,6 @@ from rounds import Cost, run
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.sevenzip.coders import lzma_filter
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeStream
-from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
-from toyadmos_datasets.archives.tree_source import TreeSource
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.ingest import build_index, recordings
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
@@ -40,7 +38,7 @@ def job(name: str, place: Path, toy: str, *more: object) -> Cost:
 def decode(place: str, toy: str) -> None:
     """Decode every block and drop what comes out."""
     source = open_source(place, toy)
-    if not isinstance(source, VolumesSource):
+    if not source.volume_files:
         raise SystemExit(f"{place} holds no volumes")
     with VolumeStream(source.volumes) as stream:
         for block in source.table.blocks:
@@ -61,10 +59,10 @@ def decode(place: str, toy: str) -> None:
 def resample(place: str, toy: str) -> None:
     """Read and resample every recording of a tree and drop what comes out."""
     source = open_source(place, toy)
-    if not isinstance(source, TreeSource):
+    if source.volume_files:
         raise SystemExit(f"{place} holds no tree")
-    for path in source.paths:
-        samples = np.frombuffer(source.root.parent.joinpath(path).read_bytes()[44:], dtype="<i2")
+    for member in source.members():
+        samples = np.frombuffer(source.folders[0].parent.joinpath(member.path).read_bytes()[44:], dtype="<i2")
         soxr.resample(samples.astype(np.float32), CORPUS_RATE_HZ, RATE_HZ, quality="HQ")
 
 

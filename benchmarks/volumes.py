@@ -22,8 +22,6 @@ from machine import print_heading, sevenzip
 from rounds import Cost, alternate, can_pin, on_one_core, print_ratio, run
 from tree import stored
 
-from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
-
 SEVENZIP = "7z t -mmt=1"
 FLOOR = "floor (bare lzma)"
 
@@ -34,9 +32,9 @@ def main() -> None:
         place = bench.corpus("volumes")
         source = opened(place, bench.toy)
         print_corpus(source)
-        if not isinstance(source, VolumesSource):
+        if not source.volume_files:
             raise SystemExit(f"{place} holds no volumes")
-        first = source.volumes.paths[0]
+        first = source.volume_files[0].path
         print(f"On one core{'' if can_pin() else ' (this system cannot pin: on whichever)'}:")
         runs = {FLOOR: functools.partial(job, "decode", place, bench.toy)}
         runs |= {name: functools.partial(stored, bench, name, place, 1) for name in ("ingest", "everything")}

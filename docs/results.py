@@ -23,11 +23,12 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.baseline.evaluation import evaluate, read_scores
-from toyadmos_datasets.baseline.presets import PRESETS, Preset, changed
 from toyadmos_datasets.baseline.run_folder import FRAME_SCORES_NAME
-from toyadmos_datasets.baseline.trainer import TrainOptions, train
+from toyadmos_datasets.baseline.trainer import train
 from toyadmos_datasets.corpus.facts import PAPER_EXPERIMENTS
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
+from toyadmos_datasets.options.presets import PRESETS, Preset, changed
+from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
 from toyadmos_datasets.planning import PlanOptions
 from toyadmos_datasets.rendering import RenderOptions
 from toyadmos_datasets.scores.metrics import auc
@@ -117,7 +118,7 @@ def rows_of(name: str, place: Path, arguments: argparse.Namespace) -> Iterator[R
                 if arguments.done:
                     continue
                 train(TrainOptions(dataset=place, out=out, config=config, preset=system, device=arguments.device))
-                evaluate(out, device=arguments.device)
+                evaluate(EvaluateOptions(run=out, device=arguments.device))
             metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
             print(name, config, preset.name, shown(metrics["auc"]), flush=True)
             yield Row(corpus=name, config=config, preset=system, metrics=metrics, auc_of_means=auc_of_means(out))

@@ -193,9 +193,10 @@ def trained(simulated_train: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     torch = pytest.importorskip("torch", reason=NO_TORCH)
     torch.set_num_threads(1)  # so that a process of its own gives the same weights, on a busy machine in good time
     from toyadmos_datasets.baseline.evaluation import evaluate
-    from toyadmos_datasets.baseline.trainer import TrainOptions, train
+    from toyadmos_datasets.baseline.trainer import train
+    from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
 
     out = tmp_path_factory.mktemp("runs") / "run"
     train(TrainOptions(dataset=simulated_train, out=out, preset=SYSTEM, device="cpu"))
-    evaluate(out, device="cpu")
+    evaluate(EvaluateOptions(run=out, device="cpu"))
     return out

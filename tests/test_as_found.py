@@ -14,8 +14,8 @@ from toyadmos_datasets.corpus.damage import conditions_of
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.corpus.toys import CHANNELS
 from toyadmos_datasets.corpus.volumes import recording_counts
-from toyadmos_datasets.ingest import VolumeSize, as_found, index_members, source_report, survey_source
-from toyadmos_datasets.values.source import Block, Member, Oddity
+from toyadmos_datasets.ingest import as_found, describe_source, index_members, survey_source
+from toyadmos_datasets.values.source import Block, Member, Oddity, VolumeFile
 
 TRAIN_FOLDER = "ToyTrain/EnvironmentalNoise_CNT"
 
@@ -30,6 +30,7 @@ class Listed:
     kind: str = "tree"
     location: str = "/home/somebody/ToyADMOS/ToyTrain"
     oddities: tuple[Oddity, ...] = ()
+    volume_files: tuple[VolumeFile, ...] = (VolumeFile(path=Path("/home/somebody/ToyTrain.7z.001"), n_bytes=7),)
 
     def members(self):
         return self.listed
@@ -158,8 +159,8 @@ def test_json_has_all_of_it(train):
     assert value["counts"][0]["n_by_channel"] == [1349] * 4
 
 
-def report_of(source, volumes=()):
-    return source_report(survey_source(source), source, volumes)
+def report_of(source):
+    return describe_source(survey_source(source), source)
 
 
 def test_a_report_describes_a_source_without_telling_where_it_is(train, monkeypatch):
@@ -167,7 +168,7 @@ def test_a_report_describes_a_source_without_telling_where_it_is(train, monkeypa
     links = ("/home/somebody/x", "/home/somebody/ToyADMOS/ToyTrain/y")
     strange = Member(path="ToyTrain/case1/NormalSound_IND/strange.wav", n_bytes=1, crc32=None, block=0)
     source = Listed(listed=(*train, strange), oddities=(Oddity(code="links", what="Followed.", n=2, examples=links),))
-    report = report_of(source, [VolumeSize(name="ToyTrain.7z.001", n_bytes=7)])
+    report = report_of(source)
     text = json.dumps(report)
 
     assert "somebody" not in text
@@ -201,6 +202,6 @@ def test_a_report_of_a_true_source_names_no_folder(tmp_path, write):
 
 
 def test_an_empty_source_has_a_report_too():
-    report = source_report(index_members([]), Listed(listed=()))
+    report = describe_source(index_members([]), Listed(listed=()))
 
     assert (report["lengths"], report["names"], report["problems"]) == ([], [], [])

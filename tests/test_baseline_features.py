@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from toyadmos_datasets.baseline.frames import log_mel
-from toyadmos_datasets.baseline.presets import CODE, DCASE2020, PAPER
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.options.presets import CODE, DCASE2020, PAPER
 from toyadmos_datasets.signal.logmel import mel_filterbank
 
 

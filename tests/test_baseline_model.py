@@ -12,9 +12,10 @@ from toyadmos_datasets import load_dataset
 from toyadmos_datasets.baseline import CODE, DCASE2020, PAPER, Autoencoder, auc, fit, score
 from toyadmos_datasets.baseline.detector import Detector, Stacks
 from toyadmos_datasets.baseline.frames import Frames, frames_of
-from toyadmos_datasets.baseline.presets import changed, chosen_preset
 from toyadmos_datasets.baseline.training_loop import batches
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.options.presets import changed, chosen_preset
+from toyadmos_datasets.options.training_options import TrainOptions
 
 SMALL = changed(PAPER, {"n_units": 32, "n_code": 4, "n_hidden": 1, "epochs": 8, "learning_rate": 1e-3})
 
@@ -225,8 +226,25 @@ def test_presets_are_changed_by_settings_and_by_files(tmp_path):
     ],
 )
 def test_a_setting_that_cannot_be_meant_is_refused(setting):
-    with pytest.raises(OptionError, match=r"is invalid[\s\S]*--set epochs=20"):
+    with pytest.raises(OptionError) as caught:
         chosen_preset("paper", [setting])
+
+    name, equals, _ = setting.partition("=")
+    assert caught.value.where == (name if equals else "--set")
+
+
+def test_settings_change_the_preset_that_is_trained(tmp_path):
+    options = TrainOptions(dataset=tmp_path, out=tmp_path, preset=CODE, settings=("epochs=3", "offsets=[0, 1]"))
+
+    assert options.preset == changed(CODE, {"epochs": 3, "offsets": [0, 1]})
+
+
+@pytest.mark.parametrize(("name", "value"), [("device", "gpu"), ("seed", -1)])
+def test_a_wrong_option_of_training_is_refused_in_python_too(tmp_path, name, value):
+    with pytest.raises(OptionError) as caught:
+        TrainOptions(dataset=tmp_path, out=tmp_path, **{name: value})
+
+    assert (caught.value.where, caught.value.actual) == (f"--{name}", str(value))
 
 
 def test_an_unknown_preset_is_refused():

@@ -16,9 +16,10 @@ pytest.importorskip("torch", reason=NO_TORCH)
 
 from toyadmos_datasets.baseline.evaluation import evaluate, read_scores
 from toyadmos_datasets.baseline.frames import decoded
-from toyadmos_datasets.baseline.presets import PAPER, changed
-from toyadmos_datasets.baseline.trainer import TrainOptions, train
+from toyadmos_datasets.baseline.trainer import train
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
+from toyadmos_datasets.options.presets import PAPER, changed
+from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
 from toyadmos_datasets.planning import PlanOptions
 from toyadmos_datasets.rendering import RenderOptions
 from toyadmos_datasets.scores.metrics import auc, harmonic_mean
@@ -56,7 +57,7 @@ def run(left_out, tmp_path_factory) -> Path:
     """A run that knows case 1."""
     out = tmp_path_factory.mktemp("run") / "case2"
     train(TrainOptions(dataset=left_out, out=out, config="leave_out_case2_snr_0db", preset=SYSTEM, device="cpu"))
-    evaluate(out, device="cpu")
+    evaluate(EvaluateOptions(run=out, device="cpu"))
     return out
 
 
@@ -127,4 +128,4 @@ def test_stacked_microphones_are_averaged_as_the_mix_is(tree, tmp_path, baseline
         mean, mix = decoded(one["audio"], 16_000), decoded(other["audio"], 16_000)
         np.testing.assert_allclose(mean * headroom, mix, atol=3 / 32768)
     train(TrainOptions(dataset=places["stack"], out=tmp_path / "run", config="clean", preset=SYSTEM, device="cpu"))
-    assert evaluate(tmp_path / "run", device="cpu").n_anomalous > 0
+    assert evaluate(EvaluateOptions(run=tmp_path / "run", device="cpu")).n_anomalous > 0

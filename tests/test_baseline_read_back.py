@@ -22,11 +22,12 @@ from safetensors.torch import load_file, save_file
 from toyadmos_datasets.baseline.checkpoint import newest_checkpoint
 from toyadmos_datasets.baseline.comparison import compare
 from toyadmos_datasets.baseline.detector import Autoencoder, Detector
-from toyadmos_datasets.baseline.evaluation import FRAME_SCORES_SCHEMA, evaluate_scores, read_scores
+from toyadmos_datasets.baseline.evaluation import FRAME_SCORES_SCHEMA, evaluate, read_scores
 from toyadmos_datasets.baseline.run_folder import read_history, read_metrics, read_run, read_table
 from toyadmos_datasets.baseline.trainer import load_detector
 from toyadmos_datasets.errors import DatasetError, OptionError, ToyAdmosError
 from toyadmos_datasets.files.reading import sha256_of
+from toyadmos_datasets.options.training_options import EvaluateOptions
 from toyadmos_datasets.reports.run_report import read_evaluated
 
 shortly = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -203,7 +204,7 @@ def test_scores_of_gigabytes_from_elsewhere_are_refused_before_they_are_read(tmp
     with path.open("wb") as file:
         file.truncate(4 << 30)
     with pytest.raises(OptionError) as caught:
-        evaluate_scores(tmp_path / "run", path, dataset=simulated_train)
+        evaluate(EvaluateOptions(run=tmp_path / "run", scores=path, dataset=simulated_train))
 
     assert str(4 << 30) in caught.value.actual
     assert not (tmp_path / "run").exists()

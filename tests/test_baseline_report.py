@@ -26,6 +26,7 @@ from toyadmos_datasets.baseline.evaluation import evaluate, read_scores
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.options.training_options import EvaluateOptions
 from toyadmos_datasets.reports.dataset_report import report_dataset
 from toyadmos_datasets.reports.run_report import report_run
 from toyadmos_datasets.values.manifest import read_manifest, write_manifest
@@ -126,7 +127,7 @@ def test_pages_say_in_words_what_each_condition_is(run_page, dataset_page):
 def test_frame_scores_stand_under_their_frames_whatever_the_datasets_rate(trained, tmp_path):
     run = Path(shutil.copytree(trained, tmp_path / "run"))
     other = prepare(options("simulate:tiny", tmp_path, protocols=("basic",), channels="1", rate_hz=8000)).out
-    evaluate(run, dataset=other, device="cpu")
+    evaluate(EvaluateOptions(run=run, dataset=other, device="cpu"))
     report_run(run, tmp_path / "run.html")
     traces = re.findall(
         r'<svg class="trace".*?<polyline class="line" points="(.*?)"', (tmp_path / "run.html").read_text()

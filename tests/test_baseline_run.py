@@ -29,11 +29,12 @@ from safetensors.torch import load_file
 from toyadmos_datasets.baseline import frames, trainer, training_loop
 from toyadmos_datasets.baseline.evaluation import evaluate, read_scores, score
 from toyadmos_datasets.baseline.frames import decoded
-from toyadmos_datasets.baseline.presets import PAPER, changed
-from toyadmos_datasets.baseline.trainer import TrainOptions, load_detector, train
+from toyadmos_datasets.baseline.trainer import load_detector, train
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import DatasetError, OutputConflictError
 from toyadmos_datasets.files.installing import install_command
+from toyadmos_datasets.options.presets import PAPER, changed
+from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
 from toyadmos_datasets.scores.metrics import auc, event_weights, interval, weighted_aucs
 from toyadmos_datasets.values.shards import open_split
 
@@ -126,7 +127,7 @@ def test_an_interrupted_training_leaves_a_run_that_can_be_scored(simulated_train
         train(TrainOptions(dataset=simulated_train, out=tmp_path, preset=SYSTEM, device="cpu"))
     monkeypatch.undo()
 
-    assert evaluate(tmp_path, device="cpu").n_anomalous > 0
+    assert evaluate(EvaluateOptions(run=tmp_path, device="cpu")).n_anomalous > 0
 
 
 def test_identical_copies_are_not_separated(trained, simulated_train):

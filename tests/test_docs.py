@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
-from option_table import renewed
+from option_table import RENEWED, commands_of
 from preparing import toyadmos
 
 from toyadmos_datasets.cli.main import app
@@ -19,15 +18,6 @@ from toyadmos_datasets.options.plan_options import PlanOptions
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "cli.md").read_text(encoding="utf-8")
 PROGRAM = typer.main.get_command(app)
-
-
-def commands_of(program: Any, prefix: str = "") -> dict[str, Any]:
-    """Return every command by its name; one of a group behind the group's."""
-    found = {}
-    for name, command in program.commands.items():
-        is_group = hasattr(command, "commands")
-        found |= commands_of(command, f"{name} ") if is_group else {f"{prefix}{name}": command}
-    return found
 
 
 ALL = commands_of(PROGRAM)
@@ -58,8 +48,11 @@ def examples_in(text: str) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in lines]
 
 
-def test_the_table_of_prepares_options_is_what_the_declarations_give():
-    assert renewed(PAGE) == PAGE, "To renew the page: python tests/support/option_table.py"
+@pytest.mark.parametrize("name", RENEWED)
+def test_the_tables_of_options_are_what_the_commands_and_declarations_give(name):
+    page = (DOCS / name).read_text(encoding="utf-8")
+
+    assert RENEWED[name](page) == page, "To renew the pages: python tests/support/option_table.py"
 
 
 def test_every_command_has_a_section_and_every_section_a_command():

@@ -197,7 +197,7 @@ def test_the_cache_is_listed_and_cleaned_by_toy(capsys, tmp_path, fetch):
         ("--parallel", "0", "So many connections"),
         ("--limit-rate", "fast", "no rate"),
         ("--limit-rate", "0", "no rate"),
-        ("--sounds", "loud", "no such kind of sound"),
+        ("--sounds", "loud", "expected: normal, anomalous, noise"),
         ("--source", "http://example.org/x", "not an address"),
         ("--source", "/etc", "Only what is on the web"),
         ("--manifest", "/etc/hostname", "not a table of volumes"),

@@ -22,7 +22,7 @@ from toyadmos_datasets.archives.remote import fetch_options
 from toyadmos_datasets.archives.remote import fetch_schedule as fetch_estimate
 from toyadmos_datasets.archives.remote import transfer as transfer_module
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
-from toyadmos_datasets.archives.remote.fetching import download, use_fetched
+from toyadmos_datasets.archives.remote.fetching import use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy
 from toyadmos_datasets.engine.progress import Quiet
@@ -116,8 +116,7 @@ FETCHER = textwrap.dedent(
     from pathlib import Path
 
     from loopback import serving
-    from toyadmos_datasets.archives.remote import fetch_estimate, fetch_schedule, transfer
-    from toyadmos_datasets.archives.remote.fetching import download
+    from toyadmos_datasets.archives.remote import fetch_schedule, transfer
     from toyadmos_datasets.archives.remote.http_request import origin_named
     from toyadmos_datasets.archives.remote.volume_list import VolumeList, describe_volumes
     from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
@@ -125,7 +124,7 @@ FETCHER = textwrap.dedent(
     from toyadmos_datasets.engine.progress import Quiet
 
     url, volumes, folder, checkpoint, piece, is_whole = sys.argv[1:]
-    fetch_estimate.REQUEST_BYTES = 0
+    fetch_schedule.REQUEST_BYTES = 0
     transfer.CHECKPOINT_BYTES = int(checkpoint)
     fetch_schedule.PIECE_BYTES = int(piece)
     options = FetchOptions(
@@ -137,7 +136,7 @@ FETCHER = textwrap.dedent(
 
     def run():
         source = open_remote(options)
-        download(source, {one.path for one in source.members()}, progress=Quiet())
+        source.fetch({one.path for one in source.members()}, progress=Quiet())
 
     for _ in sys.stdin:  # a line, a fetch in a process of its own, its number, its status
         child = os.fork()
@@ -187,7 +186,7 @@ def test_a_fetch_that_is_killed_again_and_again_ends_in_the_right_bytes(tmp_path
         budget = (n_done + 1) * published.manifest.n_bytes
         lost = n_kills * N_CONNECTIONS * (CHECKPOINT_BYTES + (2 << 16))
         source = open_remote(published.options(server, folder, whole=is_whole))
-        download(source, set(right), progress=Quiet())
+        source.fetch(set(right), progress=Quiet())
 
         assert Recordings(contents(source)) == right
         assert server.n_given <= budget + lost

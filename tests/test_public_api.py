@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import toyadmos_datasets
+from toyadmos_datasets import baseline
 
 TREE = ast.parse(Path(toyadmos_datasets.__file__).read_text(encoding="utf-8"))
 
@@ -53,6 +54,11 @@ def test_a_name_is_what_its_place_says():
         meant = getattr(importlib.import_module(f"toyadmos_datasets.{module}"), attribute)
 
         assert getattr(toyadmos_datasets, name) is meant
+
+
+@pytest.mark.parametrize("name", baseline.__all__)
+def test_every_public_name_of_the_baseline_is_there(name):
+    assert name in repr(getattr(baseline, name)) or name.lower() == getattr(baseline, name).name
 
 
 def test_no_public_name_is_that_of_a_submodule():

@@ -9,7 +9,7 @@ from loopback import Fault, serving
 from remote import CHANNEL_1, LONG, WAYS, Said, contents, fetched, publish
 from tiny import STORED
 
-from toyadmos_datasets.archives.remote.fetching import download, use_fetched
+from toyadmos_datasets.archives.remote.fetching import use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
 from toyadmos_datasets.engine.progress import Quiet
@@ -42,7 +42,7 @@ def test_a_volume_with_the_wrong_md5_is_set_aside_and_fetched_once_more(fetch_op
     said = Said()
     source = open_remote(dataclasses.replace(fetch_options, whole=True))
 
-    download(source, CHANNEL_1, progress=said)
+    source.fetch(CHANNEL_1, progress=said)
 
     assert any("set aside and fetched again" in line for line in said.lines)
     assert contents(published.local) == contents(dataclasses.replace(source))
@@ -55,7 +55,7 @@ def test_a_volume_that_stays_wrong_is_an_error_and_kept_for_a_look(fetch_options
     source = open_remote(dataclasses.replace(fetch_options, whole=True))
 
     with pytest.raises(VolumeError, match="wrong md5, twice") as caught:
-        download(source, CHANNEL_1, progress=Quiet())
+        source.fetch(CHANNEL_1, progress=Quiet())
 
     assert (fetch_options.folder / "ToyTrain.7z.002.wrong").exists()
     assert "--source" in caught.value.remedy

@@ -14,7 +14,7 @@ from tiny import STORED
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.file_kinds import Ignore
 from toyadmos_datasets.archives.remote.fetch_schedule import estimate
-from toyadmos_datasets.archives.remote.fetching import download, use_fetched
+from toyadmos_datasets.archives.remote.fetching import use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
 from toyadmos_datasets.engine.progress import Quiet
@@ -56,7 +56,7 @@ def test_what_was_fetched_and_found_right_is_used_without_a_request_or_a_write(
     n_before, before = len(volume_server.seen), changes_in(fetch_options.folder)
 
     again = fetched(fetch_options, CHANNEL_1, is_whole=is_whole)
-    download(open_remote(fetch_options), CHANNEL_1, progress=Quiet())
+    open_remote(fetch_options).fetch(CHANNEL_1, progress=Quiet())
 
     assert again == contents(published.local, CHANNEL_1)
     assert estimate(open_remote(fetch_options), CHANNEL_1).n_missing == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toyadmos_datasets.baseline.presets import PAPER, changed
+from toyadmos_datasets.options.presets import PAPER, changed
 
 SETTINGS = {"n_units": 64, "n_hidden": 1, "n_code": 8, "learning_rate": 1e-3, "epochs": 60, "batch_inputs": 64}
 SYSTEM = changed(PAPER, SETTINGS)

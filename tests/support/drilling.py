@@ -107,14 +107,15 @@ def add_runs(place: Path) -> None:
     from baselines import SYSTEM
 
     from toyadmos_datasets.baseline.evaluation import evaluate
-    from toyadmos_datasets.baseline.presets import changed
-    from toyadmos_datasets.baseline.trainer import TrainOptions, train
+    from toyadmos_datasets.baseline.trainer import train
+    from toyadmos_datasets.options.presets import changed
+    from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
 
     heard = options(Path("simulate:tiny"), place, protocols=("basic",), channels="1", out=place / "heard")
     prepare(heard)
     short = changed(SYSTEM, {"epochs": 2})
     train(TrainOptions(dataset=place / "heard", out=place / "run", preset=short, device="cpu"))
-    evaluate(place / "run", device="cpu")
+    evaluate(EvaluateOptions(run=place / "run", device="cpu"))
 
 
 def in_folder(drill: Drill) -> None:
@@ -219,6 +220,7 @@ def in_run(drill: Drill) -> None:
     """Damage a run folder, of which scores and figures have no checksums: only how it fails is known."""
     from toyadmos_datasets.baseline.comparison import compare
     from toyadmos_datasets.baseline.evaluation import evaluate
+    from toyadmos_datasets.options.training_options import EvaluateOptions
     from toyadmos_datasets.reports.run_report import report_run
 
     folder = drill.copy("run")
@@ -226,7 +228,7 @@ def in_run(drill: Drill) -> None:
     _or_error(lambda: compare(folder, drill.place / "run"))
     _or_error(lambda: report_run(folder, drill.work / "report.html", has_audio=False))
     if drill.seldom():
-        _or_error(lambda: evaluate(folder, device="cpu"))
+        _or_error(lambda: evaluate(EvaluateOptions(run=folder, device="cpu")))
 
 
 def in_saved(drill: Drill) -> None:

@@ -44,6 +44,9 @@ class OnDisk:
         del wanted
         return None
 
+    def fetch(self, wanted: Collection[str], *, progress: Progress, workers: int = 1) -> None:
+        """Do nothing: all is on the disk."""
+
     def using(
         self: Source,
         wanted: Collection[str],

@@ -24,7 +24,7 @@ from toyadmos_datasets.archives.file_kinds import (
 from toyadmos_datasets.archives.source_reading import PIECE_BYTES, OnDisk, reading
 from toyadmos_datasets.errors import CorruptMemberError
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.source import Block, Member, Oddity
+from toyadmos_datasets.values.source import Block, Member, Oddity, VolumeFile
 
 MAX_DEPTH = 6
 """How many folders deep a toy's folder is looked for; inside of it there is no limit."""
@@ -292,6 +292,11 @@ class TreeSource(OnDisk):
     def folders(self) -> tuple[Path, ...]:
         """The toy's folder, and those that links lead to."""
         return self.root, *self.linked
+
+    @property
+    def volume_files(self) -> tuple[VolumeFile, ...]:
+        """None: a tree is no archive."""
+        return ()
 
     def members(self) -> Sequence[Member]:
         """All recordings, by path."""

@@ -18,20 +18,22 @@ if TYPE_CHECKING:
     from toyadmos_datasets.baseline.detector import Autoencoder
     from toyadmos_datasets.baseline.evaluation import score
     from toyadmos_datasets.baseline.frames import log_mel
-    from toyadmos_datasets.baseline.presets import CODE, DCASE2020, PAPER, Preset
     from toyadmos_datasets.baseline.training_loop import fit
+    from toyadmos_datasets.options.presets import CODE, DCASE2020, PAPER, Preset, chosen_preset
     from toyadmos_datasets.scores.metrics import auc
 
-__all__ = ["CODE", "DCASE2020", "PAPER", "Autoencoder", "Preset", "auc", "fit", "log_mel", "score"]
+__all__ = ["CODE", "DCASE2020", "PAPER", "Autoencoder", "Preset", "auc", "chosen_preset", "fit", "log_mel", "score"]
 
 _HERE = "toyadmos_datasets.baseline"
+_PRESETS = "toyadmos_datasets.options.presets"
 _PLACES = {
-    "CODE": f"{_HERE}.presets",
-    "DCASE2020": f"{_HERE}.presets",
-    "PAPER": f"{_HERE}.presets",
-    "Autoencoder": f"{_HERE}.model",
-    "Preset": f"{_HERE}.presets",
+    "CODE": _PRESETS,
+    "DCASE2020": _PRESETS,
+    "PAPER": _PRESETS,
+    "Autoencoder": f"{_HERE}.detector",
+    "Preset": _PRESETS,
     "auc": "toyadmos_datasets.scores.metrics",
+    "chosen_preset": _PRESETS,
     "fit": f"{_HERE}.training_loop",
     "log_mel": f"{_HERE}.frames",
     "score": f"{_HERE}.evaluation",

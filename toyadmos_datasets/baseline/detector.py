@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from toyadmos_datasets.baseline.frames import Frames
-from toyadmos_datasets.baseline.presets import PAPER, Preset
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.options.presets import PAPER, Preset
 
 
 class Autoencoder(nn.Module):

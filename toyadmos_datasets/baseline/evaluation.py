@@ -16,7 +16,6 @@ import torch
 
 from toyadmos_datasets.baseline.detector import Detector, Stacks
 from toyadmos_datasets.baseline.frames import KEPT, MEASURED, featured, frames_of, held_features, rows_of
-from toyadmos_datasets.baseline.presets import Preset
 from toyadmos_datasets.baseline.run_folder import (
     FRAME_SCORES_NAME,
     METRICS_NAME,
@@ -29,12 +28,15 @@ from toyadmos_datasets.baseline.run_folder import (
     read_table,
     write_run,
 )
+from toyadmos_datasets.baseline.trainer import load_detector
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.files.reading import raise_shortage
+from toyadmos_datasets.options.presets import Preset
+from toyadmos_datasets.options.training_options import EvaluateOptions
 from toyadmos_datasets.scores.summary import Summary, summarise
 from toyadmos_datasets.signal.logmel import FloatArray
 from toyadmos_datasets.values.parquet_files import open_in_own_memory
@@ -101,63 +103,40 @@ TELLING = ("channel", "draw", "snr_db")
 """What tells the clips of one event apart: the microphone, which noise it was given, and how much of it."""
 
 
-def evaluate(
-    folder: Path,
-    progress: Progress | None = None,
-    *,
-    dataset: Path | None = None,
-    config: str | None = None,
-    clip_score: Preset | None = None,
-    device: str = "auto",
-) -> Summary:
-    """Score the test split of a run's config, or of another dataset, and write scores and metrics into the run.
+def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Summary:
+    """Score the test split of a config, and write scores and metrics into the run.
 
-    Args:
-        folder: The run.
-        progress: Who listens.
-        dataset: Another prepared folder than the run's.
-        config: Another config; None for the run's.
-        clip_score: Takes `clip_score` and `quantile` from here, if given.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    Scores of another method get the same tables as the baseline's; the folder becomes a run without a model.
 
     Raises:
         DatasetError: The run or the dataset is damaged.
+        OptionError: The file of scores lacks a column or a clip, or has one twice.
+        OutputConflictError: Scores of another method, and the folder holds a run that was trained.
     """
-    from toyadmos_datasets.baseline.evaluation import clip_score as score_of  # noqa: PLC0415  (torch)
-    from toyadmos_datasets.baseline.evaluation import frame_scores  # noqa: PLC0415
-    from toyadmos_datasets.baseline.trainer import load_detector  # noqa: PLC0415
+    if options.scores is not None and options.dataset is not None:
+        return _evaluate_scores(options.run, options.scores, options.dataset, options.config, progress)
+    return _evaluate_model(options, progress or Quiet())
 
-    run, shown = read_run(folder), progress or Quiet()
-    detector = load_detector(folder, device=device)
+
+def _evaluate_model(options: EvaluateOptions, progress: Progress) -> Summary:
+    folder = options.run
+    run = read_run(folder)
+    detector = load_detector(folder, device=options.device)
     preset = run.system
-    split = open_split(dataset or Path(run.dataset), config or run.config, "test")
+    split = open_split(options.dataset or Path(run.dataset), options.config or run.config, "test")
     with held_features(split.manifest.toy):
-        data = featured(split, preset, shown)
-        errors = frame_scores(detector, data.frames, shown)
-    chosen = clip_score or preset
+        data = featured(split, preset, progress)
+        errors = frame_scores(detector, data.frames, progress)
+    chosen = options.clip_score or preset
     chosen = replace(preset, clip_score=chosen.clip_score, quantile=chosen.quantile)
-    scores = np.array([score_of(one, chosen) for one in errors])
+    scores = np.array([clip_score(one, chosen) for one in errors])
     _write_table(folder / FRAME_SCORES_NAME, pa.table({"frame_scores": pa.array(errors)}))
     return _finish(folder, split, with_domain(data.rows, split, run), scores, what=_name_of(chosen))
 
 
-def evaluate_scores(
-    folder: Path, scores_file: Path, *, dataset: Path, config: str | None = None, progress: Progress | None = None
+def _evaluate_scores(
+    folder: Path, scores_file: Path, dataset: Path, config: str | None, progress: Progress | None
 ) -> Summary:
-    """Give scores that any method made the same tables as the baseline's.
-
-    Args:
-        folder: Becomes a run without a model.
-        scores_file: CSV or Parquet with the columns `event_id` and `score`, and those of `TELLING` that it takes to
-            tell the clips of the test split apart; more is more anomalous.
-        dataset: The prepared folder that was scored.
-        config: Its config; None for the first.
-        progress: Who listens.
-
-    Raises:
-        OptionError: The file lacks a column or a clip, or has one twice.
-        OutputConflictError: The folder holds a run that was trained.
-    """
     _require_no_model(folder)
     split = open_split(dataset, config, "test")
     rows = rows_of(split, progress)

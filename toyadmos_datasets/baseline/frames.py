@@ -18,13 +18,13 @@ import pyarrow.parquet as pq
 import soxr
 import xxhash
 
-from toyadmos_datasets.baseline.presets import PAPER, Preset
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, ResourceError
 from toyadmos_datasets.files.atomic import remove_leftovers_once, require_room, sync_folder, temporary_path, writing
 from toyadmos_datasets.files.cache_folder import Lease, default_cache
 from toyadmos_datasets.files.checked_json import canonical_json, read_json, write_json
 from toyadmos_datasets.files.reading import raise_shortage
+from toyadmos_datasets.options.presets import PAPER, Preset
 from toyadmos_datasets.signal import logmel
 from toyadmos_datasets.signal.clip_codec import decode_clip
 from toyadmos_datasets.signal.levels import power_to_db

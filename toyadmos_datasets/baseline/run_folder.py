@@ -10,13 +10,13 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.baseline.presets import Preset
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.checked_json import Sha256, checked, read_json, write_json
 from toyadmos_datasets.files.installing import upgrade_command
 from toyadmos_datasets.files.reading import is_there, looking, raise_system_fault
+from toyadmos_datasets.options.presets import Preset
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import SIDE
 from toyadmos_datasets.values.parquet_files import footer_fault, open_in_own_memory

@@ -22,7 +22,6 @@ from toyadmos_datasets.baseline.checkpoint import (
 )
 from toyadmos_datasets.baseline.detector import Autoencoder, Detector, device_named
 from toyadmos_datasets.baseline.frames import featured, held_features
-from toyadmos_datasets.baseline.presets import PAPER, Preset
 from toyadmos_datasets.baseline.run_folder import (
     HISTORY_NAME,
     RUN_NAME,
@@ -38,32 +37,12 @@ from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.files.job_folder import JobFolder
+from toyadmos_datasets.options.training_options import TrainOptions
 from toyadmos_datasets.units import Seconds
 from toyadmos_datasets.values.shards import SplitOfConfig, cases_of, open_split
 
 CHECKPOINT_EVERY_S: Seconds = 10.0
 """What a kill costs at most, beside the epoch that was running; writing takes a fraction of a second."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainOptions:
-    """What is to be trained.
-
-    Attributes:
-        dataset: The prepared folder.
-        out: Folder of the run.
-        config: Config; None for the first.
-        preset: The system.
-        seed: Of the start and the order of the inputs.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-    """
-
-    dataset: Path
-    out: Path
-    config: str | None = None
-    preset: Preset = PAPER
-    seed: int = 0
-    device: str = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from toyadmos_datasets.baseline.detector import Detector, Stacks, device_named
 from toyadmos_datasets.baseline.frames import Frames, frames_of
-from toyadmos_datasets.baseline.presets import PAPER, Preset
+from toyadmos_datasets.options.presets import PAPER, Preset
 from toyadmos_datasets.signal.randomness import derived_generator
 
 

@@ -78,7 +78,10 @@ def audit(
     ] = None,
     *,
     report: Annotated[
-        Path | None, typer.Option(help="Also write a page with pictures.", metavar="FILE", dir_okay=False)
+        Path | None,
+        typer.Option(
+            help="Also write a page with pictures, one file that fetches nothing.", metavar="FILE", dir_okay=False
+        ),
     ] = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,

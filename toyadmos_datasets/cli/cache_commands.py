@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,22 +17,21 @@ from toyadmos_datasets.cli.command_options import (
     ToyOption,
     WorkersOption,
     chosen_workers,
+    taking,
     taking_fetch,
 )
 from toyadmos_datasets.cli.terminal import (
-    numbers_of,
     print_json,
     print_lines,
     progress_on_terminal,
     table_lines,
-    words_of,
 )
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.files.cache_folder import default_cache
+from toyadmos_datasets.options.fetch_choices import DownloadOptions, FetchChoices
 from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.options.fetch_choices import FetchChoices
     from toyadmos_datasets.values.source import FetchEstimate
 
 
@@ -42,7 +41,12 @@ def cache(
     clean: Annotated[bool, typer.Option("--clean", help="Delete what --toy and --kind name.")] = False,
     toy: Annotated[str | None, typer.Option(help="Only what is of car, conveyor or train.", metavar="TOY")] = None,
     kind: Annotated[
-        str | None, typer.Option(help="Only archives, recordings, simulated or features.", metavar="KIND")
+        str | None,
+        typer.Option(
+            help="Only archives (copies of volumes), recordings (ingested), simulated, or features (of clips that were "
+            "trained on or scored).",
+            metavar="KIND",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,16 +76,13 @@ def cache(
     print_lines([*table_lines(["kind", "toy", "size", "folder"], table), end] if entries else [end])
 
 
+@taking(DownloadOptions)
 @taking_fetch("whole", "parallel", "bytes_per_s", "manifest", "netrc", "wait", "accept_license")
 def download(
     *,
     toy: ToyOption,
     source: SourceOption = RECORD,
-    cases: Annotated[str | None, typer.Option(help="Such as 1,2; by default all.", metavar="LIST")] = None,
-    channels: Annotated[str | None, typer.Option(help="Such as 1,2; by default all.", metavar="LIST")] = None,
-    sounds: Annotated[
-        str | None, typer.Option(help="normal, anomalous, noise; by default all.", metavar="LIST")
-    ] = None,
+    chosen: dict[str, Any],
     ignore: IgnoreOption = None,
     fetch: FetchChoices,
     cache: CacheOption = None,
@@ -93,16 +94,14 @@ def download(
 
     What is there already is not fetched again; a run that was interrupted goes on where it stopped.
     """
-    from toyadmos_datasets.jobs.download import DownloadOptions, foresee
     from toyadmos_datasets.jobs.download import download as run
+    from toyadmos_datasets.jobs.download import foresee
 
     options = DownloadOptions(
         toy=toy_named(toy).name,
         source=source,
         cache=cache or default_cache(),
-        cases=numbers_of(cases, "--cases"),
-        channels=numbers_of(channels, "--channels"),
-        sounds=tuple(words_of([sounds])) or None,
+        **chosen,
         fetch=fetch,
         workers=chosen_workers(workers),
         ignore=tuple(ignore or ()),

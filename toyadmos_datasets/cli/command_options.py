@@ -137,7 +137,8 @@ def parameters_of(kind: type[Any], *names: str, is_left_open: bool = False) -> l
 
 def _parameter(kind: type[Any], name: str, *, is_left_open: bool) -> inspect.Parameter:
     one, default = options_of(kind)[name], defaults_of(kind).get(name, inspect.Parameter.empty)
-    is_told = is_left_open and default is not None and "show_default" not in one.typed
+    is_left_open = is_left_open and default is not inspect.Parameter.empty  # else it is required
+    is_told = is_left_open and default not in (None, ()) and "show_default" not in one.typed
     facts = {"show_default": f"{default}"} if is_told else {}
     if is_left_open or isinstance(default, tuple):
         default = None
@@ -178,8 +179,10 @@ def values_of(kind: type[Any], given: dict[str, Any]) -> dict[str, Any]:
 
 def _value_of(kind: type[Any], name: str, value: Any) -> Any:  # noqa: ANN401  # any type of option
     one, hint = options_of(kind)[name], _type_of(kind, name)
+    if one.parse is not None:
+        return one.parse(value)
     if get_origin(hint) is not tuple:
-        return value if one.parse is None else one.parse(value)
+        return value
     of, words = get_args(hint)[0], words_of(value)
     values = tuple(words if of is str else (number_of(word, of, one.flag) for word in words))
     return values or defaults_of(kind)[name] or values  # an empty text stands for the default where that is a list
@@ -214,6 +217,11 @@ def with_options(name: str, options: list[inspect.Parameter], gather: Command) -
         return run
 
     return replacing
+
+
+def taking(kind: type[Any]) -> Callable[[Command], Command]:
+    """Give a command all options of a class in the place of `chosen`, the keywords that they make for it."""
+    return with_options("chosen", parameters_of(kind, is_left_open=True), lambda **given: values_of(kind, given))
 
 
 def fetch_choices(**given: Any) -> FetchChoices:  # noqa: ANN401  # each option by its own type

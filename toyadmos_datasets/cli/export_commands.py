@@ -23,7 +23,7 @@ def export(
     *,
     layout: Annotated[str, typer.Option(help="dcase2020, dcase2023, wav, webdataset or lhotse.", metavar="LAYOUT")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the export.", metavar="DIR")],
-    config: Annotated[str | None, typer.Option(help="Which config; by default the first.", metavar="NAME")] = None,
+    config: Annotated[str | None, typer.Option(help="Config; by default the first.", metavar="NAME")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a config as the files that other tools expect.
@@ -53,12 +53,14 @@ def _lines(report: ExportReport) -> list[str]:
 
 
 def report(
-    place: Annotated[Path, typer.Argument(help="An evaluated run, or a prepared dataset.", metavar="RUN|DIR")],
+    folder: Annotated[Path, typer.Argument(help="An evaluated run, or a prepared dataset.", metavar="RUN|DIR")],
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="The page.", metavar="FILE")] = Path("report.html"),
-    config: Annotated[str | None, typer.Option(help="For a dataset: config.", metavar="NAME")] = None,
+    config: Annotated[
+        str | None, typer.Option(help="For a dataset: config; by default the first.", metavar="NAME")
+    ] = None,
     figures: Annotated[
-        Path | None, typer.Option(help="For a run: also write its figures, PNG and PDF.", metavar="DIR")
+        Path | None, typer.Option(help="For a run: folder for its figures, PNG at 300 dpi and PDF.", metavar="DIR")
     ] = None,
     no_audio: Annotated[
         bool, typer.Option("--no-audio", help="Leave the clips out, so that it can be shared.")
@@ -75,31 +77,31 @@ def report(
     from toyadmos_datasets.values.manifest import MANIFEST_NAME
 
     written = [out]
-    if (place / MANIFEST_NAME).exists():
+    if (folder / MANIFEST_NAME).exists():
         if figures is not None:
             raise OptionError(
                 "Figures for papers are made of runs.",
                 where="--figures",
                 expected="a run",
-                actual=f"{place}, a prepared dataset",
-                remedy=f"Leave --figures out: toyadmos report {shell_word(place)}",
+                actual=f"{folder}, a prepared dataset",
+                remedy=f"Leave --figures out: toyadmos report {shell_word(folder)}",
             )
         from toyadmos_datasets.reports.dataset_report import report_dataset
 
-        report_dataset(place, out, progress_on_terminal(), config=config, has_audio=not no_audio)
+        report_dataset(folder, out, progress_on_terminal(), config=config, has_audio=not no_audio)
     else:
         if config is not None:
             raise OptionError(
                 "A run is reported on the config that it was scored on.",
                 where="--config",
                 expected="a prepared dataset",
-                actual=f"{place}, a run",
-                remedy=f"Score it on another: toyadmos evaluate {shell_word(place)} --config {shell_word(config)}",
+                actual=f"{folder}, a run",
+                remedy=f"Score it on another: toyadmos evaluate {shell_word(folder)} --config {shell_word(config)}",
             )
         require_extra("train")
         from toyadmos_datasets.reports.run_report import report_run
 
-        found = report_run(place, out, has_audio=not no_audio)
+        found = report_run(folder, out, has_audio=not no_audio)
         if figures is not None:
             from toyadmos_datasets.reports.paper_figures import write_figures
 

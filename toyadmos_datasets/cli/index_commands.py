@@ -28,7 +28,8 @@ from toyadmos_datasets.units import format_bytes
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from toyadmos_datasets.ingest import AsFound, VolumeSize
+    from toyadmos_datasets.ingest import AsFound
+    from toyadmos_datasets.options.fetch_choices import FetchChoices
     from toyadmos_datasets.planning.recipe_plan import ListedProtocol
     from toyadmos_datasets.values.source import Source
 
@@ -67,29 +68,36 @@ def index(
     """
     from toyadmos_datasets.engine.tasks import keep_pandas_out
     from toyadmos_datasets.files.checked_json import write_json
-    from toyadmos_datasets.ingest import as_found, require_sound, source_report, survey_source
-    from toyadmos_datasets.jobs.sources import require_outside, resolve_source
+    from toyadmos_datasets.ingest import as_found, describe_source, require_sound, survey_source
+    from toyadmos_datasets.jobs.sources import require_outside
     from toyadmos_datasets.values.index import write_index
 
     keep_pandas_out()
-    name, choices = toy_named(toy).name, fetch_choices(manifest=manifest, accept_license=accept_license)
-    opened = resolve_source(
-        source,
-        name,
-        cache or default_cache(),
-        workers=chosen_workers(None),
-        progress=progress_on_terminal(),
-        fetch=choices,
-        ignore=ignore or (),
-    )
-    require_outside(opened, *(place for place in (out, report) if place is not None))
+    fetch = fetch_choices(manifest=manifest, accept_license=accept_license)
+    opened = _opened(source, toy, cache, fetch, ignore)
+    require_outside(opened, *(path for path in (out, report) if path is not None))
     indexed = survey_source(opened)
     if report is not None:  # also, and all the more, of a source that cannot be indexed
-        write_json(report, source_report(indexed, opened, _volumes_of(opened)))
+        write_json(report, describe_source(indexed, opened))
     require_sound(indexed, opened.location, strict=strict)
     if out is not None:
         write_index(indexed.table, out)
     _print_index(indexed.table, as_found(indexed, opened), opened, out=out, as_json=as_json)
+
+
+def _opened(source: str, toy: str, cache: Path | None, fetch: FetchChoices, ignore: list[str] | None) -> Source:
+    """Open a source with as many workers as there are processors, should it be simulated first."""
+    from toyadmos_datasets.jobs.sources import resolve_source
+
+    return resolve_source(
+        source,
+        toy_named(toy).name,
+        cache or default_cache(),
+        workers=chosen_workers(None),
+        progress=progress_on_terminal(),
+        fetch=fetch,
+        ignore=ignore or (),
+    )
 
 
 def _print_index(table: pa.Table, found: AsFound, source: Source, *, out: Path | None, as_json: bool) -> None:
@@ -104,16 +112,6 @@ def _print_index(table: pa.Table, found: AsFound, source: Source, *, out: Path |
     blocks = f"{len(source.blocks())} blocks ({source.kind}), {format_bytes(n_bytes)} on disk."
     written = "" if out is None else f" Written to {out}."
     print_lines([f"{len(table)} recordings in {blocks}{written}", *found.lines()], err=True)
-
-
-def _volumes_of(source: Source) -> list[VolumeSize]:
-    from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
-    from toyadmos_datasets.ingest import VolumeSize
-
-    if not isinstance(source, VolumesSource):
-        return []
-    sized = zip(source.volumes.paths, source.volumes.sizes, strict=True)
-    return [VolumeSize(name=path.name, n_bytes=n_bytes) for path, n_bytes in sized]
 
 
 def _with_words(table: pa.Table) -> pa.Table:
@@ -155,7 +153,6 @@ def protocols(
 ) -> None:
     """List the protocols, and their counts on a source."""
     from toyadmos_datasets.ingest import build_index
-    from toyadmos_datasets.jobs.sources import resolve_source
     from toyadmos_datasets.planning.recipe_plan import list_protocols
 
     if (source is None) != (toy is None):
@@ -168,17 +165,9 @@ def protocols(
         )
     listed = list_protocols()
     if source is not None and toy is not None:
-        name, choices = toy_named(toy).name, fetch_choices(manifest=manifest, accept_license=accept_license)
-        opened = resolve_source(
-            source,
-            name,
-            cache or default_cache(),
-            workers=chosen_workers(None),
-            progress=progress_on_terminal(),
-            fetch=choices,
-            ignore=ignore or (),
-        )
-        listed = list_protocols(build_index(opened.members()), name)
+        fetch = fetch_choices(manifest=manifest, accept_license=accept_license)
+        opened = _opened(source, toy, cache, fetch, ignore)
+        listed = list_protocols(build_index(opened.members()), opened.toy)
     if as_json:
         print_json([asdict(one) for one in listed])
     else:

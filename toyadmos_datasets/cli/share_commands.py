@@ -34,14 +34,18 @@ def share(
     ],
     *,
     with_audio: Annotated[
-        bool, typer.Option("--with-audio", help="Send the dataset itself: to the Hub only if private.")
+        bool,
+        typer.Option(
+            "--with-audio",
+            help="Send the dataset itself; default for a bucket, on the Hub for private repositories only.",
+        ),
     ] = False,
     recipe_only: Annotated[
         bool, typer.Option("--recipe-only", help="Send no audio: card, recipe, hashes. Default for the Hub.")
     ] = False,
     i_may_share_audio: Annotated[
         bool,
-        typer.Option("--i-may-share-audio", help="Only who may have the recordings can read the bucket."),
+        typer.Option("--i-may-share-audio", help="For a bucket: only people who may have the recordings can read it."),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what was shared there of another dataset.")

@@ -73,15 +73,6 @@ def words_of(values: list[str | None] | list[str] | None) -> list[str]:
     return [word for value in values or [] if value for word in value.replace(",", " ").split()]
 
 
-def numbers_of(value: str | None, option: str) -> tuple[int, ...] | None:
-    """Read whole numbers with commas between them.
-
-    Raises:
-        OptionError: A word is none.
-    """
-    return None if value is None else tuple(number_of(word, int, option) for word in words_of([value]))
-
-
 def number_of(word: str, kind: Callable[[str], Number], option: str) -> Number:
     """Read one number.
 

@@ -2,56 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toyadmos_datasets.cli.command_options import JsonOption
+from toyadmos_datasets.cli.command_options import JsonOption, taking
 from toyadmos_datasets.cli.terminal import print_json, print_lines, progress_on_terminal, table_lines
-from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.escaping import shell_word
+from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
 from toyadmos_datasets.units import format_duration
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.baseline.presets import Preset
     from toyadmos_datasets.baseline.trainer import TrainReport
     from toyadmos_datasets.scores.summary import Summary
 
 
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", metavar="NAME")]
-
-
+@taking(TrainOptions)
 def train(
     dataset: Annotated[Path, typer.Argument(help="A prepared dataset.", metavar="DIR")],
     *,
-    out: Annotated[Path, typer.Option(help="Folder of the run.", metavar="RUN")],
-    config: Annotated[str | None, typer.Option(help="Config; by default the first.", metavar="NAME")] = None,
-    preset: Annotated[
-        str, typer.Option(help="paper, code, dcase2020, or a file NAME.toml.", metavar="PRESET")
-    ] = "paper",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change a setting, such as epochs=20; can be repeated.", metavar="NAME=VALUE"),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of start and order.", metavar="N")] = 0,
-    device: DeviceOption = "auto",
+    chosen: dict[str, Any],
     as_json: JsonOption = False,
 ) -> None:
     """Train the reference autoencoder on normal clips.
 
     A run that was interrupted goes on where it stopped, to the same weights.
     """
-    from toyadmos_datasets.baseline.presets import chosen_preset
     from toyadmos_datasets.files.installing import require_extra
 
     require_extra("train")
-    system = chosen_preset(preset, settings or ())
-    from toyadmos_datasets.baseline.trainer import TrainOptions
+    options = TrainOptions(dataset=dataset, **chosen)
     from toyadmos_datasets.baseline.trainer import train as run
 
-    options = TrainOptions(dataset=dataset, out=out, config=config, preset=system, seed=seed, device=device)
     report = run(options, progress_on_terminal())
     if as_json:
         print_json(_as_json(report))
@@ -81,18 +65,11 @@ def _lines(report: TrainReport) -> list[str]:
 _WORST = 8
 
 
+@taking(EvaluateOptions)
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a run; with --scores it is made.", metavar="RUN")],
     *,
-    dataset: Annotated[Path | None, typer.Option(help="Another prepared dataset.", metavar="DIR")] = None,
-    config: Annotated[str | None, typer.Option(help="Another config.", metavar="NAME")] = None,
-    clip_score: Annotated[
-        str | None, typer.Option(help="max, mean, or a quantile such as 0.95.", metavar="HOW")
-    ] = None,
-    scores: Annotated[
-        Path | None, typer.Option(help="Scores of another method: CSV or Parquet of event_id, score.", metavar="FILE")
-    ] = None,
-    device: DeviceOption = "auto",
+    chosen: dict[str, Any],
     as_json: JsonOption = False,
 ) -> None:
     """Score the test split and tell how well a run does.
@@ -101,49 +78,16 @@ def evaluate(
     """
     from toyadmos_datasets.files.installing import require_extra
 
-    if scores is None:
+    options = EvaluateOptions(run=run, **chosen)
+    if options.scores is None:
         require_extra("train")
-    from toyadmos_datasets.baseline import evaluation as work
+    from toyadmos_datasets.baseline import evaluation
 
-    if scores is not None:
-        if dataset is None:
-            raise OptionError(
-                "It is not said which dataset was scored.",
-                where="--dataset",
-                remedy=f"toyadmos evaluate {shell_word(run)} --scores {shell_word(scores)} --dataset DIR --config NAME",
-            )
-        if clip_score is not None:
-            raise OptionError(
-                "Scores of clips are taken as they are.",
-                where="--clip-score",
-                expected="a run with a model, whose frames are scored",
-                actual="--scores",
-                remedy="Leave --clip-score out.",
-            )
-        found = work.evaluate_scores(run, scores, dataset=dataset, config=config, progress=progress_on_terminal())
-    else:
-        found = work.evaluate(
-            run,
-            progress_on_terminal(),
-            dataset=dataset,
-            config=config,
-            clip_score=None if clip_score is None else _preset(clip_score),
-            device=device,
-        )
+    found = evaluation.evaluate(options, progress_on_terminal())
     if as_json:
         print_json(found.as_json())
     else:
         print_lines(lines_of(found, run))
-
-
-def _preset(how: str) -> Preset:
-    from toyadmos_datasets.baseline.presets import PAPER, changed
-
-    try:
-        quantile = float(how)
-    except ValueError:
-        return changed(PAPER, {"clip_score": how})
-    return replace(PAPER, clip_score="quantile", quantile=quantile)
 
 
 def lines_of(found: Summary, run: Path) -> list[str]:

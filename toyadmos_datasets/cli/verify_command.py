@@ -43,7 +43,7 @@ _STATUS = {"complete": 0, "simulated": 0, "partial": 3, "wrong": 1}
 
 
 def verify(
-    place: Annotated[
+    location: Annotated[
         str | None,
         typer.Argument(
             help="A prepared dataset, the address of a shared one, or a folder with volumes or a tree; by default "
@@ -69,25 +69,25 @@ def verify(
     Reads it once through. The exit status is 1 if anything is wrong, and 3 if nothing is but the corpus is partial.
     """
     if write_manifest is not None:
-        return _list_volumes(place, toy, write_manifest, as_json=as_json)
-    if place is None:
+        return _list_volumes(location, toy, write_manifest, as_json=as_json)
+    if location is None:
         return _verify_copies(toy, tuple(ignore or ()), as_json=as_json, options=(source, manifest, cache))
     from toyadmos_datasets.engine.tasks import keep_pandas_out
     from toyadmos_datasets.files.address import is_address
     from toyadmos_datasets.verifying import is_prepared, verify_dataset, verify_shared, verify_source
 
     keep_pandas_out()
-    folder = Path(place)
+    folder = Path(location)
     progress, n_workers = progress_on_terminal(), chosen_workers(workers)
-    if is_address(place):
-        verdict = verify_shared(place, progress, workers=n_workers)
+    if is_address(location):
+        verdict = verify_shared(location, progress, workers=n_workers)
         lines = _dataset_lines(verdict)
     elif is_prepared(folder) and toy is None:
         verdict = verify_dataset(folder, progress, workers=n_workers)
         lines = _dataset_lines(verdict)
     else:
         name = _required_toy(toy, folder)
-        found = verify_source(place, name, progress, workers=n_workers, ignore=ignore or (), strict=strict)
+        found = verify_source(location, name, progress, workers=n_workers, ignore=ignore or (), strict=strict)
         return _tell_source(found, as_json=as_json)
     if as_json:
         print_json(asdict(verdict) | {"is_good": verdict.is_good})
@@ -106,20 +106,20 @@ def _tell_source(verdict: SourceVerdict, *, as_json: bool) -> int:
     return _STATUS[verdict.state]
 
 
-def _list_volumes(place: str | None, toy: str | None, table: Path, *, as_json: bool) -> int:
+def _list_volumes(location: str | None, toy: str | None, table: Path, *, as_json: bool) -> int:
     from toyadmos_datasets.archives.remote.volume_list import describe_volumes, write_manifest
     from toyadmos_datasets.files.address import is_address, shown_address
 
-    if place is None or is_address(place):
+    if location is None or is_address(location):
         raise OptionError(
             "It is not said where the volumes are that are to be listed.",
             where="--write-manifest",
             expected="a folder with volumes",
-            actual="none" if place is None else shown_address(place),
+            actual="none" if location is None else shown_address(location),
             remedy=f"toyadmos verify FOLDER --toy {toy or 'train'} --write-manifest {shell_word(table)}",
         )
-    name = _required_toy(toy, Path(place))
-    volumes = describe_volumes(Path(place), name)
+    name = _required_toy(toy, Path(location))
+    volumes = describe_volumes(Path(location), name)
     write_manifest(table, volumes)
     if as_json:
         print_json({"path": str(table), "volumes": [asdict(one) for one in volumes]})
@@ -131,7 +131,8 @@ def _list_volumes(place: str | None, toy: str | None, table: Path, *, as_json: b
 def _verify_copies(
     toy: str | None, ignore: tuple[str, ...], *, as_json: bool, options: tuple[str, Path | None, Path | None]
 ) -> int:
-    from toyadmos_datasets.jobs.download import DownloadOptions, verify_copies
+    from toyadmos_datasets.jobs.download import verify_copies
+    from toyadmos_datasets.options.fetch_choices import DownloadOptions
 
     source, manifest, cache = options
     verdict = verify_copies(
@@ -155,11 +156,11 @@ def _verify_copies(
     return 0 if verdict.is_good else 1
 
 
-def _required_toy(toy: str | None, place: Path | None) -> str:
-    if toy is None and place is not None and not place.exists():
+def _required_toy(toy: str | None, location: Path | None) -> str:
+    if toy is None and location is not None and not location.exists():
         raise OptionError(
             "There is nothing to verify.",
-            where=place,
+            where=location,
             expected="a prepared dataset (with manifest.json), or a source and --toy",
             actual="no such folder",
             remedy="Say where it is: toyadmos verify DIR",
@@ -167,10 +168,10 @@ def _required_toy(toy: str | None, place: Path | None) -> str:
     if toy is None:
         raise OptionError(
             "There is no prepared dataset here, and for a source it is not said of which toy.",
-            where=place,
+            where=location,
             expected="a folder with manifest.json, or --toy",
             actual="neither",
-            remedy=f"toyadmos verify {'' if place is None else shell_word(place)} --toy train".replace("  ", " "),
+            remedy=f"toyadmos verify {'' if location is None else shell_word(location)} --toy train".replace("  ", " "),
         )
     return toy_named(toy).name
 

@@ -18,9 +18,8 @@ from toyadmos_datasets.ingest.oddities import refuse_oddities
 from toyadmos_datasets.ingest.source_report import (
     AsFound,
     KindCount,
-    VolumeSize,
     as_found,
-    source_report,
+    describe_source,
     tolerated_lines,
 )
 
@@ -29,16 +28,15 @@ __all__ = [
     "IncompleteEvent",
     "Indexed",
     "KindCount",
-    "VolumeSize",
     "as_found",
     "build_index",
+    "describe_source",
     "index_members",
     "index_source",
     "missing_channels",
     "refuse_oddities",
     "require_sound",
     "select",
-    "source_report",
     "survey_source",
     "tolerated_lines",
 ]

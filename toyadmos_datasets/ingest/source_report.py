@@ -25,7 +25,6 @@ from toyadmos_datasets.corpus.volumes import RecordingCount, recording_counts
 from toyadmos_datasets.errors import ToyAdmosError
 from toyadmos_datasets.ingest.index_build import IncompleteEvent, Indexed, missing_channels
 from toyadmos_datasets.ingest.oddities import is_of_kind, oddity_lines, seconds_of, usual_lengths
-from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.source import MAX_EXAMPLES, Oddity, Source
 
 _SHOWN_EXAMPLES = 3
@@ -215,27 +214,14 @@ _MAX_LENGTHS = 20
 _KIND = ("case", "sound", "recording_type")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VolumeSize:
-    """A part of an archive.
-
-    Attributes:
-        name: ``ToyTrain.7z.001``.
-        n_bytes: Its size.
-    """
-
-    name: str
-    n_bytes: Bytes
-
-
-def source_report(indexed: Indexed, source: Source, volumes: Sequence[VolumeSize] = ()) -> dict[str, Any]:
+def describe_source(indexed: Indexed, source: Source) -> dict[str, Any]:
     """Describe a source, as JSON values.
 
     Args:
         indexed: The index of the source, with what is wrong and what is odd.
         source: The source.
-        volumes: The volumes that it consists of, if it does.
     """
+    volumes = [{"name": one.path.name, "n_bytes": one.n_bytes} for one in source.volume_files]
     report: dict[str, Any] = {
         "report_version": REPORT_VERSION,
         "versions": {
@@ -245,7 +231,7 @@ def source_report(indexed: Indexed, source: Source, volumes: Sequence[VolumeSize
             "system": platform.system(),
         },
         "kind": source.kind,
-        "layout": {"blocks": _blocks(source), "volumes": [asdict(one) for one in volumes]},
+        "layout": {"blocks": _blocks(source), "volumes": volumes},
         "as_found": as_found(indexed, source).as_json(),
         "lengths": _lengths(indexed.table),
         "names": _names(indexed.table),

@@ -44,9 +44,9 @@ def list_cache(folder: Path) -> tuple[CacheEntry, ...]:
     names = [toy.name for toy in TOYS]
     found = []
     for kind in KINDS:
-        place = folder / kind
-        with looking(place):
-            inside = sorted(place.iterdir()) if place.is_dir() else []
+        kind_folder = folder / kind
+        with looking(kind_folder):
+            inside = sorted(kind_folder.iterdir()) if kind_folder.is_dir() else []
         for path in inside:
             toy = path.name.partition("-")[0]
             if path.is_dir() and toy in names:

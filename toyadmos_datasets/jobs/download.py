@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from toyadmos_datasets.archives.remote.fetch_schedule import estimate
-from toyadmos_datasets.archives.remote.fetching import download as fetch
 from toyadmos_datasets.archives.remote.remote_opening import manifest_for, open_origin
-from toyadmos_datasets.archives.remote.remote_source import RemoteSource
 from toyadmos_datasets.archives.remote.volume_cache import CopiesVerdict, check_copies
 from toyadmos_datasets.archives.remote.volume_copies import copies_folder
 from toyadmos_datasets.corpus.toys import Sound, toy_named
@@ -18,48 +15,9 @@ from toyadmos_datasets.errors import OptionError, SourceNotFoundError
 from toyadmos_datasets.files.address import is_on_web
 from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.ingest import build_index, select
-from toyadmos_datasets.options.fetch_choices import FetchChoices
-from toyadmos_datasets.values.source import FetchEstimate
-
-SOUNDS = ("normal", "anomalous", "noise")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadOptions:
-    """What to fetch, from where, to where.
-
-    Attributes:
-        toy: ``ToyTrain``.
-        source: ``record``, or the address of a mirror.
-        cache: Folder for the volumes' copies.
-        cases: Numbers of cases; None for all.
-        channels: Microphones; None for all.
-        sounds: ``normal``, ``anomalous``, ``noise``; None for all.
-        fetch: How.
-        workers: Processes that check what has come.
-        ignore: Glob patterns of files and folders in the archive that are left out.
-    """
-
-    toy: str
-    source: str
-    cache: Path
-    cases: tuple[int, ...] | None = None
-    channels: tuple[int, ...] | None = None
-    sounds: tuple[str, ...] | None = None
-    fetch: FetchChoices = field(default_factory=FetchChoices)
-    workers: int = 1
-    ignore: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        unknown = [one for one in self.sounds or () if one not in SOUNDS]
-        if unknown:
-            raise OptionError(
-                "There is no such kind of sound.",
-                where="--sounds",
-                expected=", ".join(SOUNDS),
-                actual=", ".join(unknown),
-                remedy="For instance: --sounds normal,noise",
-            )
+from toyadmos_datasets.jobs.sources import resolve_source
+from toyadmos_datasets.options.fetch_choices import DownloadOptions
+from toyadmos_datasets.values.source import FetchEstimate, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,19 +44,16 @@ def download(options: DownloadOptions, progress: Progress | None = None) -> Down
         ToyAdmosError: Any other failure that this package knows; see `toyadmos_datasets.errors`.
     """
     progress = progress or Quiet()
-    source = _opened(options, progress)
-    wanted = _wanted(source, options)
-    before = estimate(source, wanted)
+    source, wanted, before = _chosen(options, progress)
     with Lease(options.cache, source.toy) as lease:
         lease.take(is_made=True)
-        fetch(source, wanted, progress=progress, workers=options.workers)
-    return DownloadReport(folder=source.options.folder, estimate=before)
+        source.fetch(wanted, progress=progress, workers=options.workers)
+    return DownloadReport(folder=source.volume_files[0].path.parent, estimate=before)
 
 
 def foresee(options: DownloadOptions, progress: Progress | None = None) -> FetchEstimate:
     """Tell what `download` would fetch, from the archive's header alone."""
-    source = _opened(options, progress or Quiet())
-    return estimate(source, _wanted(source, options))
+    return _chosen(options, progress or Quiet())[2]
 
 
 def verify_copies(options: DownloadOptions, progress: Progress | None = None) -> CopiesVerdict:
@@ -111,7 +66,10 @@ def verify_copies(options: DownloadOptions, progress: Progress | None = None) ->
     if is_on_web(options.source):  # opening would begin to fetch, and ask about the licence
         _require_fetched(options)
     with Lease(options.cache, options.toy):
-        return check_copies(_opened(options, progress), progress)
+        source = open_origin(options.source, options.toy, options.cache, options.fetch, progress, ignore=options.ignore)
+        if source is None:
+            raise _not_on_web(options)
+        return check_copies(source, progress)
 
 
 def _require_fetched(options: DownloadOptions) -> None:
@@ -127,20 +85,31 @@ def _require_fetched(options: DownloadOptions) -> None:
         )
 
 
-def _opened(options: DownloadOptions, progress: Progress) -> RemoteSource:
-    source = open_origin(options.source, options.toy, options.cache, options.fetch, progress, ignore=options.ignore)
-    if source is None:
-        raise OptionError(
-            "Only what is on the web is fetched.",
-            where="--source",
-            expected="record, or https://host/folder/",
-            actual=options.source,
-            remedy="Leave --source out to fetch from the record; what is on the disk is used by prepare as it is.",
-        )
-    return source
+def _chosen(options: DownloadOptions, progress: Progress) -> tuple[Source, set[str], FetchEstimate]:
+    """Open the source, and return with it which members are wanted, and what fetching them takes."""
+    if not is_on_web(options.source):
+        raise _not_on_web(options)
+    source = resolve_source(
+        options.source, options.toy, options.cache, progress=progress, fetch=options.fetch, ignore=options.ignore
+    )
+    wanted = _wanted(source, options)
+    before = source.fetch_estimate(wanted)
+    if before is None:
+        raise _not_on_web(options)
+    return source, wanted, before
 
 
-def _wanted(source: RemoteSource, options: DownloadOptions) -> set[str]:
+def _not_on_web(options: DownloadOptions) -> OptionError:
+    return OptionError(
+        "Only what is on the web is fetched.",
+        where="--source",
+        expected="record, or https://host/folder/",
+        actual=options.source,
+        remedy="Leave --source out to fetch from the record; what is on the disk is used by prepare as it is.",
+    )
+
+
+def _wanted(source: Source, options: DownloadOptions) -> set[str]:
     sounds = None if options.sounds is None else [cast("Sound", one) for one in options.sounds]
     chosen = select(build_index(source.members()), cases=options.cases, channels=options.channels, sounds=sounds)
     if not len(chosen):

@@ -115,7 +115,7 @@ def holding_cache(source: str, toy: str, cache: Path) -> Iterator[None]:
         yield
 
 
-def require_outside(source: Source, *places: Path) -> None:
+def require_outside(source: Source, *paths: Path) -> None:
     """Raise if anything would be written into the toy's folder that was found.
 
     Folders are compared as the system knows them, so links, ``..`` and capitals make no difference. Beside the toy's
@@ -123,21 +123,23 @@ def require_outside(source: Source, *places: Path) -> None:
 
     Args:
         source: Where the recordings are.
-        places: What is to be written, whether it is there or not.
+        paths: What is to be written, whether it is there or not.
 
     Raises:
         OutputConflictError: One of them is the toy's folder, or inside of it.
     """
     folders = [(_identity(folder), folder) for folder in source.folders]
-    kept = {identity: folder for identity, folder in folders if identity is not None}
-    for place in places:
-        resolved = expanded(place).resolve()
-        folder = next((kept[one] for one in map(_identity, (resolved, *resolved.parents)) if one in kept), None)
+    by_identity = {identity: folder for identity, folder in folders if identity is not None}
+    for path in paths:
+        resolved = expanded(path).resolve()
+        folder = next(
+            (by_identity[one] for one in map(_identity, (resolved, *resolved.parents)) if one in by_identity), None
+        )
         if folder is not None:
             beside = folder.parent / f"{folder.name}-out"
             raise OutputConflictError(
                 f"This would write into the folder with the recordings of {source.toy}.",
-                where=place,
+                where=path,
                 expected=f"a place outside of {folder}",
                 actual=str(resolved),
                 remedy=f"Choose another folder, for instance: {shell_word(beside)}",
@@ -145,7 +147,7 @@ def require_outside(source: Source, *places: Path) -> None:
 
 
 def written_in(cache: Path) -> tuple[Path, ...]:
-    """Return the places in a cache that are written to; each may be a link of its own."""
+    """Return the paths in a cache that are written to; each may be a link of its own."""
     return cache, *(cache / name for name in ("recordings", "archives", "simulated"))
 
 

@@ -42,13 +42,14 @@ class Option:
 
     Attributes:
         help: What it does, for ``--help`` and docs/cli.md; names stand in backticks.
-        flag: How it is typed; by default ``--`` and the field's name.
+        flag: How it is typed; by default ``--`` and the field's name. ``{name}`` in it stands for that name.
         metavar: What stands for its value in ``--help``.
         page: What docs/cli.md says besides.
         example: A value for docs/cli.md, as it is typed; options that it needs may follow.
         key: Its name in a manifest or recipe; by default the field's name.
         is_requested: Whether bytes of the dataset follow from it, so that manifests keep it.
         choices: All values that it can have.
+        is_set: Whether a tuple has each value once.
         rule: What its values fulfil.
         protocols: The protocols that take it; empty for all.
         remedy: What to do about a wrong value.
@@ -64,6 +65,7 @@ class Option:
     key: str = ""
     is_requested: bool = True
     choices: tuple[object, ...] = ()
+    is_set: bool = True
     rule: Rule | None = None
     protocols: tuple[str, ...] = ()
     remedy: str = "toyadmos prepare --help"
@@ -71,7 +73,7 @@ class Option:
     typed: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self, value: object) -> None:
-        """Raise unless the option can have a value; each part of a tuple has to be fine and different.
+        """Raise unless the option can have a value; each part of a tuple has to be fine.
 
         Raises:
             OptionError: It cannot.
@@ -81,7 +83,7 @@ class Option:
             if self.choices and one not in self.choices:
                 joint = " or " if len(self.choices) == 2 else ", "
                 raise self.refusal(joint.join(map(str, self.choices)), one)
-        if len(set(values)) != len(values):
+        if self.is_set and len(set(values)) != len(values):
             raise self.refusal("each value once", ", ".join(map(str, values)))
         for one in values:
             if self.rule is not None and not self.rule.holds(one):
@@ -116,7 +118,7 @@ def _options_of(kind: Hashable) -> Mapping[str, Option]:
     }
     return MappingProxyType(
         {
-            name: replace(one, flag=one.flag or f"--{name.replace('_', '-')}", key=one.key or name)
+            name: replace(one, flag=one.flag.format(name=name) or f"--{name.replace('_', '-')}", key=one.key or name)
             for name, one in declared.items()
         }
     )

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from toyadmos_datasets.corpus.toys import CHANNELS
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.options.declaration import option
+from toyadmos_datasets.options.declaration import check_options, option
 from toyadmos_datasets.units import Bytes
 
+_DOWNLOAD_HELP = "toyadmos download --help"
 _UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3}
 
 
@@ -82,3 +84,54 @@ class FetchChoices:
         ),
     )
     ask: Callable[[str], bool] | None = field(default=None, compare=False)
+
+
+SOUNDS = ("normal", "anomalous", "noise")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadOptions:
+    """What `toyadmos download` fetches, from where, to where; docs/cli.md says what each option does.
+
+    Attributes:
+        toy: ``ToyTrain``.
+        source: ``record``, or the address of a mirror.
+        cache: Folder for the volumes' copies.
+        fetch: How.
+        workers: Processes that check what has come.
+        ignore: Glob patterns of files and folders in the archive that are left out.
+    """
+
+    toy: str
+    source: str
+    cache: Path
+    cases: tuple[int, ...] | None = field(
+        default=None,
+        metadata=option(help="Cases, all by default.", metavar="LIST", example="1,2", remedy=_DOWNLOAD_HELP),
+    )
+    channels: tuple[int, ...] | None = field(
+        default=None,
+        metadata=option(
+            help="Microphones, `1` to `4`, all by default.",
+            metavar="LIST",
+            example="1",
+            choices=CHANNELS,
+            remedy=_DOWNLOAD_HELP,
+        ),
+    )
+    sounds: tuple[str, ...] | None = field(
+        default=None,
+        metadata=option(
+            help="`normal`, `anomalous`, `noise`; all by default.",
+            metavar="LIST",
+            example="normal,noise",
+            choices=SOUNDS,
+            remedy="For instance: --sounds normal,noise",
+        ),
+    )
+    fetch: FetchChoices = field(default_factory=FetchChoices)
+    workers: int = 1
+    ignore: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_options(self)

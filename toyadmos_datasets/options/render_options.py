@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.options.declaration import check_options, of_request, option, request_of, within
 from toyadmos_datasets.units import Decibels, Hertz
-
-if TYPE_CHECKING:
-    pass
 
 Filterbank: TypeAlias = Literal["slaney", "published"]
 Scale: TypeAlias = Literal["dB", "ln"]

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from toyadmos_datasets.baseline.frames import decoded, log_mel
-from toyadmos_datasets.baseline.presets import PAPER
 from toyadmos_datasets.corpus.damage import condition_text
+from toyadmos_datasets.options.presets import PAPER
 from toyadmos_datasets.reports.charts import Trace
 from toyadmos_datasets.signal.logmel import FloatArray
 

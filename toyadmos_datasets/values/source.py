@@ -54,6 +54,19 @@ class Block:
     method: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeFile:
+    """A file of an archive on the disk.
+
+    Attributes:
+        path: Where it is, or will be once it is fetched.
+        n_bytes: Its full size.
+    """
+
+    path: Path
+    n_bytes: Bytes
+
+
 MAX_EXAMPLES = 10
 """How many names an oddity lists; it counts all."""
 
@@ -141,6 +154,10 @@ class Source(Protocol):
     def folders(self) -> tuple[Path, ...]:
         """Folders that belong to the recordings alone, so that nothing else is written there; none for an archive."""
 
+    @property
+    def volume_files(self) -> tuple[VolumeFile, ...]:
+        """The files that the archive consists of, in order; none for a tree."""
+
     def members(self) -> Sequence[Member]:
         """All files, ordered by block and by position in it; only WAV files."""
 
@@ -165,7 +182,22 @@ class Source(Protocol):
         """
 
     def fetch_estimate(self, wanted: Collection[str]) -> FetchEstimate | None:
-        """Tell what `using` would fetch for these members; None where all is on the disk."""
+        """Tell what `using` and `fetch` would fetch for these members; None where all is on the disk."""
+
+    def fetch(self, wanted: Collection[str], *, progress: Progress, workers: int = 1) -> None:
+        """Fetch members and check them; nothing is done where all is on the disk.
+
+        Args:
+            wanted: Paths of the members.
+            progress: Told about bytes that are fetched.
+            workers: Processes that check what has come.
+
+        Raises:
+            FetchError: The server does not give what is missing.
+            VolumeError: A volume is another one than was published.
+            CorruptMemberError: A member came damaged, twice.
+            BusyError: Another process is fetching the same archive, and that is not waited for.
+        """
 
     def using(
         self,

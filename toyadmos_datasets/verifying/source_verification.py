@@ -11,7 +11,6 @@ from typing import Literal, TypeAlias
 import pyarrow as pa
 
 from toyadmos_datasets.archives import open_source
-from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.corpus.volumes import published_volumes
 from toyadmos_datasets.engine import Watch, run_tasks
@@ -237,13 +236,11 @@ class _VolumeTask:
 
 def _published(source: Source) -> list[_VolumeTask]:
     """List the volumes that can only be the published ones, by name and size."""
-    if not isinstance(source, VolumesSource):
-        return []
     published = {(volume.name, volume.n_bytes): volume.md5 for volume in published_volumes(source.toy)}
     return [
-        _VolumeTask(path=path, n_bytes=size, md5=published[path.name, size])
-        for path, size in zip(source.volumes.paths, source.volumes.sizes, strict=True)
-        if (path.name, size) in published
+        _VolumeTask(path=one.path, n_bytes=one.n_bytes, md5=published[one.path.name, one.n_bytes])
+        for one in source.volume_files
+        if (one.path.name, one.n_bytes) in published
     ]
 
 

@@ -51,6 +51,21 @@ class FetchingSource(RemoteSource):
         """Use the recordings while they are fetched."""
         return use_fetched(self, wanted, use, progress=progress, stored=stored)
 
+    def fetch(self, wanted: Collection[str], *, progress: Progress, workers: int = 1) -> None:
+        """Fetch recordings and check them: volumes by MD5, blocks by the CRC32 of their recordings."""
+
+        def use(session: FetchSession) -> None:
+            """Wait for whole volumes, which are checked as they come; read blocks, which checks them."""
+            if session.estimate.way == "volumes":
+                session.wait()
+                return
+            tasks = check_tasks(session.source, wanted)
+            for _ in run_tasks(check_blocks, tasks, workers=workers):
+                pass
+
+        if wanted and not is_all_there(self, wanted):
+            _trying_twice(self, wanted, use, progress=progress)
+
 
 def use_fetched(
     source: RemoteSource,
@@ -92,29 +107,6 @@ def use_fetched(
         return result
 
     return _trying_twice(source, wanted, use_session, progress=progress, stored=stored)
-
-
-def download(source: RemoteSource, wanted: Collection[str], *, progress: Progress, workers: int = 1) -> None:
-    """Fetch recordings and check them: volumes by MD5, blocks by the CRC32 of their recordings.
-
-    Raises:
-        FetchError: The server does not give what is missing.
-        VolumeError: A volume is another one than was published.
-        CorruptMemberError: A recording came damaged, twice.
-        BusyError: Another process is fetching the same archive, and that is not waited for.
-    """
-
-    def use(session: FetchSession) -> None:
-        """Wait for whole volumes, which are checked as they come; read blocks, which checks them."""
-        if session.estimate.way == "volumes":
-            session.wait()
-            return
-        tasks = check_tasks(session.source, wanted)
-        for _ in run_tasks(check_blocks, tasks, workers=workers):
-            pass
-
-    if wanted and not is_all_there(source, wanted):
-        _trying_twice(source, wanted, use, progress=progress)
 
 
 def is_all_there(source: RemoteSource, wanted: Collection[str]) -> bool:

@@ -12,7 +12,7 @@ from toyadmos_datasets.archives.sevenzip.block_reader import read_block
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
 from toyadmos_datasets.archives.source_reading import OnDisk
 from toyadmos_datasets.errors import SourceNotFoundError
-from toyadmos_datasets.values.source import Block, Member, Oddity
+from toyadmos_datasets.values.source import Block, Member, Oddity, VolumeFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,12 @@ class VolumesSource(OnDisk):
     def folders(self) -> tuple[Path, ...]:
         """None: beside the volumes anything may be written."""
         return ()
+
+    @property
+    def volume_files(self) -> tuple[VolumeFile, ...]:
+        """The volumes, by number."""
+        sized = zip(self.volumes.paths, self.volumes.sizes, strict=True)
+        return tuple(VolumeFile(path=path, n_bytes=n_bytes) for path, n_bytes in sized)
 
     def members(self) -> Sequence[Member]:
         """All recordings, by block and position in it."""

@@ -1,0 +1,364 @@
+"""What a system consists of, as one frozen value; three are known, a user's own is a TOML file or a few settings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.files.reading import raise_shortage
+from toyadmos_datasets.options.declaration import Option, Rule, check_options, option
+from toyadmos_datasets.options.render_options import Filterbank, LogMel, Scale, Window
+from toyadmos_datasets.units import Hertz
+
+Normalisation: TypeAlias = Literal["bands", "batch", "none"]
+Start: TypeAlias = Literal["glorot_normal", "glorot_uniform"]
+FrameError: TypeAlias = Literal["sum", "mean"]
+ClipScore: TypeAlias = Literal["max", "mean", "quantile"]
+
+_REMEDY = "See docs/baseline.md for the settings; for instance: --preset paper --set epochs=20"
+_MAX_OFFSETS = 1 << 10
+_MAX_OFFSET = 1 << 16
+
+
+def _setting(text: str, **facts: Any) -> dict[str, Option]:  # noqa: ANN401  # the attributes of Option
+    """Declare a setting: an option that is typed as ``--set NAME=VALUE``, so its flag is its name."""
+    return option(help=text, flag="{name}", remedy=_REMEDY, **facts)
+
+
+def _positive(most: float = math.inf) -> Rule:
+    """Return the rule that a number is finite and above 0; `most` is far beyond what anybody trains."""
+    expected = "more than 0" if most == math.inf else f"more than 0, at most {most}"
+    return Rule(expected=expected, holds=lambda value: 0 < value <= most and value < math.inf)
+
+
+def _not_negative(most: float = math.inf) -> Rule:
+    """Return the rule that a number is finite and not below 0."""
+    expected = "0 or more" if most == math.inf else f"0 or more, at most {most}"
+    return Rule(expected=expected, holds=lambda value: 0 <= value <= most and value < math.inf)
+
+
+_QUANTILE = Rule(expected="more than 0 and less than 1", holds=lambda value: 0 < value < 1)
+_OFFSET = Rule(expected=f"at most {_MAX_OFFSET} frames away", holds=lambda value: abs(value) <= _MAX_OFFSET)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A system: features, network, training, score. The defaults are the paper's.
+
+    Attributes:
+        name: What it is called.
+
+    Raises:
+        OptionError: A setting is invalid.
+
+    Source:
+        Koizumi et al. 2019, section 4. The paper gives neither the kind of filterbank, the logarithm's floor, the
+        batch nor the start: those here are ours, and common.
+    """
+
+    name: str = "paper"
+    rate_hz: Hertz = field(
+        default=16_000, metadata=_setting("Rate that clips are resampled to, Hz.", rule=_positive(1 << 20))
+    )
+    n_fft: int = field(default=512, metadata=_setting("Samples in a frame.", rule=_positive(1 << 20)))
+    n_hop: int = field(default=256, metadata=_setting("Samples from one frame to the next.", rule=_positive()))
+    n_mels: int = field(default=64, metadata=_setting("Bands.", rule=_positive()))
+    filterbank: Filterbank = field(
+        default="slaney",
+        metadata=_setting(
+            "`slaney`, as librosa's default, or `published`, as the published code's.", choices=get_args(Filterbank)
+        ),
+    )
+    window: Window = field(
+        default="periodic", metadata=_setting("Hann window, `periodic` or `symmetric`.", choices=get_args(Window))
+    )
+    power: int = field(
+        default=2,
+        metadata=_setting("Exponent of the magnitude that the filterbank sums, 1 or 2.", choices=(1, 2)),
+    )
+    log: Scale = field(default="ln", metadata=_setting("`ln`, or `dB` of the power.", choices=get_args(Scale)))
+    floor: float = field(
+        default=1e-10,
+        metadata=_setting("What is added before the logarithm, so that silence has one.", rule=_positive()),
+    )
+    is_centred: bool = field(
+        default=False,
+        metadata=_setting("Whether frames reach over the clip's ends, into zeros, as librosa's do by default."),
+    )
+    is_last_frame_dropped: bool = field(default=False, metadata=_setting("Whether the last whole frame is left out."))
+    offsets: tuple[int, ...] = field(
+        default=tuple(range(-10, 11)),
+        metadata=_setting(
+            "Frames that are stacked to one input, relative to the current one.", rule=_OFFSET, is_set=False
+        ),
+    )
+    is_padded: bool = field(
+        default=False,
+        metadata=_setting("Whether frames past a clip's ends count as zeros; else only whole stacks are used."),
+    )
+    normalisation: Normalisation = field(
+        default="bands",
+        metadata=_setting(
+            "Of the input, a band: by mean and deviation of the training set (`bands`), by those of the batch "
+            "(`batch`), or `none`.",
+            choices=get_args(Normalisation),
+        ),
+    )
+    n_hidden: int = field(
+        default=4,
+        metadata=_setting(
+            "Hidden layers of the encoder, and of the decoder, each `n_units` to `n_units`.", rule=_not_negative(100)
+        ),
+    )
+    n_units: int = field(default=512, metadata=_setting("Width of the layers.", rule=_positive(1 << 16)))
+    n_code: int = field(default=128, metadata=_setting("Width of the code.", rule=_positive(1 << 16)))
+    is_batch_normalised: bool = field(
+        default=False, metadata=_setting("Whether the layers but the last are batch-normalised.")
+    )
+    start: Start = field(
+        default="glorot_normal",
+        metadata=_setting("How weights are drawn at first; biases start at zero.", choices=get_args(Start)),
+    )
+    epochs: int = field(default=200, metadata=_setting("Passes over the training set.", rule=_positive(1 << 20)))
+    batch_inputs: int = field(
+        default=512, metadata=_setting("Inputs a step, where `batch_clips` is 0.", rule=_positive(1 << 30))
+    )
+    batch_clips: int = field(
+        default=0, metadata=_setting("Whole clips a step, in place of single inputs.", rule=_not_negative(1 << 30))
+    )
+    learning_rate: float = field(
+        default=1e-4, metadata=_setting("Step size of Adam until `decay_from`.", rule=_positive())
+    )
+    is_amsgrad: bool = field(default=True, metadata=_setting("Whether Adam is AMSGrad."))
+    weight_decay: float = field(default=0.0, metadata=_setting("L2 penalty within Adam.", rule=_not_negative()))
+    decay_from: int = field(
+        default=100, metadata=_setting("Epoch up to which the learning rate stays.", rule=_not_negative(1 << 30))
+    )
+    decay_to: int = field(
+        default=200,
+        metadata=_setting(
+            "Epoch at which it has reached `decay_factor` of what it was, linearly.", rule=_not_negative(1 << 30)
+        ),
+    )
+    decay_factor: float = field(
+        default=0.01,
+        metadata=_setting("Share of the learning rate that is left from `decay_to` on.", rule=_not_negative()),
+    )
+    frame_error: FrameError = field(
+        default="sum",
+        metadata=_setting(
+            "`sum`: squared error over all values of an input, divided by the frames stacked; `mean`: divided by the "
+            "values.",
+            choices=get_args(FrameError),
+        ),
+    )
+    clip_score: ClipScore = field(
+        default="max",
+        metadata=_setting("How the errors of a clip's frames become its score.", choices=get_args(ClipScore)),
+    )
+    quantile: float = field(default=0.95, metadata=_setting("Which, for the clip score `quantile`.", rule=_QUANTILE))
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if not 0 < len(self.offsets) <= _MAX_OFFSETS:
+            raise _wrong("offsets", f"1 to {_MAX_OFFSETS} frames", len(self.offsets))
+        if self.n_hop > self.n_fft:
+            raise _wrong("n_hop", f"at most n_fft, {self.n_fft}", self.n_hop)
+        if self.n_mels > self.n_fft // 2:
+            raise _wrong("n_mels", f"fewer bands than bins, at most {self.n_fft // 2}", self.n_mels)
+        if self.decay_to < self.decay_from:
+            raise _wrong("decay_to", f"at least decay_from, {self.decay_from}", self.decay_to)
+
+    @property
+    def n_inputs(self) -> int:
+        """Values in one input of the network."""
+        return len(self.offsets) * self.n_mels
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """Return the learning rate of an epoch; the first is 0."""
+        span = max(self.decay_to - self.decay_from, 1)
+        share = min(max(epoch + 1 - self.decay_from, 0) / span, 1.0)
+        return self.learning_rate * (1 - share * (1 - self.decay_factor))
+
+    @property
+    def log_mel(self) -> LogMel:
+        """The settings that the features depend on, and nothing else."""
+        return LogMel(
+            rate_hz=self.rate_hz,
+            n_fft=self.n_fft,
+            n_hop=self.n_hop,
+            n_mels=self.n_mels,
+            filterbank=self.filterbank,
+            window=self.window,
+            power=self.power,
+            scale=self.log,
+            floor=self.floor,
+            is_centred=self.is_centred,
+            is_last_frame_dropped=self.is_last_frame_dropped,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return asdict(self) | {"offsets": list(self.offsets)}
+
+
+PAPER = Preset()
+
+CODE = Preset(
+    name="code",
+    filterbank="published",
+    window="symmetric",
+    power=1,
+    floor=1e-8,
+    is_last_frame_dropped=True,
+    offsets=(*range(-9, 1), *range(11)),
+    is_padded=True,
+    normalisation="batch",
+    batch_clips=2,
+    weight_decay=1e-4,
+    decay_factor=0.99,
+)
+"""The published training code, where it differs from the paper.
+
+The current frame stands twice and one side reaches 9 frames. That it is the earlier side is our guess; it makes
+no difference to a dense network trained on stretches of stationary noise.
+
+Source:
+    YumaKoizumi/ToyADMOS-dataset, as read.
+"""
+
+DCASE2020 = Preset(
+    name="dcase2020",
+    n_fft=1024,
+    n_hop=512,
+    n_mels=128,
+    log="dB",
+    floor=2.220446049250313e-16,
+    is_centred=True,
+    offsets=tuple(range(-2, 3)),
+    normalisation="none",
+    n_hidden=3,
+    n_units=128,
+    n_code=8,
+    is_batch_normalised=True,
+    start="glorot_uniform",
+    epochs=100,
+    learning_rate=1e-3,
+    is_amsgrad=False,
+    decay_factor=1.0,
+    frame_error="mean",
+    clip_score="mean",
+)
+"""The baseline of DCASE 2020 task 2.
+
+Source:
+    Koizumi et al., DCASE 2020; the challenge's description of its baseline.
+"""
+
+PRESETS = {preset.name: preset for preset in (PAPER, CODE, DCASE2020)}
+
+
+def chosen_preset(name: str = "paper", settings: Iterable[str] = ()) -> Preset:
+    """Return a known preset, or one from a TOML file, with settings changed.
+
+    Args:
+        name: ``paper``, ``code``, ``dcase2020``, or the path of a TOML file with settings and, as ``base``, the
+            preset that they change.
+        settings: Each ``name=value``.
+
+    Raises:
+        OptionError: There is no such preset or setting, or a value is invalid.
+    """
+    preset = _from_file(Path(name)) if name.endswith(".toml") else _known(name)
+    return with_settings(preset, settings)
+
+
+def with_settings(preset: Preset, settings: Iterable[str]) -> Preset:
+    """Return a preset with settings changed, each typed as ``name=value``.
+
+    Raises:
+        OptionError: There is no such setting, or a value is invalid.
+    """
+    return changed(preset, dict(map(_pair, settings)))
+
+
+def changed(preset: Preset, settings: dict[str, Any]) -> Preset:
+    """Return a preset with settings changed, each checked against the type of what it replaces.
+
+    Raises:
+        OptionError: There is no such setting, or a value is invalid.
+    """
+    known = {one.name for one in fields(Preset)}
+    values: dict[str, Any] = {}
+    for name, value in settings.items():
+        if name not in known:
+            raise _wrong(name, f"one of {', '.join(sorted(known))}", name)
+        values[name] = _as_type_of(getattr(preset, name), value, name)
+    return replace(preset, **values)
+
+
+def scoring_preset(how: str) -> Preset:
+    """Return a preset with the clip score that a text names: ``max``, ``mean``, or a quantile such as ``0.95``.
+
+    Raises:
+        OptionError: There is no such score.
+    """
+    try:
+        quantile = float(how)
+    except ValueError:
+        return changed(PAPER, {"clip_score": how})
+    return replace(PAPER, clip_score="quantile", quantile=quantile)
+
+
+def _known(name: str) -> Preset:
+    if name not in PRESETS:
+        raise _wrong("--preset", f"{', '.join(PRESETS)}, or a file NAME.toml", name)
+    return PRESETS[name]
+
+
+def _from_file(path: Path) -> Preset:
+    import tomllib  # noqa: PLC0415  # the command line loads this module at its start
+
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise_shortage(error, path)
+        raise _wrong(str(path), "a TOML file of settings", error) from error
+    base = _known(str(content.pop("base", "paper")))
+    return changed(base, {"name": path.stem} | content)
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    import tomllib  # noqa: PLC0415
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise _wrong("--set", "name=value", text)
+    try:
+        return name.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name.strip(), value.strip()  # a bare word is text
+
+
+def _as_type_of(old: object, value: object, name: str) -> object:
+    if isinstance(old, tuple) and isinstance(value, list) and all(type(one) is int for one in value):
+        return tuple(value)
+    if isinstance(old, float) and type(value) in {int, float}:
+        return float(value)  # type: ignore[arg-type]  # a number, as the line above says
+    if type(value) is not type(old):
+        raise _wrong(name, f"a value like {old!r}", value)
+    return value
+
+
+def _wrong(where: str, expected: str, actual: object) -> OptionError:
+    return OptionError(
+        "A setting of the system is invalid.",
+        where=where,
+        expected=expected,
+        actual=actual,
+        remedy=_REMEDY,
+    )

@@ -1,0 +1,140 @@
+"""What a user can ask of training and evaluating the reference autoencoder."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.escaping import shell_word
+from toyadmos_datasets.options.declaration import at_least, check_options, option
+from toyadmos_datasets.options.presets import PAPER, PRESETS, Preset, chosen_preset, scoring_preset, with_settings
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+_of_training = functools.partial(option, remedy="toyadmos train --help")
+_of_evaluation = functools.partial(option, remedy="toyadmos evaluate --help")
+_DEVICE = {
+    "help": "`auto`, `cpu`, `cuda` or `mps`.",
+    "metavar": "NAME",
+    "example": "cpu",
+    "choices": DEVICES,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """What is trained on what; docs/cli.md says what each option does.
+
+    Attributes:
+        dataset: The prepared folder.
+    """
+
+    dataset: Path
+    out: Path = field(metadata=_of_training(help="Folder of the run.", metavar="RUN", example="runs/paper"))
+    config: str | None = field(
+        default=None,
+        metadata=_of_training(help="Config; by default the first.", metavar="NAME", example="snr_6db"),
+    )
+    preset: Preset = field(
+        default=PAPER,
+        metadata=_of_training(
+            help=f"{', '.join(f'`{name}`' for name in PRESETS)}, or a file `NAME.toml`.",
+            page="See [baseline.md](baseline.md#training).",
+            metavar="PRESET",
+            example="dcase2020",
+            parse=chosen_preset,
+            typed={"show_default": PAPER.name},
+        ),
+    )
+    settings: tuple[str, ...] = field(
+        default=(),
+        metadata=_of_training(
+            flag="--set",
+            help="Change a setting of the preset, such as `epochs=20`; can be repeated.",
+            page="The settings are in [baseline.md](baseline.md#settings).",
+            metavar="NAME=VALUE",
+            example="epochs=20",
+            is_set=False,
+            parse=tuple,
+        ),
+    )
+    seed: int = field(
+        default=0,
+        metadata=_of_training(
+            help="Seed of the first weights and of the order of the inputs.",
+            metavar="N",
+            example="1",
+            rule=at_least(0),
+        ),
+    )
+    device: str = field(default="auto", metadata=_of_training(**_DEVICE))
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        object.__setattr__(self, "preset", with_settings(self.preset, self.settings))
+        object.__setattr__(self, "settings", ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateOptions:
+    """What is scored; docs/cli.md says what each option does.
+
+    Attributes:
+        run: Folder of the run. With `scores` it is made.
+    """
+
+    run: Path
+    dataset: Path | None = field(
+        default=None,
+        metadata=_of_evaluation(help="Another prepared dataset than the run's.", metavar="DIR", example="data/other"),
+    )
+    config: str | None = field(
+        default=None,
+        metadata=_of_evaluation(
+            help="Another config than the run's; of another method's scores, by default the first.",
+            metavar="NAME",
+            example="clean",
+        ),
+    )
+    clip_score: Preset | None = field(
+        default=None,
+        metadata=_of_evaluation(
+            help="How the scores of frames make a clip's: `max`, `mean`, or a quantile such as `0.95`.",
+            page="By default as the preset says.",
+            metavar="HOW",
+            example="0.95",
+            parse=scoring_preset,
+        ),
+    )
+    scores: Path | None = field(
+        default=None,
+        metadata=_of_evaluation(
+            help="Scores of another method: CSV or Parquet of `event_id`, `score`.",
+            page="See [baseline.md](baseline.md#evaluating).",
+            metavar="FILE",
+            example="mine.csv",
+        ),
+    )
+    device: str = field(default="auto", metadata=_of_evaluation(**_DEVICE))
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.scores is None:
+            return
+        if self.dataset is None:
+            command = f"toyadmos evaluate {shell_word(self.run)} --scores {shell_word(self.scores)}"
+            raise OptionError(
+                "It is not said which dataset was scored.",
+                where="--dataset",
+                remedy=f"{command} --dataset DIR --config NAME",
+            )
+        if self.clip_score is not None:
+            raise OptionError(
+                "Scores of clips are taken as they are.",
+                where="--clip-score",
+                expected="a run with a model, whose frames are scored",
+                actual="--scores",
+                remedy="Leave --clip-score out.",
+            )
