@@ -29,7 +29,7 @@ _PLACES = {
     "CODE": f"{_HERE}.presets",
     "DCASE2020": f"{_HERE}.presets",
     "PAPER": f"{_HERE}.presets",
-    "Autoencoder": f"{_HERE}.model",
+    "Autoencoder": f"{_HERE}.detector",
     "Preset": f"{_HERE}.presets",
     "auc": "toyadmos_datasets.scores.metrics",
     "fit": f"{_HERE}.training_loop",
