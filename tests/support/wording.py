@@ -30,12 +30,17 @@ VARYING = (
     (r"(?<![0-9a-f])(?:[0-9a-f]{32,64}|[0-9a-f]{16})(?![0-9a-f])", "HASH"),
     (r"\bCRC32 [0-9a-f]{8}\b", "CRC32 HASH"),
     (r"\bbytes \d+ to \d+", "bytes N to N"),
+    (r"\b\d+-\d+/\d+", "N-N/N"),
+    (r"\bbyte \d{4,}", "byte N"),
+    (r"(?m)^(  actual: .*?\b[A-Z]\w*(?:Error|Invalid|File|Timeout|Exception)): .*$", r"\1: .."),
+    (r"(?m)^(  actual: +).*: line \d+ column \d+ \(char \d+\)$", r"\1.."),
+    (r"'[\w-]+' codec can't decode .*", ".."),
     (r"\b\d{4,} ((?:decoded |packed )?bytes)\b", r"N \1"),
     (r"\bprocess \d+", "process N"),
     (r"(127\.0\.0\.1|localhost):\d+", r"\1:PORT"),
     (r"\b\d[\d.]* [kMGT]?B free", "N free"),
 )
-"""What another machine, run or version of a library says otherwise."""
+"""What another machine, run or version of a library says otherwise: numbers of packed bytes, and others' reasons."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +54,7 @@ class _Test:
 
 
 _RUNNING: list[_Test] = []
+_NOTED: list[tuple[str, list[str]]] = []
 
 
 @contextlib.contextmanager
@@ -178,8 +184,15 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     with wording_of(name, None if noted else _golden_once(), folder) as test:
         result = yield
     if noted:
-        _note(Path(noted), "seen", [[test.name, test.seen]])
+        _NOTED.append((test.name, test.seen))
     return result
+
+
+def pytest_runtest_logfinish() -> None:
+    """Write what a test noted, once its own changes to the system are undone."""
+    if _NOTED:
+        _note(Path(os.environ[RENEWING]), "seen", _NOTED)
+        _NOTED.clear()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
