@@ -37,6 +37,7 @@ VARYING = (
     (r"'[\w-]+' codec can't decode .*", ".."),
     (r"\b\d{4,} ((?:decoded |packed )?bytes)\b", r"N \1"),
     (r"\bprocess \d+", "process N"),
+    (r"\bHOST\.\d+\.[0-9a-f]+\b", "HOST.N.HASH"),
     (r"(127\.0\.0\.1|localhost):\d+", r"\1:PORT"),
     (r"\b\d[\d.]* [kMGT]?B free", "N free"),
 )
