@@ -18,6 +18,11 @@ from rewriting import Row, rewritten
 from small import SMALL
 from tiny import TinyCorpus, write_tree, write_volumes
 from transferring import CONTENT, NAME, Fetching, fetching_from
+from wording import (  # noqa: F401  # hooks are found by their names here
+    pytest_collection_finish,
+    pytest_runtest_call,
+    pytest_runtest_logfinish,
+)
 
 from toyadmos_datasets.archives.remote import fetch_schedule as fetch_estimate
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions

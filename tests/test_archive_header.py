@@ -10,6 +10,7 @@ import pytest
 from crafted import AES, COPY, DELTA, LZMA2, CraftedFile, CraftedFolder, clip
 from hypothesis import given
 from hypothesis import strategies as st
+from wording import refused
 
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.sevenzip.header import read_header
@@ -37,8 +38,8 @@ def one_block(**changes) -> CraftedFolder:
     return dataclasses.replace(folder, **changes)
 
 
-def refused(tmp_path, content: bytes, error: type[Exception], match: str):
-    with pytest.raises(error, match=match) as caught:
+def refusal_of(tmp_path, content: bytes, error: type[Exception]):
+    with refused(error) as caught:
         read(crafted.write(tmp_path, content))
     return caught.value
 
@@ -112,7 +113,7 @@ def test_coders_are_ordered_by_their_bindings_not_by_their_place(tmp_path, bindi
 def test_coders_that_feed_themselves_are_an_error(tmp_path, bindings):
     content = crafted.archive([one_block(coders=[COPY, COPY], bindings=bindings)])
 
-    assert "not bound" in refused(tmp_path, content, ArchiveError, "makes no sense").actual
+    assert "not bound" in refusal_of(tmp_path, content, ArchiveError).actual
 
 
 @pytest.mark.parametrize(
@@ -127,9 +128,7 @@ def test_coders_that_feed_themselves_are_an_error(tmp_path, bindings):
     ],
 )
 def test_an_unknown_method_is_named_when_the_archive_is_opened(tmp_path, coder, name):
-    error = refused(
-        tmp_path, crafted.archive([one_block(coders=[coder])]), UnsupportedMethodError, f"packed with {name}"
-    )
+    error = refusal_of(tmp_path, crafted.archive([one_block(coders=[coder])]), UnsupportedMethodError)
 
     assert "7z x" in error.remedy
     assert "ToyTrain.7z" in error.where
@@ -139,16 +138,14 @@ def test_a_coder_of_several_streams_is_named(tmp_path):
     bcj2 = b"\x01\x14\x03\x03\x01\x1b\x04\x01" + b"".join(map(crafted.number, (0, 1, 2, 3)))
     folder = one_block(coder_bytes=bcj2)
 
-    refused(
-        tmp_path, crafted.archive([folder]), UnsupportedMethodError, "packed with BCJ2, which takes several streams"
-    )
+    refusal_of(tmp_path, crafted.archive([folder]), UnsupportedMethodError)
 
 
 def test_an_encrypted_header_is_an_error_that_names_encryption(tmp_path):
     folder = one_block()
     plain = crafted.header([folder], [])
 
-    refused(tmp_path, crafted.packed_header(folder.data, plain, AES, plain), UnsupportedMethodError, "AES encryption")
+    refusal_of(tmp_path, crafted.packed_header(folder.data, plain, AES, plain), UnsupportedMethodError)
 
 
 def test_a_header_packed_over_and_over_is_an_error(tmp_path):
@@ -159,16 +156,14 @@ def test_a_header_packed_over_and_over_is_an_error(tmp_path):
         raw = content[32 + struct.unpack("<Q", content[12:20])[0] :]
         content = crafted.packed_header(content[32 : -len(raw)], raw, COPY, raw)
 
-    assert "packed more than" in refused(tmp_path, content, ArchiveError, "makes no sense").actual
+    assert "packed more than" in refusal_of(tmp_path, content, ArchiveError).actual
 
 
 def test_a_packed_header_with_a_wrong_checksum_is_an_error(tmp_path):
     folder = one_block()
     plain = crafted.header([folder], [])
 
-    refused(
-        tmp_path, crafted.packed_header(folder.data, plain, COPY, plain[:-1] + b"\7"), ArchiveError, "makes no sense"
-    )
+    refusal_of(tmp_path, crafted.packed_header(folder.data, plain, COPY, plain[:-1] + b"\7"), ArchiveError)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +177,7 @@ def test_a_packed_header_with_a_wrong_checksum_is_an_error(tmp_path):
     ],
 )
 def test_sizes_that_cannot_be_true_are_an_error(tmp_path, changes, actual):
-    error = refused(tmp_path, crafted.archive([one_block(**changes)]), ArchiveError, "makes no sense")
+    error = refusal_of(tmp_path, crafted.archive([one_block(**changes)]), ArchiveError)
 
     assert actual in error.actual
     assert "fetch those that differ again" in error.remedy
@@ -193,7 +188,7 @@ def test_a_recording_larger_than_a_wav_file_can_be_is_an_error(tmp_path):
     packed = bytes(size // 8000)
     folder = CraftedFolder([CraftedFile(clip(1), n_bytes=size)], coders=[LZMA2], sizes=[size], packed=packed)
 
-    assert "do not add up" in refused(tmp_path, crafted.archive([folder]), ArchiveError, "makes no sense").actual
+    assert "do not add up" in refusal_of(tmp_path, crafted.archive([folder]), ArchiveError).actual
 
 
 def test_a_dictionary_of_gigabytes_is_an_error(tmp_path):
@@ -201,7 +196,7 @@ def test_a_dictionary_of_gigabytes_is_an_error(tmp_path):
     files = [CraftedFile(clip(n), n_bytes=size // 2) for n in (1, 2)]
     folder = CraftedFolder(files, coders=[(b"\x21", b"\x27")], sizes=[size], packed=bytes(size // 8000))
 
-    refused(tmp_path, crafted.archive([folder]), ArchiveError, "larger dictionary")
+    refusal_of(tmp_path, crafted.archive([folder]), ArchiveError)
 
 
 def test_counts_that_cannot_be_true_are_an_error(tmp_path):
@@ -214,7 +209,7 @@ def test_counts_that_cannot_be_true_are_an_error(tmp_path):
         b"\x01\x05" + crafted.number(2_000_000) + bytes(3_000_000),
     ]
     for raw in headers:
-        refused(tmp_path, crafted.joined(streams, raw), ArchiveError, "makes no sense")
+        refusal_of(tmp_path, crafted.joined(streams, raw), ArchiveError)
 
 
 def test_a_header_that_unpacks_to_gigabytes_is_an_error(tmp_path):
@@ -223,15 +218,14 @@ def test_a_header_that_unpacks_to_gigabytes_is_an_error(tmp_path):
     raw += crafted.number(size) + b"\x0a\x01\0\0\0\0\x00\x00"
 
     assert (
-        "2147483648 bytes of header"
-        in refused(tmp_path, crafted.joined(bytes(300_000), raw), ArchiveError, "makes no sense").actual
+        "2147483648 bytes of header" in refusal_of(tmp_path, crafted.joined(bytes(300_000), raw), ArchiveError).actual
     )
 
 
 def test_files_without_checksums_are_an_error(tmp_path):
     content = crafted.archive([one_block()], with_crcs=False)
 
-    assert "no CRC32" in refused(tmp_path, content, ArchiveError, "makes no sense").actual
+    assert "no CRC32" in refusal_of(tmp_path, content, ArchiveError).actual
 
 
 @pytest.mark.parametrize(
@@ -241,15 +235,13 @@ def test_files_without_checksums_are_an_error(tmp_path):
 def test_an_unsafe_name_is_an_error(tmp_path, name):
     folder = one_block(files=[CraftedFile(name, b"first"), CraftedFile(clip(2), b"second!")])
 
-    assert refused(tmp_path, crafted.archive([folder]), UnsafeMemberError, "name that cannot be used").actual == ascii(
-        name
-    )
+    assert refusal_of(tmp_path, crafted.archive([folder]), UnsafeMemberError).actual == ascii(name)
 
 
 def test_an_unsafe_name_of_an_empty_recording_is_an_error(tmp_path):
     content = crafted.archive([one_block()], [CraftedFile("../empty.wav")])
 
-    refused(tmp_path, content, UnsafeMemberError, "climbs out")
+    refusal_of(tmp_path, content, UnsafeMemberError)
 
 
 def test_an_unsafe_name_of_what_is_not_read_is_no_error(tmp_path):
@@ -262,26 +254,26 @@ def test_an_unsafe_name_of_what_is_not_read_is_no_error(tmp_path):
 def test_a_folder_that_is_a_link_is_an_error(tmp_path):
     content = crafted.archive([one_block()], [CraftedFile("ToyTrain/case2", attributes=0x410)])
 
-    refused(tmp_path, content, UnsafeMemberError, "There is a link in the source")
+    refusal_of(tmp_path, content, UnsafeMemberError)
 
 
 def test_a_name_that_is_no_text_is_an_error(tmp_path):
     folder = one_block(files=[CraftedFile("ToyTrain/\ud800.wav", b"first"), CraftedFile(clip(2), b"second!")])
 
-    refused(tmp_path, crafted.archive([folder]), ArchiveError, "makes no sense")
+    refusal_of(tmp_path, crafted.archive([folder]), ArchiveError)
 
 
 def test_a_link_is_an_error_whatever_it_points_to(tmp_path):
     link = CraftedFile(clip(1), b"/etc/passwd", attributes=(0o120777 << 16) | 0x8000)
 
-    refused(tmp_path, crafted.archive([CraftedFolder([link])]), UnsafeMemberError, "There is a link in the source")
+    refusal_of(tmp_path, crafted.archive([CraftedFolder([link])]), UnsafeMemberError)
 
 
 @pytest.mark.parametrize("name", [clip(1), clip(1).upper().replace("TOYTRAIN", "ToyTrain")])
 def test_a_name_twice_or_in_another_case_is_an_error(tmp_path, name):
     folder = one_block(files=[CraftedFile(clip(1), b"first"), CraftedFile(name, b"second!")])
 
-    refused(tmp_path, crafted.archive([folder]), IndexConflictError, "twice|upper and lower case")
+    refusal_of(tmp_path, crafted.archive([folder]), IndexConflictError)
 
 
 def test_more_files_than_places_and_fewer_are_errors(tmp_path):
@@ -293,8 +285,8 @@ def test_more_files_than_places_and_fewer_are_errors(tmp_path):
     fewer = streams + b"\x05\x01" + crafted.prop(0x11, b"\0" + one_name) + b"\x00\x00"
     none = b"\x01\x05\x02" + crafted.prop(0x11, b"\0" + names) + crafted.prop(0x15, b"\1\0" + attributes) + b"\0\0"
 
-    assert "more places" in refused(tmp_path, crafted.joined(one_block().data, fewer), ArchiveError, "no sense").actual
-    assert "more files" in refused(tmp_path, crafted.joined(one_block().data, none), ArchiveError, "no sense").actual
+    assert "more places" in refusal_of(tmp_path, crafted.joined(one_block().data, fewer), ArchiveError).actual
+    assert "more files" in refusal_of(tmp_path, crafted.joined(one_block().data, none), ArchiveError).actual
 
 
 def test_the_identity_changes_with_toy_and_content_and_not_with_the_cut_into_volumes(tmp_path):

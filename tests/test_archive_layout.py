@@ -12,6 +12,7 @@ import pytest
 from crafted import CraftedFile, CraftedFolder
 from test_archive_names import HIDDEN
 from tiny import TinyCorpus, write_tree
+from wording import refused
 
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.tree_source import MAX_DEPTH
@@ -154,10 +155,9 @@ def test_the_folders_of_several_toys_are_told_apart_by_what_is_in_them(tmp_path,
 def test_where_the_other_toy_alone_is_the_error_names_it(tmp_path):
     as_tree({member: below("x/y")(member) for member in CARS}, tmp_path)
 
-    with pytest.raises(SourceNotFoundError, match="no recordings of ToyTrain") as caught:
+    with refused(SourceNotFoundError) as caught:
         open_source(tmp_path, "ToyTrain")
 
-    assert caught.value.actual == "ToyCar alone"
     assert "--toy car" in caught.value.remedy
 
 
@@ -166,7 +166,7 @@ def test_several_folders_of_the_toy_are_an_error_that_names_them_all(tmp_path, k
     copies = ("ToyTrain", "ToyTrain (copy)", "old/ToyTrain")
     places = {f"{copy}{member}": below(copy)(member) for copy in copies for member in MEMBERS}
     source = KINDS[kind](places, tmp_path)
-    with pytest.raises(SourceError, match="several folders with recordings of ToyTrain") as caught:
+    with refused(SourceError) as caught:
         open_source(source, "ToyTrain")
 
     assert all(copy in caught.value.actual.split(", ")[n] for n, copy in enumerate(copies))
@@ -234,7 +234,7 @@ def test_one_recording_at_two_places_is_an_error_that_names_both(tmp_path, kind)
     places = (f"ToyTrain/NormalSound_IND/{name}", f"ToyTrain/case1/NormalSound_IND/{name}")
     source = KINDS[kind]({place: place for place in places}, tmp_path)
 
-    with pytest.raises(IndexConflictError, match="the same recording") as caught:
+    with refused(IndexConflictError) as caught:
         open_source(source, "ToyTrain")
 
     assert all(place.removeprefix("ToyTrain/") in caught.value.actual for place in places)
@@ -292,7 +292,7 @@ def test_the_marker_is_found_from_one_cases_folder(tmp_path):
 def test_a_tree_is_not_looked_for_without_end_and_the_error_says_how_deep(tmp_path):
     as_tree({member: below("/".join("abcdefg"))(member) for member in MEMBERS}, tmp_path)
 
-    with pytest.raises(SourceNotFoundError, match="no recordings") as caught:
+    with refused(SourceNotFoundError) as caught:
         open_source(tmp_path, "ToyTrain")
 
     assert f"{MAX_DEPTH} deep" in caught.value.actual

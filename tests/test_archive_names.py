@@ -5,6 +5,7 @@ import stat
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from wording import refused
 
 from toyadmos_datasets.archives.corpus_layout import is_wav
 from toyadmos_datasets.archives.file_kinds import (
@@ -19,33 +20,32 @@ from toyadmos_datasets.errors import IndexConflictError, OptionError, UnsafeMemb
 
 
 @pytest.mark.parametrize(
-    ("path", "reason"),
+    "path",
     [
-        ("../x.wav", "climbs"),
-        ("ToyTrain/../../x.wav", "climbs"),
-        ("ToyTrain/./x.wav", "climbs"),
-        ("ToyTrain//x.wav", "empty part"),
-        ("ToyTrain/x.wav/", "empty part"),
-        ("/ToyTrain/x.wav", "absolute"),
-        ("//server/share/x.wav", "absolute"),
-        ("C:/ToyTrain/x.wav", "absolute"),
-        ("c:x.wav", "absolute"),
-        ("ToyTrain\\x.wav", "backslash"),
-        ("\\\\server\\share\\x.wav", "backslash"),
-        ("ToyTrain/..\\..\\x.wav", "backslash"),
-        ("ToyTrain/x.wav\0.txt", "NUL"),
-        ("ToyTrain/\x1b[31mx.wav", "cannot be shown"),
-        ("ToyTrain/x\n.wav", "cannot be shown"),
-        ("ToyTrain/\udcff.wav", "cannot be shown"),
-        ("", "empty"),
+        "../x.wav",
+        "ToyTrain/../../x.wav",
+        "ToyTrain/./x.wav",
+        "ToyTrain//x.wav",
+        "ToyTrain/x.wav/",
+        "/ToyTrain/x.wav",
+        "//server/share/x.wav",
+        "C:/ToyTrain/x.wav",
+        "c:x.wav",
+        "ToyTrain\\x.wav",
+        "\\\\server\\share\\x.wav",
+        "ToyTrain/..\\..\\x.wav",
+        "ToyTrain/x.wav\0.txt",
+        "ToyTrain/\x1b[31mx.wav",
+        "ToyTrain/x\n.wav",
+        "ToyTrain/\udcff.wav",
+        "",
     ],
 )
-def test_a_name_that_could_leave_its_folder_or_hide_is_an_error_that_says_why(path, reason):
-    with pytest.raises(UnsafeMemberError, match=reason) as caught:
+def test_a_name_that_could_leave_its_folder_or_hide_is_an_error_that_says_why(path):
+    with refused(UnsafeMemberError) as caught:
         require_safe_name(path, where="here")
 
     assert caught.value.actual == ascii(path)
-    assert "fetch the source again" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -68,23 +68,23 @@ def test_no_allowed_name_leaves_the_toys_folder(path):
 
 
 @pytest.mark.parametrize(
-    ("mode", "kind"),
+    "mode",
     [
-        (stat.S_IFLNK, "a link"),
-        (stat.S_IFCHR, "a device"),
-        (stat.S_IFBLK, "a device"),
-        (stat.S_IFIFO, "a pipe or a socket"),
-        (stat.S_IFSOCK, "a pipe or a socket"),
+        stat.S_IFLNK,
+        stat.S_IFCHR,
+        stat.S_IFBLK,
+        stat.S_IFIFO,
+        stat.S_IFSOCK,
     ],
 )
-def test_a_unix_link_or_device_is_an_error(mode, kind):
-    with pytest.raises(UnsafeMemberError, match=f"There is {kind} in the source"):
+def test_a_unix_link_or_device_is_an_error(mode):
+    with refused(UnsafeMemberError):
         require_plain_kind("ToyTrain/x.wav", attributes=((mode | 0o644) << 16) | 0x8000, where="here")
 
 
-@pytest.mark.parametrize(("attributes", "kind"), [(0x400, "a link"), (0x410, "a link"), (0x40, "a device")])
-def test_a_windows_link_or_device_is_an_error(attributes, kind):
-    with pytest.raises(UnsafeMemberError, match=f"There is {kind} in the source"):
+@pytest.mark.parametrize("attributes", [0x400, 0x410, 0x40])
+def test_a_windows_link_or_device_is_an_error(attributes):
+    with refused(UnsafeMemberError):
         require_plain_kind("ToyTrain/x.wav", attributes=attributes, where="here")
 
 
@@ -94,7 +94,7 @@ def test_files_and_folders_are_allowed(attributes):
 
 
 def test_the_same_name_twice_is_an_error_that_names_it():
-    with pytest.raises(IndexConflictError, match="A name is there twice") as caught:
+    with refused(IndexConflictError) as caught:
         require_distinct(["T/a.wav", "T/b.wav", "T/a.wav"], where="here")
 
     assert caught.value.actual == "T/a.wav and T/a.wav"
@@ -104,7 +104,7 @@ def test_the_same_name_twice_is_an_error_that_names_it():
     ("one", "other"), [("T/a.wav", "T/A.WAV"), ("T/case1/x", "T/Case1/x"), ("T/straße", "T/STRASSE")]
 )
 def test_two_names_that_differ_in_case_alone_are_an_error_that_names_both(one, other):
-    with pytest.raises(IndexConflictError, match="differ only in upper and lower case") as caught:
+    with refused(IndexConflictError) as caught:
         require_distinct([one, other], where="here")
 
     assert caught.value.actual == f"{one} and {other}"
@@ -172,14 +172,14 @@ def test_a_pattern_takes_nothing_else(pattern, path):
 
 @pytest.mark.parametrize("pattern", ["", "/"])
 def test_an_empty_pattern_is_an_error(pattern):
-    with pytest.raises(OptionError, match="empty") as caught:
+    with refused(OptionError) as caught:
         Ignore(patterns=(pattern,))
 
     assert caught.value.where == "--ignore"
 
 
 def test_two_files_that_would_be_one_recording_are_an_error_that_says_where_they_are():
-    with pytest.raises(IndexConflictError, match="the same recording") as caught:
+    with refused(IndexConflictError) as caught:
         require_distinct(["T/case1/a.wav", "T/case1/a.wav"], ["T/a.wav", "T/case1/a.wav"], where="here")
 
     assert caught.value.actual == "T/a.wav and T/case1/a.wav"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from crafted import noise
+from wording import refused
 
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.source_reading import PIECE_BYTES
@@ -142,7 +143,7 @@ def test_all_links_that_lead_nowhere_or_in_a_circle_are_one_error_that_names_the
     (toy / "case1/up").symlink_to("..", target_is_directory=True)
     (toy / "whole").symlink_to(tree.parent, target_is_directory=True)
 
-    with pytest.raises(SourceError, match="5 links in the source cannot be followed") as caught:
+    with refused(SourceError, "git annex get") as caught:
         open_source(tree, "ToyTrain")
 
     for name in (
@@ -152,7 +153,6 @@ def test_all_links_that_lead_nowhere_or_in_a_circle_are_one_error_that_names_the
         "up (a link that leads back",
     ):
         assert name in caught.value.actual
-    assert "git annex get" in caught.value.remedy
     patterns = ["[78].wav", "case2", "up", "whole"]
     assert read(open_source(tree, "ToyTrain", ignore=patterns)) == DATA
 
@@ -162,7 +162,7 @@ def test_a_circle_of_links_by_way_of_another_folder_ends(tree, tmp_path_factory)
     (elsewhere / "back").symlink_to(tree / "ToyTrain", target_is_directory=True)
     (tree / "ToyTrain/case1/out").symlink_to(elsewhere, target_is_directory=True)
 
-    with pytest.raises(SourceError, match="A link in the source cannot be followed") as caught:
+    with refused(SourceError) as caught:
         open_source(tree, "ToyTrain")
 
     assert "ToyTrain/case1/out/back (a link that leads back" in caught.value.actual
@@ -181,7 +181,7 @@ def test_a_tree_whose_content_is_all_elsewhere_says_so_and_not_that_nothing_is_t
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to("../../.git/annex/objects/x")
 
-    with pytest.raises(SourceError, match="12 links") as caught:
+    with refused(SourceError, "12") as caught:
         open_source(tmp_path, "ToyTrain")
 
     assert "and 2 more" in caught.value.actual
@@ -191,7 +191,7 @@ def test_a_tree_whose_content_is_all_elsewhere_says_so_and_not_that_nothing_is_t
 def test_a_pipe_is_an_error_and_is_never_opened(tree):
     os.mkfifo(tree / "ToyTrain/case1/7.wav")
 
-    with pytest.raises(UnsafeMemberError, match="There is a pipe or a socket"):
+    with refused(UnsafeMemberError):
         open_source(tree, "ToyTrain")
 
 
@@ -200,7 +200,7 @@ def test_two_names_that_differ_in_case_are_an_error(tree):
     if len(list((tree / "ToyTrain/case1/NormalSound_IND").iterdir())) == 2:
         pytest.skip("this file system does not tell upper from lower case")
 
-    with pytest.raises(IndexConflictError, match="upper and lower case"):
+    with refused(IndexConflictError):
         open_source(tree, "ToyTrain")
 
 
@@ -248,8 +248,10 @@ def test_a_folder_that_may_not_be_looked_at_is_an_error_unless_it_is_of_the_syst
 
     assert read(open_source(tree, "ToyTrain")) == DATA
     (tree / "ToyTrain/case2").mkdir(mode=0)
-    with pytest.raises(SourceError, match="could not be read"):
+    with pytest.raises(SourceError) as caught:
         open_source(tree, "ToyTrain")
+
+    assert type(caught.value) is SourceError
 
 
 def test_what_is_ignored_is_no_recording_and_is_counted(tree):
@@ -292,7 +294,7 @@ def test_the_choice_between_two_files_of_one_name_changes_the_identity(tree):
 def test_a_name_that_is_no_text_is_an_error_that_can_be_shown(tree):
     os.close(os.open(os.fsencode(tree / "ToyTrain") + b"/\xff.wav", os.O_CREAT))
 
-    with pytest.raises(UnsafeMemberError, match="cannot be shown") as caught:
+    with refused(UnsafeMemberError) as caught:
         open_source(tree, "ToyTrain")
 
     str(caught.value).encode()
@@ -313,7 +315,7 @@ def test_a_file_that_changed_its_size_since_the_listing_is_an_error(tree, conten
     source = open_source(tree, "ToyTrain")
     (tree / "ToyTrain/case1/NormalSound_IND/1.wav").write_bytes(content)
 
-    with pytest.raises(CorruptMemberError, match="changed its size") as caught:
+    with refused(CorruptMemberError) as caught:
         read(source)
 
     assert (caught.value.expected, caught.value.actual) == ("400 bytes", f"{len(content)} bytes")
@@ -324,7 +326,7 @@ def test_a_file_that_vanished_since_the_listing_is_an_error_that_names_it(tree):
     gone = tree / "ToyTrain/case1/NormalSound_IND/1.wav"
     gone.unlink()
 
-    with pytest.raises(SourceError, match="could not be read") as caught:
+    with refused(SourceError) as caught:
         read(source)
 
     assert caught.value.where == str(gone)
@@ -333,7 +335,7 @@ def test_a_file_that_vanished_since_the_listing_is_an_error_that_names_it(tree):
 def test_a_folder_without_recordings_is_not_found(tmp_path):
     put(tmp_path, "ToyTrain/README.txt")
 
-    with pytest.raises(SourceNotFoundError, match="no recordings of ToyTrain"):
+    with refused(SourceNotFoundError):
         open_source(tmp_path, "ToyTrain")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wording import refused
 
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet, VolumeStream, find_volumes, read_exactly
 from toyadmos_datasets.errors import SourceError, VolumeError
@@ -47,7 +48,7 @@ def test_seeking_from_here_and_from_the_end_works_as_in_files(volumes):
         assert stream.read(100) == CONTENT[1000:]
         assert stream.read(100) == b""
         assert stream.seek(-4, os.SEEK_CUR) == 1020
-        with pytest.raises(ValueError, match="no position -1"):
+        with refused(ValueError):
             stream.seek(-1)
 
 
@@ -78,7 +79,7 @@ def test_a_volume_that_changed_its_size_is_an_error(tmp_path):
     volumes = VolumeSet(paths=(path,), sizes=(10,))
     path.write_bytes(b"01234")
 
-    with VolumeStream(volumes) as stream, pytest.raises(VolumeError, match="changed while") as caught:
+    with VolumeStream(volumes) as stream, refused(VolumeError) as caught:
         stream.read(1)
 
     assert (caught.value.expected, caught.value.actual) == ("10 bytes", "5 bytes")
@@ -91,14 +92,14 @@ def test_a_volume_cut_short_under_the_reader_is_an_error(tmp_path):
         stream.read(4)
         os.truncate(path, 4)
 
-        with pytest.raises(VolumeError, match="changed while"):
+        with refused(VolumeError):
             stream.read(4)
 
 
 def test_a_volume_that_vanished_is_an_error_that_names_it(tmp_path):
     volumes = VolumeSet(paths=(tmp_path / "ToyTrain.7z.001",), sizes=(10,))
 
-    with VolumeStream(volumes) as stream, pytest.raises(SourceError, match="could not be read") as caught:
+    with VolumeStream(volumes) as stream, refused(SourceError) as caught:
         stream.read(1)
 
     assert caught.value.where == str(tmp_path / "ToyTrain.7z.001")

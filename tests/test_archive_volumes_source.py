@@ -13,6 +13,7 @@ import pytest
 from crafted import CraftedFile, CraftedFolder, clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wording import refused
 
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.sevenzip.archive_contents import ArchiveTable
@@ -118,14 +119,14 @@ def test_a_source_says_what_and_where_it_is(tmp_path):
 
 
 def test_an_archive_without_recordings_is_not_found(tmp_path):
-    with pytest.raises(SourceNotFoundError, match="holds no recordings of ToyTrain") as caught:
+    with refused(SourceNotFoundError) as caught:
         open_source(pack(tmp_path / "ToyTrain.7z", {"ToyTrain/README": b"x"}), "ToyTrain")
 
     assert "no .wav file" in caught.value.actual
 
 
 def test_an_archive_of_nothing_is_not_found(tmp_path):
-    with pytest.raises(SourceNotFoundError, match="holds no recordings"):
+    with refused(SourceNotFoundError):
         open_source(crafted.write(tmp_path, crafted.joined(b"", b"")), "ToyTrain")
 
 

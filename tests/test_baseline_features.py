@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from wording import refused
 
 from toyadmos_datasets.baseline.frames import log_mel
 from toyadmos_datasets.errors import OptionError
@@ -95,5 +96,5 @@ def test_silence_has_finite_features():
 
 @pytest.mark.parametrize("mono", [np.zeros(511), np.zeros((2, 16_000))])
 def test_a_clip_without_a_whole_frame_or_with_two_channels_is_refused(mono):
-    with pytest.raises(OptionError, match=r"single-channel clips[\s\S]*one channel at a time"):
+    with refused(OptionError):
         log_mel(mono)

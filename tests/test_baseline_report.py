@@ -17,6 +17,7 @@ import pytest
 from baselines import NO_TORCH
 from chromium import CHROMIUM, NO_CHROMIUM, PLAY_ALL, Tab, chromium
 from preparing import options, toyadmos
+from wording import hold_printed, refused
 
 pytest.importorskip("torch", reason=NO_TORCH)
 
@@ -147,7 +148,7 @@ def test_a_dataset_that_was_prepared_anew_is_not_taken_for_the_one_that_was_scor
     (run / "metrics.json").write_text(json.dumps(metrics))
     write_manifest(copy, replace(read_manifest(copy), recipe_sha256="0" * 64))
 
-    with pytest.raises(DatasetError, match="not the one that was scored") as caught:
+    with refused(DatasetError) as caught:
         report_run(run, tmp_path / "run.html")
 
     assert f"toyadmos evaluate {run}" in caught.value.remedy
@@ -233,7 +234,7 @@ def test_a_report_of_a_dataset_by_the_command_line(simulated_train, tmp_path, ca
 
     assert ran.status == 0, ran.err
     assert refused.status == 2
-    assert "Leave --figures out" in refused.err
+    hold_printed(refused.err)
 
 
 def test_a_run_that_was_not_evaluated_says_what_to_type(trained, tmp_path, capsys):
@@ -277,5 +278,5 @@ def test_runs_of_different_clips_are_not_compared(trained, tmp_path, capsys):
     ran = toyadmos(capsys, "compare", trained, tmp_path)
 
     assert ran.status == 2
-    assert "scored different clips" in ran.err
+    hold_printed(ran.err)
     assert "toyadmos evaluate RUN --dataset DIR --config NAME" in ran.err

@@ -25,6 +25,7 @@ from preparing import COMMAND, hashes, toyadmos
 torch = pytest.importorskip("torch", reason=NO_TORCH)
 
 from safetensors.torch import load_file
+from wording import hold_printed, refused
 
 from toyadmos_datasets.baseline import frames, trainer, training_loop
 from toyadmos_datasets.baseline.evaluation import evaluate, read_scores, score
@@ -66,7 +67,7 @@ def test_a_second_training_finds_everything_done(trained, simulated_train):
 
 
 def test_another_system_does_not_go_into_the_same_folder(trained, simulated_train):
-    with pytest.raises(OutputConflictError, match=r"holds another run[\s\S]*preset[\s\S]*--out RUN2") as caught:
+    with refused(OutputConflictError, "--out", "RUN2") as caught:
         train(TrainOptions(dataset=simulated_train, out=trained, preset=changed(SYSTEM, {"epochs": 2}), device="cpu"))
 
     assert caught.value.expected == "preset with epochs=2"
@@ -108,7 +109,7 @@ def test_a_pickled_model_in_a_run_is_refused_and_never_executed(trained, tmp_pat
     shutil.copytree(trained, tmp_path / "run")
     (tmp_path / "run" / "model.safetensors").write_bytes(pickle.dumps(Hostile()))
 
-    with pytest.raises(DatasetError, match=r"weights of the run are damaged[\s\S]*run toyadmos train again"):
+    with refused(DatasetError):
         load_detector(tmp_path / "run", device="cpu")
     assert not (tmp_path / "executed").exists()
 
@@ -174,7 +175,7 @@ def test_scores_from_elsewhere_leave_a_run_that_was_trained_alone(trained, simul
 
     assert ran.status == 1
     assert f"where:    {run}" in ran.err
-    assert "Choose another folder" in ran.err
+    hold_printed(ran.err)
     assert hashes(run) == hashes(trained)
 
 
@@ -183,7 +184,7 @@ def test_scores_from_elsewhere_are_of_clips_already(simulated_train, tmp_path, c
     ran = toyadmos(capsys, "evaluate", tmp_path / "run", *asked)
 
     assert ran.status == 2
-    assert "Leave --clip-score out" in ran.err
+    hold_printed(ran.err)
 
 
 @pytest.mark.parametrize(("how", "said"), [("1.5", "more than 0 and less than 1"), ("most", "max, mean, quantile")])
@@ -212,7 +213,7 @@ def test_scores_that_do_not_fit_are_refused(simulated_train, tmp_path, capsys, c
     )
     assert ran.status == 2
     assert said in ran.err
-    assert "Write a CSV of event_id,score" in ran.err
+    hold_printed(ran.err)
     assert not (tmp_path / "run").exists()
 
 
@@ -243,7 +244,7 @@ def test_a_run_that_is_not_there_says_how_to_make_it(tmp_path, capsys):
     ran = toyadmos(capsys, "evaluate", tmp_path)
 
     assert ran.status == 1
-    assert "This folder holds no run." in ran.err
+    hold_printed(ran.err)
     assert "toyadmos train DIR --config NAME --out" in ran.err
 
 
@@ -253,7 +254,7 @@ def test_a_missing_extra_is_named(tmp_path, capsys, monkeypatch):
     ran = toyadmos(capsys, "train", tmp_path, "--out", tmp_path / "run")
 
     assert ran.status == 1
-    assert "not installed: torch" in ran.err
+    hold_printed(ran.err)
     assert install_command("train") in ran.err
 
 
@@ -264,7 +265,7 @@ def test_a_split_with_anomalous_clips_is_not_trained_on(simulated_train, tmp_pat
         return real(replace(split, split="test"), preset, progress)
 
     monkeypatch.setattr(trainer, "featured", swapped)
-    with pytest.raises(DatasetError, match="anomalous clips"):
+    with refused(DatasetError):
         train(TrainOptions(dataset=simulated_train, out=tmp_path / "run", preset=SYSTEM, device="cpu"))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from wording import refused
 
 from toyadmos_datasets.engine import LazyTasks, Stopped, Watch, processors, run_tasks, usable_workers
 from toyadmos_datasets.engine.progress import Quiet
@@ -191,14 +192,14 @@ def test_the_workers_that_are_used_follow_from_the_processors(monkeypatch, asked
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_of_a_task_is_raised_as_it_is(workers):
-    with pytest.raises(ValueError, match="task 2 cannot be done"):
+    with refused(ValueError):
         list(run_tasks(fail_at_two, range(4), workers=workers))
 
 
 def test_an_error_of_one_task_lets_the_others_keep_what_they_have(tmp_path):
     tasks = [(tmp_path, "bad"), (tmp_path, "good"), (tmp_path, "later")]
 
-    with pytest.raises(ValueError, match="a bad recording") as caught:
+    with refused(ValueError) as caught:
         list(run_tasks(fail_while_another_runs, tasks, workers=2))
 
     assert _names(tmp_path, "*.kept") == ["good.kept"]

@@ -15,6 +15,7 @@ from hostile import MARKUP, NAMES, raw_in
 from hypothesis import given
 from hypothesis import strategies as st
 from test_errors import ALL
+from wording import refused
 
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.escaping import (
@@ -94,7 +95,7 @@ def test_what_is_no_secret_is_shown(address):
 
 @pytest.mark.parametrize("address", ["s3://key:sec/ret@bucket/x", "https://user:pa ss@[host/", "s3://key@[bucket"])
 def test_an_address_that_cannot_be_parsed_is_refused_for_its_secret(address):
-    with pytest.raises(ValueError, match="user or a password") as caught:
+    with refused(ValueError) as caught:
         require_no_secrets(address)
 
     assert "@" not in str(caught.value)

@@ -19,6 +19,7 @@ import pytest
 import soundfile
 from preparing import hashes, options, toyadmos
 from tiny import TinyCorpus, write_tree
+from wording import refused
 
 from toyadmos_datasets.errors import DatasetError, DiskFullError, OptionError, OutputConflictError
 from toyadmos_datasets.exporting import LAYOUTS, ExportOptions, export_dataset
@@ -216,7 +217,7 @@ def test_the_same_export_again_finds_it_done_and_another_is_refused(prepared, tm
 
     assert export(prepared, out, "wav").was_done
     for layout, config in (("dcase2020", MIX), ("wav", "clean")):
-        with pytest.raises(OutputConflictError, match=r"another export[\s\S]*nothing was touched"):
+        with refused(OutputConflictError):
             export(prepared, out, layout, config)
     assert hashes(out) == before
 
@@ -249,7 +250,7 @@ def test_an_export_that_may_not_be_read_is_not_called_another(prepared, tmp_path
 
 def test_a_folder_of_others_is_not_touched(prepared, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(OutputConflictError, match=r"no export left there[\s\S]*thesis.txt"):
+    with refused(OutputConflictError, "thesis.txt"):
         export(prepared, tmp_path, "wav")
 
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
@@ -259,7 +260,7 @@ def test_clips_of_several_channels_have_no_place_in_the_challenges(tmp_path):
     files = TinyCorpus(n_normal=6, n_noise=4).files()
     asked = options(write_tree(files, tmp_path / "source"), tmp_path, protocols=("basic",), channels="stack")
     dataset = prepare(asked).out
-    with pytest.raises(OptionError, match=r"one channel[\s\S]*--layout wav"):
+    with refused(OptionError, "--layout"):
         export(dataset, tmp_path / "out", "dcase2020", "clean")
     export(dataset, tmp_path / "wav", "wav", "clean")
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from wording import refused
 
 from toyadmos_datasets.errors import BusyError, OutputError
 from toyadmos_datasets.files.lock import HOLDER_NAME, LOCK_NAME, SOFT_LOCK_NAME, folder_lock
@@ -49,7 +50,7 @@ def holder_of(folder: Path, *, flock_errno: int = 0) -> Iterator[subprocess.Pope
 
 
 @pytest.fixture
-def refused(monkeypatch: pytest.MonkeyPatch):
+def refuse_locks(monkeypatch: pytest.MonkeyPatch):
     """Make flock fail as on a file system that knows no locks."""
 
     def refuse_with(number: int) -> None:
@@ -67,12 +68,11 @@ def lock_and_leave(folder: Path) -> None:
 
 
 def test_a_second_process_is_told_who_holds_the_folder_and_what_to_do(tmp_path):
-    with holder_of(tmp_path) as process, pytest.raises(BusyError) as caught:
+    with holder_of(tmp_path) as process, refused(BusyError) as caught:
         lock_and_leave(tmp_path)
 
     assert caught.value.where == str(tmp_path)
     assert caught.value.actual == f"held by process {process.pid} on {platform.node()}"
-    assert "Wait until it is done or stop it, then run the same command again." in str(caught.value)
     assert "delete" not in str(caught.value)
 
 
@@ -88,7 +88,7 @@ def test_the_lock_is_free_again_when_its_holder_is_killed(tmp_path):
 
 
 def test_two_blocks_of_one_process_exclude_each_other(tmp_path):
-    with folder_lock(tmp_path), pytest.raises(BusyError, match=f"process {os.getpid()} on"):
+    with folder_lock(tmp_path), refused(BusyError, os.getpid()):
         lock_and_leave(tmp_path)
 
 
@@ -134,26 +134,25 @@ def test_the_lock_of_one_folder_leaves_others_free(tmp_path):
 def test_a_holder_that_has_not_written_its_name_is_called_unknown(tmp_path):
     with folder_lock(tmp_path):
         (tmp_path / HOLDER_NAME).unlink()
-        with pytest.raises(BusyError, match="held by a process that is not known"):
+        with refused(BusyError):
             lock_and_leave(tmp_path)
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
-def test_without_locks_in_the_file_system_a_marker_stands_in(tmp_path, refused, number):
-    refused(number)
-    with folder_lock(tmp_path), pytest.raises(BusyError) as caught:
+def test_without_locks_in_the_file_system_a_marker_stands_in(tmp_path, refuse_locks, number):
+    refuse_locks(number)
+    with folder_lock(tmp_path), refused(BusyError) as caught:
         lock_and_leave(tmp_path)
     lock_and_leave(tmp_path)
 
     assert f"process {os.getpid()} on {platform.node()}" in str(caught.value)
-    assert "If it runs no more, delete" in caught.value.remedy
     assert not (tmp_path / SOFT_LOCK_NAME).exists()
 
 
-def test_without_locks_a_marker_of_a_dead_process_is_no_obstacle(tmp_path, refused):
-    refused(errno.ENOLCK)
+def test_without_locks_a_marker_of_a_dead_process_is_no_obstacle(tmp_path, refuse_locks):
+    refuse_locks(errno.ENOLCK)
     with holder_of(tmp_path, flock_errno=errno.ENOLCK) as process:
-        with pytest.raises(BusyError, match=f"process {process.pid}"):
+        with refused(BusyError, process.pid):
             lock_and_leave(tmp_path)
         process.kill()
         process.wait(timeout=10)
@@ -163,8 +162,8 @@ def test_without_locks_a_marker_of_a_dead_process_is_no_obstacle(tmp_path, refus
     assert left_behind
 
 
-def test_another_failure_of_the_lock_is_an_error_and_no_reason_to_go_on(tmp_path, refused):
-    refused(errno.EIO)
+def test_another_failure_of_the_lock_is_an_error_and_no_reason_to_go_on(tmp_path, refuse_locks):
+    refuse_locks(errno.EIO)
     with pytest.raises(OutputError, match="EIO"):
         lock_and_leave(tmp_path)
 

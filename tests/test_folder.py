@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from preparing import hashes, listing
+from wording import refused
 
 from toyadmos_datasets.errors import BusyError, ClippingError, DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.files import job_folder
@@ -105,7 +106,7 @@ def test_a_folder_with_files_of_others_is_refused_and_stays_as_it_is(folder, nam
 
 def test_a_file_in_the_place_of_the_folder_is_an_argument_that_cannot_be_meant(folder):
     folder.path.write_text("years of work")
-    with pytest.raises(OptionError, match="The output is a file") as caught:
+    with refused(OptionError) as caught:
         folder.state(overwrite=True)
 
     assert caught.value.remedy == "Choose a folder with --out."
@@ -113,7 +114,7 @@ def test_a_file_in_the_place_of_the_folder_is_an_argument_that_cannot_be_meant(f
 
 def test_a_folder_inside_a_file_is_an_argument_that_cannot_be_meant(tmp_path):
     (tmp_path / "thesis").write_text("years of work")
-    with pytest.raises(OptionError, match="The output would be inside a file") as caught:
+    with refused(OptionError) as caught:
         OutputFolder(path=tmp_path / "thesis" / "data" / "train", request={}).state(overwrite=False)
 
     assert caught.value.where == str(tmp_path / "thesis")
@@ -154,7 +155,7 @@ def test_replacing_is_refused_while_files_of_others_lie_inside(whole, place):
 def test_a_shard_that_went_missing_is_noticed_with_its_hash_and_what_mends_it(whole):
     shard = read_manifest(whole.path).shards[0]
     (whole.path / shard.path).unlink()
-    with pytest.raises(DatasetError, match="A shard is missing") as caught:
+    with refused(DatasetError) as caught:
         whole.state(overwrite=False)
 
     assert shard.sha256 in caught.value.expected
@@ -180,7 +181,7 @@ def test_a_cut_run_with_other_options_is_a_conflict_and_stays(folder):
     folder.begin(JOB)
     finish(folder, SHARD, b"PAR1")
     before = listing(folder.path)
-    with pytest.raises(OutputConflictError, match="run with other options that was cut") as caught:
+    with refused(OutputConflictError) as caught:
         other(folder).state(overwrite=False)
 
     assert "--overwrite" in caught.value.remedy
@@ -297,7 +298,7 @@ def test_nothing_stays_after_a_failure_that_only_other_options_mend(folder, kind
 
 
 def test_a_failure_while_another_holds_the_folder_leaves_it_to_them(folder):
-    with folder.held(), pytest.raises(BusyError, match="held by process"), folder.held():
+    with folder.held(), refused(BusyError), folder.held():
         pass
 
     assert folder.path.exists()

@@ -25,6 +25,7 @@ from rich.console import Console
 from small import basic
 from test_shared_recipe import planned, shared_of
 from tiny import only, write_tree
+from wording import warned
 
 from toyadmos_datasets import reports
 from toyadmos_datasets.auditing import audit
@@ -159,7 +160,7 @@ def test_bars_draw_names_as_text(monkeypatch, capsys):
 
 
 def test_a_warning_shows_no_name_raw(tmp_path):
-    with pytest.warns(UserWarning, match="temporary folder") as caught:
+    with warned(UserWarning) as caught:
         stand_in_for(tmp_path / HOSTILE)
 
     assert raw_in(str(caught[0].message)) == set()

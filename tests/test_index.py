@@ -4,6 +4,7 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wording import refused
 
 from toyadmos_datasets.corpus.damage import conditions_of
 from toyadmos_datasets.corpus.names import RecordingName, parse_member
@@ -122,12 +123,11 @@ def test_a_tree_has_no_checksums_and_an_empty_source_no_rows():
 def test_the_same_member_twice_is_a_conflict():
     twice = member(recording().member)
 
-    with pytest.raises(IndexConflictError, match="have the same identifier") as caught:
+    with refused(IndexConflictError) as caught:
         build_index([twice, twice])
 
     assert caught.value.where == twice.path
     assert caught.value.actual == f"{twice.path} as well"
-    assert "Move one of the two out of the source" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_the_same_member_twice_is_a_conflict():
 def test_names_that_some_file_systems_hold_for_one_are_a_conflict(one, other):
     members = [member(f"ToyTrain/EnvironmentalNoise_CNT/{stem}.wav") for stem in (one, other)]
 
-    with pytest.raises(IndexConflictError, match="have the same identifier"):
+    with refused(IndexConflictError):
         build_index(members)
 
 
@@ -146,7 +146,7 @@ def test_one_channel_of_one_event_under_two_names_is_a_conflict():
     stems = ("3100110001_noise_case1_ch1_0001", "3100110009_noise_case1_ch1_0001")
     members = [member(f"ToyTrain/EnvironmentalNoise_CNT/{stem}.wav") for stem in stems]
 
-    with pytest.raises(IndexConflictError, match="the same channel of one event"):
+    with refused(IndexConflictError):
         build_index(members)
 
 
@@ -171,7 +171,7 @@ def test_all_wrong_names_are_in_one_error_with_the_options_that_leave_them_out()
     strange = [member(f"ToyTrain/case1/NormalSound_IND/strange_{number:02}.wav") for number in range(12)]
     moved = recording().member.replace("case1/", "case2/")
 
-    with pytest.raises(NameGrammarError, match="13 files cannot be indexed by their names") as caught:
+    with refused(NameGrammarError, "13") as caught:
         build_index([*small_corpus(), *strange, member(moved)])
 
     listed = caught.value.actual.splitlines()
@@ -181,7 +181,7 @@ def test_all_wrong_names_are_in_one_error_with_the_options_that_leave_them_out()
 
 
 def test_a_file_in_another_case_s_folder_is_told_where_it_belongs():
-    with pytest.raises(NameGrammarError, match="folder contradicts") as caught:
+    with refused(NameGrammarError) as caught:
         build_index([member(recording().member.replace("case1/", "case2/"))])
 
     assert caught.value.expected == "ToyTrain/case1/NormalSound_IND"
@@ -192,7 +192,7 @@ def test_a_file_in_another_case_s_folder_is_told_where_it_belongs():
 def test_all_identifiers_that_stand_twice_are_in_one_error():
     twice = [member(recording(take=take).member.replace("31000", "91000")) for take in (1, 2)]
 
-    with pytest.raises(IndexConflictError, match="2 files have the identifier of another file") as caught:
+    with refused(IndexConflictError) as caught:
         build_index([*small_corpus(), *twice])
 
     assert all(one.path in caught.value.actual for one in twice)
@@ -387,5 +387,5 @@ def test_a_file_that_is_no_index_is_an_error_that_says_how_to_make_one(tmp_path,
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(DatasetError, match=r"toyadmos index SRC --toy TOY --out FILE"):
+    with refused(DatasetError, "--toy", "--out"):
         read_index(path)

@@ -15,6 +15,7 @@ import psutil
 import pytest
 import tiny
 from ingesting import CORPUS, N_RECORDINGS, RATE_HZ, Counting, contents, index_of, segments, tree, volumes
+from wording import refused
 
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.engine import Watch
@@ -79,7 +80,7 @@ def test_a_recording_of_which_resampling_leaves_nothing_is_an_error_that_names_i
     short = tiny.only(files, "normal_IND_ch2_0002")
     source = make(tmp_path, files | {short: tiny.wav_bytes(np.array([1000], np.int16))})
 
-    with pytest.raises(WavError, match="too short") as caught:
+    with refused(WavError) as caught:
         ingest(source, index_of(source), store_for(tmp_path, source, RATE_HZ))
 
     assert caught.value.where == short
@@ -138,7 +139,7 @@ def test_a_recording_that_was_cut_off_stays_an_error_however_odd_its_header_is(t
     source = make(tmp_path, files | {bad: files[bad][:4] + bytes(4) + files[bad][8:-100]})
     store = store_for(tmp_path, source, RATE_HZ)
 
-    with pytest.raises(TruncatedWavError, match="ends within its data chunk") as caught:
+    with refused(TruncatedWavError) as caught:
         ingest(source, index_of(source), store)
 
     assert caught.value.where == bad
@@ -222,7 +223,7 @@ def test_no_room_is_found_out_before_anything_is_read(tmp_path, monkeypatch):
     store = store_for(tmp_path, source, RATE_HZ)
     monkeypatch.setattr("toyadmos_datasets.files.atomic.free_bytes", lambda _path: 1000)
 
-    with pytest.raises(DiskFullError, match="not enough room for the recording store"):
+    with refused(DiskFullError):
         ingest(source, index_of(source), store)
 
     assert source.members_read == []

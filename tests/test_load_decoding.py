@@ -21,6 +21,7 @@ from hypothesis.extra.numpy import arrays
 from loading import first_shard, measure_peak, pcm, stored
 from preparing import options
 from tiny import TinyCorpus, write_tree
+from wording import refused
 
 from toyadmos_datasets import Audio, as_plain_audio, decode_with_soundfile, load_dataset
 from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
@@ -220,9 +221,9 @@ def test_our_load_dataset_opens_what_was_saved_as_it_was_decoded(prepared, tmp_p
 def test_what_was_saved_has_no_configs_and_only_its_splits(train, tmp_path):
     train.save_to_disk(tmp_path / "saved")
 
-    with pytest.raises(OptionError, match="no configs"):
+    with refused(OptionError):
         load_dataset(tmp_path / "saved", "clean")
-    with pytest.raises(OptionError, match="no such split"):
+    with refused(OptionError):
         load_dataset(tmp_path / "saved", split="test")
 
 
@@ -235,7 +236,7 @@ def test_what_was_saved_and_is_damaged_is_an_error_of_ours(train, tmp_path, name
     if (name, content) == ("dataset_info.json", b"{}"):
         assert load_dataset(tmp_path / "saved")[0]["audio"]["array"].size  # the table says it, too
     else:
-        with pytest.raises(DatasetError, match="cannot be opened"):
+        with refused(DatasetError):
             load_dataset(tmp_path / "saved")
 
 
@@ -254,7 +255,7 @@ def test_a_saved_state_with_wrong_types_or_names_is_an_error_of_ours(train, tmp_
     path = tmp_path / "saved" / "state.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
-    with pytest.raises(DatasetError, match="cannot be opened") as caught:
+    with refused(DatasetError) as caught:
         load_dataset(tmp_path / "saved")
 
     assert "state.json" in caught.value.where
@@ -281,7 +282,7 @@ def count_samples(row):
 
 
 def test_a_dataset_without_audio_is_said_to_have_none():
-    with pytest.raises(OptionError, match="no column of audio") as caught:
+    with refused(OptionError) as caught:
         decode_with_soundfile(datasets.Dataset.from_dict({"a": [1], "b": [2]}))
 
     assert caught.value.actual == "a, b"
@@ -291,14 +292,14 @@ def test_wide_clips_are_not_cut_to_int16():
     file = io.BytesIO()
     soundfile.write(file, np.linspace(-1, 0.5, 100), 16000, format="FLAC", subtype="PCM_24")
 
-    with pytest.raises(OptionError, match="do not fit int16") as caught:
+    with refused(OptionError) as caught:
         Audio(sample_type="int16").decode_example({"bytes": file.getvalue(), "path": "a.flac"})
     assert (caught.value.where, caught.value.actual) == ("a.flac", "PCM_24")
 
 
 @pytest.mark.parametrize("value", [{}, {"bytes": None, "path": None}, 3, {"array": None}])
 def test_what_is_no_clip_is_not_stored(value):
-    with pytest.raises(OptionError, match="no clip"):
+    with refused(OptionError):
         Audio().encode_example(value)
 
 
@@ -309,13 +310,13 @@ def test_new_clips_beside_int16_are_not_left_to_another_encoder(prepared):
     copied = rows.map(lambda row: {"again": row["audio"]}, features=features)
 
     assert np.array_equal(copied[1]["again"]["array"], rows[1]["audio"]["array"])
-    with pytest.raises(OptionError, match="needs the feature of this package") as caught:
+    with refused(OptionError) as caught:
         rows.map(count_samples, features=datasets.Features({**features, "n": datasets.Value("int64")} | PLAIN_AGAIN))
     assert caught.value.where == "again"
 
 
 def test_clips_do_not_turn_into_lists_of_numbers_in_silence(train):
-    with pytest.raises(OptionError, match="kept decoded"):
+    with refused(OptionError):
         train.map(
             lambda some: {"audio": [some["audio"]]}, batched=True, batch_size=5, remove_columns=train.column_names
         )
@@ -331,10 +332,9 @@ def test_another_dataset_in_the_same_process_keeps_its_own_decoder(train):
 def test_without_soundfile_the_error_names_it(prepared, monkeypatch):
     monkeypatch.setitem(sys.modules, "soundfile", None)
 
-    with pytest.raises(MissingExtraError, match="soundfile") as caught:
+    with refused(MissingExtraError, "pip install soundfile") as caught:
         load_dataset(prepared)
 
-    assert "pip install soundfile" in caught.value.remedy
     assert "decode=False" in caught.value.remedy
 
 
@@ -359,7 +359,7 @@ def test_int16_is_refused_where_it_would_lose_bits(tmp_path):
     out = prepare(options(source, tmp_path, protocols=("basic",), bit_depth=24)).out
 
     assert load_dataset(out, split="train")[0]["audio"]["array"].dtype == np.float32
-    with pytest.raises(OptionError, match="do not fit int16"):
+    with refused(OptionError):
         load_dataset(out, decode="int16")
 
 

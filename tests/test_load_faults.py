@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loading import first_shard, outcome_of, pcm, stored
 from tiny import TinyCorpus, write_tree
+from wording import refused
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import BusyError, DatasetError
@@ -38,7 +39,7 @@ def train(prepared):
 def test_a_folder_without_a_manifest_is_not_a_dataset(tmp_path, exists):
     folder = tmp_path if exists else tmp_path / "nothing"
 
-    with pytest.raises(DatasetError, match="no prepared dataset") as caught:
+    with refused(DatasetError) as caught:
         load_dataset(folder)
 
     assert "toyadmos prepare" in caught.value.remedy
@@ -48,14 +49,14 @@ def test_a_folder_without_a_manifest_is_not_a_dataset(tmp_path, exists):
 def test_a_cut_run_is_not_a_dataset(copy):
     (copy / "manifest.json").unlink()
 
-    with pytest.raises(DatasetError, match="not complete"):
+    with refused(DatasetError):
         load_dataset(copy)
 
 
 def test_a_damaged_manifest_is_refused(copy):
     (copy / "manifest.json").write_text((copy / "manifest.json").read_text()[:-20])
 
-    with pytest.raises(DatasetError, match="damaged") as caught:
+    with refused(DatasetError) as caught:
         load_dataset(copy)
 
     assert caught.value.where == str(copy / "manifest.json")
@@ -65,7 +66,7 @@ def test_a_newer_manifest_is_refused_with_how_to_upgrade(copy):
     content = json.loads((copy / "manifest.json").read_text()) | {"schema_version": 99}
     (copy / "manifest.json").write_text(json.dumps(content))
 
-    with pytest.raises(DatasetError, match="version") as caught:
+    with refused(DatasetError) as caught:
         load_dataset(copy)
 
     assert caught.value.actual == "99"
@@ -76,7 +77,7 @@ def test_a_missing_shard_is_an_error_with_its_hash(copy):
     shard, path = first_shard(copy)
     path.unlink()
 
-    with pytest.raises(DatasetError, match="missing") as caught:
+    with refused(DatasetError) as caught:
         load_dataset(copy, split="train")
 
     assert caught.value.where == str(path)
@@ -90,7 +91,7 @@ def test_a_truncated_shard_is_an_error_with_its_hash(prepared, tmp_path_factory,
     shard, path = first_shard(folder)
     os.truncate(path, int(keep * shard.n_bytes))
 
-    with pytest.raises(DatasetError, match="another size") as caught:
+    with pytest.raises(DatasetError) as caught:
         load_dataset(folder, split="train")
 
     assert shard.sha256 in caught.value.expected
@@ -104,7 +105,7 @@ def test_a_flipped_bit_in_a_shard_is_an_error_with_its_hash(copy, place):
     content[int(place * len(content))] ^= 0x10
     path.write_bytes(content)
 
-    with pytest.raises(DatasetError, match="changed since it was written") as caught:
+    with refused(DatasetError) as caught:
         load_dataset(copy, split="train")
 
     assert caught.value.expected == f"sha256 {shard.sha256}"
@@ -121,7 +122,7 @@ def test_a_shard_that_is_damaged_after_it_was_loaded_is_noticed(copy):
     path.write_bytes(content)
     os.utime(path, ns=(1, 10**18))
 
-    with pytest.raises(DatasetError, match="changed since it was written"):
+    with refused(DatasetError):
         load_dataset(copy)
 
 
@@ -150,7 +151,7 @@ def test_a_damaged_clip_among_others_is_an_error_that_names_it(train):
     rows = datasets.Dataset(table).cast_column("audio", Audio(sampling_rate=16000))
 
     assert len(rows[0]["audio"]["array"]) > 0
-    with pytest.raises(DatasetError, match="cannot be decoded") as caught:
+    with refused(DatasetError) as caught:
         rows[1]
     assert caught.value.where == "b.flac"
 
@@ -163,7 +164,7 @@ def test_a_flipped_bit_in_a_page_is_noticed_while_streaming(copy, place, is_far)
     content[int(place * len(content))] ^= 0x10
     path.write_bytes(content)
 
-    with pytest.raises(DatasetError, match="damaged" if is_far else "changed since it was written") as caught:
+    with refused(DatasetError) as caught:
         list(load_dataset(f"file://{copy}" if is_far else copy, split="train", streaming=True))
 
     assert shard.sha256 in caught.value.expected
@@ -175,7 +176,7 @@ def test_a_missing_or_truncated_shard_is_an_error_with_its_hash_either_way(copy,
     shard, path = first_shard(copy)
     path.unlink() if damage == "missing" else os.truncate(path, shard.n_bytes // 2)
 
-    with pytest.raises(DatasetError, match=r"missing|another size") as caught:
+    with refused(DatasetError) as caught:
         load_dataset(copy, split="train", streaming=streaming)
 
     assert shard.sha256 in caught.value.expected
@@ -226,7 +227,7 @@ def test_a_shard_that_was_replaced_is_not_taken_for_the_one_that_was_loaded(copy
     _, path = first_shard(copy)
     os.utime(path, ns=(1, 10**18))
 
-    with pytest.raises(DatasetError, match="not the one that was loaded"):
+    with refused(DatasetError):
         pickle.loads(sent)
 
 
@@ -237,7 +238,7 @@ def test_streaming_on_after_a_replacement_is_an_error(copy):
         shard["sha256"] = "0" * 64
     (copy / "manifest.json").write_text(json.dumps(manifest))
 
-    with pytest.raises(DatasetError, match="replaced while it was read"):
+    with refused(DatasetError):
         next(iter(rows))
 
 
@@ -245,5 +246,5 @@ def test_a_folder_that_is_replaced_at_every_look_is_busy(copy):
     def opening(_):
         (copy / "manifest.json").write_text((copy / "manifest.json").read_text() + " ")
 
-    with pytest.raises(BusyError, match="again and again"):
+    with refused(BusyError):
         consistent_read.open_settled(copy, opening)

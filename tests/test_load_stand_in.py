@@ -15,6 +15,7 @@ from pathlib import Path
 import datasets
 import pytest
 from tiny import TinyCorpus, write_tree
+from wording import warned
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DiskFullError
@@ -56,7 +57,7 @@ def read_only(monkeypatch, tmp_path) -> Path:
 
 
 def test_a_dataset_opens_where_the_cache_cannot_be_written_to_and_a_warning_says_what_to_name(prepared, read_only):
-    with pytest.warns(UserWarning, match="cannot be written to") as caught:
+    with warned(UserWarning) as caught:
         rows = load_dataset(prepared, split="test")
 
     assert rows[0]["audio"]["array"].any()
@@ -66,7 +67,7 @@ def test_a_dataset_opens_where_the_cache_cannot_be_written_to_and_a_warning_says
 
 def test_a_toy_is_built_where_the_cache_cannot_be_written_to(tmp_path, read_only):
     source = write_tree(TinyCorpus(n_normal=5, n_noise=3).files(), tmp_path / "tree")
-    with pytest.warns(UserWarning, match="cannot be written to"):
+    with warned(UserWarning):
         rows = load_dataset("train", source=str(source), cache=str(tmp_path / "cache"), split="test")
 
     assert rows.num_rows
@@ -106,7 +107,7 @@ def test_the_temporary_folder_is_gone_when_its_process_has_ended(prepared, tmp_p
 
 
 def test_one_folder_stands_in_for_all_that_a_process_loads(tmp_path):
-    with pytest.warns(UserWarning, match="cannot be written to"):
+    with warned(UserWarning):
         folders = {clip_cache.stand_in_for(tmp_path / name) for name in ("one", "other")}
 
     assert len(folders) == 1

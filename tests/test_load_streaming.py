@@ -12,6 +12,7 @@ import pytest
 from loading import measure_peak
 from preparing import options
 from tiny import TinyCorpus, write_tree
+from wording import refused
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
@@ -82,21 +83,21 @@ def test_shards_are_shared_and_a_state_goes_on(tmp_path, monkeypatch):
 
 
 def test_an_expression_is_refused_with_what_to_do_instead(prepared):
-    with pytest.raises(OptionError, match="cannot be cut") as caught:
+    with refused(OptionError) as caught:
         load_dataset(prepared, split="train[:2]", streaming=True)
 
     assert ".take(n)" in caught.value.remedy
 
 
 def test_an_address_without_a_dataset_is_said_to_be_one():
-    with pytest.raises(DatasetError, match="no prepared dataset") as caught:
+    with refused(DatasetError) as caught:
         load_dataset("memory://nothing/here")
 
     assert caught.value.where == "memory://nothing/here/manifest.json"
 
 
 def test_an_unknown_kind_of_address_is_refused():
-    with pytest.raises(OptionError, match="no such kind of address"):
+    with refused(OptionError):
         load_dataset("gopher://host/dataset")
 
 
@@ -158,7 +159,7 @@ def test_a_far_dataset_that_is_replaced_while_it_streams_gives_no_row_of_another
     else:
         replace()
 
-    with pytest.raises(DatasetError, match="replaced while it was read"):
+    with refused(DatasetError):
         next(iter(rows))
 
 

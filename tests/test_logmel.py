@@ -5,6 +5,7 @@ from __future__ import annotations
 import librosa
 import numpy as np
 import pytest
+from wording import refused
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.options.render_options import LOG_MEL_VERSION, LogMel
@@ -78,26 +79,26 @@ def test_bands_lie_within_their_span():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "says"),
+    "wrong",
     [
-        ({"n_fft": 1}, "at least 2 samples"),
-        ({"n_hop": 0}, "1 to 1024 samples"),
-        ({"n_hop": 1025}, "1 to 1024 samples"),
-        ({"n_mels": 513}, "1 to 512 bands"),
-        ({"fmin_hz": -1.0}, "0 <= fmin < fmax <= 8000 Hz"),
-        ({"fmin_hz": 4000.0, "fmax_hz": 4000.0}, "4000 to 4000 Hz"),
-        ({"fmax_hz": 8001.0}, "half the rate"),
-        ({"power": 3}, "1 or 2"),
-        ({"scale": "log2"}, "dB or ln"),
-        ({"floor": 0.0}, "more than 0"),
+        {"n_fft": 1},
+        {"n_hop": 0},
+        {"n_hop": 1025},
+        {"n_mels": 513},
+        {"fmin_hz": -1.0},
+        {"fmin_hz": 4000.0, "fmax_hz": 4000.0},
+        {"fmax_hz": 8001.0},
+        {"power": 3},
+        {"scale": "log2"},
+        {"floor": 0.0},
     ],
 )
-def test_settings_that_cannot_be_meant_are_refused(wrong, says):
-    with pytest.raises(OptionError, match=f"{says}[\\s\\S]*docs/cli.md"):
+def test_settings_that_cannot_be_meant_are_refused(wrong):
+    with refused(OptionError, "cli.md"):
         LogMel(**wrong)
 
 
 @pytest.mark.parametrize("mono", [np.zeros(1023), np.zeros((2, 16_000))])
 def test_a_clip_without_a_whole_frame_or_with_two_channels_is_refused(mono):
-    with pytest.raises(OptionError, match=r"single-channel clips[\s\S]*one channel at a time"):
+    with refused(OptionError):
         log_mel(mono)

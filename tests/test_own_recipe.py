@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from planning import SEEDS, event_of, index_of, planned, rows
 from preparing import hashes, options, toyadmos
 from tiny import TinyCorpus, write_tree
+from wording import hold_printed, refused
 
 from toyadmos_datasets.errors import DatasetError, OptionError, PlanError
 from toyadmos_datasets.jobs.prepare import prepare
@@ -163,7 +164,7 @@ def test_a_recipe_that_was_written_comes_back_as_it_is(path):
     found = own_recipe(read_examples(path), INDEX, TRAIN, path)
 
     assert (found.sha256, found.notes) == (written.sha256, written.notes)
-    with pytest.raises(OptionError, match="The recipe was written with its own toy and options"):
+    with refused(OptionError):
         own_recipe(read_examples(path), INDEX, PlanOptions(toy="ToyTrain", snr_reference="clip"), path)
 
 
@@ -185,44 +186,41 @@ def test_shared_noise_and_levels_may_be_said_beside_and_are_kept(path):
 
 
 @pytest.mark.parametrize(
-    ("what", "changes"),
+    "changes",
     [
-        ("The source has no such recording", {"recording_ids": ["3100010099_ToyTrain_case1_normal_IND_ch1_0099"]}),
-        ("The source has no such recording", {"noise_recording_ids": ["nothing"]}),
-        ("An example has no recording", {"recording_ids": []}),
-        (
-            "The recordings of one row are of several events",
-            {"recording_ids": [recording("normal"), recording("ab01", 2)]},
-        ),
-        ("The recordings of one row name a microphone twice", {"recording_ids": [recording("normal")] * 2}),
-        ("A noise recording stands where a machine's belongs", {"recording_ids": [recording("noise")]}),
-        ("What is mixed in is no noise recording", {"noise_recording_ids": [recording("normal", take=2)]}),
-        ("Noise is of another microphone", {"noise_recording_ids": [recording("noise", 2)]}),
-        ("Noise has another number of microphones", {"noise_recording_ids": [recording("noise", c) for c in (1, 2)]}),
-        ("Noise is of another case", {"noise_recording_ids": [recording("noise", case=2)]}),
-        ("noise_position is out of bounds", {"noise_position": 1.0}),
-        ("noise_position is out of bounds", {"noise_position": None}),
-        ("It is not said how loud the noise is", {"snr_db": None}),
-        ("It is not said how loud the noise is", {"target_gain_db": 0.0, "noise_gain_db": 0.0}),
-        ("It is not said how loud the noise is", {"snr_db": None, "target_gain_db": 0.0}),
-        ("snr_db is out of bounds", {"snr_db": float("nan")}),
-        ("snr_db is out of bounds", {"snr_db": -101.0}),
-        ("Noise is spoken of in a row without noise", {"noise_recording_ids": []}),
-        ("A window has a start or a length alone", {"target_start": 0}),
-        ("A window is not within its recording", {"target_start": 6_001, "target_length": 6_000}),
-        ("A window is not within its recording", {"target_start": -1, "target_length": 6_000}),
-        ("A window is not within its recording", {"target_start": 0, "target_length": 0}),
-        ("This cannot be the name of a config", {"config": "../mine"}),
-        ("This cannot be the name of a split", {"split": "all"}),
-        ("This cannot be the name of a split", {"split": ""}),
-        ("The column 'label' contradicts the recordings", {"label": "anomalous"}),
-        ("The column 'case' contradicts the recordings", {"case": 2}),
-        ("The column 'channel' contradicts the recordings", {"channel": 0}),
-        ("The column 'event_id' contradicts the recordings", {"event_id": "ToyTrain_case1_normal_IND_0002"}),
-        ("The column 'toy' contradicts the recordings", {"toy": "ToyCar"}),
+        {"recording_ids": ["3100010099_ToyTrain_case1_normal_IND_ch1_0099"]},
+        {"noise_recording_ids": ["nothing"]},
+        {"recording_ids": []},
+        {"recording_ids": [recording("normal"), recording("ab01", 2)]},
+        {"recording_ids": [recording("normal")] * 2},
+        {"recording_ids": [recording("noise")]},
+        {"noise_recording_ids": [recording("normal", take=2)]},
+        {"noise_recording_ids": [recording("noise", 2)]},
+        {"noise_recording_ids": [recording("noise", c) for c in (1, 2)]},
+        {"noise_recording_ids": [recording("noise", case=2)]},
+        {"noise_position": 1.0},
+        {"noise_position": None},
+        {"snr_db": None},
+        {"target_gain_db": 0.0, "noise_gain_db": 0.0},
+        {"snr_db": None, "target_gain_db": 0.0},
+        {"snr_db": float("nan")},
+        {"snr_db": -101.0},
+        {"noise_recording_ids": []},
+        {"target_start": 0},
+        {"target_start": 6_001, "target_length": 6_000},
+        {"target_start": -1, "target_length": 6_000},
+        {"target_start": 0, "target_length": 0},
+        {"config": "../mine"},
+        {"split": "all"},
+        {"split": ""},
+        {"label": "anomalous"},
+        {"case": 2},
+        {"channel": 0},
+        {"event_id": "ToyTrain_case1_normal_IND_0002"},
+        {"toy": "ToyCar"},
     ],
 )
-def test_a_row_that_breaks_a_rule_is_refused_and_named(path, what, changes):
+def test_a_row_that_breaks_a_rule_is_refused_and_named(path, changes):
     fine = noisy(recording_ids=[recording("normal", take=3)], draw=0)
     given = dict.fromkeys(set(changes) - set(fine))
     known = {
@@ -234,7 +232,7 @@ def test_a_row_that_breaks_a_rule_is_refused_and_named(path, what, changes):
     }
     fine |= {name: known.get(name) for name in given}
 
-    with pytest.raises(PlanError, match=what) as caught:
+    with refused(PlanError) as caught:
         own(path, fine, noisy(draw=0, **changes))
 
     assert caught.value.where == f"{path}, row 2 of 2"
@@ -242,22 +240,20 @@ def test_a_row_that_breaks_a_rule_is_refused_and_named(path, what, changes):
 
 
 @pytest.mark.parametrize(
-    ("what", "changes", "remedy"),
+    ("changes", "remedy"),
     [
         (
-            "One event is in several splits: ToyTrain_case1_normal_IND_0001",
             {"noise_recording_ids": [recording("noise", take=2)]},
             "Leave it in one",
         ),
         (
-            "One noise recording is in several splits: ToyTrain_case1_noise_CNT_0001",
             {"recording_ids": [recording("ab01")]},
             "--shared-noise",
         ),
     ],
 )
-def test_what_is_on_two_sides_is_refused(path, what, changes, remedy):
-    with pytest.raises(PlanError, match=what) as caught:
+def test_what_is_on_two_sides_is_refused(path, changes, remedy):
+    with refused(PlanError) as caught:
         own(path, noisy(), noisy(split="test", **changes))
 
     assert caught.value.actual == "train, test"
@@ -283,7 +279,7 @@ def test_one_sound_on_two_sides_is_refused_with_both_recordings_and_the_row(path
     if is_written:
         write_recipe(table, path)
 
-    with pytest.raises(PlanError, match="Two recordings with the same sound are in several splits") as caught:
+    with refused(PlanError) as caught:
         own_recipe(read_examples(path), INDEX, TRAIN, path, joined=joined)
 
     assert f"several splits: {' and '.join(pair)}." in caught.value.what
@@ -329,7 +325,7 @@ def test_two_microphones_of_one_event_are_one_event(path):
         split="test", recording_ids=[recording("normal", 2)], noise_recording_ids=[recording("noise", 2, take=2)]
     )
 
-    with pytest.raises(PlanError, match="One event is in several splits"):
+    with refused(PlanError):
         own(path, noisy(), other)
 
 
@@ -338,7 +334,7 @@ def test_other_configs_may_divide_otherwise(path):
 
 
 def test_an_example_that_stands_twice_is_refused(path):
-    with pytest.raises(PlanError, match="An example stands twice"):
+    with refused(PlanError):
         own(path, noisy(draw=0), noisy(draw=0, noise_position=0.5))
 
 
@@ -355,7 +351,7 @@ def test_an_example_that_stands_twice_is_refused(path):
 def test_a_table_with_other_columns_or_types_is_refused(path, table, told):
     pq.write_table(pa.table(table), path)
 
-    with pytest.raises(DatasetError, match="This table cannot become a recipe") as caught:
+    with refused(DatasetError) as caught:
         read_examples(path)
 
     assert told in str(caught.value)
@@ -365,14 +361,14 @@ def test_a_table_with_other_columns_or_types_is_refused(path, table, told):
 def test_a_file_that_is_no_table_is_refused(path, content):
     path.write_bytes(content)
 
-    with pytest.raises(DatasetError, match="This table cannot become a recipe"):
+    with refused(DatasetError):
         read_examples(path)
 
 
 def test_a_recipe_without_rows_is_refused(path):
     pq.write_table(pa.table({"config": ["a"], "split": ["b"], "recording_ids": [["x"]]}).slice(0, 0), path)
 
-    with pytest.raises(PlanError, match="The recipe has no examples"):
+    with refused(PlanError):
         own_recipe(read_examples(path), INDEX, TRAIN, path)
 
 
@@ -408,4 +404,4 @@ def test_options_that_choose_examples_beside_it_are_refused(tmp_path, capsys, mo
     ran = toyadmos(capsys, "prepare", "--toy", "train", "--source", tmp_path, "--recipe", place, *more)
 
     assert ran.status == 2
-    assert "A recipe of your own says itself which examples there are" in ran.err
+    hold_printed(ran.err)

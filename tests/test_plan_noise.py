@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from planning import BASIC, index, index_of, noise_events, planned, rows
 from tiny import TinyCorpus
+from wording import refused
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.errors import PlanError
@@ -42,7 +43,7 @@ def test_a_third_of_the_noise_is_for_the_test(n_noise, n_test):
 
 
 def test_one_noise_recording_for_two_sides_is_an_error_that_says_how_to_accept_it():
-    with pytest.raises(PlanError, match="One noise recording cannot serve both train and test") as caught:
+    with refused(PlanError) as caught:
         plan(index(n_noise=1), BASIC)
 
     assert caught.value.where == "ToyTrain_case1_noise_CNT_0001"
@@ -62,7 +63,7 @@ def test_shared_noise_is_drawn_by_both_sides_and_noted():
 def test_no_noise_at_all_is_an_error_where_noise_is_asked_for_and_none_for_clean():
     silent = index(n_noise=0)
 
-    with pytest.raises(PlanError, match="There is no noise recording of case 1") as caught:
+    with refused(PlanError) as caught:
         plan(silent, BASIC)
 
     assert caught.value.remedy == "Complete the source, or prepare without noise: --protocol basic"
@@ -179,7 +180,7 @@ def test_every_split_hears_noise_of_every_case_where_the_cases_have_other_takes(
 def test_a_case_with_too_few_takes_is_named_and_the_remedies_work():
     corpus = with_noise({1: range(1, 5), 2: range(1, 2), 3: range(1, 5)})
 
-    with pytest.raises(PlanError, match="One noise recording cannot serve both train and test in case 2") as caught:
+    with refused(PlanError) as caught:
         planned(corpus, "basic", snrs_db=(0.0,))
 
     assert caught.value.where == "ToyTrain_case2_noise_CNT_0001"
@@ -190,16 +191,14 @@ def test_a_case_with_too_few_takes_is_named_and_the_remedies_work():
 
 
 def test_shared_noise_is_no_remedy_where_it_is_refused():
-    with pytest.raises(PlanError, match="One noise recording cannot serve") as caught:
+    with refused(PlanError):
         planned(index(n_noise=1), "noise-shift")
-
-    assert caught.value.remedy == "Add noise recordings to the source"
 
 
 def test_recordings_with_the_same_sound_count_as_one_and_the_error_says_so():
     names = [f"ToyTrain_case1_noise_CNT_{take:04d}" for take in (1, 2, 3)]
 
-    with pytest.raises(PlanError, match="One noise recording cannot serve") as caught:
+    with refused(PlanError) as caught:
         planned(index(n_noise=3), "basic", snrs_db=(0.0,), joined=EqualEvents(groups=(tuple(names),)))
 
     assert caught.value.actual == "1, because 3 recordings have the same take or the same sound"
@@ -269,7 +268,7 @@ def test_noise_of_two_cases_and_of_one_of_them_is_on_one_side():
 
 
 def test_a_case_without_noise_of_its_own_hears_none_of_other_cases():
-    with pytest.raises(PlanError, match="There is no noise recording of case 1"):
+    with refused(PlanError):
         words_heard([*trains(1, 3), *noise_named("N")])
 
 

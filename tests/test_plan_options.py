@@ -7,6 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wording import refused
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.checked_json import canonical_json
@@ -103,7 +104,7 @@ def test_what_cannot_be_meant_is_refused_with_what_could_be(option, expected, ch
     ],
 )
 def test_an_option_of_a_protocol_that_was_not_asked_for_is_refused_with_what_to_add(option, protocols, remedy, changes):
-    with pytest.raises(OptionError, match="An option was given that no protocol asked for takes") as caught:
+    with refused(OptionError) as caught:
         PlanOptions(toy="ToyTrain", protocols=protocols, **changes)
 
     assert caught.value.where == option
@@ -112,7 +113,7 @@ def test_an_option_of_a_protocol_that_was_not_asked_for_is_refused_with_what_to_
 
 
 def test_an_unknown_toy_is_refused():
-    with pytest.raises(OptionError, match="There is no such toy"):
+    with refused(OptionError):
         PlanOptions(toy="ToyBoat")
 
 
@@ -125,7 +126,7 @@ def test_a_toy_is_kept_by_its_one_name_however_it_is_called(name):
 
 
 def test_the_conveyor_has_no_fourth_case():
-    with pytest.raises(OptionError, match=r"expected: 1, 2, 3\n"):
+    with refused(OptionError):
         PlanOptions(toy="ToyConveyor", cases=(4,))
 
 

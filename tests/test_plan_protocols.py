@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from planning import counts, event_of, events, index, index_of, noise_events, planned, rows
 from tiny import TinyCorpus
+from wording import refused
 
 from toyadmos_datasets.corpus.damage import damage_of
 from toyadmos_datasets.corpus.toys import toy_named
@@ -52,7 +53,7 @@ def test_an_event_without_the_fourth_microphone_will_do_for_the_faithful_train()
     names = [name for name in TinyCorpus().names() if name.channel != 4]
 
     assert rows(planned(index_of(names), "waspaa2019", faithful=True))
-    with pytest.raises(PlanError, match="a microphone is missing"):
+    with refused(PlanError):
         planned(index_of(names), "waspaa2019")
 
 
@@ -79,14 +80,14 @@ def test_validation_is_a_share_of_the_training_with_noise_of_its_own():
 
 
 def test_two_noise_recordings_cannot_serve_three_splits():
-    with pytest.raises(PlanError, match="2 noise recordings cannot serve train, validation and test") as caught:
+    with refused(PlanError) as caught:
         planned(index(n_normal=9, n_noise=2), "basic", validation_share=0.2, snrs_db=(0.0,))
 
     assert (caught.value.expected, caught.value.actual) == ("at least 3 noise recordings a case", "2")
 
 
 def test_a_training_of_one_event_has_none_to_validate_with():
-    with pytest.raises(PlanError, match="no normal events for both training and validation"):
+    with refused(PlanError):
         planned(index(n_normal=2), "basic", validation_share=0.5)
 
 
@@ -123,14 +124,14 @@ def test_as_many_events_adapt_as_are_asked_for(adapt_events):
 
 
 def test_one_case_cannot_be_left_out():
-    with pytest.raises(PlanError, match="No case can be left out, because there is only one") as caught:
+    with refused(PlanError) as caught:
         planned(index(), "leave-one-case-out")
 
     assert "--protocol basic" in caught.value.remedy
 
 
 def test_more_events_to_adapt_with_than_there_are_is_an_error():
-    with pytest.raises(PlanError, match="no normal events for the test beside 9 to adapt with"):
+    with refused(PlanError):
         planned(index(cases=(1, 2), n_normal=9), "leave-one-case-out", adapt_events=9)
 
 
@@ -151,7 +152,7 @@ def test_train_and_test_hear_other_noise_at_other_levels():
 
 
 def test_a_level_in_both_is_no_shift():
-    with pytest.raises(OptionError, match="its level would be no shift") as caught:
+    with refused(OptionError) as caught:
         planned(index(), "noise-shift", train_snrs_db=(6.0, 0.0), test_snrs_db=(0.0,))
 
     assert caught.value.where == "--test-snr"
@@ -187,9 +188,9 @@ def test_damage_of_an_unseen_part_is_in_the_test_alone():
 
 
 def test_a_support_without_any_event_is_an_error():
-    with pytest.raises(PlanError, match="no anomalous events in the support"):
+    with refused(PlanError):
         planned(index(n_anomalous=1), "few-shot")
-    with pytest.raises(PlanError, match="no anomalous events in the support") as caught:
+    with refused(PlanError) as caught:
         planned(index(n_anomalous=3), "few-shot", unseen_parts=toy_named("train").parts)
 
     assert caught.value.remedy == "Complete the source, or name fewer --unseen-parts."
@@ -217,7 +218,7 @@ def test_dcase_has_its_published_sizes(toy, cases, n_normal, n_train, n_test_nor
 
 
 def test_dcase_had_no_train():
-    with pytest.raises(OptionError, match="The protocol is not for this toy") as caught:
+    with refused(OptionError) as caught:
         planned(index(), "dcase2020")
 
     assert caught.value.expected == "--toy car or --toy conveyor"

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 from planning import counts, index, index_of, planned, rows
 from tiny import TinyCorpus
+from wording import refused
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.errors import PlanError
@@ -96,12 +97,12 @@ def test_machines_that_never_run_give_no_training():
     corpus = continuous()
     resting = activity_of(corpus, {"ch1_0001": [], "ch1_0002": [(0, 4)]})
 
-    with pytest.raises(PlanError, match="no windows of 5 s of continuous recordings for training") as caught:
+    with refused(PlanError) as caught:
         planned(corpus, "cnt-to-ind", activity=resting, window_s=5.0)
 
     assert caught.value.where == "case1"
 
 
 def test_a_source_without_continuous_recordings_is_an_error():
-    with pytest.raises(PlanError, match="no windows of 11 s of continuous recordings for training"):
+    with refused(PlanError, "11"):
         planned(index(), "cnt-to-ind")

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wording import refused
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe, read_recipe, write_recipe
@@ -224,12 +225,10 @@ def test_a_row_that_was_changed_since_is_an_error(tmp_path):
     label = pa.array(["anomalous"])
     pq.write_table(table.set_column(2, table.schema.field("label"), label), path)
 
-    with pytest.raises(DatasetError, match="This is not a recipe that this version can read") as caught:
+    with refused(DatasetError) as caught:
         read_recipe(path)
 
-    assert "rows that hash to" in caught.value.actual
     assert caught.value.where == str(path)
-    assert caught.value.remedy == "Prepare the dataset again, or get the recipe again from its author."
 
 
 def test_parameters_that_were_changed_since_are_an_error(tmp_path):
@@ -237,7 +236,7 @@ def test_parameters_that_were_changed_since_are_an_error(tmp_path):
     write_recipe(recipe(), path)
     _change_header(path, lambda header: header["parameters"].update(seed=9))
 
-    with pytest.raises(DatasetError, match="rows that hash to"):
+    with refused(DatasetError):
         read_recipe(path)
 
 
@@ -246,7 +245,7 @@ def test_a_newer_version_is_an_error_that_says_so(tmp_path):
     write_recipe(recipe(), path)
     _change_header(path, lambda header: header.update(version=3))
 
-    with pytest.raises(DatasetError, match=r"actual: +version 3"):
+    with refused(DatasetError):
         read_recipe(path)
 
 
@@ -268,7 +267,7 @@ def test_what_is_no_recipe_is_an_error(tmp_path, fault):
     else:
         pq.write_table(table.drop_columns(["snr_db"]), path)
 
-    with pytest.raises(DatasetError, match="This is not a recipe that this version can read"):
+    with refused(DatasetError):
         read_recipe(path)
 
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from test_recipe import recipe, row
+from wording import refused
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.values import parquet_files
@@ -88,7 +89,7 @@ def test_what_was_left_out_is_checked_too(tmp_path):
     left_out = pa.Table.from_pylist([row(2, channel=7)], schema=RECIPE_SCHEMA)
     write_recipe(Recipe(examples=recipe(row(1)).examples, parameters={}, excluded=left_out), path)
 
-    with pytest.raises(DatasetError, match="channel"):
+    with refused(DatasetError):
         read_recipe(path)
 
 
@@ -101,7 +102,7 @@ def test_columns_of_other_types_end_in_the_recipe_or_a_typed_error(tmp_path, kin
         column = pa.nulls(len(table), kind)
         pq.write_table(table.set_column(table.column_names.index(name), name, column), path)
 
-        with pytest.raises(DatasetError, match="This is not a recipe that this version can read"):
+        with refused(DatasetError):
             read_recipe(path)
 
 

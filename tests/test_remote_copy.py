@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wording import refused
 
 from toyadmos_datasets.archives.remote import copy_journal
 from toyadmos_datasets.archives.remote.block_ranges import ByteRanges
@@ -186,10 +187,9 @@ def test_bytes_whose_sync_failed_are_not_believed(tmp_path, monkeypatch):
             monkeypatch.setattr(os, "fsync", failing)
             writer.checkpoint()
 
-    with pytest.raises(DiskFullError, match="disk is full") as caught:
+    with refused(DiskFullError):
         write()
 
-    assert "run the same command again" in caught.value.remedy
     assert not list(VolumeCopy(tmp_path, VOLUME).present)
 
 
@@ -281,7 +281,7 @@ def test_a_table_of_volumes_survives_the_disk(tmp_path):
 def test_a_table_with_a_line_that_makes_no_sense_is_refused(tmp_path, line):
     (tmp_path / "m.csv").write_text("name,bytes,md5\n" + line.format(md5="0" * 32) + "\n")
 
-    with pytest.raises(OptionError, match="not a table") as caught:
+    with refused(OptionError) as caught:
         read_manifest(tmp_path / "m.csv", "ToyTrain")
 
     assert "--write-manifest" in caught.value.remedy
@@ -291,5 +291,5 @@ def test_a_table_with_a_gap_is_refused(tmp_path):
     first, _, third, *_ = published_manifest("ToyTrain").volumes
     write_manifest(tmp_path / "m.csv", [first, third])
 
-    with pytest.raises(SourceNotFoundError, match="without a gap"):
+    with refused(SourceNotFoundError):
         read_manifest(tmp_path / "m.csv", "ToyTrain")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from wording import refused
 
 from toyadmos_datasets.archives.remote.fetch_options import RetryPolicy
 from toyadmos_datasets.archives.remote.http_request import HttpClient
@@ -23,7 +24,7 @@ def no_settings(monkeypatch):
 def test_a_proxy_that_cannot_be_one_is_an_error_that_names_the_variable_and_no_password(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
 
-    with pytest.raises(OptionError, match="proxy that the environment names") as caught:
+    with refused(OptionError) as caught:
         HttpClient(RetryPolicy())
 
     assert caught.value.where == name
@@ -35,10 +36,8 @@ def test_a_socks_proxy_is_an_error_that_says_what_to_install(monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "socksio", None)
 
-    with pytest.raises(OptionError, match="proxy that the environment names") as caught:
+    with refused(OptionError, "pip install socksio"):
         HttpClient(RetryPolicy())
-
-    assert "pip install socksio" in caught.value.remedy
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
@@ -48,8 +47,7 @@ def test_a_file_of_certificates_that_is_none_is_an_error_that_names_it(monkeypat
         path.write_text(content)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
 
-    with pytest.raises(OptionError, match="certificates that the environment names") as caught:
+    with refused(OptionError) as caught:
         HttpClient(RetryPolicy())
 
     assert caught.value.where == f"SSL_CERT_FILE={path}"
-    assert "unset it" in caught.value.remedy

@@ -9,6 +9,7 @@ import pytest
 from loopback import Fault, serving
 from remote import CHANNEL_1, LONG, WAYS, Said, contents, fetched, publish
 from tiny import STORED
+from wording import refused
 
 from toyadmos_datasets.archives.remote.fetch_schedule import FetchSchedule
 from toyadmos_datasets.archives.remote.fetching import use_fetched
@@ -52,29 +53,29 @@ def test_what_passes_is_mended(fetch_options, published, volume_server, is_whole
 
 @WAYS
 @pytest.mark.parametrize(
-    ("fault", "message"),
+    "fault",
     [
-        (Fault(kind="html"), "web page"),
-        (Fault(kind="gzip"), "packed bytes"),
-        (Fault(kind="long"), "more than the file has"),
-        (Fault(kind="status", status=404), "no such file"),
-        (Fault(kind="status", status=410), "no such file"),
-        (Fault(kind="status", status=403), "refuses"),
-        (Fault(kind="redirect", location="http://example.org/x"), "redirects to where"),
-        (Fault(kind="redirect", location="/ToyTrain.7z.001"), "in a circle"),
-        (Fault(kind="wrong range"), "another part"),
-        (Fault(kind="status", status=503), "8 times in a row"),
-        (Fault(kind="cut"), "8 times in a row"),
+        Fault(kind="html"),
+        Fault(kind="gzip"),
+        Fault(kind="long"),
+        Fault(kind="status", status=404),
+        Fault(kind="status", status=410),
+        Fault(kind="status", status=403),
+        Fault(kind="redirect", location="http://example.org/x"),
+        Fault(kind="redirect", location="/ToyTrain.7z.001"),
+        Fault(kind="wrong range"),
+        Fault(kind="status", status=503),
+        Fault(kind="cut"),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value.kind} {value.status}",
 )
 def test_what_does_not_pass_is_an_error_and_what_was_there_stays(
-    fetch_options, published, volume_server, is_whole, fault, message
+    fetch_options, published, volume_server, is_whole, fault
 ):
     open_remote(fetch_options)
     volume_server.faults = [dataclasses.replace(fault, times=ALWAYS)]
 
-    with pytest.raises(FetchError, match=message) as caught:
+    with refused(FetchError) as caught:
         fetched(fetch_options, CHANNEL_1, is_whole=is_whole)
 
     assert caught.value.remedy
@@ -171,5 +172,5 @@ def test_a_manifest_of_another_size_is_noticed(fetch_options, published):
     longer = Volume(name=first.name, n_bytes=first.n_bytes + 10, md5=first.md5)
     manifest = dataclasses.replace(fetch_options.manifest, volumes=(longer, *others))
 
-    with pytest.raises(FetchError, match="another part"):
+    with refused(FetchError):
         open_remote(dataclasses.replace(fetch_options, manifest=manifest))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from loopback import Fault
 from transferring import ALWAYS, BOTH, CONTENT, NAME, fetch
+from wording import refused
 
 from toyadmos_datasets.archives.remote import fetch_options
 from toyadmos_datasets.archives.remote import transfer as transfer_module
@@ -94,12 +95,11 @@ def test_a_wrong_content_range_is_forgiven_once(fetching, server, kind):
 def test_a_content_range_that_stays_wrong_is_an_error(fetching, server, kind):
     server.faults = [Fault(kind=kind, times=ALWAYS)]
 
-    with pytest.raises(FetchError, match="another part than the one") as caught:
+    with refused(FetchError) as caught:
         fetch(fetching, is_ranged=True)
 
     assert not list(fetching[0].present)
     assert "Content-Range" in caught.value.actual
-    assert "run the same command again" in caught.value.remedy
 
 
 @BOTH
@@ -146,7 +146,7 @@ def test_a_file_that_keeps_changing_is_an_error(fetching, server, is_ranged):
     server.faults = [Fault(kind="cut", after=100_000, times=ALWAYS)]
     fetching[1].on_bytes = changes
 
-    with pytest.raises(FetchError, match="changes on the server"):
+    with refused(FetchError):
         fetch(fetching, is_ranged=is_ranged)
 
 
@@ -162,7 +162,7 @@ def test_a_refused_range_is_asked_for_once_more(fetching, server, is_ranged):
 def test_a_range_past_the_servers_file_is_an_error_and_its_text_is_not_saved(fetching, server):
     server.files[NAME] = CONTENT[:500_000]
 
-    with pytest.raises(FetchError, match="shorter than the published") as caught:
+    with refused(FetchError) as caught:
         fetch(fetching, is_ranged=True, start=550_000)
 
     assert "500000 bytes" in caught.value.actual
@@ -184,7 +184,7 @@ def test_the_known_size_decides_where_the_length_is_missing_or_wrong(fetching, s
 def test_a_body_that_is_too_long_is_an_error(fetching, server, is_ranged):
     server.faults = [Fault(kind="long")]
 
-    with pytest.raises(FetchError, match="sends more than the file has"):
+    with refused(FetchError):
         fetch(fetching, is_ranged=is_ranged)
 
     assert fetching[0].path.stat().st_size == len(CONTENT)
@@ -194,7 +194,7 @@ def test_a_body_that_is_too_long_is_an_error(fetching, server, is_ranged):
 def test_a_web_page_in_place_of_the_file_is_an_error(fetching, server, is_ranged):
     server.faults = [Fault(kind="html")]
 
-    with pytest.raises(FetchError, match="web page") as caught:
+    with refused(FetchError) as caught:
         fetch(fetching, is_ranged=is_ranged)
 
     assert "portal" in caught.value.remedy
@@ -205,7 +205,7 @@ def test_a_web_page_in_place_of_the_file_is_an_error(fetching, server, is_ranged
 def test_packed_bytes_that_nobody_asked_for_are_an_error(fetching, server, is_ranged):
     server.faults = [Fault(kind="gzip")]
 
-    with pytest.raises(FetchError, match="sends packed bytes"):
+    with refused(FetchError):
         fetch(fetching, is_ranged=is_ranged)
 
     assert not list(fetching[0].present)

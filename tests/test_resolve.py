@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from wording import refused
 
 from toyadmos_datasets.engine import run_tasks
 from toyadmos_datasets.engine.progress import Quiet
@@ -190,7 +191,7 @@ def test_where_a_config_has_no_normal_ind_clip_its_other_normal_clips_are_the_re
 def test_a_mean_level_without_normal_clips_is_an_error_that_names_another_reference(tmp_path):
     catalogue = store(tmp_path, {"t": random_sound(1, 3000), "n": random_sound(2, 3000)})
 
-    with pytest.raises(PlanError, match="no normal clip to take it from") as caught:
+    with refused(PlanError) as caught:
         resolved(catalogue, row("t", "n", label="anomalous"), reference="corpus")
 
     assert caught.value.where == "config some, case 1, channel 1"
@@ -248,7 +249,7 @@ def test_the_shortest_microphone_of_a_take_decides(tmp_path):
 def test_noise_that_is_shorter_than_the_clip_is_an_error(tmp_path):
     catalogue = store(tmp_path, {"t": np.ones(100), "n": np.ones(99)})
 
-    with pytest.raises(PlanError, match="A noise recording is shorter than the clip it is mixed with") as caught:
+    with refused(PlanError) as caught:
         resolved(catalogue, row("t", "n"))
 
     assert (caught.value.where, caught.value.actual) == ("n", "99 samples")
@@ -270,7 +271,7 @@ def test_silence_on_one_side_of_an_snr_is_an_error_that_says_what_leaves_it_out(
     sounds = {"t": random_sound(1, 3000), "n": random_sound(2, 5000)} | {silent: np.zeros(4000)}
     catalogue = store(tmp_path, sounds | {"other": random_sound(3, 3000)})
 
-    with pytest.raises(SilentSignalError, match=f"The {what} of a mixture is digital silence") as caught:
+    with refused(SilentSignalError) as caught:
         resolved(catalogue, row("other", "other"), row("t", "n"), reference=reference)
 
     assert caught.value.where.startswith(f"{silent}, ")
@@ -303,9 +304,7 @@ def test_a_silent_clip_has_an_snr_relative_to_the_mean_of_the_corpus(tmp_path):
 def test_a_mean_of_silent_clips_is_an_error_that_names_the_group(tmp_path):
     catalogue = store(tmp_path, {"zeros": np.zeros(3000), "n": random_sound(2, 5000)})
 
-    with pytest.raises(
-        SilentSignalError, match="normal clips that an SNR is relative to are digital silence"
-    ) as caught:
+    with refused(SilentSignalError) as caught:
         resolved(catalogue, row("zeros", "n"), reference="corpus")
 
     assert caught.value.where == "config some, case 1, channel 1"
@@ -324,8 +323,9 @@ def test_noise_is_silence_where_its_stretch_is_whatever_the_rest_of_it_sounds_li
     is_silent = not sound[begins : begins + 1000].any()
 
     if is_silent:
-        with pytest.raises(SilentSignalError, match="noise of a mixture"):
+        with pytest.raises(SilentSignalError) as caught:
             resolved(catalogue, row("t", "n", noise_position=position))
+        assert caught.value.where.startswith("n, ")
     else:
         resolved(catalogue, row("t", "n", noise_position=position))
 
@@ -339,7 +339,7 @@ def test_silence_alone_is_an_example_like_any_other(tmp_path):
 def test_a_recording_that_the_store_has_not_is_an_error(tmp_path):
     catalogue = store(tmp_path, {"t": np.ones(10)})
 
-    with pytest.raises(DatasetError, match="needs a recording that the store has not") as caught:
+    with refused(DatasetError) as caught:
         resolved(catalogue, row("t", "elsewhere"))
 
     assert caught.value.where == "elsewhere"
@@ -422,5 +422,5 @@ def test_a_window_is_cut_from_its_recording_at_the_output_rate(tmp_path):
 def test_a_window_past_the_end_of_its_recording_is_an_error(tmp_path):
     catalogue = store(tmp_path, {"t": np.arange(1, 1001)})
 
-    with pytest.raises(PlanError, match="reaches past the end"):
+    with refused(PlanError):
         resolved(catalogue, row("t", target_start=3 * 900, target_length=600))

@@ -12,6 +12,7 @@ import fsspec
 import pytest
 from preparing import hashes, options, toyadmos
 from s3_server import s3_server
+from wording import hold_printed, refused
 
 from toyadmos_datasets.errors import DatasetError, LicenseError, OutputConflictError, ShareError
 from toyadmos_datasets.jobs.prepare import prepare
@@ -116,7 +117,7 @@ def test_a_replacement_that_was_cut_while_it_removed_what_was_there_goes_on(prep
 
 
 def test_audio_goes_nowhere_without_the_users_word(prepared, memory):
-    with pytest.raises(LicenseError, match=r"forbids passing its audio on[\s\S]*--recipe-only"):
+    with refused(LicenseError, "--recipe-only"):
         share_dataset(ShareOptions(folder=prepared, destination=memory))
 
     assert files_at(memory) == {}
@@ -140,10 +141,10 @@ class Interrupting:
 def test_an_upload_that_was_cut_goes_on_with_missing_shards_only(prepared, memory, monkeypatch):
     system = fsspec.filesystem("memory")
     line = Interrupting(system, monkeypatch, 2)
-    with pytest.raises(ShareError, match=r"could not be sent: data/[\s\S]*the line is dead[\s\S]*same command again"):
+    with refused(ShareError):
         shared(prepared, memory)
     assert "manifest.json" not in files_at(memory)
-    with pytest.raises(DatasetError, match="not to the end"):
+    with refused(DatasetError):
         verify_shared(memory)
 
     line.left = 100
@@ -179,7 +180,7 @@ def test_a_refusal_is_not_tried_again(prepared, memory, monkeypatch):
         raise PermissionError("Access Denied")
 
     monkeypatch.setattr(type(fsspec.filesystem("memory")), "find", find)
-    with pytest.raises(ShareError, match=r"Access Denied[\s\S]*credentials"):
+    with refused(ShareError):
         shared(prepared, memory)
 
     assert tries == [1]
@@ -213,7 +214,7 @@ def test_a_damaged_shard_is_not_passed_on(prepared, memory, tmp_path):
     content = bytearray(path.read_bytes())
     content[1000] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DatasetError, match=r"changed since it was written, and is not sent[\s\S]*toyadmos verify"):
+    with refused(DatasetError):
         shared(copy, memory)
 
     assert "manifest.json" not in files_at(memory)
@@ -234,7 +235,7 @@ def test_the_recipe_alone_has_no_audio_and_comes_back(prepared, address, tmp_pat
 
 def test_another_dataset_is_replaced_only_when_asked_and_leaves_nothing_behind(prepared, address):
     shared(prepared, address, with_audio=False)
-    with pytest.raises(OutputConflictError, match=r"another dataset[\s\S]*--overwrite"):
+    with refused(OutputConflictError, "--overwrite"):
         shared(prepared, address)
     report = shared(prepared, address, overwrite=True)
 
@@ -247,7 +248,7 @@ def test_what_others_left_there_is_not_touched(prepared, address):
     system, root = fsspec.core.url_to_fs(address)
     system.makedirs(root, exist_ok=True)
     system.pipe_file(f"{root}/thesis.txt", b"mine")
-    with pytest.raises(OutputConflictError, match=r"not shared there[\s\S]*thesis.txt"):
+    with refused(OutputConflictError, "thesis.txt"):
         shared(prepared, address, overwrite=True)
 
     assert files_at(address) == {"thesis.txt": b"mine"}
@@ -284,7 +285,7 @@ def test_a_recipe_that_was_changed_is_neither_fetched_nor_verified(prepared, mem
     system, root = fsspec.core.url_to_fs(memory)
     content = files_at(memory)["dataset.toyrecipe"]
     system.pipe_file(f"{root}/dataset.toyrecipe", content[:100] + bytes(50) + content[150:])
-    with pytest.raises(DatasetError, match=r"can read[\s\S]*share it again"):
+    with refused(DatasetError):
         fetch_recipe(memory, tmp_path / "r.toyrecipe")
 
     assert not (tmp_path / "r.toyrecipe").exists()
@@ -292,7 +293,7 @@ def test_a_recipe_that_was_changed_is_neither_fetched_nor_verified(prepared, mem
 
 
 def test_a_server_that_cannot_be_reached_is_not_said_to_lack_the_recipe(tmp_path):
-    with pytest.raises(ShareError, match=r"cannot be read[\s\S]*Connect"):
+    with refused(ShareError):
         fetch_recipe("http://127.0.0.1:9/a.toyrecipe", tmp_path / "r.toyrecipe")
 
 
@@ -302,7 +303,7 @@ def test_the_recipe_of_another_dataset_is_not_fetched(prepared, memory, tmp_path
     manifest = json.loads(files_at(memory)["manifest.json"])
     manifest["recipe_sha256"] = "0" * 64
     system.pipe_file(f"{root}/manifest.json", json.dumps(manifest).encode())
-    with pytest.raises(DatasetError, match="not that of the dataset beside it"):
+    with refused(DatasetError):
         fetch_recipe(memory, tmp_path / "r.toyrecipe")
 
 
@@ -310,7 +311,7 @@ def test_a_file_that_holds_something_else_is_not_overwritten_by_a_recipe(prepare
     shared(prepared, memory, with_audio=False)
     out = tmp_path / "notes.txt"
     out.write_text("mine")
-    with pytest.raises(OutputConflictError, match=r"holds something else[\s\S]*nothing was touched"):
+    with refused(OutputConflictError):
         fetch_recipe(memory, out)
 
     assert out.read_text() == "mine"
@@ -362,7 +363,7 @@ def test_contradicting_options_and_a_folder_without_a_dataset_are_refused(capsys
 
     assert (both.status, nothing.status) == (2, 1)
     assert "contradict" in both.err
-    assert "no prepared dataset" in nothing.err
+    hold_printed(nothing.err)
 
 
 @pytest.mark.parametrize("status", [500, 503, 409, 412])
@@ -379,7 +380,7 @@ def test_an_s3_upload_that_fails_for_good_goes_on_later_with_missing_shards_only
     address = f"s3://bucket/{uuid.uuid4().hex}"
     shards = [shard.path for shard in read_manifest(prepared).shards]
     s3.faults = {rf"^PUT .*/{shards[2]}": [500] * 1000}
-    with pytest.raises(ShareError, match=f"could not be sent: {shards[2]}") as caught:
+    with refused(ShareError, shards[2]) as caught:
         shared(prepared, address)
     s3.faults = {}
     report = shared(prepared, address)
@@ -390,7 +391,7 @@ def test_an_s3_upload_that_fails_for_good_goes_on_later_with_missing_shards_only
 
 
 def test_a_bucket_that_is_not_there_is_an_error_at_once(prepared, s3):
-    with pytest.raises(ShareError, match=r"s3://no-such-bucket/x[\s\S]*same command again|credentials"):
+    with refused(ShareError, "s3://no-such-bucket/x"):
         shared(prepared, "s3://no-such-bucket/x")
 
 

@@ -11,6 +11,7 @@ from hub_stand_in import TOKEN, Fault, Repository, hub_stand_in
 from huggingface_hub import constants
 from huggingface_hub.utils import get_session
 from preparing import hashes, toyadmos, toyadmos_process
+from wording import refused
 
 from toyadmos_datasets.errors import LicenseError, OutputConflictError, ShareError
 from toyadmos_datasets.sharing import ShareOptions, destination, fetch_recipe
@@ -72,7 +73,7 @@ def test_a_dry_run_makes_no_repository(prepared, hub):
 
 def test_audio_goes_to_no_public_repository(prepared, hub):
     hub.repositories["user/toy"] = Repository(private=False)
-    with pytest.raises(LicenseError, match=r"repository is public[\s\S]*private[\s\S]*--recipe-only"):
+    with refused(LicenseError, "--recipe-only"):
         shared(prepared, with_audio=True)
 
     assert hub.uploads() == []
@@ -89,7 +90,7 @@ def test_a_repository_that_becomes_public_while_audio_is_sent_gets_no_commit(pre
         return original(attempt, **told)
 
     monkeypatch.setattr("toyadmos_datasets.sharing.hub.ask", ask)
-    with pytest.raises(LicenseError, match="public"):
+    with refused(LicenseError):
         shared(prepared, with_audio=True)
 
     assert hub.repositories["user/toy"].n_commits == 1
@@ -97,16 +98,16 @@ def test_a_repository_that_becomes_public_while_audio_is_sent_gets_no_commit(pre
 
 def test_a_repository_that_becomes_public_with_the_commit_is_told(prepared, hub):
     hub.on_commit = lambda repository: setattr(repository, "private", False)
-    with pytest.raises(LicenseError, match=r"It was sent, and then: [\s\S]*Make it private in its settings"):
+    with refused(LicenseError):
         shared(prepared, with_audio=True)
 
-    with pytest.raises(LicenseError, match="Audio of the corpus is in a public repository"):
+    with refused(LicenseError):
         shared(prepared)
 
 
 def test_an_upload_that_was_cut_goes_on_with_missing_shards_only(prepared, hub):
     hub.faults = [Fault(pattern="^PUT /lfs/", after=2, times=100, status=400)]
-    with pytest.raises(ShareError, match=r"could not be sent: data/[\s\S]*same command again"):
+    with refused(ShareError):
         shared(prepared, with_audio=True)
     assert hub.repositories["user/toy"].n_commits == 1
 
@@ -144,7 +145,7 @@ def test_what_the_hub_refuses_in_passing_is_asked_again(prepared, hub, fault):
 
 def test_what_the_hub_refuses_to_the_end_is_an_error(prepared, hub):
     hub.faults = [Fault(pattern="/commit/", status=500, times=100)]
-    with pytest.raises(ShareError, match=r"commit was not taken; the repository is as it was[\s\S]*500"):
+    with refused(ShareError, "500"):
         shared(prepared)
 
     assert hub.repositories["user/toy"].n_commits == 1
@@ -159,7 +160,7 @@ def test_what_somebody_else_commits_meanwhile_is_not_overwritten(prepared, hub):
         repository.n_commits += 1
 
     hub.on_commit = interfere
-    with pytest.raises(OutputConflictError, match="changed the repository meanwhile"):
+    with refused(OutputConflictError):
         shared(prepared)
 
     assert "dataset.toyrecipe" not in hub.repositories["user/toy"].files
@@ -167,7 +168,7 @@ def test_what_somebody_else_commits_meanwhile_is_not_overwritten(prepared, hub):
 
 def test_another_dataset_is_replaced_only_when_asked(prepared, hub):
     shared(prepared, with_audio=True)
-    with pytest.raises(OutputConflictError, match=r"another dataset[\s\S]*--overwrite"):
+    with refused(OutputConflictError, "--overwrite"):
         shared(prepared)
     report = shared(prepared, overwrite=True)
 
@@ -180,7 +181,7 @@ def test_another_dataset_is_replaced_only_when_asked(prepared, hub):
 
 def test_what_others_left_there_is_not_touched(prepared, hub):
     hub.repositories["user/toy"] = Repository(files={"README.md": b"# mine", "train.parquet": b"mine"})
-    with pytest.raises(OutputConflictError, match=r"not shared there[\s\S]*train.parquet"):
+    with refused(OutputConflictError, "train.parquet"):
         shared(prepared, overwrite=True)
 
 
@@ -196,18 +197,18 @@ def test_a_tampered_copy_is_found(prepared, hub):
 
 
 @pytest.mark.parametrize(
-    ("token", "role", "says"),
+    ("token", "role"),
     [
-        ("", "write", "There is no token for the Hub"),
-        ("hf_wrong", "write", "The Hub does not take the token"),
-        (TOKEN, "read", "The token may only read"),
+        ("", "write"),
+        ("hf_wrong", "write"),
+        (TOKEN, "read"),
     ],
 )
-def test_a_token_that_will_not_do_is_an_error_before_anything_is_sent(prepared, hub, monkeypatch, token, role, says):
+def test_a_token_that_will_not_do_is_an_error_before_anything_is_sent(prepared, hub, monkeypatch, token, role):
     monkeypatch.setenv("HF_TOKEN", token)
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", "/nowhere/token")
     hub.role = role
-    with pytest.raises(ShareError, match=rf"{says}[\s\S]*HF_TOKEN"):
+    with refused(ShareError, "HF_TOKEN"):
         shared(prepared)
 
     assert {one for one in hub.requests if "agent-harnesses" not in one} <= {"GET /api/whoami-v2"}
@@ -215,10 +216,9 @@ def test_a_token_that_will_not_do_is_an_error_before_anything_is_sent(prepared, 
 
 def test_a_hub_that_cannot_be_reached_is_not_said_to_refuse_the_token(prepared, hub, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(ShareError, match="The Hub cannot be reached") as caught:
+    with refused(ShareError) as caught:
         shared(prepared)
 
-    assert "Run the same command again" in caught.value.remedy
     assert TOKEN not in str(caught.value)
 
 

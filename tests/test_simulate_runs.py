@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+from wording import refused
 
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import BusyError, DiskFullError, OptionError, OutputConflictError
@@ -106,7 +107,7 @@ def test_another_corpus_in_the_folder_is_left_alone_and_said_so(tmp_path, micro,
 def test_a_tree_without_volumes_does_not_do_for_who_wants_volumes(tmp_path, micro):
     simulate("train", tmp_path / "out", size=micro, volumes=False)
 
-    with pytest.raises(OutputConflictError, match="expected: ToyTrain, size micro, seed 0, model 3, tree and volumes"):
+    with refused(OutputConflictError):
         simulate("train", tmp_path / "out", size=micro)
 
 
@@ -195,31 +196,31 @@ def test_what_a_killed_run_left_is_replaced(tmp_path, micro):
 
 
 def test_two_processes_never_make_one_folder_at_once(tmp_path, micro):
-    with folder_lock(tmp_path / ".out.simulating"), pytest.raises(BusyError, match="Wait until it is done or stop it"):
+    with folder_lock(tmp_path / ".out.simulating"), refused(BusyError):
         simulate("train", tmp_path / "out", size=micro)
 
 
 def test_room_is_looked_for_before_anything_is_written(tmp_path, micro, monkeypatch):
     monkeypatch.setattr(atomic, "free_bytes", lambda _path: 1000)
 
-    with pytest.raises(DiskFullError, match="not enough room for a simulated ToyTrain of size micro"):
+    with refused(DiskFullError):
         simulate("train", tmp_path / "out", size=micro)
 
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    "options",
     [
-        ({"toy": "plane"}, "There is no such toy"),
-        ({"size": "huge"}, "tiny, small, medium"),
-        ({"seed": -1}, "--seed 0"),
-        ({"workers": 0}, "--workers 1"),
-        ({"tree": False, "volumes": False}, "Ask for at least one"),
+        {"toy": "plane"},
+        {"size": "huge"},
+        {"seed": -1},
+        {"workers": 0},
+        {"tree": False, "volumes": False},
     ],
 )
-def test_options_that_cannot_be_meant_are_refused_and_nothing_is_made(tmp_path, options, message):
-    with pytest.raises(OptionError, match=message):
+def test_options_that_cannot_be_meant_are_refused_and_nothing_is_made(tmp_path, options):
+    with refused(OptionError):
         simulate(**{"toy": "train", "out": tmp_path / "out", "size": "tiny", **options})
 
     assert list(tmp_path.iterdir()) == []

@@ -91,7 +91,7 @@ def test_the_snr_from_stems_is_what_was_asked_for_or_a_silence_is_named(
     ideal = powers(target, noise, reference, weighting)
 
     if min(ideal) < 1e-20:
-        with pytest.raises(SilentSignalError, match="of a mixture is digital silence") as caught:
+        with pytest.raises(SilentSignalError) as caught:
             resolve(recipe, catalogue, rate_hz=RATE_HZ, progress=Quiet())
         assert caught.value.where.startswith(("t0, ", "n0, "))
         return

@@ -10,6 +10,7 @@ import pytest
 from preparing import options, toyadmos
 from small import SMALL, basic
 from tiny import only, write_tree, write_volumes
+from wording import hold_printed, refused
 
 from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.errors import NameGrammarError, OddSourceError
@@ -150,7 +151,7 @@ def test_a_report_is_written_of_a_source_that_cannot_be_indexed(capsys, small_fi
     mended = toyadmos(capsys, "index", source, "--toy", "train", "--ignore", "strange_*.wav")
 
     assert ran.status == 1
-    assert "3 files cannot be indexed by their names" in ran.err
+    hold_printed(ran.err)
     assert [one["n"] for one in report["problems"]] == [3]
     assert "secret" not in json.dumps(report)
     assert report["as_found"]["n_recordings"] == len(small_files)
@@ -177,5 +178,5 @@ def test_a_report_is_not_written_into_the_source(capsys, small_files, tmp_path):
 def test_an_unknown_name_is_never_tolerated(small_files, tmp_path):
     strange = {"ToyTrain/case1/NormalSound_IND/3100010009_ToyTrain_case1_normal_IND_ch1_9.wav": b"x"}
 
-    with pytest.raises(NameGrammarError, match="not a file name of the corpus"):
+    with refused(NameGrammarError):
         prepare(options(write_tree(small_files | strange, tmp_path / "tree"), tmp_path, workers=1, **BASIC))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from loading import first_shard
 from preparing import options
 from tiny import TinyCorpus, write_tree
+from wording import refused
 
 from toyadmos_datasets import load_dataset, torch_loader
 from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
@@ -159,10 +160,10 @@ def test_the_rank_is_that_of_torch_distributed(prepared, tmp_path):
 def test_the_state_of_another_loader_is_refused(prepared):
     state = torch_loader(prepared, batch_size=2).state_dict()
 
-    with pytest.raises(OptionError, match="another loader") as caught:
+    with refused(OptionError) as caught:
         torch_loader(prepared, batch_size=3).load_state_dict(state)
     assert caught.value.where == "batch_size"
-    with pytest.raises(OptionError, match="another loader"):
+    with refused(OptionError):
         torch_loader(prepared, "snr_6db", batch_size=2).load_state_dict(state)
 
 
@@ -193,7 +194,7 @@ def test_what_cannot_be_meant_is_answered(prepared, changes, where):
 
 
 def test_features_for_another_rate_than_the_clips_are_refused(prepared):
-    with pytest.raises(OptionError, match="another rate") as caught:
+    with refused(OptionError) as caught:
         torch_loader(prepared, features="logmel", log_mel=LogMel(rate_hz=48_000))
 
     assert "rate_hz=16000" in caught.value.remedy
@@ -205,7 +206,7 @@ def test_a_config_of_features_is_refused_with_those_of_clips(tmp_path):
         options(source, tmp_path, protocols=("basic",), log_mel=LogMel(n_fft=256, n_hop=128, n_mels=8))
     ).out
 
-    with pytest.raises(OptionError, match="no clips") as caught:
+    with refused(OptionError) as caught:
         torch_loader(folder, "clean_logmel")
 
     assert (caught.value.where, caught.value.expected) == ("name", "clean")
@@ -218,14 +219,12 @@ def test_damage_is_an_error_in_the_first_batch_or_before(prepared, tmp_path):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
 
-    with pytest.raises(DatasetError, match="changed since it was written"):
+    with refused(DatasetError):
         torch_loader(copy)
 
 
 def test_without_torch_the_error_names_it(prepared, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
 
-    with pytest.raises(MissingExtraError, match="torch") as caught:
+    with refused(MissingExtraError, "pip install torch"):
         torch_loader(prepared)
-
-    assert "pip install torch" in caught.value.remedy

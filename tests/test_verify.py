@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import TinyCorpus, cut, only, wav_bytes, without, write_tree, write_volumes
+from wording import refused
 
 from toyadmos_datasets.corpus.volumes import RecordingCount, Volume
 from toyadmos_datasets.errors import DatasetError, SourceNotFoundError, VolumeError
@@ -213,7 +214,7 @@ def test_a_card_without_the_configs_is_a_problem(copy, text, actual):
 
 
 def test_a_folder_without_a_manifest_is_an_error(tmp_path):
-    with pytest.raises(DatasetError, match="no prepared dataset"):
+    with refused(DatasetError):
         verify_dataset(tmp_path)
 
 
@@ -400,7 +401,7 @@ def test_a_volume_that_is_not_the_published_one_is_a_problem(files, tmp_path, mo
 def test_where_nothing_can_be_read_an_error_is_raised(files, tmp_path):
     (write_volumes(files, tmp_path / "volumes", n_volumes=3) / "ToyTrain.7z.002").unlink()
 
-    with pytest.raises(VolumeError, match="missing"):
+    with refused(VolumeError):
         verify_source(tmp_path / "volumes", "ToyTrain")
     with pytest.raises(SourceNotFoundError):
         verify_source(tmp_path / "nothing", "ToyTrain")

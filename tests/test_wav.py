@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from hypothesis import example, given
 from hypothesis import strategies as st
+from wording import refused
 
 from toyadmos_datasets.errors import OptionError, TruncatedWavError, UnsupportedWavError, WavError
 from toyadmos_datasets.signal.wav import CORPUS_FORMAT, WavFormat, open_wav
@@ -148,32 +149,32 @@ def test_a_file_that_is_cut_off_anywhere_is_an_error(n_left):
 
 @given(st.integers(0, len(wav()) - 1))
 def test_a_stream_that_ends_before_its_announced_size_is_an_error(n_left):
-    with pytest.raises(TruncatedWavError, match="ends too early") as caught:
+    with pytest.raises(TruncatedWavError) as caught:
         read(wav()[:n_left], n_bytes=len(wav()))
 
     assert (caught.value.expected, caught.value.actual) == (f"{len(wav())} bytes", f"{n_left} bytes")
 
 
 def test_a_stream_that_goes_on_after_its_announced_size_is_an_error():
-    with pytest.raises(WavError, match="longer than its source says"):
+    with refused(WavError):
         read(wav() + b"\0", n_bytes=len(wav()))
-    with pytest.raises(WavError, match="longer than its source says"):
+    with refused(WavError):
         read(wav() + b"\0", n_bytes=len(wav()), sizes=[len(wav())])
 
 
 def test_a_data_chunk_larger_than_the_file_is_found_before_any_sample():
     content = put(wav(), 40, struct.pack("<I", SAMPLES.nbytes + 2))
 
-    with pytest.raises(TruncatedWavError, match="ends within its data chunk") as caught:
+    with refused(TruncatedWavError) as caught:
         open_wav([content], name=NAME, n_bytes=len(content))
 
     assert caught.value.expected == f"{SAMPLES.nbytes + 2} bytes of data"
     assert caught.value.actual == f"{SAMPLES.nbytes} bytes"
 
 
-@pytest.mark.parametrize(("content", "what"), [(b"", "is empty"), (b"RIFF", "too short"), (wav()[:43], "too short")])
-def test_a_file_too_small_for_a_header_is_an_error(content, what):
-    with pytest.raises(WavError, match=what) as caught:
+@pytest.mark.parametrize("content", [b"", b"RIFF", wav()[:43]])
+def test_a_file_too_small_for_a_header_is_an_error(content):
+    with refused(WavError) as caught:
         read(content)
 
     assert caught.value.expected == "at least 44 bytes"
@@ -184,7 +185,7 @@ def test_a_file_too_small_for_a_header_is_an_error(content, what):
     [bytes(1000), b"ID3\x04" + bytes(1000), b"<!DOCTYPE html>" * 10, b"RIFF" + wav()[4:8] + b"AVI " + wav()[12:]],
 )
 def test_what_is_not_wav_is_an_error(content):
-    with pytest.raises(WavError, match="not a WAV file") as caught:
+    with refused(WavError) as caught:
         read(content)
 
     assert caught.value.expected == "RIFF .... WAVE"
@@ -202,11 +203,10 @@ def test_what_is_not_wav_is_an_error(content):
     ],
 )
 def test_another_format_is_refused_not_converted(options, described):
-    with pytest.raises(UnsupportedWavError, match="not the format that the corpus has") as caught:
+    with refused(UnsupportedWavError) as caught:
         read(wav(**options))
 
     assert (caught.value.expected, caught.value.actual) == ("48000 Hz, 1 channel(s), 16-bit PCM", described)
-    assert "nothing is converted silently" in caught.value.remedy
 
 
 def test_another_format_is_read_where_it_is_expected():
@@ -216,7 +216,7 @@ def test_another_format_is_read_where_it_is_expected():
     assert np.array_equal(samples, SAMPLES)
     with pytest.raises(UnsupportedWavError):
         read(wav(), expected=WavFormat(rate_hz=16_000))
-    with pytest.raises(OptionError, match="16-bit"):
+    with refused(OptionError):
         WavFormat(width_bits=24)
 
 
@@ -233,7 +233,7 @@ def test_another_format_is_read_where_it_is_expected():
 def test_another_codec_is_refused_before_any_of_it_is_decoded(subtype, codec):
     content = written_by_soundfile(SAMPLES.astype(np.float32) / 32768, subtype=subtype)
 
-    with pytest.raises(UnsupportedWavError, match="codec is not supported") as caught:
+    with refused(UnsupportedWavError) as caught:
         open_wav(iter([content]), name=NAME, n_bytes=len(content))
 
     assert (caught.value.where, caught.value.expected, caught.value.actual) == (NAME, "PCM", codec)
@@ -249,7 +249,7 @@ def test_another_codec_is_refused_before_any_of_it_is_decoded(subtype, codec):
     ],
 )
 def test_an_extensible_format_that_hides_another_codec_is_refused(content):
-    with pytest.raises(UnsupportedWavError, match="codec is not supported"):
+    with refused(UnsupportedWavError):
         read(content)
 
 
@@ -259,31 +259,30 @@ def test_relatives_of_riff_are_refused():
 
     assert (big[:4], other_end[:4]) == (b"RF64", b"RIFX")
     for content in (big, other_end):
-        with pytest.raises(UnsupportedWavError, match="kind of WAV file is not supported") as caught:
+        with refused(UnsupportedWavError) as caught:
             read(content)
         assert caught.value.actual == content[:4].decode()
 
 
 @pytest.mark.parametrize(
-    ("content", "what"),
+    "content",
     [
-        (riff(chunk(b"data", bytes(40)), fmt()), "data of this WAV file comes before its format"),
-        (riff(fmt(), fmt(), chunk(b"data", bytes(40))), "two formats"),
-        (riff(fmt(), chunk(b"LIST", bytes(40))), "no samples"),
-        (riff(fmt(), chunk(b"data", bytes(40)), chunk(b"data", bytes(40))), "second part"),
-        (riff(fmt(), chunk(b"data", bytes(40)), b"rest"), "something unknown"),
-        (riff(fmt(), chunk(b"data", bytes(41))), "ends within a sample"),
-        (riff(chunk(b"fmt ", b"short"), chunk(b"data", bytes(40))), "format of this WAV file is incomplete"),
-        (riff(fmt(tag=0xFFFE), chunk(b"data", bytes(40))), "format of this WAV file is incomplete"),
-        (put(wav(), 32, struct.pack("<H", 4)), "format of this WAV file contradicts itself"),
+        riff(chunk(b"data", bytes(40)), fmt()),
+        riff(fmt(), fmt(), chunk(b"data", bytes(40))),
+        riff(fmt(), chunk(b"LIST", bytes(40))),
+        riff(fmt(), chunk(b"data", bytes(40)), chunk(b"data", bytes(40))),
+        riff(fmt(), chunk(b"data", bytes(40)), b"rest"),
+        riff(fmt(), chunk(b"data", bytes(41))),
+        riff(chunk(b"fmt ", b"short"), chunk(b"data", bytes(40))),
+        riff(fmt(tag=0xFFFE), chunk(b"data", bytes(40))),
+        put(wav(), 32, struct.pack("<H", 4)),
     ],
 )
-def test_a_header_that_contradicts_itself_is_an_error(content, what):
-    with pytest.raises(WavError, match=what) as caught:
+def test_a_header_that_contradicts_itself_is_an_error(content):
+    with refused(WavError) as caught:
         read(content)
 
     assert caught.value.where == NAME
-    assert "Fetch or extract this file again" in caught.value.remedy
 
 
 @given(st.integers(0, 43), st.integers(1, 255))

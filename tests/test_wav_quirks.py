@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from wording import refused
 
 from toyadmos_datasets.errors import TruncatedWavError, UnsupportedWavError, WavError
 from toyadmos_datasets.signal.wav import QUIRKS, WavStream, open_wav
@@ -128,14 +129,14 @@ def test_a_data_size_that_counts_its_padding_is_read_where_a_checksum_proves_the
 
     assert samples.tobytes() == SAMPLES.tobytes()
     assert quirks == ("data_size",)
-    with pytest.raises(WavError, match="ends within"):
+    with refused(WavError):
         read(content, is_proved=False)
 
 
 def test_bytes_that_a_wrong_data_size_may_have_cut_off_need_a_proof():
     content = Odd(data_size=SAMPLES.nbytes - 100).content()  # the RIFF size is right: a flipped bit looks like this
 
-    with pytest.raises(WavError, match="data size is too small") as caught:
+    with refused(WavError) as caught:
         read(content, is_proved=False)
 
     assert "100 bytes" in caught.value.actual
@@ -214,7 +215,7 @@ def test_a_file_whose_size_was_never_filled_in_ends_where_its_bytes_end(odd, dat
 def test_an_unfinished_header_with_no_sound_after_it_is_an_error(size, rest, is_proved):
     content = Odd(data_size=size, sound=b"", trailing=rest).content()
 
-    with pytest.raises(WavError, match="no sound") as caught:
+    with refused(WavError) as caught:
         read(content, is_proved=is_proved)
 
     assert str(size) in caught.value.actual
@@ -224,14 +225,14 @@ def test_an_unfinished_header_with_no_sound_after_it_is_an_error(size, rest, is_
 def test_a_size_of_zero_is_true_where_another_chunk_follows(is_proved):
     content = Odd(data_size=0, sound=b"", after=chunk(b"LIST", b"of an empty recording")).content()
 
-    with pytest.raises(WavError, match="no sound"):
+    with refused(WavError):
         read(content, is_proved=is_proved)
 
 
 def test_a_recording_cut_off_after_only_its_riff_size_was_filled_in_needs_a_proof():
     content = Odd(data_size=0xFFFFFFFF, riff=1000).content()
 
-    with pytest.raises(TruncatedWavError, match="shorter than its header says"):
+    with refused(TruncatedWavError):
         read(content, is_proved=False)
 
     assert read(content, is_proved=True)[1] == ("riff_size", "unfinished")
