@@ -30,6 +30,8 @@ VARYING = (
     (r"(?<![0-9a-f])(?:[0-9a-f]{32,64}|[0-9a-f]{16})(?![0-9a-f])", "HASH"),
     (r"\bCRC32 [0-9a-f]{8}\b", "CRC32 HASH"),
     (r"\bbytes \d+ to \d+", "bytes N to N"),
+    (r"(127\.0\.0\.1|localhost):\d+", r"\1:PORT"),
+    (r"(PORT/\S*\.7z\.|: bytes of \S+\.7z\.)\d+", r"\1N"),  # threads fetch volumes at once: any may be the first
     (r"\b\d+-\d+/\d+", "N-N/N"),
     (r"\bbyte \d{4,}", "byte N"),
     (r"(?m)^(  actual: .*?\b[A-Z]\w*(?:Error|Invalid|File|Timeout|Exception)): .*$", r"\1: .."),
@@ -38,7 +40,6 @@ VARYING = (
     (r"\b\d{4,} ((?:decoded |packed )?bytes)\b", r"N \1"),
     (r"\bprocess \d+", "process N"),
     (r"\bHOST\.\d+\.[0-9a-f]+\b", "HOST.N.HASH"),
-    (r"(127\.0\.0\.1|localhost):\d+", r"\1:PORT"),
     (r"\b\d[\d.]* [kMGT]?B free", "N free"),
 )
 """What another machine, run or version of a library says otherwise: numbers of packed bytes, and others' reasons."""
