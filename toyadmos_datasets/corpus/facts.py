@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Literal, TypeAlias
 
 from toyadmos_datasets.corpus.toys import toy_named
@@ -14,6 +12,9 @@ from toyadmos_datasets.units import Decibels
 
 def read_rows(name: str) -> tuple[list[str], list[list[str]]]:
     """Read a table of the folder ``data``: its header and its rows."""
+    import csv  # noqa: PLC0415  # the command line loads this module at its start
+    from importlib.resources import files  # noqa: PLC0415
+
     text = files(__package__).joinpath("data", name).read_text(encoding="utf-8")
     header, *rows = csv.reader(text.splitlines())
     return header, rows
