@@ -30,7 +30,7 @@ from toyadmos_datasets.errors import (
 )
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.files.checked_json import canonical_json, write_json
-from toyadmos_datasets.ingest.task_cuts import Run, bytes_by_block, cut_tasks
+from toyadmos_datasets.ingest.task_cuts import BlockRun, bytes_by_block, cut_tasks
 from toyadmos_datasets.signal.levels import count_full_scale, health_flags, measure
 from toyadmos_datasets.signal.resampling import resample_chunks, resampler_name
 from toyadmos_datasets.signal.wav import open_wav
@@ -105,7 +105,7 @@ class Ingest:
     folder: Path
     rate_hz: Hertz
     skip_bad: bool
-    run: Run | None = None
+    run: BlockRun | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,7 +367,7 @@ class _TaskReading:
     def _uncounted(self, _n_bytes: int) -> None:
         self._watch.advance()
 
-    def _counting(self, run: Run | None) -> Callable[[int], None]:
+    def _counting(self, run: BlockRun | None) -> Callable[[int], None]:
         """Return what is told of decoded bytes; those that another run decodes too are counted there."""
         if run is None:
             return self._watch.advance

@@ -19,7 +19,7 @@ LEAD_SHARE = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class BlockRun:
     """Parts of one block that one task decodes in one go.
 
     Attributes:
@@ -43,7 +43,7 @@ class TaskCut:
 
     first: int
     stop: int
-    run: Run | None = None
+    run: BlockRun | None = None
 
 
 def bytes_by_block(source: Source, wanted: set[str]) -> dict[int, Bytes]:
@@ -57,9 +57,15 @@ def bytes_by_block(source: Source, wanted: set[str]) -> dict[int, Bytes]:
     return needed
 
 
-def may_share_a_block(cost: Mapping[int, Bytes], workers: int) -> bool:
-    """Tell whether a block is more than one worker's share, so that its parts are looked for."""
-    return workers > 1 and bool(cost) and max(cost.values()) > _share(cost, workers)
+def large_blocks(cost: Mapping[int, Bytes], workers: int) -> dict[int, Bytes]:
+    """Return the blocks that are more than one of several workers' share, with what of them is decoded.
+
+    Args:
+        cost: Decoded bytes of each block that has wanted members.
+        workers: Number of processes.
+    """
+    share = sum(cost.values()) // (workers * TASKS_A_WORKER)
+    return {block: n_bytes for block, n_bytes in cost.items() if workers > 1 and n_bytes > share}
 
 
 def cut_tasks(
@@ -76,25 +82,21 @@ def cut_tasks(
         limit: The most that a task should decode, bytes.
         workers: Number of processes. One decodes every block in one go.
     """
-    limit = max(1, min(limit, _share(cost, workers)) if workers > 1 else limit)
+    shared = large_blocks(cost, workers)
+    limit = max(1, min(limit, sum(cost.values()) // (workers * TASKS_A_WORKER)) if workers > 1 else limit)
     cuts: list[Callable[[], TaskCut]] = []
     begin, room = 0, limit
     for place, (block, n_bytes) in enumerate(cost.items()):
-        is_shared = workers > 1 and n_bytes > _share(cost, workers)
-        if place > begin and (is_shared or room < n_bytes):
+        if place > begin and (block in shared or room < n_bytes):
             cuts.append(_whole(begin, place))
             begin, room = place, limit
         room -= n_bytes
-        if is_shared:
+        if block in shared:
             cuts += _SharedBlock(place, functools.partial(parts_of, block), limit, n_bytes // limit + 1).cuts()
             begin, room = place + 1, limit
     if begin < len(cost):
         cuts.append(_whole(begin, len(cost)))
     return LazyTasks(len(cuts), lambda number: cuts[number]())
-
-
-def _share(cost: Mapping[int, Bytes], workers: int) -> Bytes:
-    return sum(cost.values()) // (workers * TASKS_A_WORKER)
 
 
 def _whole(first: int, stop: int) -> Callable[[], TaskCut]:
@@ -116,8 +118,8 @@ class _SharedBlock:
     find_parts: Callable[[], Iterator[BlockPart]]
     limit: Bytes
     n_tasks: int
-    _found: list[Run] = field(default_factory=list, init=False)
-    _runs: Iterator[Run] | None = field(default=None, init=False)
+    _found: list[BlockRun] = field(default_factory=list, init=False)
+    _runs: Iterator[BlockRun] | None = field(default=None, init=False)
 
     def cuts(self) -> list[Callable[[], TaskCut]]:
         """Return what makes each task when its turn comes."""
@@ -133,7 +135,7 @@ class _SharedBlock:
         return TaskCut(first=self.place, stop=self.place + 1, run=self._found[number])
 
 
-def join_parts(parts: Iterator[BlockPart], *, limit: Bytes, most: int) -> Iterator[Run]:
+def join_parts(parts: Iterator[BlockPart], *, limit: Bytes, most: int) -> Iterator[BlockRun]:
     """Join parts of a block that follow each other into runs.
 
     Args:
@@ -149,9 +151,9 @@ def join_parts(parts: Iterator[BlockPart], *, limit: Bytes, most: int) -> Iterat
         if run is None:
             run = part
         elif is_enough and lead * LEAD_SHARE <= limit:
-            yield Run(part=run, counted_from=counted_from)
+            yield BlockRun(part=run, counted_from=counted_from)
             run, counted_from, n_runs = part, run.stop, n_runs + 1
         else:
             run = replace(run, members=(*run.members, *part.members), stop=part.stop)
     if run is not None:
-        yield Run(part=run, counted_from=counted_from)
+        yield BlockRun(part=run, counted_from=counted_from)

@@ -39,19 +39,21 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """The smallest piece of a source that can be decoded by itself.
+    """A piece of a source that can be decoded by itself.
 
     Attributes:
         number: Position in the source, from 0.
         n_bytes: Decoded size, bytes.
         n_packed_bytes: Size in the archive, bytes (the same for a tree).
         method: Coders as 7-Zip writes them (``LZMA2:24``, ``Delta:2 LZMA``, ``Copy``).
+        may_be_shared: Whether it may have `parts` that several workers decode at once; only looking for them tells.
     """
 
     number: int
     n_bytes: int
     n_packed_bytes: int
     method: str
+    may_be_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

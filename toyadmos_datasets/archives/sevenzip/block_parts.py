@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toyadmos_datasets.archives.sevenzip.archive_contents import ArchiveTable
-from toyadmos_datasets.archives.sevenzip.coders import Coder
+from toyadmos_datasets.archives.sevenzip.coders import delta_distance
 from toyadmos_datasets.archives.sevenzip.lzma2_chunks import walk_restarts
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet, VolumeStream
 from toyadmos_datasets.archives.source_reading import PIECE_BYTES
@@ -16,21 +16,7 @@ from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.source import BlockPart, Member, Restart
 
 FIRST_BYTES = b"RIFF"
-"""What every WAV file begins with."""
-
-
-def delta_distance(coders: Sequence[Coder]) -> int | None:
-    """Return the distance of a block's Delta filter, 0 where it has none; None where decoding begins only at its start.
-
-    That is so for all but LZMA2, alone or with one Delta whose history the first bytes of a WAV file make known.
-    """
-    chain = [coder for coder in coders if not coder.is_copy]
-    if [coder.name for coder in chain] == ["LZMA2"]:
-        return 0
-    if [coder.name for coder in chain] == ["LZMA2", "Delta"]:
-        distance = chain[1].properties[0] + 1
-        return distance if distance <= len(FIRST_BYTES) else None
-    return None
+"""What every WAV file begins with: as many bytes as `MAX_DISTANCE`."""
 
 
 def find_parts(
@@ -111,7 +97,7 @@ class DeltaCarry:
     bytes of a file give all of them.
 
     Args:
-        distance: Of the filter, at most `len(FIRST_BYTES)`.
+        distance: Of the filter, at most `MAX_DISTANCE`.
     """
 
     __slots__ = ("_distance", "_repeated")

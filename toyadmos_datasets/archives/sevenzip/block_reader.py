@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 
 from toyadmos_datasets.archives.sevenzip.archive_contents import ArchiveTable, PackedBlock
-from toyadmos_datasets.archives.sevenzip.block_parts import FIRST_BYTES, DeltaCarry, delta_distance
-from toyadmos_datasets.archives.sevenzip.coders import open_chain
+from toyadmos_datasets.archives.sevenzip.block_parts import FIRST_BYTES, DeltaCarry
+from toyadmos_datasets.archives.sevenzip.coders import delta_distance, open_chain
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet, VolumeStream
 from toyadmos_datasets.archives.source_reading import PIECE_BYTES
 from toyadmos_datasets.errors import CorruptMemberError
