@@ -62,8 +62,11 @@ def test_the_list_of_commands_cuts_no_sentence(capsys):
     assert "..." not in toyadmos(capsys, "--help").out.split("Commands:")[1]
 
 
-def test_the_version_is_that_of_the_package(capsys):
-    assert toyadmos(capsys, "--version").out == f"toyadmos {version('toyadmos-datasets')}\n"
+def test_the_version_is_that_of_the_package_and_that_of_liblzma(capsys):
+    of_package, of_liblzma = toyadmos(capsys, "--version").out.splitlines()
+
+    assert of_package == f"toyadmos {version('toyadmos-datasets')}"
+    assert re.fullmatch(r"liblzma (5\.\d+\.\d+\w*|of unknown version)", of_liblzma)
 
 
 # What commands print
