@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
 
 import crafted
@@ -25,7 +26,7 @@ from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import CorruptMemberError, WavError
 from toyadmos_datasets.ingest.recordings import bytes_to_decode, ingest, store_for
 from toyadmos_datasets.ingest.task_cuts import cut_tasks, join_parts
-from toyadmos_datasets.values.source import BlockPart, Restart
+from toyadmos_datasets.values.source import Block, BlockPart, Restart
 
 FILES = CORPUS.files()
 PIECE = 1_999
@@ -219,12 +220,28 @@ def test_runs_hold_every_recording_once_and_are_long_enough(sizes, piece, limit,
         assert following.part.begin - (following.part.restart.offset if following.part.restart else 0) <= limit / 16
 
 
+@dataclass
+class Blocks:
+    """A source of blocks, of which some may be shared."""
+
+    costs: list[int]
+    shareable: list[bool]
+
+    def blocks(self) -> list[Block]:
+        pairs = enumerate(zip(self.costs, self.shareable, strict=True))
+        return [
+            Block(number=number, n_bytes=cost, n_packed_bytes=cost, method="", may_be_shared=may)
+            for number, (cost, may) in pairs
+        ]
+
+
 @given(
-    costs=st.lists(st.integers(0, 1000), min_size=1, max_size=30),
+    blocks=st.lists(st.tuples(st.integers(0, 1000), st.booleans()), min_size=1, max_size=30),
     limit=st.integers(1, 2000),
     workers=st.integers(1, 5),
 )
-def test_tasks_hold_every_block_and_only_a_large_one_is_shared(costs, limit, workers):
+def test_tasks_hold_every_block_and_only_a_large_one_is_shared(blocks, limit, workers):
+    costs, shareable = [cost for cost, _ in blocks], [may for _, may in blocks]
     asked: list[int] = []
 
     def parts_of(block: int):
@@ -234,17 +251,17 @@ def test_tasks_hold_every_block_and_only_a_large_one_is_shared(costs, limit, wor
             for at in range(costs[block])
         )
 
-    cuts = list(cut_tasks(dict(enumerate(costs)), parts_of, limit=limit, workers=workers))
+    source = Blocks(costs, shareable)
+    cuts = list(cut_tasks(source, dict(enumerate(costs)), parts_of, limit=limit, workers=workers))
 
     places = [place for cut in cuts for place in range(cut.first, cut.stop)]
     assert places == sorted(places)
     assert set(places) == set(range(len(costs)))
     whole = [place for cut in cuts if cut.run is None for place in range(cut.first, cut.stop)]
     assert len(whole) == len(set(whole))
-    assert set(whole).isdisjoint(asked)
-    assert sorted(asked) == [
-        block for block, cost in enumerate(costs) if workers > 1 and cost > sum(costs) // (workers * 4)
-    ]
+    share = sum(costs) // (workers * 4)
+    assert asked == [block for block, (cost, may) in enumerate(blocks) if workers > 1 and may and cost > share]
+    assert set(whole) == set(range(len(costs))) - set(asked)
     for block in asked:
         members = [path for cut in cuts if cut.run and cut.first == block for path in cut.run.part.members]
         assert members == [str(at) for at in range(costs[block])]

@@ -458,6 +458,7 @@ def _tasks(source: Source, missing: pa.Table, store: Store, *, workers: int, ski
         return source.parts(block, frozenset(rows_of(place, place + 1)["member"].to_pylist()))
 
     cuts = cut_tasks(
+        source,
         bytes_by_block(source, set(missing["member"].to_pylist())),
         parts_of,
         limit=SEGMENT_BYTES * CORPUS_RATE_HZ // store.rate_hz,

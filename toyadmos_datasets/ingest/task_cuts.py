@@ -69,20 +69,27 @@ def large_blocks(cost: Mapping[int, Bytes], workers: int) -> dict[int, Bytes]:
 
 
 def cut_tasks(
-    cost: Mapping[int, Bytes], parts_of: Callable[[int], Iterator[BlockPart]], *, limit: Bytes, workers: int
+    source: Source,
+    cost: Mapping[int, Bytes],
+    parts_of: Callable[[int], Iterator[BlockPart]],
+    *,
+    limit: Bytes,
+    workers: int,
 ) -> LazyTasks[TaskCut]:
     """Cut blocks into tasks of at most about `limit` bytes each, and enough for all workers.
 
-    Where a block has more than that, as many tasks as could share it are counted. Its parts are looked for when their
-    turns come, just ahead of decoding; if there turn out to be fewer, the last tasks have nothing to do.
+    For a block that is larger and may be shared, as many tasks as could share it are counted. Its parts are looked for
+    when their turns come, just ahead of decoding; if there turn out to be fewer, the last tasks have nothing to do.
 
     Args:
+        source: Where the blocks are.
         cost: Decoded bytes of each block that has wanted members, in the order of blocks.
         parts_of: Gives the parts of a block, by number; `Source.parts`.
         limit: The most that a task should decode, bytes.
         workers: Number of processes. One decodes every block in one go.
     """
-    shared = large_blocks(cost, workers)
+    large = large_blocks(cost, workers)
+    shared = {block.number for block in source.blocks() if block.may_be_shared} & large.keys() if large else set()
     limit = max(1, min(limit, sum(cost.values()) // (workers * TASKS_A_WORKER)) if workers > 1 else limit)
     cuts: list[Callable[[], TaskCut]] = []
     begin, room = 0, limit
