@@ -16,7 +16,7 @@ from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.archives.sevenzip.archive_contents import PackedBlock
 from toyadmos_datasets.archives.sevenzip.block_parts import DeltaCarry, find_parts
 from toyadmos_datasets.archives.sevenzip.coders import Coder
-from toyadmos_datasets.archives.sevenzip.lzma2_chunks import CONFIRMING_CHUNKS, walk_restarts
+from toyadmos_datasets.archives.sevenzip.lzma2_chunks import CONFIRMING_CHUNKS, MANY_CHUNKS, walk_restarts
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeStream
 from toyadmos_datasets.errors import CorruptMemberError
 
@@ -119,6 +119,12 @@ def test_a_walk_goes_no_further_than_the_bytes_that_are_there():
 
     assert walked(packed, len(WHOLE), stop=right[60][0]) == right[: 60 - CONFIRMING_CHUNKS]
     assert walked(packed, len(WHOLE), stop=0) == []
+
+
+def test_a_walk_gives_up_among_chunks_of_a_few_bytes():
+    packed = crafted.restarting(bytes(3 * MANY_CHUNKS), 2, n_stored=1)
+
+    assert len(walked(packed, 3 * MANY_CHUNKS)) < MANY_CHUNKS
 
 
 @given(st.binary(max_size=300), st.integers(1, 1 << 20))

@@ -22,6 +22,11 @@ CONFIRMING_CHUNKS = 16
 """A reset counts once so many chunks follow it. Random bytes pass for a header every second time, so a chain that
 went astray by a wrong size ends before that."""
 
+MANY_CHUNKS = 10_000
+FEWEST_BYTES: Bytes = 4096
+"""After `MANY_CHUNKS`, a walk goes on only where chunks decode to so many bytes on the average: packers make them of up
+to 2 MiB, and reading the headers of crafted ones of a few bytes would take longer than decoding them."""
+
 _HEADER_BYTES = 6
 _END = 0x00
 _STORED_WITH_RESET = 0x01
@@ -80,6 +85,8 @@ def walk_restarts(stream: VolumeStream, block: PackedBlock, *, stop: Bytes | Non
         if position >= block.stop or offset > block.sizes[0]:
             return
         number += 1
+        if number > MANY_CHUNKS and offset < number * FEWEST_BYTES:
+            return
         while waiting and number - waiting[0][0] > CONFIRMING_CHUNKS:
             yield waiting.popleft()[1]
 
