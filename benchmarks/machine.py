@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import _lzma
-import contextlib
-import ctypes
 import datetime as dt
 import importlib.metadata
 import os
@@ -17,6 +14,8 @@ from pathlib import Path
 import psutil
 import soxr
 
+from toyadmos_datasets.cli.main import liblzma_version
+
 
 def print_heading(question: str) -> None:
     """Print what is asked, of which machine, and when."""
@@ -25,7 +24,8 @@ def print_heading(question: str) -> None:
     print(f"# python {' '.join(sys.argv)}")
     print(f"# {dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, {_cpu()}, {n_cores()} cores, {_memory()}, load {_load()}")
     print(f"# {platform.system()} {platform.release()}, Python {platform.python_version()}, {packages}")
-    print(f"# liblzma {_liblzma()}, libsoxr {soxr.__libsoxr_version__}, {_sevenzip_version() or 'no 7z'}")
+    liblzma, program = liblzma_version() or "of unknown version", _sevenzip_version() or "no 7z"
+    print(f"# liblzma {liblzma}, libsoxr {soxr.__libsoxr_version__}, {program}")
 
 
 def n_cores() -> int:
@@ -44,16 +44,6 @@ def _sevenzip_version() -> str:
         return ""
     said = subprocess.run([program, "i"], check=False, capture_output=True, text=True).stdout
     return next((line.split(":")[0].strip() for line in said.splitlines() if "7-Zip" in line), "")
-
-
-def _liblzma() -> str:
-    """Ask the library that the standard library's `lzma` runs on: a preloaded one first, as the linker does."""
-    for place in (None, _lzma.__file__):
-        with contextlib.suppress(AttributeError, OSError, TypeError):
-            version = ctypes.CDLL(place).lzma_version_string
-            version.restype = ctypes.c_char_p
-            return str(version().decode())
-    return "of unknown version"  # built into Python, and hidden
 
 
 def _cpu() -> str:

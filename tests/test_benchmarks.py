@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,7 @@ def test_every_script_has_a_test():
         "baseline_epoch.py",
         "store_checks.py",
         "shard_checks.py",
+        "solid_block.py",
         "fetch.py",
         "indexing.py",
         "jobs.py",
@@ -77,6 +79,15 @@ def test_volumes_tells_the_ratio_to_the_floor_on_given_volumes(corpus, tmp_path)
 
     assert any(line.startswith("everything / floor (bare lzma): ") for line in lines)
     assert any(line.startswith("everything, 1 worker / everything, 2 workers: ") for line in lines)
+
+
+@pytest.mark.skipif(not (shutil.which("7z") or shutil.which("7zz")), reason="no 7z program")
+def test_solid_block_tells_the_ratio_of_two_workers_to_one_and_to_7z(corpus, tmp_path):
+    lines = runs("solid_block.py", "--source", str(corpus / "tree"), "--work", str(tmp_path))
+
+    assert any(line.startswith("ingest, 1 worker / ingest, 2 workers: ") for line in lines)
+    assert any(line.startswith("everything, 2 workers / 7z t -mmt=1: ") for line in lines)
+    assert any(re.match(r"# largest block: [1-9]\d* resets in ", line) for line in lines)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

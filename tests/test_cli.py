@@ -22,6 +22,7 @@ from wording import hold_printed
 from toyadmos_datasets.cli.main import app
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.files.lock import folder_lock
+from toyadmos_datasets.jobs import preview
 from toyadmos_datasets.jobs.sources import simulated_folder
 from toyadmos_datasets.values.index import read_index
 from toyadmos_datasets.values.manifest import read_manifest
@@ -62,8 +63,11 @@ def test_the_list_of_commands_cuts_no_sentence(capsys):
     assert "..." not in toyadmos(capsys, "--help").out.split("Commands:")[1]
 
 
-def test_the_version_is_that_of_the_package(capsys):
-    assert toyadmos(capsys, "--version").out == f"toyadmos {version('toyadmos-datasets')}\n"
+def test_the_version_is_that_of_the_package_and_that_of_liblzma(capsys):
+    of_package, of_liblzma = toyadmos(capsys, "--version").out.splitlines()
+
+    assert of_package == f"toyadmos {version('toyadmos-datasets')}"
+    assert re.fullmatch(r"liblzma (5\.\d+\.\d+\w*|of unknown version)", of_liblzma)
 
 
 # What commands print
@@ -153,6 +157,17 @@ def test_plan_reckons_with_a_corpus_that_is_still_to_be_simulated_and_makes_noth
     assert (ran.status, ran.err) == (0, "")
     assert re.search(r"^simulate +[\d.]+ MB first: the corpus is not there yet$", ran.out, re.MULTILINE)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_plan_says_that_nobody_knows_yet_whether_workers_can_share_a_block(capsys, small_files, tmp_path, monkeypatch):
+    monkeypatch.setattr(preview, "ARCHIVE_BYTES_A_S", 1e4)
+    archive = write_volumes(small_files, tmp_path / "volumes", n_blocks=1)
+    one, two = (toyadmos(capsys, "plan", *basic(archive, "--workers", workers)).out for workers in (1, 2))
+
+    assert "not known yet" not in one
+    assert re.search(
+        r"^ +not known yet: whether several workers can decode 1 large block at once; .*\d+ s$", two, re.MULTILINE
+    )
 
 
 def test_plan_says_when_there_is_nothing_to_do(capsys, small_tree):

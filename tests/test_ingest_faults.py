@@ -28,7 +28,7 @@ from toyadmos_datasets.ingest.recordings import (
     missing_recordings,
     store_for,
 )
-from toyadmos_datasets.values.source import Member, Source
+from toyadmos_datasets.values.source import Source
 
 INGEST_AND_DIE = """
 import os, signal, sys
@@ -283,8 +283,8 @@ class _Killing:
             raise AttributeError(name)
         return getattr(self.source, name)
 
-    def read(self, block: int, wanted: Collection[str], on_bytes=None) -> Iterator[tuple[Member, Iterator[bytes]]]:
-        for member, chunks in self.source.read(block, wanted, on_bytes):
+    def read(self, block: int, wanted: Collection[str], on_bytes=None, restart=None) -> Iterator:
+        for member, chunks in self.source.read(block, wanted, on_bytes, restart):
             yield member, (self._dying() if member.path == self.member and not self.mark.exists() else chunks)
 
     def _dying(self) -> Iterator[bytes]:

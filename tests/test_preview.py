@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from preparing import listing, options
-from tiny import TinyCorpus, write_tree, write_volumes
+from tiny import PACKED, STORED, TinyCorpus, write_tree, write_volumes
 from wording import refused
 
 from toyadmos_datasets.errors import BusyError, OutputConflictError, PlanError
@@ -137,6 +137,21 @@ def test_more_workers_are_expected_to_take_less_time(tmp_path, sources, monkeypa
     assert one == pytest.approx(2 * two)
 
 
+@pytest.mark.parametrize(("filters", "n_unknown"), [(PACKED, 1), (STORED, 0)], ids=["LZMA2", "Copy"])
+def test_whether_workers_can_share_a_large_block_is_told_as_not_known_where_only_its_chunks_tell(
+    tmp_path, monkeypatch, filters, n_unknown
+):
+    monkeypatch.setattr(preview_module, "START_S", 0.0)
+    archive = write_volumes(CORPUS.files(), tmp_path / "volumes", n_blocks=1, filters=filters)
+    one, two = (preview(options(archive, tmp_path, workers=workers)) for workers in (1, 2))
+
+    decode_s = two.n_decoded_bytes / preview_module.ARCHIVE_BYTES_A_S
+    assert (one.n_unknown_blocks, two.n_unknown_blocks) == (0, n_unknown)
+    assert one.longest_s == one.expected_s
+    assert two.longest_s == pytest.approx(one.expected_s / 2 + decode_s / 2)
+    assert two.expected_s == pytest.approx(one.expected_s / 2 if n_unknown else two.longest_s)
+
+
 def test_what_is_to_be_decoded_or_rendered_is_expected_to_take_its_time(tmp_path, sources):
     prepare(options(sources["volumes"], tmp_path, protocols=("basic",), snrs_db=(6.0,)))
     choices = {"out": tmp_path / "other", "protocols": ("basic",)}
@@ -180,4 +195,4 @@ def test_a_simulated_corpus_that_is_not_there_yet_is_planned_as_it_will_be_and_n
     assert untouched == []
     assert told.n_simulated_bytes == sum(path.stat().st_size for path in simulated.rglob("*.wav"))
     assert told.expected_s > made.expected_s
-    assert replace(told, n_simulated_bytes=0, expected_s=made.expected_s) == made
+    assert replace(told, n_simulated_bytes=0, expected_s=made.expected_s, longest_s=made.longest_s) == made

@@ -127,6 +127,35 @@ def squeeze(data: bytes, filters: list[dict[str, Any]]) -> bytes:
     return lzma.compress(data, format=lzma.FORMAT_RAW, filters=filters)
 
 
+def stored_chunks(data: bytes, n_bytes: int) -> bytes:
+    """LZMA2 chunks that hold data as it is, `n_bytes` each, the first with a reset; without the end of a stream."""
+    parts = [data[at : at + n_bytes] for at in range(0, len(data), n_bytes)]
+    return b"".join(
+        bytes([1 if number == 0 else 2]) + struct.pack(">H", len(part) - 1) + part for number, part in enumerate(parts)
+    )
+
+
+def delta(data: bytes, distance: int) -> bytes:
+    """What a Delta filter makes of data: each byte less the one `distance` before it."""
+    return bytes((byte - before) & 0xFF for byte, before in zip(data, bytes(distance) + data, strict=False))
+
+
+def restarting(data: bytes, n_bytes: int, *, distance: int = 0, n_stored: int = 0) -> bytes:
+    """An LZMA2 stream that resets the dictionary every `n_bytes`, as 7-Zip does with several threads.
+
+    Args:
+        data: What it holds.
+        n_bytes: Size of the pieces from reset to reset.
+        distance: Of a Delta filter before it; 0 for none.
+        n_stored: Size of the chunks of pieces that are stored as they are; 0 to pack them.
+    """
+    plain = delta(data, distance) if distance else data
+    pieces = [plain[at : at + n_bytes] for at in range(0, len(plain), n_bytes)]
+    lzma2 = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 18, "preset": 0}]
+    packed_pieces = (stored_chunks(piece, n_stored) if n_stored else squeeze(piece, lzma2)[:-1] for piece in pieces)
+    return b"".join(packed_pieces) + b"\0"
+
+
 def clip(n: int = 1, *, toy: str = "ToyTrain") -> str:
     return f"{toy}/case1/NormalSound_IND/{n:04d}.wav"
 

@@ -14,7 +14,7 @@ from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.ingest import build_index
 from toyadmos_datasets.ingest.recordings import Store
 from toyadmos_datasets.values.recording_store import RecordingReader, read_catalogue
-from toyadmos_datasets.values.source import Member, Source
+from toyadmos_datasets.values.source import Source
 
 CORPUS = tiny.TinyCorpus(n_normal=3, conditions=("ab01",), n_noise=1, channels=(1, 2))
 
@@ -33,8 +33,8 @@ class Counting:
     def __getattr__(self, name: str) -> object:
         return getattr(self.source, name)
 
-    def read(self, block: int, wanted: Collection[str], on_bytes=None) -> Iterator[tuple[Member, Iterator[bytes]]]:
-        for member, chunks in self.source.read(block, wanted, on_bytes):
+    def read(self, block: int, wanted: Collection[str], on_bytes=None, restart=None) -> Iterator:
+        for member, chunks in self.source.read(block, wanted, on_bytes, restart):
             self.members_read.append(member.path)
             yield member, chunks
 

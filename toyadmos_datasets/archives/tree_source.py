@@ -24,7 +24,7 @@ from toyadmos_datasets.archives.file_kinds import (
 from toyadmos_datasets.archives.source_reading import PIECE_BYTES, OnDisk, reading
 from toyadmos_datasets.errors import CorruptMemberError
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.source import Block, Member, Oddity, VolumeFile
+from toyadmos_datasets.values.source import Block, BlockPart, Member, Oddity, Restart, VolumeFile
 
 MAX_DEPTH = 6
 """How many folders deep a toy's folder is looked for; inside of it there is no limit."""
@@ -309,10 +309,21 @@ class TreeSource(OnDisk):
             for number, n_bytes in enumerate(self.sizes)
         ]
 
+    def parts(self, block: int, wanted: Collection[str]) -> Iterator[BlockPart]:
+        """Give a recording as one part, if it is wanted."""
+        member = self._member(block)
+        if member.path in wanted:
+            yield BlockPart(block=block, members=(member.path,), restart=None, begin=0, stop=member.n_bytes)
+
     def read(
-        self, block: int, wanted: Collection[str], on_bytes: Callable[[int], None] | None = None
+        self,
+        block: int,
+        wanted: Collection[str],
+        on_bytes: Callable[[int], None] | None = None,
+        restart: Restart | None = None,
     ) -> Iterator[tuple[Member, Iterator[bytes]]]:
         """Stream a recording, if it is wanted, checked by size."""
+        del restart  # a tree gives none
         member = self._member(block)
         if member.path in wanted:
             chunks = self._chunks(member, self._place(block), on_bytes)

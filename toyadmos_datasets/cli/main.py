@@ -60,7 +60,24 @@ def _show_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so
         from importlib.metadata import version
 
         typer.echo(f"toyadmos {version('toyadmos-datasets')}")
+        typer.echo(f"liblzma {liblzma_version() or 'of unknown version'}")
         raise typer.Exit
+
+
+def liblzma_version() -> str | None:
+    """Return the version of the library that the standard library's `lzma` runs on, which decides how fast it is.
+
+    A preloaded one comes first, as the linker has it. None where it is hidden inside Python, as on Windows.
+    """
+    import _lzma
+    import ctypes
+
+    for place in (None, getattr(_lzma, "__file__", None)):
+        with contextlib.suppress(AttributeError, OSError, TypeError):
+            version = ctypes.CDLL(place).lzma_version_string
+            version.restype = ctypes.c_char_p
+            return str(version().decode())
+    return None
 
 
 @app.callback()
@@ -68,7 +85,10 @@ def _global(
     context: typer.Context,
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Print the version, and that of liblzma.", callback=_show_version, is_eager=True
+        ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error; goes anywhere.")] = False,
 ) -> None:

@@ -111,6 +111,7 @@ def _preview_lines(found: Preview) -> list[str]:
         f"cache       {format_bytes(found.n_store_bytes)} more in {found.store}",
         f"write       {_written(found)}",
         f"time        about {format_duration(found.expected_s)} on {found.workers} workers, by one machine's speed",
+        *_unknown(found),
         *_health(found),
         *(f"note        {note}" for note in found.notes),
         "",
@@ -121,6 +122,15 @@ def _preview_lines(found: Preview) -> list[str]:
 def _simulated(found: Preview) -> list[str]:
     n_bytes = found.n_simulated_bytes
     return [f"simulate    {format_bytes(n_bytes)} first: the corpus is not there yet"] if n_bytes else []
+
+
+def _unknown(found: Preview) -> list[str]:
+    """Say that nobody has looked yet whether workers can share a block, where that makes a difference."""
+    if found.longest_s - found.expected_s < 1:
+        return []
+    n, longest = found.n_unknown_blocks, format_duration(found.longest_s)
+    blocks = "1 large block" if n == 1 else f"{n} large blocks"
+    return [f"{'':<12}not known yet: whether several workers can decode {blocks} at once; if not, about {longest}"]
 
 
 def _health(found: Preview) -> list[str]:

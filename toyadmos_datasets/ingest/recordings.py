@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import zlib
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +30,14 @@ from toyadmos_datasets.errors import (
 )
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.files.checked_json import canonical_json, write_json
+from toyadmos_datasets.ingest.task_cuts import BlockRun, bytes_by_block, cut_tasks
 from toyadmos_datasets.signal.levels import count_full_scale, health_flags, measure
 from toyadmos_datasets.signal.resampling import resample_chunks, resampler_name
 from toyadmos_datasets.signal.wav import open_wav
 from toyadmos_datasets.units import Bytes, Hertz
 from toyadmos_datasets.values.health import header_flags
 from toyadmos_datasets.values.recording_store import SEGMENT_BYTES, SegmentWriter, read_catalogue, remove_abandoned
-from toyadmos_datasets.values.source import Member, Source
+from toyadmos_datasets.values.source import BlockPart, Member, Restart, Source
 from toyadmos_datasets.values.store_repair import damaged_samples, set_aside_damaged_rows, set_aside_samples
 
 _LOG = logging.getLogger(__name__)
@@ -47,9 +47,6 @@ STORE_VERSION = 3
 
 MOST_MENDINGS = 3
 """How often damage is mended in one run; when there is still more, the machine is at fault, and no longer the disk."""
-
-TASKS_A_WORKER = 4
-"""Work is cut so that every worker gets about this many tasks, and none waits long for the last."""
 
 INGESTED_BY = ("recording_id", "member", "n_bytes", "block")
 """What an index says of a recording that ingesting it needs."""
@@ -90,7 +87,7 @@ class IngestReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingest:
-    """One task: consecutive blocks of a source and what is wanted of them.
+    """One task: consecutive blocks of a source, or a run of parts of one, and what is wanted of them.
 
     Attributes:
         source: Where the blocks are.
@@ -99,6 +96,7 @@ class Ingest:
         folder: The store.
         rate_hz: Rate of the kept samples.
         skip_bad: Whether a bad recording is listed instead of raised.
+        run: The parts that are read where other tasks read others of the same block; None for whole blocks.
     """
 
     source: Source
@@ -107,6 +105,7 @@ class Ingest:
     folder: Path
     rate_hz: Hertz
     skip_bad: bool
+    run: BlockRun | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,39 +262,126 @@ def bytes_to_store(index: pa.Table, store: Store) -> Bytes:
 
 def bytes_to_decode(source: Source, index: pa.Table) -> Bytes:
     """Return how many bytes are decoded for these recordings: each block up to its last wanted member."""
-    return sum(_bytes_by_block(source, set(index["member"].to_pylist())).values())
+    return sum(bytes_by_block(source, set(index["member"].to_pylist())).values())
 
 
 def ingest_blocks(task: Ingest, watch: Watch) -> list[BadRecording]:
     """Ingest some blocks into segments of the store; what was complete is kept whatever happens."""
-    ids = dict(task.wanted)
-    bad: list[BadRecording] = []
-    writer = SegmentWriter(task.folder)
+    reading = _TaskReading(task, watch)
     try:
         for block in task.blocks:
-            for member, chunks in task.source.read(block, ids, watch.advance):
-                watch.advance(at=member.path)
-                try:
-                    _ingest_member(member, chunks, ids[member.path], writer, task.rate_hz)
-                except (WavError, CorruptMemberError) as error:
-                    if not task.skip_bad:
-                        raise
-                    bad.append(_bad(error, member, ids[member.path]))
-                if writer.is_full:
-                    writer.commit()
-                    writer = SegmentWriter(task.folder)
+            reading.read(block)
     except (Stopped, WavError, SourceError):
-        writer.commit()
+        reading.writer.commit()
         raise
     except BaseException:
-        writer.discard()
+        reading.writer.discard()
         raise
-    writer.commit()
-    return bad
+    reading.writer.commit()
+    return reading.bad
 
 
-def _bad(error: ToyAdmosError, member: Member, recording_id: str) -> BadRecording:
-    return BadRecording(recording_id=recording_id, member=member.path, reason=str(error))
+class _TaskReading:
+    """Brings the recordings of one task into segments.
+
+    A recording is bad when it is wrong from wherever it is decoded. From its block's beginning, a damaged byte may
+    spoil all that follows. From a restart, what a filter did before is guessed. So what is wrong from one is read from
+    the other, and the number of workers does not change which recordings are bad.
+    """
+
+    def __init__(self, task: Ingest, watch: Watch) -> None:
+        self.writer = SegmentWriter(task.folder)
+        self.bad: list[BadRecording] = []
+        self._task = task
+        self._watch = watch
+        self._ids = dict(task.wanted)
+        self._left: set[str] = set()
+
+    def read(self, block: int) -> None:
+        """Ingest what is wanted of a block.
+
+        Raises:
+            WavError: A recording is not what the corpus has, and is not to be skipped.
+            CorruptMemberError: The same for one that cannot be read from anywhere.
+        """
+        run = self._task.run
+        restart = None if run is None else run.part.restart
+        self._left = set(self._ids)
+        wrong: dict[str, CorruptMemberError] = {}
+        is_right = True
+        for path, error in self._failures(block, self._left, restart, self._counting(run)):
+            is_right = False
+            if restart is None:
+                wrong[path] = error
+            if not self._task.skip_bad:
+                break
+        if not is_right:
+            self._read_again(block, wrong)
+
+    def _read_again(self, block: int, wrong: dict[str, CorruptMemberError]) -> None:
+        """Read what is left from the restart before each recording, and then what is still left from the beginning.
+
+        Args:
+            block: Number of the block.
+            wrong: Errors of the recordings that were wrong from the block's beginning.
+        """
+        for part in self._task.source.parts(block, frozenset(self._left)):
+            if part.restart is not None:
+                for _ in self._failures(block, part.members, part.restart, self._uncounted):
+                    pass
+            for path in part.members:
+                if path in self._left and path in wrong and not self._task.skip_bad:
+                    raise wrong[path]
+        for path, error in self._failures(block, self._left - wrong.keys(), None, self._uncounted):
+            wrong[path] = error
+            if not self._task.skip_bad:
+                raise error
+        for path in self._left & wrong.keys():
+            self._note(wrong[path], path)
+
+    def _failures(
+        self, block: int, wanted: Collection[str], restart: Restart | None, on_bytes: Callable[[int], None]
+    ) -> Iterator[tuple[str, CorruptMemberError]]:
+        """Ingest recordings; yield those that cannot be read from here, with the reason."""
+        task = self._task
+        for member, chunks in task.source.read(block, frozenset(wanted), on_bytes, restart):
+            self._watch.advance(at=member.path)
+            try:
+                _ingest_member(member, chunks, self._ids[member.path], self.writer, task.rate_hz)
+            except WavError as error:
+                if not task.skip_bad:
+                    raise
+                self._note(error, member.path)
+            except CorruptMemberError as error:
+                yield member.path, error
+                continue
+            self._left.discard(member.path)
+            if self.writer.is_full:
+                self.writer.commit()
+                self.writer = SegmentWriter(task.folder)
+
+    def _note(self, error: ToyAdmosError, path: str) -> None:
+        self._left.discard(path)
+        self.bad.append(BadRecording(recording_id=self._ids[path], member=path, reason=str(error)))
+
+    def _uncounted(self, _n_bytes: int) -> None:
+        self._watch.advance()
+
+    def _counting(self, run: BlockRun | None) -> Callable[[int], None]:
+        """Return what is told of decoded bytes; those that another run decodes too are counted there."""
+        if run is None:
+            return self._watch.advance
+        position = 0 if run.part.restart is None else run.part.restart.offset
+        counted = run.counted_from
+
+        def count(n_bytes: int) -> None:
+            """Count what is new, with what need not be decoded."""
+            nonlocal position, counted
+            position += n_bytes
+            self._watch.advance(max(position - counted, 0))
+            counted = max(counted, position)
+
+        return count
 
 
 def _ingest_member(
@@ -356,49 +442,43 @@ class _Counter:
             yield chunk
 
 
-def _bytes_by_block(source: Source, wanted: set[str]) -> dict[int, Bytes]:
-    """Decoded bytes of each block that has wanted members, up to the last of them."""
-    so_far: dict[int, Bytes] = defaultdict(int)
-    needed: dict[int, Bytes] = {}
-    for member in source.members():
-        so_far[member.block] += member.n_bytes
-        if member.path in wanted:
-            needed[member.block] = so_far[member.block]
-    return needed
-
-
 def _tasks(source: Source, missing: pa.Table, store: Store, *, workers: int, skip_bad: bool) -> LazyTasks[Ingest]:
-    """Cut the wanted blocks into tasks of at most about a segment each, and enough for all workers."""
+    """Cut what is wanted into tasks of at most about a segment each, and enough for all workers."""
     missing = missing.sort_by("block").combine_chunks()
     blocks, first_rows = np.unique(missing["block"].to_numpy(), return_index=True)
-    cuts = _cuts(blocks, _bytes_by_block(source, set(missing["member"].to_pylist())), store, workers)
-    rows = np.append(first_rows, len(missing))[cuts].tolist()
+    rows = [*first_rows.tolist(), len(missing)]
+
+    def rows_of(first: int, stop: int) -> pa.Table:
+        """Return the recordings of some of the blocks."""
+        return missing.slice(rows[first], rows[stop] - rows[first])
+
+    def parts_of(block: int) -> Iterator[BlockPart]:
+        """Find the parts of a block."""
+        place = int(np.searchsorted(blocks, block))
+        return source.parts(block, frozenset(rows_of(place, place + 1)["member"].to_pylist()))
+
+    cuts = cut_tasks(
+        source,
+        bytes_by_block(source, set(missing["member"].to_pylist())),
+        parts_of,
+        limit=SEGMENT_BYTES * CORPUS_RATE_HZ // store.rate_hz,
+        workers=workers,
+    )
 
     def task(number: int) -> Ingest:
         """Name the recordings of a task when its turn comes."""
-        wanted = missing.slice(rows[number], rows[number + 1] - rows[number])
+        cut = cuts[number]
+        wanted = rows_of(cut.first, cut.stop)
+        if cut.run is not None:
+            wanted = wanted.filter(pc.is_in(wanted["member"], value_set=pa.array(cut.run.part.members, pa.string())))
         return Ingest(
             source=source,
-            blocks=tuple(blocks[cuts[number] : cuts[number + 1]].tolist()),
+            blocks=tuple(blocks[cut.first : cut.stop].tolist()),
             wanted=tuple(zip(wanted["member"].to_pylist(), wanted["recording_id"].to_pylist(), strict=True)),
             folder=store.folder,
             rate_hz=store.rate_hz,
             skip_bad=skip_bad,
+            run=cut.run,
         )
 
-    return LazyTasks(len(cuts) - 1, task)
-
-
-def _cuts(blocks: npt.NDArray[np.int64], cost: Mapping[int, Bytes], store: Store, workers: int) -> list[int]:
-    """Return where each task begins among the wanted blocks, and at last where they end."""
-    limit = SEGMENT_BYTES * CORPUS_RATE_HZ // store.rate_hz
-    if workers > 1:
-        limit = min(limit, sum(cost.values()) // (workers * TASKS_A_WORKER))
-    cuts: list[int] = []
-    room = 0
-    for place, block in enumerate(blocks.tolist()):
-        if not cuts or room < cost[block]:
-            cuts.append(place)
-            room = limit
-        room -= cost[block]
-    return [*cuts, len(blocks)]
+    return LazyTasks(len(cuts), task)

@@ -14,6 +14,7 @@ from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.ingest import AsFound, as_found
 from toyadmos_datasets.ingest.recordings import bytes_to_decode, bytes_to_store
+from toyadmos_datasets.ingest.task_cuts import bytes_by_block, large_blocks
 from toyadmos_datasets.jobs.prepare import PrepareOptions
 from toyadmos_datasets.jobs.sources import foreseen_source, require_outside, written_in
 from toyadmos_datasets.planning.recipe_plan import SplitCount, count_examples
@@ -25,7 +26,7 @@ from toyadmos_datasets.rendering.shard_writer import ROWS_A_SHARD
 from toyadmos_datasets.units import Bytes, Seconds
 from toyadmos_datasets.values.health import Exclusion, Health
 from toyadmos_datasets.values.recipe import Recipe
-from toyadmos_datasets.values.source import FetchEstimate
+from toyadmos_datasets.values.source import FetchEstimate, Source
 
 ARCHIVE_BYTES_A_S = 28e6
 """WAV bytes out of LZMA and through the resampler in a second, one core of the machine of `benchmarks/`."""
@@ -72,8 +73,10 @@ class Preview:
         state: What is in it: ``new``, ``cut``, ``done`` or ``replace``.
         n_dataset_bytes: About how much is written there.
         n_shards: Number of shards.
-        expected_s: About how long it takes.
+        expected_s: About how long it takes, if several workers can decode a large block at once where that is possible.
         workers: With so many processes.
+        n_unknown_blocks: Blocks of which that is not known yet: nobody has looked for parts in them.
+        longest_s: About how long it takes if none of these can be shared.
         fetch: What is fetched first; None for a source on the disk.
         n_simulated_bytes: What is synthesised first; 0 where the recordings are there.
         notes: What a reader of the dataset must know.
@@ -99,6 +102,8 @@ class Preview:
     n_shards: int
     expected_s: Seconds
     workers: int
+    n_unknown_blocks: int
+    longest_s: Seconds
     fetch: FetchEstimate | None
     n_simulated_bytes: Bytes
     notes: tuple[str, ...]
@@ -144,9 +149,14 @@ def _preview(options: PrepareOptions, progress: Progress) -> Preview:
     decoded = bytes_to_decode(source, missing)
     n_clips = len(recipe.examples)
     health = _health(recipe, planned.catalogue, options.exclude)
-    busy_s = decoded / (TREE_BYTES_A_S if source.kind == "tree" else ARCHIVE_BYTES_A_S) + n_clips / CLIPS_A_S
+    bytes_a_s = TREE_BYTES_A_S if source.kind == "tree" else ARCHIVE_BYTES_A_S
+    busy_s = decoded / bytes_a_s + n_clips / CLIPS_A_S
     busy_s += n_simulated_bytes / SIMULATED_BYTES_A_S
     workers = usable_workers(options.render.workers)
+    large, unknown = _largest_blocks(source, missing, workers)
+    if_shared_s, if_not_s = (
+        max(0.0, max(some, default=0) - decoded / workers) / bytes_a_s for some in (large, [*large, *unknown])
+    )
     return Preview(
         location=source.location,
         kind=source.kind,
@@ -163,14 +173,30 @@ def _preview(options: PrepareOptions, progress: Progress) -> Preview:
         state=state,
         n_dataset_bytes=0 if state == "done" else n_shards * SHARD_BYTES + _audio_bytes(recipe, wanted, options),
         n_shards=n_shards,
-        expected_s=0.0 if state == "done" else START_S + busy_s / workers,
+        expected_s=0.0 if state == "done" else START_S + busy_s / workers + if_shared_s,
         workers=workers,
+        n_unknown_blocks=0 if state == "done" else len(unknown),
+        longest_s=0.0 if state == "done" else START_S + busy_s / workers + if_not_s,
         fetch=source.fetch_estimate(missing["member"].to_pylist()),
         n_simulated_bytes=n_simulated_bytes,
         notes=recipe.notes,
         health=health,
         n_unmeasured_clips=n_clips - health.n_clips_in_all - health.n_left_out_clips,
         as_found=as_found(indexed, source),
+    )
+
+
+def _largest_blocks(source: Source, missing: pa.Table, workers: int) -> tuple[list[Bytes], list[Bytes]]:
+    """Return what is decoded of blocks that are more than one worker's share.
+
+    Returns:
+        Blocks that one worker decodes for certain; and those that may have parts, for which nobody has looked.
+    """
+    large = large_blocks(bytes_by_block(source, set(missing["member"].to_pylist())), workers)
+    may_be_shared = {block.number for block in source.blocks() if block.may_be_shared}
+    return (
+        [n_bytes for block, n_bytes in large.items() if block not in may_be_shared],
+        [n_bytes for block, n_bytes in large.items() if block in may_be_shared],
     )
 
 

@@ -39,19 +39,21 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """The smallest piece of a source that can be decoded by itself.
+    """A piece of a source that can be decoded by itself.
 
     Attributes:
         number: Position in the source, from 0.
         n_bytes: Decoded size, bytes.
         n_packed_bytes: Size in the archive, bytes (the same for a tree).
         method: Coders as 7-Zip writes them (``LZMA2:24``, ``Delta:2 LZMA``, ``Copy``).
+        may_be_shared: Whether it may have `parts` that several workers decode at once; only looking for them tells.
     """
 
     number: int
     n_bytes: int
     n_packed_bytes: int
     method: str
+    may_be_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,38 @@ class VolumeFile:
 
     path: Path
     n_bytes: Bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """A place inside a block at which decoding may begin.
+
+    Attributes:
+        position: Where its packed bytes are, as the source counts them.
+        offset: Where in the decoded block it is.
+    """
+
+    position: Bytes
+    offset: Bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockPart:
+    """Wanted members of a block that follow each other, and where decoding may begin for them.
+
+    Attributes:
+        block: Number of the block.
+        members: Their paths, in stored order.
+        restart: The last place at or before the first of them; None for the block's own beginning.
+        begin: Where in the decoded block the first of them begins.
+        stop: Where in the decoded block the last of them ends.
+    """
+
+    block: int
+    members: tuple[str, ...]
+    restart: Restart | None
+    begin: Bytes
+    stop: Bytes
 
 
 MAX_EXAMPLES = 10
@@ -164,8 +198,23 @@ class Source(Protocol):
     def blocks(self) -> Sequence[Block]:
         """All blocks, ordered by number."""
 
+    def parts(self, block: int, wanted: Collection[str]) -> Iterator[BlockPart]:
+        """Yield the wanted members of one block in parts that can be decoded independently of each other.
+
+        Parts are found as the iterator is asked for more: nothing is decoded, and the source is read little further
+        than each part's end. A source that knows no place inside the block yields one part.
+
+        Args:
+            block: Number of the block.
+            wanted: Member paths; those that are not in this block are ignored.
+        """
+
     def read(
-        self, block: int, wanted: Collection[str], on_bytes: Callable[[int], None] | None = None
+        self,
+        block: int,
+        wanted: Collection[str],
+        on_bytes: Callable[[int], None] | None = None,
+        restart: Restart | None = None,
     ) -> Iterator[tuple[Member, Iterator[bytes]]]:
         """Stream the wanted members of one block, each as chunks, in stored order.
 
@@ -176,6 +225,8 @@ class Source(Protocol):
             block: Number of the block.
             wanted: Member paths; those that are not in this block are ignored.
             on_bytes: Told how many more bytes were decoded, dropped ones included.
+            restart: Where to begin, from one of `parts`; no wanted member begins before it. By default at the block's
+                beginning, which alone tells for certain that a member is wrong.
 
         Raises:
             CorruptMemberError: At the end of a member whose size or CRC32 is not the header's.

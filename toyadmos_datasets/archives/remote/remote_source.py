@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
+from toyadmos_datasets.archives.sevenzip.block_parts import find_parts
 from toyadmos_datasets.archives.sevenzip.block_reader import read_block
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet, VolumeStream
 from toyadmos_datasets.archives.sevenzip.volumes_source import VolumesSource
 from toyadmos_datasets.errors import CorruptMemberError, FetchError, SourceError
 from toyadmos_datasets.files.atomic import is_abandoned, temporary_path, writing
 from toyadmos_datasets.units import Bytes, Seconds
-from toyadmos_datasets.values.source import Member
+from toyadmos_datasets.values.source import BlockPart, Member, Restart
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -148,15 +149,34 @@ class RemoteSource(VolumesSource):
         """The address of the folder, and the archive's name."""
         return f"{self.options.origin.shown} ({self.toy}.7z)"
 
+    def parts(self, block: int, wanted: Collection[str]) -> Iterator[BlockPart]:
+        """Find parts of a block whose bytes have come; one that is still being fetched is one part.
+
+        Nobody waits for bytes in order to find parts of it: its decoder uses them as they come.
+        """
+        self.copies.refresh()
+        start, stop = self.table.blocks[block].offset, self.table.blocks[block].stop
+        one = self.copies.wanted_blocks(self.table, wanted).get(block)
+        if one is not None and one.known_stop is not None:
+            stop = one.known_stop
+        is_there = not self.copies.n_missing(start, stop) and not self.copies.has_suspects(start, stop)
+        return find_parts(self.volumes, self.table, block=block, wanted=wanted, stop=stop if is_there else start)
+
     def read(
-        self, block: int, wanted: Collection[str], on_bytes: Callable[[int], None] | None = None
+        self,
+        block: int,
+        wanted: Collection[str],
+        on_bytes: Callable[[int], None] | None = None,
+        restart: Restart | None = None,
     ) -> Iterator[tuple[Member, Iterator[bytes]]]:
         """Stream the wanted recordings of one block as its bytes come, checked by size and CRC32.
 
         Raises:
-            CorruptMemberError: A recording is wrong; its block is fetched again next time.
+            CorruptMemberError: A recording is wrong; its block is fetched again next time, unless `restart` is given.
             FetchError: The bytes are not there and do not come.
         """
+        if restart is not None:  # its bytes have come; what it finds out is for a read from the beginning to tell
+            return VolumesSource.read(self, block, wanted, on_bytes, restart)
         reader = _Reader(self, block, on_bytes)
         return reader.read(wanted)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from toyadmos_datasets.archives.sevenzip.coders import Coder, describe
+from toyadmos_datasets.archives.sevenzip.coders import Coder, delta_distance, describe
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.source import Block, Member, Oddity
 
@@ -45,6 +45,7 @@ class PackedBlock:
             n_bytes=self.n_bytes,
             n_packed_bytes=self.n_packed_bytes,
             method=describe(self.coders),
+            may_be_shared=delta_distance(self.coders) is not None,
         )
 
 

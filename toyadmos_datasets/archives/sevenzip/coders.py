@@ -14,6 +14,9 @@ from toyadmos_datasets.units import Bytes, format_bytes
 MAX_DICTIONARY_BYTES = 1 << 30
 """The largest history that a block may ask for: 7-Zip's own levels stop at a quarter of it."""
 
+MAX_DISTANCE = 4
+"""The largest distance of a Delta filter whose history is found from the first bytes of a WAV file."""
+
 _NAMES = {
     "00": "Copy",
     "03": "Delta",
@@ -136,6 +139,21 @@ def lzma_filter(coder: Coder, where: object = None, *, n_bytes: Bytes | None = N
             remedy="Fetch the archive again from where it was published.",
         )
     raise _unsupported(name if coder.method in name else f"{name} (method {coder.method})", where)
+
+
+def delta_distance(coders: Sequence[Coder]) -> int | None:
+    """Return the distance of the Delta filter of a block in which decoding may begin in the middle, 0 without a filter.
+
+    That is a block of LZMA2, alone or with one Delta whose history the first bytes of a file make known. Any other
+    gives None.
+    """
+    chain = [coder for coder in coders if not coder.is_copy]
+    if [coder.name for coder in chain] == ["LZMA2"]:
+        return 0
+    if [coder.name for coder in chain] == ["LZMA2", "Delta"]:
+        distance = chain[1].properties[0] + 1
+        return distance if distance <= MAX_DISTANCE else None
+    return None
 
 
 def describe(coders: tuple[Coder, ...]) -> str:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from toyadmos_datasets.archives.file_kinds import Ignore
 from toyadmos_datasets.archives.sevenzip.archive_contents import ArchiveTable
+from toyadmos_datasets.archives.sevenzip.block_parts import find_parts
 from toyadmos_datasets.archives.sevenzip.block_reader import read_block
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeSet
 from toyadmos_datasets.archives.source_reading import OnDisk
 from toyadmos_datasets.errors import SourceNotFoundError
-from toyadmos_datasets.values.source import Block, Member, Oddity, VolumeFile
+from toyadmos_datasets.values.source import Block, BlockPart, Member, Oddity, Restart, VolumeFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +73,19 @@ class VolumesSource(OnDisk):
         """All blocks, by number."""
         return [block.described() for block in self.table.blocks]
 
+    def parts(self, block: int, wanted: Collection[str]) -> Iterator[BlockPart]:
+        """Find parts that can be decoded independently by the resets of the dictionary in an LZMA2 stream."""
+        return find_parts(self.volumes, self.table, block=block, wanted=wanted)
+
     def read(
-        self, block: int, wanted: Collection[str], on_bytes: Callable[[int], None] | None = None
+        self,
+        block: int,
+        wanted: Collection[str],
+        on_bytes: Callable[[int], None] | None = None,
+        restart: Restart | None = None,
     ) -> Iterator[tuple[Member, Iterator[bytes]]]:
         """Stream the wanted recordings of one block, checked by size and CRC32."""
-        return read_block(self.volumes, self.table, block=block, wanted=wanted, on_bytes=on_bytes)
+        return read_block(self.volumes, self.table, block=block, wanted=wanted, on_bytes=on_bytes, restart=restart)
 
 
 def open_volumes(volumes: VolumeSet, toy: str, ignore: Ignore | None = None) -> VolumesSource:
