@@ -148,6 +148,11 @@ class RemoteSource(VolumesSource):
         """The address of the folder, and the archive's name."""
         return f"{self.options.origin.shown} ({self.toy}.7z)"
 
+    @property
+    def sample_file(self) -> Path | None:
+        """None: the copies are in the cache, and some of them may not be there yet."""
+        return None
+
     def read(
         self, block: int, wanted: Collection[str], on_bytes: Callable[[int], None] | None = None
     ) -> Iterator[tuple[Member, Iterator[bytes]]]:
