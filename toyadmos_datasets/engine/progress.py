@@ -90,15 +90,17 @@ class Watch:
     def advance(self, amount: int = 0, at: str | None = None) -> None:
         """Report `amount` more units done, and what is being worked on.
 
-        A new place is reported at once on one machine, so that a crash can name it; amounts are gathered for a moment.
+        A new place is reported at once, so that a crash can name it, but through a shared file system only the first;
+        amounts are gathered for a moment.
 
         Raises:
             Stopped: The driver asked to stop, or was killed.
         """
         self._done += amount
         is_elsewhere = at is not None and at != self._at
+        is_telling = is_elsewhere and (self.silence_s is None or not self._at)
         self._at = self._at if at is None else at
-        is_due = time.monotonic() >= self._next_report_s or (is_elsewhere and self.silence_s is None)
+        is_due = is_telling or time.monotonic() >= self._next_report_s
         if self.folder is None or not is_due:
             return
         was_orphaned = self.parent_pid is not None and os.getppid() != self.parent_pid
