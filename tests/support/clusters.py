@@ -32,6 +32,14 @@ def environment(**more: str) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(str(place) for place in places if str(place))} | more
 
 
+def started(command: Sequence[str], log: Path, *, cwd: Path | None = None, **more: str) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, which writes to a file."""
+    with log.open("wb") as file:
+        return subprocess.Popen(
+            command, cwd=cwd, env=environment(**more), stdout=file, stderr=file, start_new_session=True
+        )
+
+
 @dataclass(slots=True)
 class DaskCluster:
     """A scheduler and its workers.
@@ -48,11 +56,8 @@ class DaskCluster:
 
     def start(self, *arguments: str, cwd: Path | None = None, **more: str) -> None:
         """Start a process of Dask's."""
-        log = (self.folder / f"{len(self.processes)}.log").open("wb")
         command = [sys.executable, "-W", "ignore", "-m", *arguments]
-        self.processes.append(
-            subprocess.Popen(command, cwd=cwd, env=environment(**more), stdout=log, stderr=log, start_new_session=True)
-        )
+        self.processes.append(started(command, self.folder / f"{len(self.processes)}.log", cwd=cwd, **more))
 
     def start_worker(self, *arguments: str, cwd: Path | None = None, **more: str) -> None:
         """Start a worker of one thread, which a nanny starts again when it dies."""
@@ -107,10 +112,7 @@ def ray_cluster(folder: Path, *, workers: int = 2) -> Iterator[str]:
     command = [sys.executable, "-m", "ray.scripts.scripts"]
     head = ["start", "--head", "--port", "0", "--include-dashboard", "false", "--disable-usage-stats"]
     places = ["--num-cpus", str(workers), "--object-store-memory", str(100 << 20), "--temp-dir", str(folder)]
-    log = (folder / "start.log").open("wb")
-    process = subprocess.Popen(
-        [*command, *head, *places, "--block"], env=environment(), stdout=log, stderr=log, start_new_session=True
-    )
+    process = started([*command, *head, *places, "--block"], folder / "start.log")
     try:
         until = time.monotonic() + START_WITHIN_S
         found = folder / "ray_current_cluster"

@@ -32,7 +32,6 @@ class RayExecutor(Executor):
             error = done.exception()
             if isinstance(error, TaskCancelledError):
                 future.cancel()
-                future.set_running_or_notify_cancel()
             elif error is not None:
                 future.set_exception(error)
             else:
@@ -41,6 +40,7 @@ class RayExecutor(Executor):
         def cancel(ended: Future[Any]) -> None:
             """Let the cluster drop the call."""
             if ended.cancelled():
+                ended.set_running_or_notify_cancel()  # wakes up those who wait for it
                 ray.cancel(reference, force=False)
 
         future.add_done_callback(cancel)

@@ -224,8 +224,9 @@ class _Run:
                 if self._is_stopping:
                     self._cancel_waiting()
         finally:
-            for future in self._in_flight:  # the second signal, or nobody wants the rest
-                future.cancel()
+            if self._in_flight:  # the second signal, or nobody wants the rest
+                ask_to_stop(self._job.folder)
+                self._cancel_waiting()
         self._raise_failure()
 
     @property
@@ -299,9 +300,9 @@ class _Run:
 
         Some futures can be cancelled while they run, and would not tell any more when their task has ended.
         """
-        for future, number in self._in_flight.items():
-            if not has_begun(self._job.folder, str(number)):
-                future.cancel()
+        for future, number in [*self._in_flight.items()]:
+            if not has_begun(self._job.folder, str(number)) and future.cancel():
+                del self._in_flight[future]
 
     def _raise_failure(self) -> None:
         if self._failed is not None and self._failed.error is not None:
