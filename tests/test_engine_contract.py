@@ -45,7 +45,7 @@ def engine(request, tmp_path_factory) -> Iterator[Engine | None]:
                 await_slots(found)
                 yield replace(found, place=folder / "watched", n_slots=N_SLOTS)
         case "ray":
-            pytest.importorskip("ray")
+            pytest.importorskip("ray", reason="Ray is no part of this environment: `make ray` runs this")
             with ray_cluster(folder) as address, pytest.MonkeyPatch.context() as patch:
                 patch.setenv("RAY_ADDRESS", address)
                 with opened_engine("ray", None, workers=1) as found:

@@ -92,7 +92,7 @@ def test_a_dask_cluster_makes_the_same_bytes_from_the_command_line(tmp_path, sma
 
 
 def test_a_ray_cluster_makes_the_same_bytes(tmp_path, small_volumes, undisturbed, monkeypatch):
-    pytest.importorskip("ray")
+    pytest.importorskip("ray", reason="Ray is no part of this environment: `make ray` runs this")
     short = Path("/tmp") / f"toyadmos-ray-{os.getpid()}"  # noqa: S108  # sockets in it have short paths only
     short.mkdir()
     with ray_cluster(short) as address:

@@ -23,7 +23,7 @@ START_WITHIN_S = 120
 def require(module: str) -> None:
     """Skip a test whose engine is not installed here, and say so."""
     if importlib.util.find_spec(module) is None:
-        pytest.skip(f"{module} is not installed: the tests on it are skipped")
+        pytest.skip(f"{module} is not installed: the tests on its clusters are skipped")
 
 
 def environment(**more: str) -> dict[str, str]:

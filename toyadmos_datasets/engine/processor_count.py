@@ -56,8 +56,9 @@ def _groups(root: Path) -> Iterator[Path]:
         lines = (root / _GROUPS_OF_PROCESS).read_text().splitlines()
     mount = root / _MOUNT
     for line in ["0::/", f"1:{_CPU}:/", *lines]:
-        _, kinds, group = line.split(":", 2)
-        if kinds and _CPU not in kinds.split(","):
+        _, _, rest = line.partition(":")
+        kinds, _, group = rest.partition(":")
+        if not group.startswith("/") or (kinds and _CPU not in kinds.split(",")):
             continue
         for base in (mount / kinds, mount / _CPU) if kinds else (mount, mount / "unified"):
             place = PurePosixPath(group)
