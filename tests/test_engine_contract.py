@@ -20,7 +20,7 @@ from engine_tasks import Large, die, double, fail_at_two, keep_until_stopped, lo
 from toyadmos_datasets.engine import Engine, LazyTasks, opened_engine, run_tasks
 from toyadmos_datasets.engine.progress import Watch
 from toyadmos_datasets.engine.tasks import MOST_LOSSES, TASKS_A_SLOT
-from toyadmos_datasets.errors import EngineError, MissingExtraError, WavError, WorkerError
+from toyadmos_datasets.errors import DiskFullError, EngineError, MissingExtraError, WavError, WorkerError
 
 N_SLOTS = 2
 
@@ -113,6 +113,19 @@ def test_a_value_that_all_tasks_share_is_pickled_once(engine):
 
     assert sorted(found) == [(number, 1_000_000) for number in range(6)]
     assert large.pickled == [1]
+
+
+def test_a_full_disk_for_temporary_files_lets_the_shared_value_travel_with_each_task(monkeypatch):
+    def full(path: Path) -> None:
+        raise DiskFullError("The disk is full.", where=path)
+
+    monkeypatch.setattr("toyadmos_datasets.engine.attempts.write_file", full)
+    large = Large(b"0" * 1000, [])
+
+    found = list(run(measure_large, [(large, number) for number in range(3)], None, shared=large))
+
+    assert sorted(found) == [(number, 1000) for number in range(3)]
+    assert large.pickled == [1, 1, 1]
 
 
 def test_a_signal_cancels_what_waits_and_lets_what_runs_keep_what_it_has(engine, tmp_path):

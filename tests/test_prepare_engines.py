@@ -27,6 +27,7 @@ from toyadmos_datasets.errors import DatasetError, EngineError, OptionError
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.values.manifest import read_manifest
+from toyadmos_datasets.values.recording_store import read_catalogue
 
 DRILLS = bool(os.environ.get("TOYADMOS_DRILLS"))
 N_KILLS = 24 if DRILLS else 2
@@ -287,6 +288,26 @@ def test_a_shard_that_a_worker_wrote_elsewhere_is_an_error_and_not_a_dataset_wit
 
     assert hashes(tmp_path / "out") == {}
     assert read_manifest(prepare(asked(small_volumes, tmp_path)).out).shards
+
+
+def test_what_a_file_system_shows_late_is_waited_for_and_not_ingested_twice(
+    tmp_path, small_volumes, undisturbed, monkeypatch
+):
+    reading, looks = "toyadmos_datasets.jobs.prepare.read_catalogue", []
+
+    def late(folder: Path) -> object:
+        looks.append(folder)
+        found = read_catalogue(folder)
+        return found.slice(0, 0) if len(looks) in {2, 3} else found  # the first is before anything is ingested
+
+    monkeypatch.setattr(reading, late)
+    with ThreadPoolExecutor(2) as pool:
+        report = prepare(asked(small_volumes, tmp_path, executor=pool))
+
+    assert len(looks) >= 4
+    assert hashes(report.out) == undisturbed
+    ids = read_catalogue(next((tmp_path / "cache" / "recordings").iterdir()))["recording_id"]
+    assert report.ingested.n_ingested == len(ids)
 
 
 def test_a_cluster_refuses_what_is_still_to_be_fetched(tmp_path, published, volume_server):

@@ -14,6 +14,7 @@ from typing import Any
 
 from toyadmos_datasets.engine.preflight import Proof, prove_once
 from toyadmos_datasets.engine.progress import Stopped, Watch, ask_to_stop
+from toyadmos_datasets.errors import OutputError
 from toyadmos_datasets.files.atomic import write_file
 
 _SHARED = "shared"
@@ -53,14 +54,16 @@ class Packer:
 
     def __init__(self, shared: object, folder: Path) -> None:
         self._shared = shared
-        self._file = None if shared is None else folder / _SHARED
-        if self._file is not None:
-            with write_file(self._file) as file:
-                pickle.dump(shared, file)
+        self._file: Path | None = None
+        if shared is not None:
+            with contextlib.suppress(OutputError):  # a full disk for temporary files stops no work: it travels along
+                with write_file(folder / _SHARED) as file:
+                    pickle.dump(shared, file)
+                self._file = folder / _SHARED
 
     def pack(self, task: object) -> Payload:
         """Return a task as it travels."""
-        if self._shared is None:
+        if self._file is None:
             return Payload(content=pickle.dumps(task), shared=None)
         buffer = io.BytesIO()
         _Pickler(buffer, self._shared).dump(task)

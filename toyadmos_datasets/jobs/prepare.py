@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -13,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.engine.preflight import VISIBLE_WITHIN_S
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.errors import OptionError, PlanError
+from toyadmos_datasets.errors import OptionError, PlanError, StoreError
 from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.files.reading import sha256_of
 from toyadmos_datasets.ingest import AsFound, Indexed, as_found, refuse_oddities
@@ -39,6 +41,8 @@ from toyadmos_datasets.values.manifest import Manifest, SkippedRecording, read_m
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recording_store import read_catalogue, require_stored
 from toyadmos_datasets.values.source import Source
+
+_LOOK_AGAIN_S = 0.5
 
 SHOWN_SKIPPED = 3
 """How many skipped recordings an error names."""
@@ -271,8 +275,8 @@ def _ingested(
     def ingest_wanted(wanted: pa.Table) -> tuple[pa.Table, list[str]]:
         """Note the report, too."""
         reports.append(_fetch_and_ingest(preparation, wanted, lease, progress))
-        catalogue, bad = read_catalogue(folder), [one.recording_id for one in reports[-1].bad]
-        return require_stored(catalogue, sorted({*wanted["recording_id"].to_pylist()}.difference(bad))), bad
+        bad = [one.recording_id for one in reports[-1].bad]
+        return _stored(preparation, sorted({*wanted["recording_id"].to_pylist()}.difference(bad))), bad
 
     with naming_skipped(reports):
         planned = preparation.plan(indexed.table, progress, ingest_wanted)
@@ -340,6 +344,23 @@ def _fetch_and_ingest(preparation: Preparation, wanted: pa.Table, lease: Lease, 
 
     report = source.using(missing["member"].to_pylist(), use, progress=progress, stored=stored)
     return replace(report, n_ingested=len(missing) - len(report.bad))  # in however many goes
+
+
+def _stored(preparation: Preparation, recording_ids: Sequence[str]) -> pa.Table:
+    """Return what the store knows, which has all of these recordings, whichever machine wrote them.
+
+    Raises:
+        StoreError: It lacks some, and they do not arrive.
+    """
+    until = time.monotonic() + (VISIBLE_WITHIN_S if preparation.is_elsewhere else 0.0)
+    while True:
+        catalogue = read_catalogue(preparation.store.folder)
+        try:
+            return require_stored(catalogue, recording_ids)
+        except StoreError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(_LOOK_AGAIN_S)
 
 
 def _require_fetched(source: Source, wanted: Sequence[str]) -> None:
