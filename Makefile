@@ -3,6 +3,7 @@
 #   make demo                     prepare a simulated corpus into data/demo
 #   make test                     lint, types and tests, as CI runs them
 #   make drills                   damage 10 000 files, one at a time, and run all that reads them
+#   make ray                      run the tests of the engines on a Ray cluster, too
 #   make test PYTHON=python3.12   the same with another Python (the environment is made anew)
 
 PYTHON ?= python3
@@ -23,9 +24,10 @@ CORE := $(VENV)/installed-core
 DEV := $(VENV)/installed-dev
 OLDEST := $(VENV)/datasets-oldest
 S3 := $(VENV)/s3
+RAY := $(VENV)/ray
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test drills lint types format build clean distclean
+.PHONY: help demo test ray drills lint types format build clean distclean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,8 +39,12 @@ test: lint types $(OLDEST) $(S3)  ## Run lint, types and tests (PYTEST_ARGS="-k 
 	PYTHONPATH=$(S3) $(BIN)/python -m pytest -k "s3 or bucket_that" tests/test_share_bucket.py
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-drills: $(DEV)  ## Run the long form of the drills with damaged files (DRILLS=1000 for fewer).
+ray: $(RAY)  ## Run the tests of the engines with Ray, which is 260 MB and no part of CI.
+	PYTHONPATH=$(RAY) $(BIN)/python -m pytest -k ray tests/test_engine_contract.py tests/test_prepare_engines.py
+
+drills: $(DEV)  ## Run the long form of the drills with damaged files and killed workers (DRILLS=1000 for fewer).
 	TOYADMOS_DRILLS=$(DRILLS) $(BIN)/python -m pytest --numprocesses auto --dist load tests/test_mutations.py tests/test_cache_lease.py
+	TOYADMOS_DRILLS=$(DRILLS) $(BIN)/python -m pytest -k killed tests/test_prepare_engines.py
 
 lint: $(DEV)  ## Run the linter and check the formatting.
 	$(BIN)/ruff check .
@@ -73,7 +79,7 @@ $(CORE): $(MADE) pyproject.toml constraints.txt
 
 # The development install brings the core with it, so both stamps are new and `make demo` installs nothing again.
 $(DEV): $(MADE) pyproject.toml constraints.txt
-	$(PIP_INSTALL) --editable '.[test,dev,report]'
+	$(PIP_INSTALL) --editable '.[test,dev,report,dask]'
 	$(PIP_INSTALL) --editable '.[train]' || \
 	  echo '######## torch cannot be had here: the tests of the baseline WILL BE SKIPPED ########' >&2
 	$(PIP_INSTALL) --editable '.[examples]' || \
@@ -91,3 +97,8 @@ $(S3): $(DEV)
 	rm -rf $@
 	$(BIN)/python -m pip install --quiet --no-compile --target $@ s3fs 'moto[s3]' flask flask-cors || \
 	  { rm -rf $@; mkdir $@; echo '######## S3 cannot be had here: its tests WILL BE SKIPPED ########' >&2; }
+
+# Ray alone in a folder: its tests run where somebody asks for them.
+$(RAY): $(DEV)
+	rm -rf $@
+	$(PIP_INSTALL) --no-compile --target $@ ray

@@ -39,7 +39,7 @@ INDEX = """
 import json, resource, sys, time
 import toyadmos_datasets
 from toyadmos_datasets.archives import open_source
-from toyadmos_datasets.engine.tasks import keep_pandas_out
+from toyadmos_datasets.engine.arrow_memory import keep_pandas_out
 from toyadmos_datasets.ingest import build_index
 
 keep_pandas_out()

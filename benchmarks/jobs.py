@@ -1,9 +1,10 @@
-"""What is timed, each job in a process of its own: ``python benchmarks/jobs.py JOB PLACE TOY [CACHE WORKERS]``.
+"""What is timed, each job in a process of its own: ``benchmarks/jobs.py JOB PLACE TOY [CACHE WORKERS [ENGINE]]``.
 
 ``decode``      the blocks of the volumes through the standard library's lzma, and nothing else
 ``resample``    the files of a tree read and resampled by soxr in one call each, and nothing else
 ``ingest``      every recording of a source into a recording store
-``everything``  the same, and then every IND clip of every case and channel as a dataset (basic, clean, FLAC)
+``prepared``    `prepare` of every IND clip of every case and channel (basic, clean, FLAC), on an engine
+``everything``  every recording ingested, and then the same on this machine
 """
 
 from __future__ import annotations
@@ -76,10 +77,15 @@ def ingest(place: str, toy: str, cache: str, workers: str) -> None:
 def everything(place: str, toy: str, cache: str, workers: str) -> None:
     """Ingest every recording and prepare a dataset of all IND clips."""
     ingest(place, toy, cache, workers)
+    prepared(place, toy, cache, workers)
+
+
+def prepared(place: str, toy: str, cache: str, workers: str, engine: str = "local") -> None:
+    """Prepare a dataset of all IND clips."""
     prepare(
         PrepareOptions(
             plan=PlanOptions(toy=toy, protocols=("basic",), channels="all"),
-            render=RenderOptions(encoding=Encoding(rate_hz=RATE_HZ), workers=int(workers)),
+            render=RenderOptions(encoding=Encoding(rate_hz=RATE_HZ), workers=int(workers), engine=engine),
             source=place,
             out=Path(cache) / "out",
             cache=Path(cache),
@@ -87,7 +93,7 @@ def everything(place: str, toy: str, cache: str, workers: str) -> None:
     )
 
 
-JOBS: dict[str, Callable[..., None]] = {one.__name__: one for one in (decode, resample, ingest, everything)}
+JOBS: dict[str, Callable[..., None]] = {one.__name__: one for one in (decode, resample, ingest, prepared, everything)}
 
 if __name__ == "__main__":
     JOBS[sys.argv[1]](*sys.argv[2:])

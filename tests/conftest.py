@@ -41,7 +41,15 @@ settings.load_profile("repeatable")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-LONGEST = ("benchmarks", "derivation_law", "baseline_read_back", "interruption", "commit", "mutations")
+LONGEST = (
+    "benchmarks",
+    "derivation_law",
+    "baseline_read_back",
+    "interruption",
+    "commit",
+    "mutations",
+    "prepare_engines",
+)
 """Files of tests that take a minute or two: they begin first, so that no process is left with one at the end."""
 
 

@@ -37,6 +37,7 @@ def test_every_script_has_a_test():
 
     assert scripts == {
         "baseline_epoch.py",
+        "engines.py",
         "store_checks.py",
         "shard_checks.py",
         "solid_block.py",
@@ -51,6 +52,14 @@ def test_every_script_has_a_test():
         "tree.py",
         "volumes.py",
     }
+
+
+def test_engines_tell_what_a_cluster_costs_and_that_it_makes_the_same(tmp_path, corpus):
+    pytest.importorskip("distributed")
+    lines = runs("engines.py", "--source", str(corpus), "--work", str(tmp_path))
+
+    assert any(line.startswith("dask / local: ") for line in lines)
+    assert lines[-1] == "datasets that differ: 0"
 
 
 def test_shard_checks_tell_ratios_of_exports_and_streaming(tmp_path):

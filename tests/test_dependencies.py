@@ -17,6 +17,8 @@ PACKAGE = "toyadmos_datasets"
 
 EXTRA_CODE = {
     "train": ("baseline/", "loading/torch_batches.py"),
+    "dask": ("engine/dask_cluster.py",),
+    "ray": ("engine/ray_cluster.py",),
     "report": ("reports/spectrograms.py", "reports/paper_figures.py"),
 }
 """What of the package may import what an extra brings."""

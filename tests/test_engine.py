@@ -185,7 +185,7 @@ def test_processes_exceed_the_processors_by_one_at_most_whatever_is_asked_for(tm
 
 @pytest.mark.parametrize(("asked", "n_processors", "used"), [(99, 2, 3), (2, 2, 2), (1, 1, 1), (4, 8, 4)])
 def test_the_workers_that_are_used_follow_from_the_processors(monkeypatch, asked, n_processors, used):
-    monkeypatch.setattr("toyadmos_datasets.engine.tasks.processors", lambda: n_processors)
+    monkeypatch.setattr("toyadmos_datasets.engine.processor_count.processors", lambda: n_processors)
 
     assert usable_workers(asked) == used
 

@@ -149,6 +149,7 @@ CODES = {
     "store": "StoreError",
     "resource": "ResourceError",
     "missing_extra": "MissingExtraError",
+    "engine": "EngineError",
     "worker": "WorkerError",
 }
 """What programs may rely on: a code is never given to another class, and a class never gets another."""

@@ -17,7 +17,7 @@ FREED = """
     from pathlib import Path
     import pyarrow as pa
     import pyarrow.parquet as pq
-    from toyadmos_datasets.engine.tasks import release_freed_memory
+    from toyadmos_datasets.engine.arrow_memory import release_freed_memory
 
     def anonymous_mb():
         lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
@@ -34,7 +34,7 @@ FREED = """
 WITHOUT_PANDAS = """
     import sys
     import pyarrow as pa
-    from toyadmos_datasets.engine.tasks import keep_pandas_out
+    from toyadmos_datasets.engine.arrow_memory import keep_pandas_out
 
     keep_pandas_out()
     table = pa.Table.from_pylist([{"clip": b"RIFF", "ids": ["a"], "snr_db": None}])
@@ -57,7 +57,7 @@ STAGES = """
 WITH_PANDAS = """
     import pandas
     import pyarrow as pa
-    from toyadmos_datasets.engine.tasks import keep_pandas_out
+    from toyadmos_datasets.engine.arrow_memory import keep_pandas_out
 
     keep_pandas_out()
     assert pa.array(pandas.Series([1, 2])).to_pylist() == [1, 2]

@@ -29,6 +29,7 @@
     │   └── StoreError                        recordings that were ingested are damaged, or gone
     ├── ResourceError (RuntimeError)          the machine has no more memory, or no more open files
     ├── MissingExtraError (ImportError)       an optional package is not installed
+    ├── EngineError (RuntimeError)            a cluster does not answer, or a worker of it does not fit
     └── WorkerError (RuntimeError)            a worker process died
 
 Each is also the natural built-in in brackets, so both ways of catching it work, and carries its facts
@@ -263,6 +264,12 @@ class MissingExtraError(ToyAdmosError, ImportError):
     """An optional package is not installed."""
 
     code = "missing_extra"
+
+
+class EngineError(ToyAdmosError, RuntimeError):
+    """A cluster does not answer, or a worker has other versions or does not see the driver's files."""
+
+    code = "engine"
 
 
 class WorkerError(ToyAdmosError, RuntimeError):

@@ -298,6 +298,11 @@ class TreeSource(OnDisk):
         """None: a tree is no archive."""
         return ()
 
+    @property
+    def sample_file(self) -> Path | None:
+        """The first recording."""
+        return self._place(0) if self.paths else None
+
     def members(self) -> Sequence[Member]:
         """All recordings, by path."""
         return [self._member(number) for number in range(len(self.paths))]

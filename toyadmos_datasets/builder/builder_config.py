@@ -10,6 +10,7 @@ from typing import Any
 import datasets
 
 from toyadmos_datasets.corpus.toys import TOYS
+from toyadmos_datasets.engine.preflight import versions
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.files.checked_json import canonical_json
 from toyadmos_datasets.files.reading import expanded
@@ -17,7 +18,7 @@ from toyadmos_datasets.jobs.prepare import PrepareOptions
 from toyadmos_datasets.options.declaration import defaults_of, options_of
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.planning import PROTOCOL_NAMES, PlanOptions
-from toyadmos_datasets.rendering import Encoding, RenderOptions, versions
+from toyadmos_datasets.rendering import Encoding, RenderOptions
 from toyadmos_datasets.units import Decibels
 from toyadmos_datasets.values.health import exclusion_of
 from toyadmos_datasets.values.manifest import SCHEMA_VERSION

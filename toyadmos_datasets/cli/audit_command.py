@@ -93,7 +93,7 @@ def audit(
     """
     from toyadmos_datasets.auditing import AuditReport
     from toyadmos_datasets.auditing import audit as run
-    from toyadmos_datasets.engine.tasks import keep_pandas_out
+    from toyadmos_datasets.engine.arrow_memory import keep_pandas_out
 
     keep_pandas_out()
     found = run(place, other, workers=chosen_workers(workers), progress=progress_on_terminal())

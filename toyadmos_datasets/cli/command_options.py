@@ -289,7 +289,7 @@ def _places(given: dict[str, Any]) -> dict[str, Any]:
 def _request(**given: Any) -> PrepareOptions:  # noqa: ANN401  # each option by its own type
     plan, places = PlanOptions(**values_of(PlanOptions, given)), _places(given)
     render, fetch = _render_options(given), fetch_choices(**given)
-    from toyadmos_datasets.engine.tasks import keep_pandas_out
+    from toyadmos_datasets.engine.arrow_memory import keep_pandas_out
     from toyadmos_datasets.jobs.prepare import PrepareOptions
 
     keep_pandas_out()
@@ -303,6 +303,7 @@ REQUEST = [
     *parameters_of(RenderOptions, "headroom_db", "on_clip", "stems", "log_mel"),
     *parameters_of(LogMel, is_left_open=True),
     *parameters_of(RenderOptions, "workers", is_left_open=True),
+    *parameters_of(RenderOptions, "engine"),
     *parameters_of(FetchChoices),
 ]
 """The options of `prepare` and `plan`, in the order in which they are shown."""
@@ -319,4 +320,5 @@ OverwriteOption = Annotated[bool, typed(PlaceOptions, "overwrite")]
 ManifestOption = Annotated[Path | None, typed(FetchChoices, "manifest")]
 AcceptOption = Annotated[bool, typed(FetchChoices, "accept_license")]
 WorkersOption = Annotated[int | None, typed(RenderOptions, "workers")]
+EngineOption = Annotated[str, typed(RenderOptions, "engine")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value for machines.")]

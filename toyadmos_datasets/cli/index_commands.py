@@ -66,7 +66,7 @@ def index(
 
     Tells what agrees with the published counts, what is missing, and what is odd and tolerated.
     """
-    from toyadmos_datasets.engine.tasks import keep_pandas_out
+    from toyadmos_datasets.engine.arrow_memory import keep_pandas_out
     from toyadmos_datasets.files.checked_json import write_json
     from toyadmos_datasets.ingest import as_found, describe_source, require_sound, survey_source
     from toyadmos_datasets.jobs.sources import require_outside

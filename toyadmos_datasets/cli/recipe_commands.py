@@ -11,6 +11,7 @@ import typer
 from toyadmos_datasets.cli.command_options import (
     RECORD,
     CacheOption,
+    EngineOption,
     IgnoreOption,
     JsonOption,
     OverwriteOption,
@@ -87,6 +88,7 @@ def rebuild(
     ignore: IgnoreOption = None,
     cache: CacheOption = None,
     workers: WorkersOption = None,
+    engine: EngineOption = "local",
     overwrite: OverwriteOption = False,
     fetch: FetchChoices,
     as_json: JsonOption = False,
@@ -95,7 +97,7 @@ def rebuild(
 
     The exit status is 1 if a byte of a shard differs; then it is said which stage moved.
     """
-    from toyadmos_datasets.engine.tasks import keep_pandas_out
+    from toyadmos_datasets.engine.arrow_memory import keep_pandas_out
     from toyadmos_datasets.jobs.rebuild import RebuildOptions
     from toyadmos_datasets.jobs.rebuild import rebuild as run
 
@@ -106,6 +108,7 @@ def rebuild(
         out=out,
         cache=cache or default_cache(),
         workers=chosen_workers(workers),
+        engine=engine,
         overwrite=overwrite,
         fetch=fetch,
         ignore=tuple(ignore or ()),

@@ -72,7 +72,7 @@ def verify(
         return _list_volumes(location, toy, write_manifest, as_json=as_json)
     if location is None:
         return _verify_copies(toy, tuple(ignore or ()), as_json=as_json, options=(source, manifest, cache))
-    from toyadmos_datasets.engine.tasks import keep_pandas_out
+    from toyadmos_datasets.engine.arrow_memory import keep_pandas_out
     from toyadmos_datasets.files.address import is_address
     from toyadmos_datasets.verifying import is_prepared, verify_dataset, verify_shared, verify_source
 

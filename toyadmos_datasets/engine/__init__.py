@@ -1,6 +1,19 @@
-"""The one way to run tasks: in this process, or in worker processes through joblib."""
+"""The one way to run tasks: in this process, or on any `concurrent.futures.Executor`."""
 
+from toyadmos_datasets.engine.clusters import opened_engine
+from toyadmos_datasets.engine.engines import Engine, proved
+from toyadmos_datasets.engine.processor_count import processors, usable_workers
 from toyadmos_datasets.engine.progress import Stopped, Watch
-from toyadmos_datasets.engine.tasks import LazyTasks, processors, run_tasks, usable_workers
+from toyadmos_datasets.engine.tasks import LazyTasks, run_tasks
 
-__all__ = ["LazyTasks", "Stopped", "Watch", "processors", "run_tasks", "usable_workers"]
+__all__ = [
+    "Engine",
+    "LazyTasks",
+    "Stopped",
+    "Watch",
+    "opened_engine",
+    "processors",
+    "proved",
+    "run_tasks",
+    "usable_workers",
+]

@@ -1,74 +1,36 @@
-"""Tasks run one after the other here, or in worker processes; results come back as they finish."""
+"""Tasks run one after the other here, or on an executor; results come back as they finish."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import multiprocessing.resource_tracker
 import os
 import re
 import signal
-import sys
 import threading
-import time
-import traceback
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar, overload
 
-import joblib
-import pyarrow as pa
-from joblib.externals import loky
-from joblib.externals.loky.process_executor import BrokenProcessPool
-
+from toyadmos_datasets.engine.attempts import Outcome, Packer, attempt_here, run_attempt
+from toyadmos_datasets.engine.engines import Engine
+from toyadmos_datasets.engine.local_workers import LocalExecutor
+from toyadmos_datasets.engine.processor_count import usable_workers
 from toyadmos_datasets.engine.progress import (
+    SILENCE_S,
     ProgressTally,
-    Stopped,
     Watch,
     ask_to_stop,
+    has_begun,
     is_asked_to_stop,
+    showing_life,
     working_on,
 )
 from toyadmos_datasets.errors import WorkerError
 from toyadmos_datasets.files.atomic import temporary_folder
-
-
-def release_freed_memory() -> None:
-    """Give the pages back to the system that Arrow has freed in this process.
-
-    Its allocator keeps them for a while; between two row groups it would hold the larger part of a third.
-    """
-    pa.default_memory_pool().release_unused()
-
-
-def keep_pandas_out() -> None:
-    """Let pyarrow find no pandas, in a process in which nobody uses it; where it is loaded already, nothing changes.
-
-    The first array that pyarrow makes would import pandas, only to see that what it is given is none of pandas'.
-    That takes 0.2 s and 40 MB in every process. pyarrow looks once. Others may import pandas afterwards and have tables
-    made into its frames, but its own objects are any sequences to pyarrow then: for the command line and workers, never
-    for a library's caller.
-    """
-    if "pandas" in sys.modules:
-        return
-    sys.meta_path.insert(0, _NoPandas)
-    try:
-        pa.array([None])
-    finally:
-        sys.meta_path.remove(_NoPandas)
-
-
-class _NoPandas:
-    """Finds nothing, and lets no later finder find pandas."""
-
-    @staticmethod
-    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
-        """Refuse one module; what imports see as not installed."""
-        if name == "pandas":
-            raise ModuleNotFoundError(name=name)
-
 
 Item = TypeVar("Item")
 
@@ -106,13 +68,11 @@ Result = TypeVar("Result")
 
 _POLL_S = 0.2
 
-_ORPHAN_POLL_S = 1.0
+TASKS_A_SLOT = 2
+"""Tasks that are made and handed to an executor for each that it runs at once: none waits for the driver."""
 
-_WORKING = threading.Lock()
-"""Held in a worker while it runs a task."""
-
-IDLE_WORKER_S = 10
-"""A worker without a task ends after so long: then those of a driver that was killed do not linger."""
+MOST_LOSSES = 3
+"""How often a task is run again that an executor has lost."""
 
 
 def run_tasks(
@@ -121,196 +81,256 @@ def run_tasks(
     *,
     workers: int = 1,
     on_progress: Callable[[int], None] | None = None,
+    engine: Engine | None = None,
+    shared: object = None,
 ) -> Iterator[Result]:
     """Yield `function(task, watch)` for every task, in the order in which they finish.
 
-    SIGINT and SIGTERM ask the running tasks to stop: they see it at their next `watch.advance`, keep what
-    they can and return, and then KeyboardInterrupt is raised here. A second signal does not wait. An
-    error of one task stops the others in the same way, and is raised when they have stopped.
+    SIGINT and SIGTERM cancel the tasks that wait and ask the running ones to stop: they see it at their next
+    `watch.advance`, keep what they can and return, and then KeyboardInterrupt is raised here. A second signal does
+    not wait. An error of one task stops the others in the same way, and is raised when they have stopped. It ends
+    with the result of every task, or with an error.
 
     Args:
         function: A module-level function; it tells its progress to the watch. It may catch `Stopped` and
-            return what it has.
-        tasks: Small picklable values.
-        workers: Number of processes; 1 runs everything in this one. There are never more than tasks, nor more than
-            one beyond the processors: `usable_workers`.
+            return what it has. It may run twice for one task, also at the same time, where an engine lost sight of it.
+        tasks: Small picklable values; each is made when its turn comes.
+        workers: How many run at once. On this machine these are processes, and 1 runs everything in this one; there
+            are never more than tasks, nor more than one beyond the processors: `usable_workers`.
         on_progress: Called a few times a second with the units done by all tasks together.
+        engine: Where they run; None for this machine.
+        shared: A value that the tasks hold and that is large: it travels to each worker once, not with each task.
 
     Raises:
-        WorkerError: A worker process died; names what the unfinished tasks were working on.
+        WorkerError: A worker process died, or the engine lost a task for good; names what was being worked on.
+        EngineError: A worker does not fit.
         KeyboardInterrupt: After a signal, when the tasks have stopped.
     """
     if not tasks:
         return
-    with temporary_folder("watch") as folder:
-        watches = [Watch(folder, str(number)) for number in range(len(tasks))]
+    with temporary_folder("watch", None if engine is None else engine.place) as folder:
         tally = ProgressTally(folder)
         with _stopping_on_signals(folder), _polling(tally, on_progress):
-            if workers == 1 or len(tasks) == 1:
-                yield from _run_here(function, tasks, watches, tally)
+            if engine is None and (workers == 1 or len(tasks) == 1):
+                yield from _run_here(function, tasks, folder, tally)
             else:
-                n_processes = usable_workers(min(workers, len(tasks)))
-                yield from _run_in_processes(function, tasks, watches, tally, n_processes)
+                with _executor_of(engine, min(workers, len(tasks)), folder) as job:
+                    run = _Run(job=job, function=function, tasks=tasks, packer=Packer(shared, folder), tally=tally)
+                    yield from run.results()
         if is_asked_to_stop(folder):
             raise KeyboardInterrupt
 
 
-def processors() -> int:
-    """Return how many processors this process may use, as its affinity and its container have it."""
-    return int(loky.cpu_count())
-
-
-def usable_workers(workers: int) -> int:
-    """Return how many of the asked-for processes are started: at most one more than there are processors.
-
-    More of them would take memory and only wait for each other.
-
-    Example:
-        >>> usable_workers(1)
-        1
-    """
-    return min(workers, processors() + 1)
-
-
-def _attempt(function: Callable[[Task, Watch], Result], task: Task, watch: Watch) -> tuple[bool, Result | None]:
-    """Run one task unless a stop was asked for; the flag tells whether there is a result."""
-    try:
-        watch.advance()
-        return True, function(task, watch)
-    except Stopped:
-        return False, None
-    finally:
-        watch.report()
+def _run_here(
+    function: Callable[[Task, Watch], Result], tasks: Sequence[Task], folder: Path, tally: ProgressTally
+) -> Iterator[Result]:
+    for number, task in enumerate(tasks):
+        watch = Watch(folder, str(number))
+        finished, result = attempt_here(function, task, watch)
+        tally.end(watch.name)
+        if not finished:
+            return
+        yield result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Outcome:
-    """What became of a task in a worker: a result, an error, or neither if it was stopped."""
+class _Job:
+    """Where the tasks of one run are run.
 
-    name: str
-    finished: bool = False
-    result: Any = None
-    error: Exception | None = None
-    trace: str = ""
+    Attributes:
+        executor: Runs them.
+        engine: Whose executor it is; None for this machine's.
+        n_slots: How many it runs at once.
+        folder: Where the tasks' lines run.
+    """
+
+    executor: Executor
+    engine: Engine | None
+    n_slots: int
+    folder: Path
+
+    def watch(self, number: int) -> Watch:
+        """Return the line of one task."""
+        if self.engine is None:
+            return Watch(self.folder, str(number), parent_pid=os.getpid())
+        return Watch(self.folder, str(number), silence_s=SILENCE_S)
+
+
+@contextlib.contextmanager
+def _executor_of(engine: Engine | None, n_slots: int, folder: Path) -> Iterator[_Job]:
+    """Give what runs tasks: the engine's executor, which stays as it is, or processes on this machine."""
+    if engine is not None:
+        with showing_life(folder, SILENCE_S):
+            yield _Job(executor=engine.executor, engine=engine, n_slots=n_slots, folder=folder)
+        return
+    n_slots = usable_workers(n_slots)
+    executor = LocalExecutor(n_slots)
+    try:
+        yield _Job(executor=executor, engine=None, n_slots=n_slots, folder=folder)
+    finally:
+        executor.shutdown()
 
 
 class _WorkerTraceback(Exception):  # noqa: N818  # it is shown as the cause of an error and is none itself
     """Where in a worker an error was raised, as text, because tracebacks do not travel."""
 
 
-def _attempt_in_worker(
-    function: Callable[[Task, Watch], Result], task: Task, watch: Watch, driver_pid: int
-) -> _Outcome:
-    watch.parent_pid = driver_pid
-    keep_pandas_out()
-    _end_with(driver_pid)
-    try:
-        with _WORKING:
-            finished, result = _attempt(function, task, watch)
-        return _Outcome(name=watch.name, finished=finished, result=result)
-    except Exception as error:  # noqa: BLE001  # the driver raises it, whatever it is
-        if watch.folder is not None:
-            ask_to_stop(watch.folder)  # joblib would kill the other tasks; so they keep what they have
-        return _Outcome(name=watch.name, error=error, trace=traceback.format_exc())
-    finally:
-        if os.getppid() != driver_pid:  # the driver was killed, and nobody takes results or gives tasks any more
-            os._exit(1)
-
-
-@functools.cache
-def _end_with(driver_pid: int) -> None:
-    """Let a thread end this worker when its driver is gone and its task is done.
-
-    A driver that is killed may hold the lock that an idle worker needs in order to end by itself.
-    """
-
-    def wait() -> None:
-        """Look for the driver until it is gone."""
-        while os.getppid() == driver_pid:
-            time.sleep(_ORPHAN_POLL_S)
-        with _WORKING:
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def _run_here(
-    function: Callable[[Task, Watch], Result], tasks: Sequence[Task], watches: Sequence[Watch], tally: ProgressTally
-) -> Iterator[Result]:
-    for task, watch in zip(tasks, watches, strict=True):
-        finished, result = _attempt(function, task, watch)
-        tally.end(watch.name)
-        if not finished:
-            return
-        yield result  # type: ignore[misc]  # a finished task has its result, None included
-
-
-def _run_in_processes(
-    function: Callable[[Task, Watch], Result],
-    tasks: Sequence[Task],
-    watches: Sequence[Watch],
-    tally: ProgressTally,
-    workers: int,
-) -> Iterator[Result]:
-    attempt, pid = joblib.delayed(_attempt_in_worker), os.getpid()
-    calls = (attempt(function, *pair, pid) for pair in zip(tasks, watches, strict=True))
-    with joblib.parallel_config(backend="loky", idle_worker_timeout=IDLE_WORKER_S):
-        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
-    unfinished = {watch.name for watch in watches}
-    with _deaf_children():
-        results: Any = parallel(calls)
-    failed: _Outcome | None = None
-    try:
-        for outcome in results:
-            unfinished.discard(outcome.name)
-            tally.end(outcome.name)
-            if outcome.finished:
-                yield outcome.result
-            elif failed is None and outcome.error is not None:
-                failed = outcome
-    except BrokenProcessPool as error:
-        raise _worker_died(watches, unfinished, str(error)) from error
-    finally:
-        results.close()
-    if failed is not None and failed.error is not None:
-        raise failed.error from _WorkerTraceback(failed.trace)
-
-
-@contextlib.contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Let the processes that the block starts hear neither SIGINT nor SIGTERM, from their first instruction on.
-
-    A terminal sends Ctrl-C to the whole group, and so do those who end jobs; the driver alone decides what it
-    means. A blocked signal stays blocked in children, and in the thread that replaces workers.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    for tracker in (multiprocessing.resource_tracker, loky.backend.resource_tracker):
-        tracker.ensure_running()  # starting one unblocks these signals, so they start before
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _worker_died(watches: Sequence[Watch], unfinished: set[str], told: str) -> WorkerError:
-    """Return the error for workers that died.
+class _Run:
+    """The tasks of one run on an executor: those in flight, those to come, and what became of the others.
 
     Args:
-        watches: Of all tasks.
-        unfinished: Names of the tasks without a result.
-        told: What loky says of it, with how each worker ended: ``{SIGKILL(-9)}``.
+        job: Where they run.
+        function: What is run for each.
+        tasks: The tasks.
+        packer: Packs them.
+        tally: Counts what they have done.
     """
-    at = [working_on(watch.folder, watch.name) for watch in watches if watch.folder and watch.name in unfinished]
-    ends = sorted(set(re.findall(r"\b(SIG[A-Z]+)\(-\d+\)", told)) - {"SIGTERM"})  # by which loky ends the others
+
+    def __init__(
+        self,
+        *,
+        job: _Job,
+        function: Callable[[Any, Watch], Any],
+        tasks: Sequence[Any],
+        packer: Packer,
+        tally: ProgressTally,
+    ) -> None:
+        self._job = job
+        self._function = function
+        self._tasks = tasks
+        self._packer = packer
+        self._tally = tally
+        self._next = iter(range(len(tasks)))
+        self._lost: deque[int] = deque()
+        self._losses: Counter[int] = Counter()
+        self._in_flight: dict[Future[Any], int] = {}
+        self._failed: Outcome | None = None
+        self._broken: Exception | None = None
+        self._broken_at: set[str] = set()
+
+    def results(self) -> Iterator[Any]:
+        """Yield the results as they come.
+
+        Raises:
+            Exception: The error of a task, or of the engine.
+        """
+        try:
+            while self._fill() or self._in_flight:
+                done, _ = wait(self._in_flight, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+                for future in done:
+                    outcome = self._outcome_of(future, self._in_flight.pop(future))
+                    if outcome is not None and outcome.finished:
+                        yield outcome.result
+                if self._is_stopping:
+                    self._cancel_waiting()
+        finally:
+            if self._in_flight:  # the second signal, or nobody wants the rest
+                ask_to_stop(self._job.folder)
+                self._cancel_waiting()
+        self._raise_failure()
+
+    @property
+    def _is_stopping(self) -> bool:
+        return is_asked_to_stop(self._job.folder)
+
+    def _fill(self) -> bool:
+        """Hand out tasks until there are enough in flight; tell whether any was."""
+        room = TASKS_A_SLOT * self._job.n_slots - len(self._in_flight)
+        n_before = len(self._in_flight)
+        while room > 0 and not self._is_stopping:
+            number = self._lost.popleft() if self._lost else next(self._next, None)
+            if number is None:
+                break
+            self._submit(number)
+            room -= 1
+        return len(self._in_flight) > n_before
+
+    def _submit(self, number: int) -> None:
+        payload = self._packer.pack(self._tasks[number])
+        proof = None if self._job.engine is None else self._job.engine.proof
+        try:
+            future = self._job.executor.submit(run_attempt, self._function, payload, self._job.watch(number), proof)
+        except Exception as error:  # noqa: BLE001  # whatever an engine says of being broken
+            self._break(error, str(number))
+        else:
+            self._in_flight[future] = number
+
+    def _outcome_of(self, future: Future[Any], number: int) -> Outcome | None:
+        """Return what became of a task, and count it as ended; None if it was lost, or the engine failed."""
+        name = str(number)
+        try:
+            outcome = future.result()
+        except CancelledError:
+            self._lose(number)
+            return None
+        except Exception as error:  # noqa: BLE001  # errors of tasks are returned: this one is the engine's
+            self._break(error, name)
+            return None
+        if not isinstance(outcome, Outcome) or outcome.name != name:
+            self._lose(number)
+            return None
+        if outcome.error is None and not outcome.finished and not self._is_stopping:
+            self._lose(number)  # it took its driver for dead
+            return None
+        self._tally.end(name)
+        if outcome.error is not None:
+            self._failed = self._failed or outcome
+            ask_to_stop(self._job.folder)
+        return outcome
+
+    def _lose(self, number: int) -> None:
+        """Run a task again that was lost, unless all are to stop or it was lost too often."""
+        if self._is_stopping:
+            return
+        self._losses[number] += 1
+        if self._losses[number] > MOST_LOSSES:
+            self._break(WorkerError(f"Lost {self._losses[number]} times."), str(number))
+            return
+        self._tally.forget(str(number))
+        self._lost.append(number)
+
+    def _break(self, error: Exception, name: str) -> None:
+        """Remember that the engine failed, and what a task was working on then; the others are to stop."""
+        self._broken = self._broken or error
+        self._broken_at.add(working_on(self._job.folder, name) or f"task {int(name) + 1} of {len(self._tasks)}")
+        ask_to_stop(self._job.folder)
+
+    def _cancel_waiting(self) -> None:
+        """Cancel what has not begun; a task that begins meanwhile sees that it should stop.
+
+        Some futures can be cancelled while they run, and would not tell any more when their task has ended.
+        """
+        for future, number in [*self._in_flight.items()]:
+            if not has_begun(self._job.folder, str(number)) and future.cancel():
+                del self._in_flight[future]
+
+    def _raise_failure(self) -> None:
+        if self._failed is not None and self._failed.error is not None:
+            raise self._failed.error from _WorkerTraceback(self._failed.trace)
+        if self._broken is not None:
+            raise _worker_died(self._broken_at, self._broken, self._job.engine) from self._broken
+
+
+def _worker_died(at: set[str], error: Exception, engine: Engine | None) -> WorkerError:
+    """Return the error for workers that died, or an engine that gave tasks up.
+
+    Args:
+        at: What the unfinished tasks were working on.
+        error: What the engine says of it; loky says how each worker ended: ``{SIGKILL(-9)}``.
+        engine: Where they ran; None for this machine.
+    """
+    again = "Run the same command again" + (", with --workers 1 if it happens again." if engine is None else ".")
+    if isinstance(error, BrokenExecutor):
+        signals = re.findall(r"\b(SIG[A-Z]+)\(-\d+\)", str(error))
+        actual = _ended_by(sorted(set(signals) - {"SIGTERM"}))  # by which loky ends the others
+    else:
+        actual = f"{type(error).__name__}: {str(error).strip() or 'no reason given'}".splitlines()[0]
     return WorkerError(
         "A worker process died; what was finished is kept.",
-        where=", ".join(sorted({where for where in at if where})) or None,
+        where=", ".join(sorted(at)) or None,
         expected="workers that end by themselves",
-        actual=_ended_by(ends),
-        remedy="Run the same command again, with --workers 1 if it happens again.",
+        actual=actual,
+        remedy=again,
     )
 
 

@@ -65,9 +65,17 @@ def make_temporary_folder(purpose: str) -> Path:
 
 
 @contextlib.contextmanager
-def temporary_folder(purpose: str) -> Iterator[Path]:
-    """Give such a folder while the block runs."""
-    folder = make_temporary_folder(purpose)
+def temporary_folder(purpose: str, place: Path | None = None) -> Iterator[Path]:
+    """Give such a folder while the block runs.
+
+    Args:
+        purpose: A word for its name.
+        place: Where it is made, hidden; None for the system's place.
+    """
+    folder = make_temporary_folder(purpose) if place is None else temporary_path(place)
+    if place is not None:
+        with writing(folder):
+            folder.mkdir(mode=0o700)
     try:
         yield folder
     finally:

@@ -12,6 +12,8 @@ from toyadmos_datasets.escaping import shell_line
 
 NEEDED = {
     "train": {"torch": "torch", "safetensors": "safetensors"},
+    "dask": {"distributed": "distributed"},
+    "ray": {"ray": "ray"},
     "report": {"matplotlib": "matplotlib", "PIL": "pillow"},
 }
 """Extra to the modules that it brings, each with the package that has it."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
-from toyadmos_datasets.engine import Watch, run_tasks
+from toyadmos_datasets.engine import Engine, Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.signal.activity import find_activity
 from toyadmos_datasets.units import Hertz
@@ -28,7 +28,13 @@ class _Listening:
 
 
 def activity_of(
-    recording_ids: Sequence[str], catalogue: pa.Table, *, rate_hz: Hertz, workers: int = 1, progress: Progress
+    recording_ids: Sequence[str],
+    catalogue: pa.Table,
+    *,
+    rate_hz: Hertz,
+    workers: int = 1,
+    engine: Engine | None = None,
+    progress: Progress,
 ) -> pa.Table:
     """Find where machines run.
 
@@ -36,7 +42,8 @@ def activity_of(
         recording_ids: Ingested recordings.
         catalogue: What is known of the ingested recordings.
         rate_hz: Their rate.
-        workers: Number of processes.
+        workers: How many tasks run at once.
+        engine: Where they run; None for this machine.
         progress: Told about the work.
 
     Returns:
@@ -49,7 +56,7 @@ def activity_of(
         for start in range(0, len(rows), RECORDINGS_A_TASK)
     ]
     with progress.stage("Finding where machines run", len(rows), "recordings") as on_progress:
-        found = list(run_tasks(_listen, tasks, workers=workers, on_progress=on_progress))
+        found = list(run_tasks(_listen, tasks, workers=workers, engine=engine, on_progress=on_progress))
     if not found:
         return ACTIVITY_SCHEMA.empty_table()
     return pa.concat_tables(found).sort_by([("recording_id", "ascending"), ("start", "ascending")])

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
-from toyadmos_datasets.engine import LazyTasks, Stopped, Watch, run_tasks
+from toyadmos_datasets.engine import Engine, LazyTasks, Stopped, Watch, run_tasks
+from toyadmos_datasets.engine.arrow_memory import release_freed_memory
 from toyadmos_datasets.engine.progress import Progress
-from toyadmos_datasets.engine.tasks import release_freed_memory
 from toyadmos_datasets.errors import (
     CorruptMemberError,
     OptionError,
@@ -161,6 +161,7 @@ def ingest(
     store: Store,
     *,
     workers: int = 1,
+    engine: Engine | None = None,
     skip_bad: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> IngestReport:
@@ -170,7 +171,8 @@ def ingest(
         source: Where the members are.
         index: The recordings that are wanted.
         store: Where they go, from `store_for` with the same source; a rate of 48000 keeps them bit for bit.
-        workers: Number of processes.
+        workers: How many tasks run at once.
+        engine: Where they run; None for this machine.
         skip_bad: List bad recordings in the report instead of raising.
         on_progress: Called with the bytes decoded so far, of `bytes_to_decode`.
 
@@ -189,7 +191,9 @@ def ingest(
     bad: list[BadRecording] = []
     release_freed_memory()  # what planning has used
     with needing_room(bytes_to_store(missing, store)):
-        for result in run_tasks(ingest_blocks, tasks, workers=workers, on_progress=on_progress):
+        for result in run_tasks(
+            ingest_blocks, tasks, workers=workers, engine=engine, shared=source, on_progress=on_progress
+        ):
             bad.extend(result)
     bad.sort(key=lambda one: one.recording_id)
     _LOG.info("Ingested %d recordings of %s; %d are bad", len(missing) - len(bad), source.toy, len(bad))

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -14,11 +16,13 @@ from typing import TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toyadmos_datasets.engine import Engine, opened_engine, proved
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.ingest import Indexed, index_source
 from toyadmos_datasets.ingest.machine_activity import activity_of
 from toyadmos_datasets.ingest.recordings import INGESTED_BY, Store, store_for
+from toyadmos_datasets.options.render_options import LOCAL
 from toyadmos_datasets.planning import NONE_JOINED, EqualEvents, find_joined, windowed_recordings
 from toyadmos_datasets.rendering import LeavingOut, OutputFolder, RenderOptions, require_features_possible
 from toyadmos_datasets.values.health import Exclusion
@@ -71,6 +75,8 @@ class Preparation:
         skipped: Recordings that the examples were made without.
         exclude: Events that are left out of the examples.
         strict: Refuse what is not as published.
+        executor: Runs the tasks, in the place of `render.engine`.
+        engine: Where tasks run while `engaged`; None for this machine.
     """
 
     source: Source
@@ -84,6 +90,37 @@ class Preparation:
     skipped: tuple[SkippedRecording, ...] = ()
     exclude: Exclusion = field(default_factory=Exclusion)
     strict: bool = False
+    executor: Executor | None = None
+    engine: Engine | None = None
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether tasks run anywhere else than in this process and its own workers."""
+        return self.executor is not None or self.render.engine != LOCAL
+
+    def placed(self) -> Preparation:
+        """Return the same, with paths that mean the same to workers elsewhere."""
+        if not self.is_elsewhere:
+            return self
+        output = replace(self.output, path=self.output.path.absolute())
+        return replace(self, output=output, cache=self.cache.absolute())
+
+    @contextlib.contextmanager
+    def engaged(self) -> Iterator[Preparation]:
+        """Give the same with its workers, which have proved that they fit; the caller holds the output.
+
+        Raises:
+            MissingExtraError: Dask or Ray is not installed.
+            EngineError: There is no such cluster, or one of its workers does not fit.
+        """
+        if not self.is_elsewhere:
+            yield self
+            return
+        with opened_engine(self.render.engine, self.executor, workers=self.render.workers) as found:
+            store, source = self.store.folder, self.source.sample_file
+            with proved(found, out=self.output.path, store=store, source=source) as engine:
+                n_slots = self.render.workers if engine is None else engine.n_slots
+                yield replace(self, engine=engine, render=replace(self.render, workers=n_slots))
 
     @property
     def store(self) -> Store:
@@ -152,8 +189,14 @@ class Preparation:
     def _activity(self, recording_ids: Sequence[str], progress: Progress) -> pa.Table:
         store = self.store
         catalogue = require_stored(read_catalogue(store.folder), recording_ids)
-        workers = self.render.workers
-        return activity_of(recording_ids, catalogue, rate_hz=store.rate_hz, workers=workers, progress=progress)
+        return activity_of(
+            recording_ids,
+            catalogue,
+            rate_hz=store.rate_hz,
+            workers=self.render.workers,
+            engine=self.engine,
+            progress=progress,
+        )
 
 
 def _require_usable_names(recipe: Recipe) -> None:

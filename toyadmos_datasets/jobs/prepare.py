@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.engine.preflight import VISIBLE_WITHIN_S
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.errors import PlanError
+from toyadmos_datasets.errors import OptionError, PlanError, StoreError
 from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.files.reading import sha256_of
 from toyadmos_datasets.ingest import AsFound, Indexed, as_found, refuse_oddities
@@ -31,11 +35,14 @@ from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.planning import OWN, EqualEvents, PlanOptions, own_recipe, plan, require_own
 from toyadmos_datasets.planning.custom_table import read_examples
 from toyadmos_datasets.rendering import OutputFolder, RenderOptions, ShardTask, render, shard_tasks
+from toyadmos_datasets.units import format_bytes
 from toyadmos_datasets.values.health import Exclusion, header_oddities
 from toyadmos_datasets.values.manifest import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recording_store import read_catalogue, require_stored
 from toyadmos_datasets.values.source import Source
+
+_LOOK_AGAIN_S = 0.5
 
 SHOWN_SKIPPED = 3
 """How many skipped recordings an error names."""
@@ -58,6 +65,8 @@ class PrepareOptions:
         exclude: Events that are left out once the splits are drawn, for what is odd about their sound or by name.
         ignore: Glob patterns of files and folders in the source that are left out.
         strict: Refuse a source of which anything is not as published, instead of counting it.
+        executor: Runs the tasks: any `concurrent.futures.Executor` whose workers see the same folders. It stays
+            open. None for what `render.engine` names.
     """
 
     plan: PlanOptions
@@ -72,6 +81,7 @@ class PrepareOptions:
     exclude: Exclusion = field(default_factory=Exclusion)
     ignore: tuple[str, ...] = ()
     strict: bool = False
+    executor: Executor | None = None
 
     def __post_init__(self) -> None:
         if self.recipe is not None:
@@ -131,6 +141,7 @@ class PrepareOptions:
             overwrite=self.overwrite,
             exclude=self.exclude,
             strict=self.strict,
+            executor=self.executor,
         )
 
     def _examples(self) -> Callable[[pa.Table, EqualEvents], Recipe]:
@@ -169,6 +180,7 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
     Raises:
         OutputConflictError: `out` holds something else.
         BusyError: Another process is preparing `out`.
+        EngineError: The cluster does not answer, or one of its workers does not fit.
         ToyAdmosError: Any other failure that this package knows; see `toyadmos_datasets.errors`.
     """
     progress = progress or Quiet()
@@ -178,15 +190,17 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
 
 def carry_out(preparation: Preparation, progress: Progress) -> PrepareReport:
     """Make a dataset, or find that it is made already."""
+    preparation = preparation.placed()
     output, source = preparation.output, preparation.source
     require_outside(source, output.path, *written_in(preparation.cache))
     state = output.state(overwrite=preparation.overwrite)  # refuses before anything is made
     if state == "done" and not output.has_leftovers:
         return _found_done(preparation)
-    with output.held(), Lease(preparation.cache, source.toy) as lease:
+    with output.held(), Lease(preparation.cache, source.toy) as lease, contextlib.ExitStack() as working:
         if output.state(overwrite=preparation.overwrite) == "done":
             output.discard_partial()
             return _found_done(preparation)
+        preparation = working.enter_context(preparation.engaged())
         indexed = preparation.index()
 
         def made() -> tuple[Manifest, IngestReport]:
@@ -202,6 +216,7 @@ def carry_out(preparation: Preparation, progress: Progress) -> PrepareReport:
                     skipped=preparation.skipped + tuple(_skipped(bad) for bad in report.bad),
                     leaving_out=preparation.leaving_out,
                     oddities=indexed.oddities,
+                    engine=preparation.engine,
                     progress=progress,
                 )
             return manifest, report
@@ -260,8 +275,8 @@ def _ingested(
     def ingest_wanted(wanted: pa.Table) -> tuple[pa.Table, list[str]]:
         """Note the report, too."""
         reports.append(_fetch_and_ingest(preparation, wanted, lease, progress))
-        catalogue, bad = read_catalogue(folder), [one.recording_id for one in reports[-1].bad]
-        return catalogue if bad else require_stored(catalogue, wanted["recording_id"].to_pylist()), bad
+        bad = [one.recording_id for one in reports[-1].bad]
+        return _stored(preparation, sorted({*wanted["recording_id"].to_pylist()}.difference(bad))), bad
 
     with naming_skipped(reports):
         planned = preparation.plan(indexed.table, progress, ingest_wanted)
@@ -306,6 +321,8 @@ def _fetch_and_ingest(preparation: Preparation, wanted: pa.Table, lease: Lease, 
     missing = missing_recordings(wanted, store)
     if len(missing):
         lease.take(is_made=True)
+    if preparation.is_elsewhere:
+        _require_fetched(source, missing["member"].to_pylist())
 
     def stored() -> set[str]:
         """Return the members that need their bytes no more."""
@@ -320,12 +337,47 @@ def _fetch_and_ingest(preparation: Preparation, wanted: pa.Table, lease: Lease, 
                 wanted,
                 store,
                 workers=preparation.render.workers,
+                engine=preparation.engine,
                 skip_bad=preparation.skip_bad,
                 on_progress=on_progress,
             )
 
     report = source.using(missing["member"].to_pylist(), use, progress=progress, stored=stored)
     return replace(report, n_ingested=len(missing) - len(report.bad))  # in however many goes
+
+
+def _stored(preparation: Preparation, recording_ids: Sequence[str]) -> pa.Table:
+    """Return what the store knows, which has all of these recordings, whichever machine wrote them.
+
+    Raises:
+        StoreError: It lacks some, and they do not arrive.
+    """
+    until = time.monotonic() + (VISIBLE_WITHIN_S if preparation.is_elsewhere else 0.0)
+    while True:
+        catalogue = read_catalogue(preparation.store.folder)
+        try:
+            return require_stored(catalogue, recording_ids)
+        except StoreError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(_LOOK_AGAIN_S)
+
+
+def _require_fetched(source: Source, wanted: Sequence[str]) -> None:
+    """Refuse to fetch for workers elsewhere: they would read from a shared folder what has not arrived there yet.
+
+    Raises:
+        OptionError: Something is to be fetched.
+    """
+    estimate = source.fetch_estimate(wanted)
+    if estimate is not None and estimate.n_missing:
+        raise OptionError(
+            "A cluster works on what is on the disk, and a part of the source is not.",
+            where="--engine",
+            expected="a source that was fetched before",
+            actual=f"{format_bytes(estimate.n_missing)} to fetch from {source.location}",
+            remedy=f"Fetch it first: toyadmos download --toy {toy_named(source.toy).short}",
+        )
 
 
 def _sum_of(reports: Sequence[IngestReport], n_reused: int) -> IngestReport:

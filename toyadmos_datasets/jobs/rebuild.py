@@ -16,6 +16,7 @@ from toyadmos_datasets.jobs.preparation import Preparation
 from toyadmos_datasets.jobs.prepare import PrepareReport, carry_out
 from toyadmos_datasets.jobs.sources import holding_cache, resolve_source
 from toyadmos_datasets.options.fetch_choices import FetchChoices
+from toyadmos_datasets.options.render_options import LOCAL
 from toyadmos_datasets.rendering import OutputFolder, RenderOptions
 from toyadmos_datasets.sharing import Moved, fingerprint_shards, what_moved
 from toyadmos_datasets.sharing.recipe_diff import differing_shards
@@ -36,6 +37,7 @@ class RebuildOptions:
         out: Folder of the dataset.
         cache: Folder for the recording store, copies of volumes and simulated corpora.
         workers: Number of processes.
+        engine: Where tasks run, as `RenderOptions` has it.
         overwrite: Replace a dataset that is in `out` already.
         fetch: How a source on the web is fetched.
         ignore: Glob patterns of files and folders in the source that are left out.
@@ -46,6 +48,7 @@ class RebuildOptions:
     out: Path
     cache: Path
     workers: int = 1
+    engine: str = LOCAL
     overwrite: bool = False
     fetch: FetchChoices = field(default_factory=FetchChoices)
     ignore: tuple[str, ...] = ()
@@ -124,7 +127,7 @@ def rebuild(options: RebuildOptions, progress: Progress | None = None) -> Rebuil
 
 def _render_options(shared: SharedRecipe, options: RebuildOptions) -> RenderOptions:
     try:
-        return RenderOptions.of_request(shared.request, workers=options.workers)
+        return RenderOptions.of_request(shared.request, workers=options.workers, engine=options.engine)
     except (KeyError, TypeError, OptionError) as error:
         raise DatasetError(
             "The recipe asks for a rendering that this version does not know.",

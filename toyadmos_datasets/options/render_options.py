@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.options.declaration import check_options, of_request, option, request_of, within
+from toyadmos_datasets.options.declaration import Rule, check_options, of_request, option, request_of, within
 from toyadmos_datasets.units import Decibels, Hertz
 
 Filterbank: TypeAlias = Literal["slaney", "published"]
@@ -170,6 +171,22 @@ def _wrong(where: str, expected: str, actual: object) -> OptionError:
     )
 
 
+LOCAL = "local"
+"""The engine of this machine."""
+
+_ENGINE = re.compile(rf"{LOCAL}|ray|(dask|ray)://[^/:]+:\d{{1,5}}|(dask|ray)://\[[0-9a-fA-F:]+\]:\d{{1,5}}")
+
+
+def is_engine(address: str) -> bool:
+    """Tell whether a text is the address of an engine.
+
+    Example:
+        >>> [is_engine(one) for one in ("local", "ray", "dask://head:8786", "dask", "dask://head")]
+        [True, True, True, False, False]
+    """
+    return _ENGINE.fullmatch(address) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderOptions:
     """How examples are rendered; docs/cli.md says what each option does."""
@@ -220,6 +237,16 @@ class RenderOptions:
             typed={"min": 1, "show_default": False},
         ),
     )
+    engine: str = field(
+        default=LOCAL,
+        metadata=option(
+            help="Where tasks run: `local`, or on a cluster: `dask://host:port`, `ray` or `ray://host:port`.",
+            page="All machines share the folders. It changes no byte. See [cluster.md](cluster.md).",
+            metavar="ENGINE",
+            is_requested=False,
+            rule=Rule(expected="local, dask://host:port, ray or ray://host:port", holds=is_engine),
+        ),
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -230,11 +257,12 @@ class RenderOptions:
         return request_of(self.encoding) | request_of(self) | features
 
     @classmethod
-    def of_request(cls, request: Mapping[str, Any], *, workers: int = 1) -> RenderOptions:
+    def of_request(cls, request: Mapping[str, Any], *, workers: int = 1, engine: str = LOCAL) -> RenderOptions:
         """Return the options that a request of `as_request` stands for; what else is in it is left alone."""
         return cls(
             encoding=Encoding(**of_request(Encoding, request)),
             log_mel=LogMel.of_parameters(request["features"]) if "features" in request else None,
             workers=workers,
+            engine=engine,
             **of_request(RenderOptions, request),
         )

@@ -5,7 +5,7 @@ from toyadmos_datasets.rendering.example_health import summary_of
 from toyadmos_datasets.rendering.exclusion import LeavingOut
 from toyadmos_datasets.rendering.logmel_shards import require_features_possible
 from toyadmos_datasets.rendering.output_folder import OutputFolder
-from toyadmos_datasets.rendering.render_job import render, shard_tasks, versions
+from toyadmos_datasets.rendering.render_job import render, shard_tasks
 from toyadmos_datasets.rendering.shard_writer import ROWS_A_GROUP, ShardTask, rendered_groups
 
 __all__ = [
@@ -20,5 +20,4 @@ __all__ = [
     "require_features_possible",
     "shard_tasks",
     "summary_of",
-    "versions",
 ]

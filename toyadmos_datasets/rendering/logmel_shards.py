@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.engine import Watch, run_tasks
+from toyadmos_datasets.engine import Engine, Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.atomic import needing_room, require_room, write_file
@@ -62,6 +62,7 @@ def feature_shards(
     toy: str,
     output: OutputFolder,
     options: RenderOptions,
+    engine: Engine | None = None,
     progress: Progress,
 ) -> list[Shard]:
     """Make the features of every clip, shard by shard, unless a cut run has finished them.
@@ -72,6 +73,7 @@ def feature_shards(
         toy: ``ToyTrain``.
         output: The folder.
         options: With the settings of the features.
+        engine: Where tasks run; None for this machine.
         progress: Told about the work.
 
     Raises:
@@ -92,7 +94,8 @@ def feature_shards(
     require_room(output.path, n_bytes, purpose="the features")
     total = sum(task.clips.n_rows for task in tasks)
     with progress.stage("Making features", total, "clips") as on_progress, needing_room(n_bytes):
-        return [*kept, *run_tasks(make_features, tasks, workers=options.workers, on_progress=on_progress)]
+        made = run_tasks(make_features, tasks, workers=options.workers, engine=engine, on_progress=on_progress)
+        return [*kept, *made]
 
 
 def make_features(task: _Task, watch: Watch) -> Shard:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toyadmos_datasets.engine import Engine
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.rendering.example_health import HeardStretches, health_of, heard_in
@@ -128,6 +129,7 @@ def resolve(
     headroom_db: Decibels | None = None,
     leaving_out: LeavingOut | None = None,
     workers: int = 1,
+    engine: Engine | None = None,
     progress: Progress,
 ) -> Resolved:
     """Work out the numbers of every example.
@@ -140,7 +142,8 @@ def resolve(
         headroom_db: A headroom of the user's choice; None for the whole number of dB that follows from
             the largest sum of peaks.
         leaving_out: What more is left out; None for nothing.
-        workers: Number of processes.
+        workers: How many tasks run at once.
+        engine: Where they run; None for this machine.
         progress: Told about the measuring.
 
     Raises:
@@ -152,7 +155,7 @@ def resolve(
     rules = rules_of(recipe.parameters, rate_hz)
     parts = place(examples, catalogue, rules)
     heard = heard_in(examples, parts.targets, catalogue)
-    measured = _measured(parts, heard, catalogue, rules, workers=workers, progress=progress)
+    measured = _measured(parts, heard, catalogue, rules, workers=workers, engine=engine, progress=progress)
     targets, noises = measured.compared
     references_db = reference_levels(examples, targets, rules)
     health = health_of(examples, heard, measured.windows, catalogue)
@@ -225,14 +228,21 @@ class _Measured:
 
 
 def _measured(
-    parts: Parts, heard: HeardStretches, catalogue: pa.Table, rules: MixingRules, *, workers: int, progress: Progress
+    parts: Parts,
+    heard: HeardStretches,
+    catalogue: pa.Table,
+    rules: MixingRules,
+    *,
+    workers: int,
+    engine: Engine | None,
+    progress: Progress,
 ) -> _Measured:
     """Measure all parts together, so that all workers have something to do till the end."""
 
     def levels_of(rules: MixingRules, *stretches: Stretches) -> list[StretchLevels]:
         """Measure some stretches by some rules."""
         together = functools.reduce(operator.add, stretches)
-        levels = measure_stretches(together, catalogue, rules, workers=workers, progress=progress)
+        levels = measure_stretches(together, catalogue, rules, workers=workers, engine=engine, progress=progress)
         ends = np.cumsum([len(one) for one in stretches])
         return [levels[np.arange(end - len(one), end)] for one, end in zip(stretches, ends, strict=True)]
 

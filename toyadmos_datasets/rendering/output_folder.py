@@ -106,12 +106,14 @@ class OutputFolder(JobFolder):
         return self.partial / "done" / (shard_path.replace("/", "+") + ".json")
 
     def commit(self, manifest: Manifest, recipe: Recipe, card: str) -> None:
-        """Put everything in its place; a dataset that was there before is replaced.
+        """Put everything in its place, once every shard is there; a dataset that was there before is replaced.
 
         Raises:
+            DatasetError: A shard is missing or has another size; the folder shows what it showed.
             DiskFullError: There is no room for what describes the shards; the folder shows what it showed.
             OutputError: It could not be written; the folder shows what it showed.
         """
+        check_shard_sizes(self.files, manifest.shards)  # whatever a worker said, and wherever it wrote
         write_text(self.files / CARD_NAME, card)
         write_recipe(recipe, self.files / RECIPE_NAME)
         write_manifest(self.files, manifest)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -13,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import soundfile
-import soxr
 
-from toyadmos_datasets.engine import LazyTasks, run_tasks
+from toyadmos_datasets.engine import Engine, LazyTasks, run_tasks
+from toyadmos_datasets.engine.preflight import versions
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.options.render_options import RenderOptions
@@ -39,18 +36,6 @@ SMALLEST_FLAC_SHARE = 0.2
 """Share of its PCM size that a FLAC takes at the very least: to see early that a disk is too small."""
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what the bytes of a dataset depend on."""
-    return {
-        "numpy": np.__version__,
-        "pyarrow": pa.__version__,
-        "soxr": soxr.__libsoxr_version__,
-        "libsndfile": soundfile.__libsndfile_version__,
-        "python": platform.python_version(),
-        "toyadmos-datasets": importlib.metadata.version("toyadmos-datasets"),
-    }
-
-
 def render(
     recipe: Recipe,
     catalogue: pa.Table,
@@ -61,6 +46,7 @@ def render(
     skipped: tuple[SkippedRecording, ...] = (),
     leaving_out: LeavingOut | None = None,
     oddities: tuple[Oddity, ...] = (),
+    engine: Engine | None = None,
     progress: Progress,
 ) -> Manifest:
     """Render every example of a recipe into a folder that plain `datasets` opens.
@@ -77,6 +63,7 @@ def render(
         skipped: Recordings that were left out, for the manifest.
         leaving_out: What more is left out, now that the recordings are known; None for nothing.
         oddities: What is odd about the source, for the manifest; odd headers are added.
+        engine: Where tasks run; None for this machine.
         progress: Told about the work.
 
     Raises:
@@ -86,7 +73,7 @@ def render(
     """
     require_features_possible(recipe.parameters, options)
     catalogue = _needed_by(recipe, catalogue)
-    resolved = _resolved(recipe, catalogue, options, leaving_out, progress)
+    resolved = _resolved(recipe, catalogue, options, leaving_out=leaving_out, engine=engine, progress=progress)
     recipe = resolved.recipe
     job = {"recipe_sha256": recipe.sha256, "headroom_db": resolved.headroom_db, "versions": versions()}
     finished = output.begin(job)
@@ -96,10 +83,16 @@ def render(
     _require_room(output, n_pcm_bytes, options)
     tasks = _tasks(planned, resolved, catalogue=catalogue, output=output, recipe=recipe, options=options)
     with progress.stage("Rendering", len(rows), "clips") as on_progress, needing_room(n_pcm_bytes):
-        rendered = run_tasks(render_shard, tasks, workers=options.workers, on_progress=on_progress)
+        rendered = run_tasks(render_shard, tasks, workers=options.workers, engine=engine, on_progress=on_progress)
         shards = _in_order([*(one for one in finished.values() if one.config in recipe.configs), *rendered], recipe)
     shards += feature_shards(
-        shards, finished, toy=recipe.parameters["toy"], output=output, options=options, progress=progress
+        shards,
+        finished,
+        toy=recipe.parameters["toy"],
+        output=output,
+        options=options,
+        engine=engine,
+        progress=progress,
     )
     manifest = Manifest(
         toy=recipe.parameters["toy"],
@@ -143,7 +136,7 @@ def shard_tasks(
         progress: Told about the measuring of levels.
     """
     catalogue = _needed_by(recipe, catalogue)
-    resolved = _resolved(recipe, catalogue, options, leaving_out, progress)
+    resolved = _resolved(recipe, catalogue, options, leaving_out=leaving_out, progress=progress)
     recipe = resolved.recipe
     planned = list(_planned_shards(resolved.examples, recipe))
     return list(_tasks(planned, resolved, catalogue=catalogue, output=output, recipe=recipe, options=options))
@@ -155,7 +148,13 @@ def _needed_by(recipe: Recipe, catalogue: pa.Table) -> pa.Table:
 
 
 def _resolved(
-    recipe: Recipe, catalogue: pa.Table, options: RenderOptions, leaving_out: LeavingOut | None, progress: Progress
+    recipe: Recipe,
+    catalogue: pa.Table,
+    options: RenderOptions,
+    *,
+    leaving_out: LeavingOut | None,
+    engine: Engine | None = None,
+    progress: Progress,
 ) -> Resolved:
     return resolve(
         recipe,
@@ -165,6 +164,7 @@ def _resolved(
         headroom_db=options.headroom_db,
         leaving_out=leaving_out,
         workers=options.workers,
+        engine=engine,
         progress=progress,
     )
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from toyadmos_datasets.corpus.damage import condition_text, damage_of
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch
-from toyadmos_datasets.engine.tasks import release_freed_memory
+from toyadmos_datasets.engine.arrow_memory import release_freed_memory
 from toyadmos_datasets.errors import ClippingError, DatasetError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import write_json

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
-from toyadmos_datasets.engine import LazyTasks, Watch, run_tasks
+from toyadmos_datasets.engine import Engine, LazyTasks, Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import DatasetError, PlanError
 from toyadmos_datasets.rendering.mixing_rules import MixingRules
@@ -233,7 +233,13 @@ def shortest(recordings: Numbers, lengths: Numbers) -> Numbers:
 
 
 def measure_stretches(
-    stretches: Stretches, catalogue: pa.Table, rules: MixingRules, *, workers: int, progress: Progress
+    stretches: Stretches,
+    catalogue: pa.Table,
+    rules: MixingRules,
+    *,
+    workers: int,
+    engine: Engine | None = None,
+    progress: Progress,
 ) -> StretchLevels:
     """Measure stretches, each distinct one once; whole recordings were measured when they were ingested."""
     distinct, which = stretches.distinct()
@@ -248,7 +254,7 @@ def measure_stretches(
 
     tasks = LazyTasks(-(-len(unknown) // STRETCHES_A_TASK), measuring)
     with progress.stage("Measuring levels", len(unknown), "stretches") as on_progress:
-        for places, measured in run_tasks(_measure, tasks, workers=workers, on_progress=on_progress):
+        for places, measured in run_tasks(_measure, tasks, workers=workers, engine=engine, on_progress=on_progress):
             levels[places] = measured
     return StretchLevels(**dict(zip((one.name for one in fields(StretchLevels)), levels.T, strict=True)))[which]
 

@@ -192,6 +192,10 @@ class Source(Protocol):
     def volume_files(self) -> tuple[VolumeFile, ...]:
         """The files that the archive consists of, in order; none for a tree."""
 
+    @property
+    def sample_file(self) -> Path | None:
+        """A file of the source, by which a worker elsewhere proves that it sees it; None where all is in the cache."""
+
     def members(self) -> Sequence[Member]:
         """All files, ordered by block and by position in it; only WAV files."""
 

@@ -149,6 +149,11 @@ class RemoteSource(VolumesSource):
         """The address of the folder, and the archive's name."""
         return f"{self.options.origin.shown} ({self.toy}.7z)"
 
+    @property
+    def sample_file(self) -> Path | None:
+        """None: the copies are in the cache, and some of them may not be there yet."""
+        return None
+
     def parts(self, block: int, wanted: Collection[str]) -> Iterator[BlockPart]:
         """Find parts of a block whose bytes have come; one that is still being fetched is one part.
 

@@ -65,6 +65,11 @@ class VolumesSource(OnDisk):
         sized = zip(self.volumes.paths, self.volumes.sizes, strict=True)
         return tuple(VolumeFile(path=path, n_bytes=n_bytes) for path, n_bytes in sized)
 
+    @property
+    def sample_file(self) -> Path | None:
+        """The first volume."""
+        return self.volumes.paths[0]
+
     def members(self) -> Sequence[Member]:
         """All recordings, by block and position in it."""
         return [member for block in self.table.blocks for member, _ in self.table.members(block.number)]
