@@ -8,6 +8,9 @@ bytes    case 1, channel 1, all sounds, from the corpus packed anew by 7z (`-mx=
          wanted recording.
 overlap  everything, one worker, in turn: ingest from the disk; fetch, whole, at the rate at which that takes as long,
          the hardest case; both at once. The ratio is to the longer of the two in the same round.
+line     case 1, all channels, packed with blocks of 64 MiB and one for everything, over two connections of 20 MB/s
+         each to a server 80 ms away that is sent 50 requests a minute at most, as the record is. Decoders are replayed
+         and cost nothing. The share of the line is bytes over time over 40 MB/s, the header not counted.
 kills    everything, SIGKILL at random moments, then to the end.
 
     python benchmarks/fetch.py                              on a simulated corpus
@@ -24,22 +27,22 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import psutil
 from corpora import Bench, bench_from_arguments, opened, print_corpus
 from machine import print_heading, sevenzip
+from replayed import Steps, least_bytes, replaying, steps_of
 from rounds import spread
 from served import Served, served
 
 from toyadmos_datasets.archives import open_source
-from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
+from toyadmos_datasets.archives.remote.fetch_options import RECORD_REQUESTS, FetchOptions
 from toyadmos_datasets.archives.remote.fetching import use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
-from toyadmos_datasets.archives.sevenzip import coders
-from toyadmos_datasets.archives.sevenzip.block_reader import PackedBytes
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.ingest import build_index, select
 from toyadmos_datasets.ingest.recordings import ingest, store_for
@@ -49,34 +52,39 @@ RATE_HZ = 16_000
 N_KILLS = 5
 MIB = 1 << 20
 BLOCKS = ("16m", "64m", "64g")
+LATENCY_S = 0.08
+CONNECTION_BYTES_PER_S = 20e6
 
 
 def main() -> None:
-    with bench_from_arguments(__doc__ or "", n_rounds=2, parts=("bytes", "overlap", "kills")) as bench:
+    with bench_from_arguments(__doc__ or "", n_rounds=2, parts=("bytes", "line", "overlap", "kills")) as bench:
         print_heading("Fetching")
         volumes = bench.corpus("volumes")
         print_corpus(opened(volumes, bench.toy))
         if "bytes" in bench.parts:
             for folder in packed(bench, volumes):
                 print_bytes(folder, bench)
+        if "line" in bench.parts:
+            for folder in packed(bench, volumes, sizes=BLOCKS[1:], volume_size="8g"):
+                print_line(folder, bench)
         if "overlap" in bench.parts:
             print_overlap(volumes, bench)
         if "kills" in bench.parts:
             print_kills(volumes, bench)
 
 
-def packed(bench: Bench, volumes: Path) -> Iterator[Path]:
+def packed(bench: Bench, volumes: Path, *, sizes: tuple[str, ...] = BLOCKS, volume_size: str = "20m") -> Iterator[Path]:
     """Give the corpus as volumes with blocks of each size; as it is, where nothing can be packed."""
     program = sevenzip()
     tree = bench.corpus("tree")
     if program is None or not (tree / bench.toy).is_dir() or bench.is_smoke:
         yield volumes
         return
-    for size in BLOCKS:
+    for size in sizes:
         with bench.fresh() as work:
             folder = work / f"blocks-{size}"
             folder.mkdir()
-            how = ["-bd", "-mx=1", "-m0=Delta:2", "-m1=LZMA2", f"-ms={size}", "-v20m"]
+            how = ["-bd", "-mx=1", "-m0=Delta:2", "-m1=LZMA2", f"-ms={size}", f"-v{volume_size}"]
             command = [program, "a", *how, str(folder / f"{bench.toy}.7z"), bench.toy]
             subprocess.run(command, cwd=tree, check=True, capture_output=True)
             yield folder
@@ -91,13 +99,41 @@ def print_bytes(folder: Path, bench: Bench) -> None:
         n_header, _ = server.count()
         source.fetch(wanted, progress=Quiet())
         n_given, n_requests = server.count()
-    least = least_bytes(local, wanted)
+    least = least_bytes(steps_of(local, wanted, piece_bytes=1 << 12))
     print(
         f"{folder.name}: {len(wanted)} recordings in {len(local.blocks())} blocks: {n_given} bytes in {n_requests} "
         f"requests (header {n_header}): {n_given / server.manifest.n_bytes:.3f} of the archive, "
         f"{n_given / least:.3f} of the least possible (aim: at most 1.05)",
         flush=True,
     )
+
+
+def print_line(folder: Path, bench: Bench) -> None:
+    """Print how much of a line to a distant server fetching case 1 uses."""
+    local = open_source(folder, bench.toy)
+    wanted = set(select(build_index(local.members()), cases={1})["member"].to_pylist())
+    steps = steps_of(local, wanted)
+    shares = [_share_of_line(folder, bench, wanted, steps) for _ in range(bench.n_rounds)]
+    print(f"{folder.name}: {spread(shares)} of the line (aim: at least 0.8)", flush=True)
+
+
+def _share_of_line(folder: Path, bench: Bench, wanted: set[str], steps: dict[int, Steps]) -> float:
+    line = {"latency_s": LATENCY_S, "connection_bytes_per_s": CONNECTION_BYTES_PER_S}
+    with bench.fresh() as work, served(folder, bench.toy, **line) as server, replaying(steps):
+        options = replace(server.fetched_to(work / "copies"), requests_per_minute=RECORD_REQUESTS)
+        source = open_remote(options)
+        n_header, n_header_requests = server.count()
+        fetch_s = timed(lambda: source.fetch(wanted, progress=Quiet()))
+        n_given, n_requests = server.count()
+    n_bytes = n_given - n_header
+    share = n_bytes / fetch_s / (options.parallel * CONNECTION_BYTES_PER_S)
+    print(
+        f"{folder.name}: {n_bytes / 1e6:.0f} MB in {fetch_s:.2f} s and {n_requests - n_header_requests} requests: "
+        f"{share:.3f} of the line, {n_bytes / least_bytes(steps):.3f} of the least possible; "
+        f"load {psutil.getloadavg()[0]:.1f}",
+        flush=True,
+    )
+    return share
 
 
 def print_overlap(folder: Path, bench: Bench) -> None:
@@ -174,31 +210,6 @@ def fetch_and_ingest(server: Served, work: Path) -> None:
 
 def ingest_all(source: Source, cache: Path) -> None:
     ingest(source, build_index(source.members()), store_for(cache, source, RATE_HZ), workers=1)
-
-
-def least_bytes(source: Source, wanted: set[str]) -> int:
-    """Count the packed bytes that a decoder must see, fed 4 KiB at a time."""
-    if not source.volume_files:
-        raise TypeError(f"{source.location} holds no volumes")
-    furthest: dict[int, int] = {}
-    read = PackedBytes.read
-
-    def counting(self: PackedBytes, n_bytes: int) -> bytes:
-        data = read(self, n_bytes)
-        furthest[self._block.number] = self.position - self._block.offset
-        return data
-
-    piece, coders.PIECE_BYTES = coders.PIECE_BYTES, 1 << 12
-    PackedBytes.read = counting
-    try:
-        for block in source.blocks():
-            for _, chunks in source.read(block.number, wanted):
-                for _ in chunks:
-                    pass
-    finally:
-        coders.PIECE_BYTES = piece
-        PackedBytes.read = read
-    return sum(furthest.values())
 
 
 def timed(work: Callable[[], object]) -> float:

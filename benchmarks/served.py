@@ -43,12 +43,12 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(folder: Path, toy: str, *, rate_bytes_per_s: float | None = None) -> Iterator[Served]:
-    """Serve the volumes in a folder while the block runs, all connections together at a rate."""
+def served(folder: Path, toy: str, **line: float | None) -> Iterator[Served]:
+    """Serve the volumes in a folder while the block runs, over a line such as `loopback.Loopback` has."""
     manifest = VolumeList(toy=toy, volumes=describe_volumes(folder, toy))
     files = {one.name: folder / one.name for one in manifest.volumes}
     here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(files, rate_bytes_per_s, there))
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(files, line, there))
     process.start()
     try:
         yield Served(url=here.recv(), manifest=manifest, pipe=here)
@@ -57,8 +57,8 @@ def served(folder: Path, toy: str, *, rate_bytes_per_s: float | None = None) -> 
         process.join()
 
 
-def _serve(files: dict[str, Path], rate_bytes_per_s: float | None, pipe: Connection) -> None:
-    with serving(files, rate_bytes_per_s=rate_bytes_per_s) as server:
+def _serve(files: dict[str, Path], line: dict[str, float | None], pipe: Connection) -> None:
+    with serving(files, **line) as server:
         pipe.send(server.url)
         while pipe.recv() == "count":
             pipe.send((server.n_given, len(server.seen)))

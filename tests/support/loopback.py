@@ -58,12 +58,35 @@ class Seen:
     fault: str | None
 
 
+class Line:
+    """What bytes go through at a rate; None for no limit."""
+
+    def __init__(self, bytes_per_s: float | None, ending: threading.Event) -> None:
+        self._bytes_per_s = bytes_per_s
+        self._ending = ending
+        self._lock = threading.Lock()
+        self._free_at = 0.0
+
+    def send(self, n_bytes: int) -> None:
+        """Wait until the line has room for so many bytes; being late for one is made up with the next."""
+        if not self._bytes_per_s:
+            return
+        with self._lock:
+            now = time.monotonic()
+            self._free_at = max(self._free_at, now - 0.1) + n_bytes / self._bytes_per_s
+            wait_s = self._free_at - now
+        if wait_s > 0:
+            self._ending.wait(wait_s)
+
+
 class Loopback:
     """The server.
 
     Args:
         files: Name to content, in memory or on the disk.
         rate_bytes_per_s: What all connections together get, as on a line; None for no limit.
+        connection_bytes_per_s: What each connection gets; None for no limit.
+        latency_s: How long a new connection, and each request, takes to be answered: a round trip to a distant server.
         tls: For https.
     """
 
@@ -72,6 +95,8 @@ class Loopback:
         files: Mapping[str, bytes | Path],
         *,
         rate_bytes_per_s: float | None = None,
+        connection_bytes_per_s: float | None = None,
+        latency_s: float = 0.0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.files = dict(files)
@@ -82,10 +107,11 @@ class Loopback:
         self.etag = '"one"'
         self.refused_agents: tuple[str, ...] = ()
         self.extra_headers: dict[str, str] = {}
-        self.rate_bytes_per_s = rate_bytes_per_s
+        self.latency_s = latency_s
+        self.connection_bytes_per_s = connection_bytes_per_s
         self.lock = threading.Lock()
         self.ending = threading.Event()
-        self._free_at = 0.0
+        self.line = Line(rate_bytes_per_s, self.ending)
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.loopback = self
         if tls is not None:
@@ -117,17 +143,6 @@ class Loopback:
                     return fault
         return None
 
-    def keep_pace(self, n_bytes: int) -> None:
-        """Wait until the line has room for so many bytes; being late for one is made up with the next."""
-        if not self.rate_bytes_per_s:
-            return
-        with self.lock:
-            now = time.monotonic()
-            self._free_at = max(self._free_at, now - 0.1) + n_bytes / self.rate_bytes_per_s
-            wait_s = self._free_at - now
-        if wait_s > 0:
-            self.ending.wait(wait_s)
-
     def size_of(self, name: str) -> int:
         content = self.files[name]
         return len(content) if isinstance(content, bytes) else content.stat().st_size
@@ -145,10 +160,21 @@ class Loopback:
 
 @contextlib.contextmanager
 def serving(
-    files: Mapping[str, bytes | Path], *, rate_bytes_per_s: float | None = None, tls: ssl.SSLContext | None = None
+    files: Mapping[str, bytes | Path],
+    *,
+    rate_bytes_per_s: float | None = None,
+    connection_bytes_per_s: float | None = None,
+    latency_s: float = 0.0,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Loopback]:
-    """Serve files while the block runs."""
-    server = Loopback(files, rate_bytes_per_s=rate_bytes_per_s, tls=tls)
+    """Serve files while the block runs; `Loopback` says how."""
+    server = Loopback(
+        files,
+        rate_bytes_per_s=rate_bytes_per_s,
+        connection_bytes_per_s=connection_bytes_per_s,
+        latency_s=latency_s,
+        tls=tls,
+    )
     server.start()
     try:
         yield server
@@ -168,11 +194,18 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
+    def setup(self):
+        super().setup()
+        loopback = self.server.loopback
+        self.line = Line(loopback.connection_bytes_per_s, loopback.ending)
+        loopback.ending.wait(loopback.latency_s)
+
     def log_message(self, *arguments):
         return
 
     def do_GET(self):
         loopback = self.server.loopback
+        loopback.ending.wait(loopback.latency_s)
         name = urlsplit(self.path).path.rpartition("/")[2]
         span = self._asked_span()
         fault = loopback.fault_for(name)
@@ -276,7 +309,8 @@ class _Handler(BaseHTTPRequestHandler):
                 loopback.n_given += n_bytes
                 place.append((position, position + n_bytes))
             position += n_bytes
-            loopback.keep_pace(n_bytes)
+            self.line.send(n_bytes)
+            loopback.line.send(n_bytes)
             if kind == "flip" and fault is not None and position > start + fault.after:
                 kind = ""
 

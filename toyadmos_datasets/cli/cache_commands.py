@@ -77,7 +77,7 @@ def cache(
 
 
 @taking(DownloadOptions)
-@taking_fetch("whole", "parallel", "bytes_per_s", "manifest", "netrc", "wait", "accept_license")
+@taking_fetch("whole", "parallel", "bytes_per_s", "requests_per_minute", "manifest", "netrc", "wait", "accept_license")
 def download(
     *,
     toy: ToyOption,

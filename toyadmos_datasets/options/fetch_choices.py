@@ -64,6 +64,15 @@ class FetchChoices:
             parse=rate_of,
         ),
     )
+    requests_per_minute: int | None = field(
+        default=None,
+        metadata=option(
+            help="Requests a minute, all connections together.",
+            page="The record is sent at most 50, which is the default; a mirror is sent as many as it takes.",
+            metavar="N",
+            example="20",
+        ),
+    )
     keep_archives: bool = field(
         default=True,
         metadata=option(help="Keep what was fetched, or let it go once its recordings are read."),

@@ -133,6 +133,12 @@ NEXT_SHARE = 0.8
 MUCH_BYTES: Bytes = 8 << 20
 STEP_BYTES: Bytes = 1 << 16
 """The least that is fetched when a decoder asks for more."""
+SPARE_SHARE = 0.05
+"""So much more than seems to be left is fetched at the end, since one more request costs more than these bytes."""
+LOOKAHEAD_SHARE = 0.2
+"""How much of what a block is reckoned to need lies before its decoder when it asks for more."""
+LOOKAHEAD_BYTES: Bytes = 32 << 20
+"""But not more: as much as one connection brings, while a decoder waits for what another one brings before it."""
 MERGE_GAP_BYTES: Bytes = 1 << 20
 """About what comes during the round trip of one more request."""
 MERGE_GAP_SHARE = 0.02
@@ -183,15 +189,36 @@ class WantedBlock:
         """The bytes of the archive that are fetched in the end, as far as can be reckoned."""
         return self.block.offset, min(self.block.offset + self.estimated_bytes, self.block.stop)
 
+    @property
+    def lookahead_bytes(self) -> Bytes:
+        """How much before what is fetched ends a decoder asks for more, so that it need not wait for it."""
+        return 0 if self.is_exact else min(int(self.estimated_bytes * LOOKAHEAD_SHARE), LOOKAHEAD_BYTES)
+
+    def stop_ahead(self, until: Bytes, position: Bytes, n_decoded: Bytes) -> Bytes | None:
+        """Return up to where to fetch on before a decoder reaches `until`, where what is fetched ends.
+
+        None if it is far from there, or if another request would bring less than half of what then seems to be missing.
+        """
+        if not n_decoded or position < until - self.lookahead_bytes:
+            return None
+        n_missing = min(position + self._bytes_left(position, n_decoded), self.block.stop) - until
+        stop = self.next_stop(position, n_decoded)
+        return stop if n_missing > 0 and 2 * (stop - until) >= n_missing else None
+
+    def _bytes_left(self, position: Bytes, n_decoded: Bytes) -> Bytes:
+        """Reckon how many packed bytes more are needed, if the rest is packed as what was decoded."""
+        return max(self.n_bytes - n_decoded, 0) * (position - self.block.offset) // n_decoded
+
     def next_stop(self, position: Bytes, n_decoded: Bytes) -> Bytes:
         """Return up to where to fetch on for a decoder that has used up all bytes before `position`."""
         if not n_decoded:
             return min(position + (1 << 20), self.block.stop)
-        used = position - self.block.offset
-        left = max(self.n_bytes - n_decoded, 0) * used // n_decoded
+        left = self._bytes_left(position, n_decoded)
         if left > MUCH_BYTES:
             left = int(left * NEXT_SHARE)
-        return min(position + max(left, STEP_BYTES), self.block.stop)
+        else:
+            left += int(left * SPARE_SHARE) + STEP_BYTES
+        return min(position + left, self.block.stop)
 
 
 def joined(spans: list[Span]) -> list[Span]:

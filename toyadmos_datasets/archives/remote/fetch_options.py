@@ -8,13 +8,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from toyadmos_datasets.archives.remote.volume_list import VolumeList
+from toyadmos_datasets.corpus.facts import RECORD_URL
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.units import Bytes, Seconds
 
 MAX_CONNECTIONS = 8
 """So that a crash loses at most 64 MiB, with what each may have written since its last checkpoint."""
+RECORD_REQUESTS = 50
+"""Requests that the record is sent in a minute, so that a browser beside us still gets its pages.
+
+Source:
+    Zenodo allows guests 60 a minute: https://developers.zenodo.org, "Rate limiting".
+"""
+MAX_REQUESTS = 6000
+"""Of the limit for a mirror, a minute: a limit beyond it limits nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +42,11 @@ class Origin:
     def url_of(self, name: str) -> str:
         """Return the address of a file."""
         return f"{self.base}{name}{self.suffix}"
+
+    @property
+    def host(self) -> str:
+        """The server's name."""
+        return urlsplit(self.base).hostname or ""
 
     @property
     def shown(self) -> str:
@@ -103,6 +118,8 @@ class FetchOptions:
         folder: Where their copies are kept.
         parallel: Connections at once.
         bytes_per_s: All of them together; None for no limit.
+        requests_per_minute: All of them together, with those of other processes that use the same cache; None for the
+            record's limit where the record is asked, and for no limit elsewhere.
         whole: Fetch whole volumes, whatever is cheaper.
         keep_archives: Keep the copies when their recordings are ingested.
         netrc: Read ``~/.netrc`` for the origin's host.
@@ -116,6 +133,7 @@ class FetchOptions:
     folder: Path
     parallel: int = 2
     bytes_per_s: Bytes | None = None
+    requests_per_minute: int | None = None
     whole: bool = False
     keep_archives: bool = True
     netrc: bool = False
@@ -130,7 +148,7 @@ class FetchOptions:
                 where="--parallel",
                 expected=f"1 to {MAX_CONNECTIONS}",
                 actual=self.parallel,
-                remedy="Leave it out: two saturate most lines, and the record allows 60 requests a minute.",
+                remedy="Leave it out: two saturate most lines.",
             )
         if self.bytes_per_s is not None and self.bytes_per_s <= 0:
             raise OptionError(
@@ -140,3 +158,24 @@ class FetchOptions:
                 actual=self.bytes_per_s,
                 remedy="Leave it out for no limit.",
             )
+        if self.requests_per_minute is not None and not 1 <= self.requests_per_minute <= self._most_requests:
+            raise OptionError(
+                "So many requests a minute are not sent.",
+                where=f"--requests-per-minute, {self.origin.host}",
+                expected=f"1 to {self._most_requests}",
+                actual=self.requests_per_minute,
+                remedy=f"Leave it out: the record is sent at most {RECORD_REQUESTS}, a mirror as many as it takes.",
+            )
+
+    @property
+    def request_limit(self) -> int | None:
+        """Requests that are sent in a minute at most; None for no limit."""
+        return RECORD_REQUESTS if self._is_record and self.requests_per_minute is None else self.requests_per_minute
+
+    @property
+    def _most_requests(self) -> int:
+        return RECORD_REQUESTS if self._is_record else MAX_REQUESTS
+
+    @property
+    def _is_record(self) -> bool:
+        return self.origin.host == urlsplit(RECORD_URL).hostname

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -88,7 +88,10 @@ def _n_requests(spans: list[Span]) -> int:
 
 
 PIECE_BYTES: Bytes = 32 << 20
-"""One request: large enough for one a second to be enough on a fast line, small enough to come about in order."""
+"""One request, where requests are not scarce: so large that its round trip is little beside it, so small that bytes
+come about in order."""
+LAST_PIECE_BYTES: Bytes = 8 << 20
+"""The least that what is left at the end is divided into, so that all connections end together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,10 +117,25 @@ class FetchSchedule:
     Args:
         copies: What is present.
         spans: Ranges of the archive that are wanted, in order.
+        n_connections: How many take pieces at once.
+        room: Gives how many bytes more may come to lie on the disk; what a reader waits for comes all the same.
+
+    Attributes:
+        is_ranged: Whether pieces are asked for as ranges; else whole volumes are.
+        piece_bytes: How large pieces are.
     """
 
-    def __init__(self, copies: VolumeCopies, spans: Sequence[Span]) -> None:
+    def __init__(
+        self,
+        copies: VolumeCopies,
+        spans: Sequence[Span],
+        *,
+        n_connections: int = 1,
+        room: Callable[[], Bytes] | None = None,
+    ) -> None:
         self._copies = copies
+        self._n_connections = n_connections
+        self._room = room
         self._spans = list(spans)
         self._urgent: list[Span] = []
         self._first = 0
@@ -125,6 +143,7 @@ class FetchSchedule:
         self._dropped = [ByteRanges() for _ in copies.volumes]
         self._lock = threading.Lock()
         self.is_ranged = True
+        self.piece_bytes = PIECE_BYTES
 
     def fetch_first(self, start: Bytes, stop: Bytes) -> None:
         """Put a range before all others."""
@@ -137,16 +156,10 @@ class FetchSchedule:
             for number, a, b in self._copies.split(start, stop):
                 self._dropped[number].add(a, b)
 
-    @property
-    def has_urgent(self) -> bool:
-        """Whether a reader is waiting for something."""
-        with self._lock:
-            return bool(self._urgent)
-
     def take(self) -> Piece | None:
-        """Return what to fetch now; None if all that is wanted is there or being fetched."""
+        """Return what to fetch now; None if all that is wanted is there or being fetched, or if there is no room."""
         with self._lock:
-            piece = self._take_urgent() or self._take_next()
+            piece = self._take_urgent() or (self._take_next() if self._has_room() else None)
             if piece is not None:
                 self._taken[piece.number].add(piece.start, piece.stop)
             return piece
@@ -170,6 +183,14 @@ class FetchSchedule:
             self._first = 0
             return not any(taken.n_bytes for taken in self._taken) and self._take_next() is None
 
+    def _has_room(self) -> bool:
+        """Tell whether there is room for a piece, with what is on its way to the disk."""
+        if self._room is None:
+            return True
+        pairs = zip(self._taken, self._copies.volumes, strict=True)
+        n_on_way = sum(b - a for taken, copy in pairs for span in taken for a, b in copy.present.gaps(*span))
+        return self._room() >= n_on_way + self.piece_bytes
+
     def _take_urgent(self) -> Piece | None:
         while self._urgent:
             piece = self._piece_of(self._urgent[0])
@@ -188,21 +209,27 @@ class FetchSchedule:
 
     def _piece_of(self, span: Span) -> Piece | None:
         for number, start, stop in self._copies.split(*span):
-            free = self._free(number, start, stop)
+            free = next(self._free(number, start, stop), None)
             if free is not None and not self.is_ranged:
                 return self._whole(number)
             if free is not None:
-                return Piece(number=number, start=free[0], stop=min(free[1], free[0] + PIECE_BYTES))
+                return Piece(number=number, start=free[0], stop=min(free[1], free[0] + self._next_bytes()))
         return None
 
-    def _free(self, number: int, start: Bytes, stop: Bytes) -> Span | None:
-        """Return the first part that is neither there nor on its way nor no longer wanted."""
+    def _next_bytes(self) -> Bytes:
+        """How large the next piece is: what is left at the end is divided among all connections."""
+        shared, left = self.piece_bytes * self._n_connections, 0
+        for span in (*self._urgent, *self._spans[self._first :]):
+            left += sum(b - a for part in self._copies.split(*span) for a, b in self._free(*part))
+            if left >= shared:
+                return self.piece_bytes
+        return min(self.piece_bytes, max(left // self._n_connections, LAST_PIECE_BYTES))
+
+    def _free(self, number: int, start: Bytes, stop: Bytes) -> Iterator[Span]:
+        """Give the parts that are neither there nor on their way nor no longer wanted."""
         for gap in self._copies.volumes[number].present.gaps(start, stop):
             for wanted in self._dropped[number].gaps(*gap):
-                free = self._taken[number].gaps(*wanted)
-                if free:
-                    return free[0]
-        return None
+                yield from self._taken[number].gaps(*wanted)
 
     def _whole(self, number: int) -> Piece | None:
         size = self._copies.volumes[number].volume.n_bytes

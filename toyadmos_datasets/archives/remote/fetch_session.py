@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from toyadmos_datasets.archives.remote.block_ranges import BlockProgress, Span, WantedBlock, joined
-from toyadmos_datasets.archives.remote.fetch_schedule import WINDOW_BYTES, FetchSchedule, Piece, estimate
+from toyadmos_datasets.archives.remote.fetch_schedule import PIECE_BYTES, WINDOW_BYTES, FetchSchedule, Piece, estimate
 from toyadmos_datasets.archives.remote.http_reply import changed_file
 from toyadmos_datasets.archives.remote.http_request import FetchStopped, HttpClient
 from toyadmos_datasets.archives.remote.remote_source import (
@@ -17,6 +17,7 @@ from toyadmos_datasets.archives.remote.remote_source import (
     close_requests,
     open_requests,
 )
+from toyadmos_datasets.archives.remote.request_rate import piece_bytes_for
 from toyadmos_datasets.archives.remote.transfer import NoRangesError, open_client, open_transfer
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopy, fetch_lock, wrong_volume
 from toyadmos_datasets.engine.progress import Progress
@@ -56,7 +57,14 @@ class FetchSession:
         self._copies.discard_lost()
         self._wanted_blocks = self._copies.wanted_blocks(source.table, wanted)
         self._bars = BlockProgress(self._wanted_blocks, progress)
-        self._schedule = FetchSchedule(self._copies, self._spans())
+        # Whole volumes are not let go in the order in which they come: no window holds them up.
+        is_windowed = self._stored is not None and self.estimate.way == "blocks"
+        self._schedule = FetchSchedule(
+            self._copies,
+            self._spans(),
+            n_connections=source.options.parallel,
+            room=self._room_in_window if is_windowed else None,
+        )
         self._fetch_until = {number: one.initial_span[1] for number, one in self._wanted_blocks.items()}
         self._rejected: set[str] = set()
         self._lock = threading.Lock()
@@ -159,7 +167,7 @@ class FetchSession:
     def _fetch(self) -> None:
         stopping = self._transfer.stopping
         while not stopping.is_set():
-            piece = self._schedule.take() if self._has_room() else None
+            piece = self._schedule.take()
             if piece is None:
                 stopping.wait(_POLL_S)
                 continue
@@ -176,6 +184,9 @@ class FetchSession:
             self._fall_back()
             return
         self._on_progress(self._transfer.n_fetched)
+        options = self.source.options
+        line = self._transfer.speed.bytes_per_s * options.parallel
+        self._schedule.piece_bytes = piece_bytes_for(line, options.request_limit, least=PIECE_BYTES)
         if copy.is_complete and not copy.is_verified:
             self._verify(copy)
 
@@ -233,9 +244,11 @@ class FetchSession:
 
     def _extend(self, one: WantedBlock, position: Bytes, n_decoded: Bytes) -> None:
         number = one.block.number
-        if position >= self._fetch_until[number]:
-            self._fetch_until[number] = one.next_stop(position, n_decoded)
-            self._schedule.fetch_first(position, self._fetch_until[number])
+        until = self._fetch_until[number]
+        stop = one.next_stop(position, n_decoded) if position >= until else one.stop_ahead(until, position, n_decoded)
+        if stop is not None:
+            self._fetch_until[number] = stop
+            self._schedule.fetch_first(position, stop)
         elif self._stored is not None:
             self._schedule.fetch_first(position, self._fetch_until[number])  # it waits: the window must not hold it up
 
@@ -243,11 +256,9 @@ class FetchSession:
         """Count the bytes of wanted blocks that are there already; what else is there, this fetch does not let go."""
         return sum(self._copies.n_present(one.block.offset, one.block.stop) for one in self._wanted_blocks.values())
 
-    def _has_room(self) -> bool:
-        """Tell whether to fetch ahead; whole volumes are not let go in the order in which they come."""
-        if self._stored is None or self.estimate.way == "volumes":
-            return True
-        return self._copies.n_bytes - self._n_permanent < WINDOW_BYTES or self._schedule.has_urgent
+    def _room_in_window(self) -> Bytes:
+        """Return how many bytes more may wait on the disk to be ingested."""
+        return WINDOW_BYTES - (self._copies.n_bytes - self._n_permanent)
 
     def _release(self, stored: Collection[str]) -> None:
         names = frozenset(stored)
@@ -289,7 +300,7 @@ def open_session(
         require_room(folder, session.estimate.n_on_disk, purpose="the volumes' bytes")
         requests = open_requests(folder)
         open_.callback(close_requests, requests)
-        client = open_.enter_context(contextlib.closing(open_client(source.options)))
+        client = open_.enter_context(contextlib.closing(open_client(source.options, progress)))
         stage = progress.stage(f"Fetching {source.toy}", session.estimate.n_missing, "bytes")
         on_progress = open_.enter_context(stage)
         session.begin(client, requests, on_progress)

@@ -18,6 +18,7 @@ import httpcore2 as httpcore
 import httpx2 as httpx
 
 from toyadmos_datasets.archives.remote.fetch_options import Origin, RetryPolicy
+from toyadmos_datasets.archives.remote.request_rate import RequestWindow
 from toyadmos_datasets.corpus.facts import RECORD_URL
 from toyadmos_datasets.errors import FetchError, OptionError
 from toyadmos_datasets.escaping import without_secrets
@@ -57,6 +58,10 @@ class Deadline:
     def expect_piece(self) -> None:
         """Give a next piece of the body its time."""
         self._expect("next piece of the body", self._retry_policy.slow_window_s)
+
+    def extend(self, duration_s: Seconds) -> None:
+        """Leave a wait of our own out of account."""
+        self._until += duration_s
 
     def connect_timeout_s(self) -> Seconds:
         """Return how long to wait for a connection, or for its encryption."""
@@ -213,12 +218,21 @@ class HttpClient:
         retry_policy: Time limits.
         has_netrc: Whether ``~/.netrc`` is read for the origin's host.
         n_connections: How many at once.
+        window: Holds requests to so many a minute; None for no limit.
 
     Raises:
         OptionError: What the environment says of proxies or certificates, or ``~/.netrc``, cannot be used.
     """
 
-    def __init__(self, retry_policy: RetryPolicy, *, has_netrc: bool = False, n_connections: int = 2) -> None:
+    def __init__(
+        self,
+        retry_policy: RetryPolicy,
+        *,
+        has_netrc: bool = False,
+        n_connections: int = 2,
+        window: RequestWindow | None = None,
+    ) -> None:
+        self._window = window
         self._auth = _read_netrc() if has_netrc else None
         self._retry_policy = retry_policy
         try:
@@ -254,11 +268,15 @@ class HttpClient:
             httpx.HTTPError: The connection fails.
         """
         first = url = httpx.URL(address)
-        extensions = Deadline(self._retry_policy, stopping or threading.Event()).extensions  # one for all redirects
+        stopping = stopping or threading.Event()
+        deadline = Deadline(self._retry_policy, stopping)  # one for all redirects
         for _ in range(MAX_REDIRECTS + 1):
+            if self._window is not None:
+                deadline.extend(self._window.wait_for_turn(stopping))
+                deadline.require_wanted()
             is_home = _same_place(url, first)
             target = url if is_home else _bare(url)
-            request = self._client.build_request("GET", target, headers=headers, extensions=extensions)
+            request = self._client.build_request("GET", target, headers=headers, extensions=deadline.extensions)
             auth = self._auth if is_home else None
             response = self._client.send(request, stream=True, auth=auth) if auth else self._send(request)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:

@@ -88,7 +88,7 @@ def _fetch_license(options: FetchOptions, file: Volume, progress: Progress) -> P
     archive = VolumeCopies(options.folder, options.manifest)
     with (
         fetch_lock(folder, archive, progress, wait=options.wait),
-        contextlib.closing(open_client(options)) as client,
+        contextlib.closing(open_client(options, progress)) as client,
     ):
         transfer = open_transfer(options, client, progress)
         copy.journal.refresh()  # another process may have fetched it

@@ -128,7 +128,7 @@ class _HeaderFetch:
 
         lock = fetch_lock(self._copies.folder, self._copies, self._progress, wait=self._options.wait)
         self._open.enter_context(lock)
-        client = self._open.enter_context(contextlib.closing(open_client(self._options)))
+        client = self._open.enter_context(contextlib.closing(open_client(self._options, self._progress)))
         self._transfer = open_transfer(self._options, client, self._progress)
         return self._transfer
 
@@ -180,6 +180,7 @@ def open_origin(
         folder=copies_folder(cache, manifest),
         parallel=choices.parallel,
         bytes_per_s=choices.bytes_per_s,
+        requests_per_minute=choices.requests_per_minute,
         whole=choices.whole,
         keep_archives=choices.keep_archives,
         netrc=choices.netrc,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from toyadmos_datasets.archives.remote.block_ranges import LOOKAHEAD_BYTES
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.volume_copies import VolumeCopies
 from toyadmos_datasets.archives.sevenzip.block_parts import find_parts
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _POLL_S: Seconds = 0.02
 _LOOK_AGAIN_S: Seconds = 0.25
+_TELL_BYTES: Bytes = 1 << 20
 _SUFFIX = ".fetch"
 _OVER = "over"
 
@@ -201,12 +203,13 @@ class _Reader:
         self._copies.refresh()
         self._n_decoded = 0
         self._is_suspect = False
+        self._asks_at = 0
         self._stream: GrowingStream | None = None
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[Member, Iterator[bytes]]]:
         """Stream recordings as `read_block` does, and write down what reading them showed."""
         source = self._source
-        with self._marking_suspects():
+        with self._marking_suspects(), self._withdrawing():
             for member, chunks in read_block(
                 source.volumes,
                 source.table,
@@ -250,8 +253,26 @@ class _Reader:
 
     def _count(self, n_bytes: int) -> None:
         self._n_decoded += n_bytes
+        self._tell_ahead()
         if self._on_bytes is not None:
             self._on_bytes(n_bytes)
+
+    def _tell_ahead(self) -> None:
+        """Tell the fetch from time to time how far this is, so that more comes before what is there is used up."""
+        requests, stream = self._source.requests, self._stream
+        if requests is None or stream is None or (position := stream.tell()) < self._asks_at:
+            return
+        self._asks_at = position + _TELL_BYTES
+        if self._copies.reach(position) - position < LOOKAHEAD_BYTES:
+            requests.request(self._block.number, position, self._n_decoded)
+
+    @contextlib.contextmanager
+    def _withdrawing(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            if self._source.requests is not None:
+                self._source.requests.withdraw(self._block.number)
 
     def _wait(self, start: Bytes, _stop: Bytes) -> None:
         requests = self._source.requests

@@ -24,6 +24,12 @@ from toyadmos_datasets.archives.remote.http_reply import (
     require_body,
 )
 from toyadmos_datasets.archives.remote.http_request import FetchStopped, HttpClient, shown_url
+from toyadmos_datasets.archives.remote.request_rate import (
+    REPORT_FROM_WAIT_S,
+    REPORT_INTERVAL_S,
+    LineSpeed,
+    open_window,
+)
 from toyadmos_datasets.archives.remote.volume_copies import CopyWriter, VolumeCopy
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import FetchError
@@ -38,9 +44,6 @@ PROGRESS_BYTES: Bytes = 1 << 16
 """So much between two failures is progress: the count begins anew."""
 _CHANGED_MEANWHILE = "the file on the server changed meanwhile"
 _REPORT_FROM_FAILURE = 2
-_REPORT_FROM_WAIT_S: Seconds = 5.0
-_REPORT_INTERVAL_S: Seconds = 30.0
-"""A wait is explained, but not one hiccup, and not in every other line."""
 
 
 class NoRangesError(Exception):
@@ -86,6 +89,7 @@ class Transfer:
         say: Told, in words, why nothing comes for a while.
         stopping: Set when nobody waits for bytes any more.
         versions: What the server said of its files.
+        speed: Of one connection.
     """
 
     client: HttpClient
@@ -97,6 +101,7 @@ class Transfer:
     say: Callable[[str], None] = lambda _text: None
     stopping: threading.Event = field(default_factory=threading.Event)
     versions: FileVersions = field(default_factory=FileVersions)
+    speed: LineSpeed = field(default_factory=LineSpeed)
     n_fetched: Bytes = 0
     n_requests: int = 0
     n_failures: int = 0
@@ -165,7 +170,11 @@ class Transfer:
                 self._require_unchanged(response, request, mark)
                 with _naming_change(request, change):
                     require_body(response, request, now=self.clock.now(), retry_policy=self.retry_policy)
-                    self._read(response, request, writer)
+                    before, since = writer.position, self.clock.ticks()
+                    try:
+                        self._read(response, request, writer)
+                    finally:
+                        self.speed.note(writer.position - before, self.clock.ticks() - since)
         except httpx.ProxyError as error:
             raise _proxy_error(request, error) from error
         except httpx.TimeoutException as error:
@@ -246,11 +255,11 @@ class Transfer:
         return _failed(request, failure, failures)
 
     def _report_wait(self, request: ByteRequest, failure: RetryableError, failures: int, wait_s: Seconds) -> None:
-        if failures < _REPORT_FROM_FAILURE and wait_s < _REPORT_FROM_WAIT_S:
+        if failures < _REPORT_FROM_FAILURE and wait_s < REPORT_FROM_WAIT_S:
             return
         with self._lock:
             now = self.clock.ticks()
-            if now - self._reported_at < _REPORT_INTERVAL_S:
+            if now - self._reported_at < REPORT_INTERVAL_S:
                 return
             self._reported_at = now
         so_far = f"try {failures} of {self.retry_policy.max_attempts}"
@@ -358,6 +367,11 @@ def open_transfer(options: FetchOptions, client: HttpClient, progress: Progress)
     )
 
 
-def open_client(options: FetchOptions) -> HttpClient:
-    """Open connections as these options say."""
-    return HttpClient(options.retry_policy, has_netrc=options.netrc, n_connections=options.parallel)
+def open_client(options: FetchOptions, progress: Progress) -> HttpClient:
+    """Open connections as these options say; `progress` is told why a request waits."""
+    return HttpClient(
+        options.retry_policy,
+        has_netrc=options.netrc,
+        n_connections=options.parallel,
+        window=open_window(options, progress.say),
+    )
