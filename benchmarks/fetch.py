@@ -10,7 +10,8 @@ overlap  everything, one worker, in turn: ingest from the disk; fetch, whole, at
          the hardest case; both at once. The ratio is to the longer of the two in the same round.
 line     case 1, all channels, packed with blocks of 64 MiB and one for everything, over two connections of 20 MB/s
          each to a server 80 ms away that is sent 50 requests a minute at most, as the record is. Decoders are replayed
-         and cost nothing. The share of the line is bytes over time over 40 MB/s, the header not counted.
+         and cost nothing. The line is what two bare requests for as many bytes, written nowhere, get of it in the same
+         round, on the machine as loaded as it is.
 kills    everything, SIGKILL at random moments, then to the end.
 
     python benchmarks/fetch.py                              on a simulated corpus
@@ -20,6 +21,8 @@ kills    everything, SIGKILL at random moments, then to the end.
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import multiprocessing
 import os
 import signal
@@ -27,8 +30,10 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import psutil
@@ -122,18 +127,36 @@ def _share_of_line(folder: Path, bench: Bench, wanted: set[str], steps: dict[int
     with bench.fresh() as work, served(folder, bench.toy, **line) as server, replaying(steps):
         options = replace(server.fetched_to(work / "copies"), requests_per_minute=RECORD_REQUESTS)
         source = open_remote(options)
-        n_header, n_header_requests = server.count()
+        n_before, n_requests_before = server.count()
         fetch_s = timed(lambda: source.fetch(wanted, progress=Quiet()))
-        n_given, n_requests = server.count()
-    n_bytes = n_given - n_header
-    share = n_bytes / fetch_s / (options.parallel * CONNECTION_BYTES_PER_S)
+        n_after, n_requests_after = server.count()
+        n_bytes = n_after - n_before
+        bare_s = timed(lambda: fetch_bare(server, n_bytes, options.parallel))
     print(
-        f"{folder.name}: {n_bytes / 1e6:.0f} MB in {fetch_s:.2f} s and {n_requests - n_header_requests} requests: "
-        f"{share:.3f} of the line, {n_bytes / least_bytes(steps):.3f} of the least possible; "
-        f"load {psutil.getloadavg()[0]:.1f}",
+        f"{folder.name}: {n_bytes / 1e6:.0f} MB in {n_requests_after - n_requests_before} requests and {fetch_s:.2f} "
+        f"s, bare {bare_s:.2f} s: {bare_s / fetch_s:.3f} of the line; {n_bytes / least_bytes(steps):.3f} of the least "
+        f"possible; load {psutil.getloadavg()[0]:.1f}",
         flush=True,
     )
-    return share
+    return bare_s / fetch_s
+
+
+def fetch_bare(server: Served, n_bytes: int, n_connections: int) -> None:
+    """Read as many bytes over as many connections, one request each, and write them nowhere."""
+    size = server.manifest.volumes[0].n_bytes
+    n_each = min(n_bytes // n_connections, size)
+
+    def read(number: int) -> None:
+        start = min(number * n_each, size - n_each)
+        connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
+        headers = {"Range": f"bytes={start}-{start + n_each - 1}"}
+        connection.request("GET", f"/{server.manifest.volumes[0].name}", headers=headers)
+        with contextlib.closing(connection), connection.getresponse() as reply:
+            while reply.read(1 << 16):
+                pass
+
+    with ThreadPoolExecutor(n_connections) as pool:
+        list(pool.map(read, range(n_connections)))
 
 
 def print_overlap(folder: Path, bench: Bench) -> None:
