@@ -73,13 +73,14 @@ def prepared(
 
 
 def cpu_of(processes: Sequence[subprocess.Popen[bytes]]) -> float:
-    """Return the processor time of processes and of those that they started."""
+    """Return the processor time of processes and of those that they started, ended ones too."""
     total_s = 0.0
     for process in processes:
         for one in (psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)):
             with contextlib.suppress(psutil.NoSuchProcess):
                 times = one.cpu_times()
                 total_s += times.user + times.system
+                total_s += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
     return total_s
 
 

@@ -217,7 +217,7 @@ class _Run:
         try:
             while self._fill() or self._in_flight:
                 done, _ = wait(self._in_flight, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-                for future in done:
+                for future in [one for one in self._in_flight if one in done]:  # in the order of the tasks
                     outcome = self._outcome_of(future, self._in_flight.pop(future))
                     if outcome is not None and outcome.finished:
                         yield outcome.result
