@@ -20,13 +20,14 @@ from toyadmos_datasets.jobs.prepare import PrepareReport, prepare
 from toyadmos_datasets.jobs.preview import preview
 from toyadmos_datasets.jobs.rebuild import RebuildOptions, rebuild
 from toyadmos_datasets.options.render_options import LogMel
-from toyadmos_datasets.sharing import diff_recipes
+from toyadmos_datasets.sharing import ShareOptions, diff_recipes
 from toyadmos_datasets.sharing.recipe_export import export_recipe
+from toyadmos_datasets.sharing.share_job import share_dataset
 from toyadmos_datasets.values.health import Exclusion
 from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.recipe import AddedConfigs, read_recipe, write_recipe
 from toyadmos_datasets.values.shared_recipe import read_shared_recipe, write_shared_recipe
-from toyadmos_datasets.verifying import verify_dataset
+from toyadmos_datasets.verifying import verify_dataset, verify_shared
 
 FIRST: dict[str, Any] = {"protocols": ("basic",), "channels": "1", "snrs_db": (6.0, 0.0), "headroom_db": 20.0}
 
@@ -367,6 +368,20 @@ def test_a_damaged_shard_of_what_is_there_stops_an_addition(tree, place):
         add(tree, place, log_mel=LogMel())
 
     assert hashes(place / "out") == before
+
+
+def test_a_dataset_that_has_grown_is_shared_again_by_sending_what_is_new(tree, place):
+    address = f"memory://grown/{place.parent.name}"
+    share_dataset(ShareOptions(folder=place / "out", destination=address, may_share_audio=True))
+    add(tree, place, snrs_db=(-12.0,))
+    again = ShareOptions(folder=place / "out", destination=address, may_share_audio=True, overwrite=True)
+    report = share_dataset(again)
+
+    assert {path for path in report.sent if path.startswith("data/")} == {
+        one.path for one in read_manifest(place / "out").shards if one.config == "snr_minus_12db"
+    }
+    assert report.removed == ()
+    assert verify_shared(address).is_good
 
 
 def test_the_command_adds_and_says_so(tree, place, capsys):
