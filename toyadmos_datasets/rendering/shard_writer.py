@@ -239,15 +239,16 @@ def _clips(example: dict[str, Any], mixed: _Example, task: ShardTask) -> dict[st
 
 def _mix(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> _Example:
     stems = _stems(example, task, reader)
-    samples, n_clipped = quantise(mix(stems, task.headroom_db), task.encoding.bit_depth)
+    depth = task.encoding.bit_depth
     kept = zip(STEMS, stems, strict=False) if task.stems else ()
-    parts = {name: quantise(mix([stem], task.headroom_db), task.encoding.bit_depth)[0] for name, stem in kept}
+    parts = {name: quantise(mix([stem], task.headroom_db), depth, is_overwritten=True)[0] for name, stem in kept}
     achieved_db = active_db = math.nan
     if len(stems) > 1:
-        target, noise = stems
+        target, noise = stems = [stem.with_floats() for stem in stems]
         levels = mixture_levels(target, noise, task.rules.rate_hz, task.rules.weighting)
         _require_snr(example, levels, task.rules)
         achieved_db, active_db = levels.snr_db, levels.snr_active_db
+    samples, n_clipped = quantise(mix(stems, task.headroom_db), depth, is_overwritten=True)
     return _Example(
         samples=samples,
         n_clipped=n_clipped,
@@ -287,7 +288,7 @@ def _stems(example: dict[str, Any], task: ShardTask, reader: RecordingReader) ->
     ):
         if ids:
             stems.append(task.rules.stem(reader, ids, start, example["n_samples"], gain_db=gain_db))
-    return [stem.with_floats() for stem in stems] if len(stems) > 1 else stems
+    return stems
 
 
 def _finite(ratio_db: Decibels) -> Decibels | None:

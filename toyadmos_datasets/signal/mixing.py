@@ -25,7 +25,7 @@ class Stem:
         total: Sum of the recordings, shape (n_samples,); or the stack, shape (n_channels, n_samples).
         n_recordings: k; 1 for a stack.
         gain_db: Gain that the mean, or the whole stack, is mixed with.
-        floats: `total` as float64, for who both measures and mixes it; None to convert it when it is mixed.
+        floats: `total` as float64, to be measured and then mixed once, which overwrites it; None to convert it anew.
     """
 
     total: npt.NDArray[np.int16] | npt.NDArray[np.int32]
@@ -63,6 +63,8 @@ def sum_of(recordings: Sequence[npt.NDArray[np.int16]]) -> npt.NDArray[np.int16]
 def mix(stems: Sequence[Stem], headroom_db: Decibels) -> npt.NDArray[np.float64]:
     """Return the sum of the stems' means with their gains, attenuated by the headroom.
 
+    Large arrays cost more to get from the system than to compute, so the floats that a stem brings are used up.
+
     Returns:
         Mixture, of the stems' shape, full scale +-1, not limited to it.
     """
@@ -74,7 +76,8 @@ def mix(stems: Sequence[Stem], headroom_db: Decibels) -> npt.NDArray[np.float64]
 
 def _as_mixed(stem: Stem, headroom_db: Decibels) -> npt.NDArray[np.float64]:
     samples = stem.total.astype(np.float64) if stem.floats is None else stem.floats
-    return samples * (db_to_gain(stem.gain_db - headroom_db) / stem.full_scale)
+    samples *= db_to_gain(stem.gain_db - headroom_db) / stem.full_scale
+    return samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,19 +130,20 @@ def _ratio_db(target_energy: float, noise_energy: float, target: Stem, noise: St
 
 
 def quantise(
-    signal: npt.NDArray[np.float64], bit_depth: int
+    signal: npt.NDArray[np.float64], bit_depth: int, *, is_overwritten: bool = False
 ) -> tuple[npt.NDArray[np.int16] | npt.NDArray[np.int32], int]:
     """Round to integers of `bit_depth` bits; what is past full scale stands at full scale and never wraps.
 
     Args:
         signal: Of any shape, full scale +-1.
         bit_depth: 16 or 24.
+        is_overwritten: Whether the signal may be used up, which saves an array of its size.
 
     Returns:
         The integers, int16 for 16 bits and int32 for 24, and how many of them were past full scale.
     """
     full_scale = 1 << (bit_depth - 1)
-    rounded = signal * full_scale
+    rounded = np.multiply(signal, full_scale, out=signal if is_overwritten else None)
     np.rint(rounded, out=rounded)
     lowest, highest = float(-full_scale), float(full_scale - 1)
     if rounded.min(initial=0) >= lowest and rounded.max(initial=0) <= highest:  # nearly always, and then it is one pass
