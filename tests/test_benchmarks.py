@@ -36,8 +36,10 @@ def test_every_script_has_a_test():
     scripts = {path.name for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text(encoding="utf-8")}
 
     assert scripts == {
+        "bare_loop.py",
         "baseline_epoch.py",
         "engines.py",
+        "second_snr.py",
         "store_checks.py",
         "shard_checks.py",
         "solid_block.py",
@@ -81,6 +83,12 @@ def test_store_checks_tell_the_ratio_to_a_config_that_compares_nothing(corpus, t
     lines = runs("store_checks.py", "--source", str(corpus), "--work", str(tmp_path))
 
     assert any(line.startswith("as it is / without comparing: ") for line in lines)
+
+
+def test_second_snr_tells_the_ratio_to_the_bare_loop_for_each_encoding(corpus, tmp_path):
+    lines = runs("second_snr.py", "--source", str(corpus), "--work", str(tmp_path))
+
+    assert sum(line.startswith("added / bare loop: ") for line in lines) == 2
 
 
 def test_volumes_tells_the_ratio_to_the_floor_on_given_volumes(corpus, tmp_path):

@@ -180,12 +180,12 @@ def test_a_folder_without_a_manifest_is_an_error_that_says_how_to_get_one(tmp_pa
 
 
 def test_a_manifest_of_another_version_is_an_error_that_says_what_to_do(tmp_path):
-    _change(tmp_path, schema_version=3)
+    _change(tmp_path, schema_version=4)
 
     with refused(DatasetError) as caught:
         read_manifest(tmp_path)
 
-    assert (caught.value.expected, caught.value.actual) == ("schema_version 2", "3")
+    assert (caught.value.expected, caught.value.actual) == ("schema_version 2 or 3", "4")
     assert upgrade_command() in caught.value.remedy
 
 

@@ -28,7 +28,9 @@ KILLED_AT_EVERY_STEP = """
     from preparing import hashes, options
     from toyadmos_datasets.jobs.prepare import prepare
 
-    source, place, finished = map(Path, sys.argv[1:])
+    source, place, finished = map(Path, sys.argv[1:4])
+    more = {name: tuple(one) if isinstance(one, list) else one for name, one in json.loads(sys.argv[4]).items()}
+    asked = options(source, place, protocols=("basic",), **more)
 
     def kill_at(last_step):
         seen = 0
@@ -50,7 +52,7 @@ KILLED_AT_EVERY_STEP = """
         os.fsync = lambda descriptor: None  # a killed process, unlike a machine without power, loses no page
         if last_step:
             kill_at(last_step)
-        prepare(options(source, place, protocols=("basic",), overwrite=finished.exists()))
+        prepare(asked)
         os._exit(0)
 
     prepare(options(source, place, protocols=("basic",)))  # so that children find everything imported
@@ -82,13 +84,20 @@ SLOW = """
 """
 
 
-def killed_at_every_step(source: Path, place: Path, finished: Path) -> list[list]:
-    """Kill a run before every step that changes a folder; return what was seen then and after the next run."""
+def killed_at_every_step(source: Path, place: Path, finished: Path, **more: object) -> list[list]:
+    """Kill a run before every step that changes a folder; return what was seen then and after the next run.
+
+    Args:
+        source: The recordings.
+        place: Where the runs work.
+        finished: What is there before each of them; nothing if it does not exist.
+        more: What else is asked for.
+    """
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(KILLED_AT_EVERY_STEP)]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent / "support"), str(Path(__file__).parent.parent)])
     }
-    arguments = [str(source), str(place), str(finished)]
+    arguments = [str(source), str(place), str(finished), json.dumps(more)]
     printed = subprocess.run(
         [*command, *arguments], check=True, capture_output=True, text=True, timeout=120, env=environment
     )
@@ -122,11 +131,32 @@ def test_a_kill_at_any_step_of_a_replacement_shows_the_old_or_the_new_or_none(tm
     prepare(options(few, tmp_path / "undisturbed", protocols=("basic",)))
     prepare(options(few, tmp_path / "old", protocols=("basic",), container="wav"))
     old, new = hashes(tmp_path / "old" / "out"), hashes(tmp_path / "undisturbed" / "out")
-    rows = killed_at_every_step(few, tmp_path / "place", tmp_path / "old")
+    rows = killed_at_every_step(few, tmp_path / "place", tmp_path / "old", overwrite=True)
     states = ["old" if seen == old else "new" if seen == new else _torn(seen, old, new) for _, seen, *_ in rows]
 
     assert [state for state, _ in itertools.groupby(states)] == ["old", "none", "new"]
     for _, _, again, after, hidden in rows:
+        assert again == 0
+        assert after == new
+        assert hidden == [".toyadmos.lock"]
+
+
+def test_a_kill_at_any_step_of_an_addition_shows_the_old_or_the_new_and_the_next_run_completes_it(tmp_path):
+    corpus = TinyCorpus(channels=(1,), n_normal=2, conditions=("ab01",), n_noise=2)
+    source = write_tree(corpus.files(), tmp_path / "source")
+    prepare(options(source, tmp_path / "old", protocols=("basic",)))
+    old = hashes(tmp_path / "old" / "out")
+    asked = {"snrs_db": (40.0,), "add": True, "headroom": "own"}
+    rows = killed_at_every_step(source, tmp_path / "place", tmp_path / "old", **asked)
+    new = rows[-1][1]
+    states = ["new" if seen == new else "old" if seen.items() >= old.items() else "between" for _, seen, *_ in rows]
+
+    assert len(rows) > 25
+    assert [state for state, _ in itertools.groupby(states)] == ["old", "between", "new"]
+    for _, seen, again, after, hidden in rows:
+        shards = {path: sha256 for path, sha256 in seen.items() if path.startswith("data/")}
+        assert {path: old[path] for path in old if path.startswith("data/")}.items() <= shards.items() <= new.items()
+        assert seen["manifest.json"] in (old["manifest.json"], new["manifest.json"])
         assert again == 0
         assert after == new
         assert hidden == [".toyadmos.lock"]

@@ -128,6 +128,15 @@ def test_every_integer_survives_every_encoding(data, encoding):
     np.testing.assert_array_equal(decoded({"audio": {"bytes": content}}, encoding.bit_depth), samples)
 
 
+@pytest.mark.parametrize("shape", [(1000,), (1,), (4, 777)], ids=str)
+def test_a_wav_of_16_bits_has_the_bytes_that_libsndfile_writes(shape):
+    samples = np.arange(np.prod(shape), dtype=np.int16).reshape(shape) - 500
+    file = io.BytesIO()
+    soundfile.write(file, samples.T, RATE_HZ, format="WAV", subtype="PCM_16")
+
+    assert encode_stored(samples, Encoding(container="wav", rate_hz=RATE_HZ)) == file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("changes", "option", "expected"),
     [({"container": "mp3"}, "--encoding", "flac or wav"), ({"bit_depth": 8}, "--bit-depth", "16 or 24")],

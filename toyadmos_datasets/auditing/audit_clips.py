@@ -184,7 +184,7 @@ def measure_clips(
     progress: Progress,
     *,
     workers: int,
-    parameters: Mapping[str, Any] | None = None,
+    planned: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pa.Table:
     """Decode and measure clips in workers.
 
@@ -193,23 +193,26 @@ def measure_clips(
         root: The folder that all of them are in.
         progress: Told about the work.
         workers: Number of processes.
-        parameters: Of the recipe, where there is one; they say which levels its SNRs compare.
+        planned: The recipe's parameters of each config, where there is one; they say which levels its SNRs compare.
 
     Returns:
         Table with `CLIPS_SCHEMA`, in the order of the shares.
     """
     total = sum(share.n_clips for share in shares)
     with progress.stage(f"Listening to {root.name}", total, "clips") as on_progress:
-        measure = partial(_measure_share, parameters=parameters or {})
+        measure = partial(_measure_share, planned=planned or {})
         tables = dict(run_tasks(measure, list(enumerate(shares)), workers=workers, on_progress=on_progress))
     return pa.concat_tables([CLIPS_SCHEMA.empty_table(), *(tables[number] for number in range(len(shares)))])
 
 
-def _measure_share(task: tuple[int, ClipShare], watch: Watch, *, parameters: Mapping[str, Any]) -> tuple[int, pa.Table]:
+def _measure_share(
+    task: tuple[int, ClipShare], watch: Watch, *, planned: Mapping[str, Mapping[str, Any]]
+) -> tuple[int, pa.Table]:
     number, share = task
     rows = []
     for clip in share.stored():
         watch.advance(1, at=clip.name)
+        parameters = planned.get(clip.facts.get("config", ""), {})
         rows.append({**clip.facts, **_measured(clip, parameters)})
     return number, clips_table(rows)
 
@@ -345,15 +348,13 @@ def _damage_fault(row: Mapping[str, Any], toy: str) -> str | None:
     return "; ".join(wrong) or None
 
 
-def clips_of_dataset(
-    folder: Path, manifest: Manifest, parameters: Mapping[str, Any], progress: Progress, *, workers: int
-) -> pa.Table:
+def clips_of_dataset(folder: Path, manifest: Manifest, recipe: Recipe, progress: Progress, *, workers: int) -> pa.Table:
     """Decode and measure every clip of a prepared folder.
 
     Args:
         folder: The folder.
         manifest: What is in it.
-        parameters: Of its recipe; they say which levels its SNRs compare.
+        recipe: Its parameters say which levels the SNRs of a config compare.
         progress: Told about the work.
         workers: Number of processes.
 
@@ -365,7 +366,8 @@ def clips_of_dataset(
     """
     check_shard_sizes(folder, manifest.audio_shards)
     shares = [_ShardClips(folder=folder, shard=shard, toy=manifest.toy) for shard in manifest.audio_shards]
-    return measure_clips(shares, folder, progress, workers=workers, parameters=parameters)
+    planned = {config: recipe.parameters_of(config) for config in recipe.configs}
+    return measure_clips(shares, folder, progress, workers=workers, planned=planned)
 
 
 def open_in_dataset(folder: Path, place: str, part: str) -> BinaryIO | None:
@@ -435,7 +437,10 @@ def clips_of_shared_recipe(shared: SharedRecipe) -> pa.Table:
     Digital silence of the usual length is known by its hash, and gets the peak that it has.
     """
     clips = clips_of_recipe(shared.recipe)
-    silences = {_digest_of_zeros(shared, length_s) for length_s in _lengths_s(shared)}
+    stacks = {part.parameters.get("channels") == STACK for part in shared.recipe.parts}
+    silences = {
+        _digest_of_zeros(shared, length_s, is_stack=is_stack) for length_s in _lengths_s(shared) for is_stack in stacks
+    }
     digests = shared.digests.to_pylist()
     peaks = [0.0 if one in silences else None for one in digests]
     known = {"digest": pa.array([one.hex() for one in digests], pa.string()), "peak": pa.array(peaks, pa.float64())}
@@ -450,8 +455,8 @@ def _lengths_s(shared: SharedRecipe) -> set[Seconds]:
     return {toy_named(shared.toy).clip_s, *(one / CORPUS_RATE_HZ for one in windows)}
 
 
-def _digest_of_zeros(shared: SharedRecipe, length_s: Seconds) -> bytes:
+def _digest_of_zeros(shared: SharedRecipe, length_s: Seconds, *, is_stack: bool) -> bytes:
     rate_hz, bit_depth = int(shared.request.get("rate_hz", 16_000)), int(shared.request.get("bit_depth", 16))
-    n_channels = len(CHANNELS) if shared.recipe.parameters.get("channels") == STACK else 1
+    n_channels = len(CHANNELS) if is_stack else 1
     zeros = np.zeros((int(length_s * rate_hz), n_channels), np.int16 if bit_depth == 16 else np.int32)
     return Pcm(samples=zeros, rate_hz=rate_hz, bit_depth=bit_depth).digest

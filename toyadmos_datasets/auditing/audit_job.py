@@ -18,7 +18,7 @@ from toyadmos_datasets.auditing.audit_clips import (
     clips_of_shared_recipe,
     open_in_dataset,
 )
-from toyadmos_datasets.auditing.findings import AuditReport, Findings, Kind, PairReport
+from toyadmos_datasets.auditing.findings import AuditReport, Findings, Kind, PairReport, SnrCheck
 from toyadmos_datasets.auditing.foreign_clips import SUFFIXES, clips_of_folder, open_in_folder
 from toyadmos_datasets.auditing.health_check import check_health
 from toyadmos_datasets.auditing.name_check import check_names
@@ -110,7 +110,6 @@ def _audit_pair(paths: Sequence[Path], first: _Heard, second: _Heard) -> PairRep
 
 
 def _audit_one(path: Path, heard: _Heard) -> AuditReport:
-    parameters = heard.recipe.parameters if heard.recipe else {}
     findings = Findings()
     clips, sharing_noise = heard.clips, _sharing_noise(heard.recipe)
     counts = count_clips(clips, findings)
@@ -129,26 +128,39 @@ def _audit_one(path: Path, heard: _Heard) -> AuditReport:
         toys=tuple(sorted(pc.unique(clips["toy"].drop_null()).to_pylist())),
         is_simulated=heard.is_simulated,
         levels=check_levels(clips, findings),
-        snrs=check_snrs(
-            clips,
-            findings,
-            reference=parameters.get("snr_reference", "corpus"),
-            weighting=parameters.get("weighting"),
-            excluded=heard.recipe.excluded if heard.recipe else None,
-        ),
+        snrs=_snrs(heard, findings),
         findings=findings.all(),
         counts=counts,
         clips=clips,
     )
 
 
+def _snrs(heard: _Heard, findings: Findings) -> tuple[SnrCheck, ...]:
+    """Check the SNRs of each part by the rules that it was planned with."""
+    if heard.recipe is None:
+        return check_snrs(heard.clips, findings, reference="corpus")
+    found: tuple[SnrCheck, ...] = ()
+    for part in heard.recipe.parts:
+        mine = pc.is_in(heard.clips["config"], value_set=pa.array(part.configs, pa.string()))
+        found += check_snrs(
+            heard.clips.filter(mine),
+            findings,
+            reference=part.parameters.get("snr_reference", "corpus"),
+            weighting=part.parameters.get("weighting"),
+            excluded=part.excluded,
+        )
+    return found
+
+
 def _sharing_noise(recipe: Recipe | None) -> set[str]:
     """Return the configs whose splits were asked to share their noise, for itself or to be as the paper was."""
-    if recipe is None:
-        return set()
-    if recipe.parameters.get("is_noise_shared"):
-        return set(recipe.configs)
-    return {"waspaa2019"} if recipe.parameters.get("is_faithful") else set()
+    found: set[str] = set()
+    for part in recipe.parts if recipe else ():
+        if part.parameters.get("is_noise_shared"):
+            found |= set(part.configs)
+        elif part.parameters.get("is_faithful"):
+            found |= {"waspaa2019"} & set(part.configs)
+    return found
 
 
 def _hear(path: Path, *, workers: int, progress: Progress) -> _Heard:
@@ -158,7 +170,7 @@ def _hear(path: Path, *, workers: int, progress: Progress) -> _Heard:
         manifest, recipe = read_manifest(path), read_recipe(path / RECIPE_NAME)
         return _Heard(
             kind="dataset",
-            clips=clips_of_dataset(path, manifest, recipe.parameters, progress, workers=workers),
+            clips=clips_of_dataset(path, manifest, recipe, progress, workers=workers),
             recipe=recipe,
             is_simulated=bool(manifest.source.get("is_simulated")),
             listener=Listener(root=path, reopen=open_in_dataset),

@@ -115,6 +115,23 @@ class PlaceOptions:
             "the error, or with the next command.",
         ),
     )
+    add: bool = field(
+        default=False,
+        metadata=option(
+            help="Add the configs that are new to the dataset that was prepared in the folder before.",
+            page="What is there keeps its bytes. See [Adding to a dataset](#adding-to-a-dataset).",
+        ),
+    )
+    headroom: str = field(
+        default="folder",
+        metadata=option(
+            help="With --add, the headroom of the new configs: `folder`, that of the dataset, or `own`.",
+            page="With `own` their levels differ from those of the others; the column `headroom_db` tells by how much.",
+            metavar="WHOSE",
+            example="own --add",
+            choices=("folder", "own"),
+        ),
+    )
 
 
 def typed(kind: type[Any], name: str, **facts: Any) -> Any:  # noqa: ANN401  # as typer.Option

@@ -148,5 +148,6 @@ def _written(found: Preview) -> str:
     if found.state == "done":
         return f"nothing: {found.out} already holds this dataset"
     state = {"cut": ", after what a run that was cut has left there", "replace": ", in place of what is there"}
+    state["add"] = ", beside what is there"
     shards = f"{found.n_shards} shards" if found.n_shards != 1 else "1 shard"
     return f"about {format_bytes(found.n_dataset_bytes)} in {shards} to {found.out}{state.get(found.state, '')}"

@@ -149,9 +149,11 @@ def _rebuild_command(file: Path) -> str:
 
 
 def _as_json(opened: OpenedRecipe) -> dict[str, Any]:
+    from toyadmos_datasets.values.recipe import header_of
+
     recipe, shared = opened.recipe, opened.shared
     known = {"file": str(opened.path), "is_shared": shared is not None, "n_rows": len(recipe.examples)}
-    plain = {"parameters": recipe.parameters, "notes": list(recipe.notes), "recipe_sha256": recipe.sha256}
+    plain = header_of(recipe) | {"recipe_sha256": recipe.sha256}
     counts = [
         dict(zip(("config", "split", "label", "n_rows", "n_events"), row, strict=True)) for row in _counts(opened)
     ]
@@ -167,17 +169,21 @@ def _counts(opened: OpenedRecipe) -> list[list[Any]]:
 
 def _lines(opened: OpenedRecipe) -> list[str]:
     recipe, shared = opened.recipe, opened.shared
-    asked = {name: value for name, value in recipe.parameters.items() if value not in (None, False, [], ())}
     lines = [
         f"{opened.path}: {len(recipe.examples)} examples of {recipe.parameters.get('toy')}",
         f"recipe      {recipe.sha256}",
-        f"planned     {_spelled(asked)}",
+        f"planned     {_spelled(_asked(recipe.parameters))}",
+        *(f"added       {', '.join(one.configs)}: {_spelled(_asked(one.parameters))}" for one in recipe.added),
     ]
     if shared is not None:
         lines += [
             f"source      {_spelled(shared.source)}",
             f"rendered    {_spelled({k: v for k, v in shared.request.items() if k not in recipe.parameters})}",
             f"            headroom {shared.headroom_db:g} dB; {_spelled(shared.versions)}",
+            *(
+                f"            {', '.join((*one.configs, *one.feature_configs))}: headroom {one.headroom_db:g} dB"
+                for one in shared.additions
+            ),
             f"gave        {len(shared.shards)} shards, {format_bytes(sum(one.n_bytes for one in shared.shards))}",
             "            their hashes, and those of the samples of every example, are in the file",
         ]
@@ -189,6 +195,10 @@ def _lines(opened: OpenedRecipe) -> list[str]:
     if shared is not None:
         lines += ["", f"Render it with: {_rebuild_command(opened.path)}"]
     return lines
+
+
+def _asked(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if value not in (None, False, [], ())}
 
 
 def _spelled(values: dict[str, Any]) -> str:

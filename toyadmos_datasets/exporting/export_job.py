@@ -158,7 +158,7 @@ def _config(manifest: Manifest, asked: str | None) -> str:
 
 def _common_length(folder: Path, shards: list[Shard], manifest: Manifest) -> int:
     """Return the length of the shortest clip: the challenges' baselines take clips of one length only."""
-    if manifest.request.get("channels") == "stack":
+    if manifest.request_of(shards[0].config).get("channels") == "stack":
         raise OptionError(
             "The challenges' layouts hold clips of one channel.",
             where="--layout",

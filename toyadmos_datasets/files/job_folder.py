@@ -22,7 +22,7 @@ from toyadmos_datasets.files.lock import HOLDER_NAME, LOCK_NAME, folder_lock
 from toyadmos_datasets.files.safe_paths import inside
 from toyadmos_datasets.units import Bytes
 
-State: TypeAlias = Literal["new", "cut", "done", "replace"]
+State: TypeAlias = Literal["new", "cut", "done", "replace", "add"]
 
 _PARTIAL = ".partial"
 """Where a job collects its files; `datasets` does not look into hidden folders."""
@@ -105,7 +105,7 @@ class JobFolder:
         return found if isinstance(found, dict) else {}
 
     def state(self, *, overwrite: bool = False) -> State:
-        """Tell what is in the folder: nothing, a cut run, what is asked for, or something to be replaced.
+        """Tell what is in the folder: nothing, a cut run, what is asked for, or something to be replaced or added to.
 
         Raises:
             OptionError: It is a file, or would be inside one.
@@ -118,8 +118,8 @@ class JobFolder:
             done = (self.partial / _REPLACED if is_hidden else self.path) / self.parts[-1]
             is_done = done.exists()
         if is_done and not overwrite:
-            self.require_same(self.read_request(done), self.other)
-            return "cut" if is_hidden else "done"
+            state = self.state_of_done(done)
+            return "cut" if is_hidden and state == "done" else state
         self._refuse_strangers()
         if is_done:
             return "replace"
@@ -128,6 +128,18 @@ class JobFolder:
             self.require_same(found, "The folder holds a run with other options that was cut.")
             return "cut"
         return "new"
+
+    def state_of_done(self, done: Path) -> State:
+        """Tell what is to do where the folder was filled before.
+
+        Args:
+            done: The part that says so.
+
+        Raises:
+            OutputConflictError: It was filled for something else.
+        """
+        self.require_same(self.read_request(done), self.other)
+        return "done"
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -144,11 +156,11 @@ class JobFolder:
             try:
                 remove_leftovers(self.workplace)
                 with writing(self.workplace):
-                    self._take_back()
+                    self.take_back()
                 yield
             except BaseException as error:
                 with contextlib.suppress(OSError):  # the next run tries again
-                    self._take_back()
+                    self.take_back()
                 if isinstance(error, _MENDED_BY_OTHER_OPTIONS):  # which are another request, and need a free folder
                     self.discard_partial()
                 self._leave(made)
@@ -263,7 +275,7 @@ class JobFolder:
     def _is_committing(self) -> bool:
         return (self.files / self.parts[-1]).exists() and not (self.path / self.parts[-1]).exists()
 
-    def _take_back(self) -> None:
+    def take_back(self) -> None:
         """Undo a commit that was cut, if one was: the old content is whole again, the new is as finished.
 
         Raises:

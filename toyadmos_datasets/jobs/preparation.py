@@ -24,7 +24,15 @@ from toyadmos_datasets.ingest.machine_activity import activity_of
 from toyadmos_datasets.ingest.recordings import INGESTED_BY, Store, store_for
 from toyadmos_datasets.options.render_options import LOCAL
 from toyadmos_datasets.planning import NONE_JOINED, EqualEvents, find_joined, windowed_recordings
-from toyadmos_datasets.rendering import LeavingOut, OutputFolder, RenderOptions, require_features_possible
+from toyadmos_datasets.rendering import (
+    LeavingOut,
+    OutputFolder,
+    Part,
+    PreparedFolder,
+    RenderOptions,
+    require_features_possible,
+    whole_part,
+)
 from toyadmos_datasets.values.health import Exclusion
 from toyadmos_datasets.values.manifest import SkippedRecording, unusable_side
 from toyadmos_datasets.values.recipe import Recipe
@@ -77,6 +85,8 @@ class Preparation:
         strict: Refuse what is not as published.
         executor: Runs the tasks, in the place of `render.engine`.
         engine: Where tasks run while `engaged`; None for this machine.
+        parts: The parts that the examples consist of, where they were asked for one after the other; None where they
+            are one.
     """
 
     source: Source
@@ -92,6 +102,7 @@ class Preparation:
     strict: bool = False
     executor: Executor | None = None
     engine: Engine | None = None
+    parts: tuple[Part, ...] | None = None
 
     @property
     def is_elsewhere(self) -> bool:
@@ -121,6 +132,21 @@ class Preparation:
             with proved(found, out=self.output.path, store=store, source=source) as engine:
                 n_slots = self.render.workers if engine is None else engine.n_slots
                 yield replace(self, engine=engine, render=replace(self.render, workers=n_slots))
+
+    def parts_of(self, recipe: Recipe, there: PreparedFolder | None) -> tuple[Part, ...]:
+        """Return what is to be rendered of the examples that were planned.
+
+        Args:
+            recipe: The examples.
+            there: The dataset that they are added to; None to make a new one.
+
+        Raises:
+            OutputConflictError: What is there has a config of the same name that is another one.
+        """
+        if there is not None:
+            part = there.part_to_add(recipe, self.output.request, self.render)
+            return () if part.is_empty else (part,)
+        return self.parts or (whole_part(recipe, self.output.request, self.render),)
 
     @property
     def store(self) -> Store:

@@ -34,8 +34,9 @@ from toyadmos_datasets.jobs.sources import holding_cache, require_outside, resol
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.planning import OWN, EqualEvents, PlanOptions, own_recipe, plan, require_own
 from toyadmos_datasets.planning.custom_table import read_examples
-from toyadmos_datasets.rendering import OutputFolder, RenderOptions, ShardTask, render, shard_tasks
+from toyadmos_datasets.rendering import OutputFolder, PreparedFolder, RenderOptions, ShardTask, render, shard_tasks
 from toyadmos_datasets.units import format_bytes
+from toyadmos_datasets.values.dataset_requests import OWN_HEADROOM
 from toyadmos_datasets.values.health import Exclusion, header_oddities
 from toyadmos_datasets.values.manifest import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.recipe import Recipe
@@ -43,6 +44,7 @@ from toyadmos_datasets.values.recording_store import read_catalogue, require_sto
 from toyadmos_datasets.values.source import Source
 
 _LOOK_AGAIN_S = 0.5
+HEADROOMS = ("folder", OWN_HEADROOM)
 
 SHOWN_SKIPPED = 3
 """How many skipped recordings an error names."""
@@ -67,6 +69,8 @@ class PrepareOptions:
         strict: Refuse a source of which anything is not as published, instead of counting it.
         executor: Runs the tasks: any `concurrent.futures.Executor` whose workers see the same folders. It stays
             open. None for what `render.engine` names.
+        add: Add the configs that are new to the dataset that is in `out` already.
+        headroom: ``folder``, the one that the dataset has, or ``own``: with `add`, whose new configs have.
     """
 
     plan: PlanOptions
@@ -82,10 +86,28 @@ class PrepareOptions:
     ignore: tuple[str, ...] = ()
     strict: bool = False
     executor: Executor | None = None
+    add: bool = False
+    headroom: str = "folder"
 
     def __post_init__(self) -> None:
         if self.recipe is not None:
             require_own(self.plan, self.recipe)
+        if self.headroom not in HEADROOMS or (self.headroom == OWN_HEADROOM and not self.add):
+            raise OptionError(
+                "What is added has the headroom of the dataset, or one of its own.",
+                where="--headroom",
+                expected=f"{' or '.join(HEADROOMS)}, with --add",
+                actual=f"{self.headroom}{'' if self.add else ' without --add'}",
+                remedy="To choose the headroom of a new dataset: --headroom-db 16",
+            )
+        if self.add and self.overwrite:
+            raise OptionError(
+                "A dataset is either added to or replaced.",
+                where="--add",
+                expected="--add or --overwrite",
+                actual="both",
+                remedy="Leave --overwrite out to keep what is there.",
+            )
 
     def request(self, source: Source) -> dict[str, Any]:
         """Return what the dataset's rows follow from, as JSON values."""
@@ -99,6 +121,7 @@ class PrepareOptions:
             }
             | ({"ignored": source.ignored} if source.ignored else {})
             | ({} if self.recipe is None else {"protocols": [OWN], "recipe": sha256_of(self.recipe)})
+            | ({"headroom": OWN_HEADROOM} if self.headroom == OWN_HEADROOM else {})
         )
 
     def open_source(self, progress: Progress) -> Source:
@@ -128,7 +151,7 @@ class PrepareOptions:
         is_cut_by_activity = self.recipe is None and self.plan.is_cut_by_activity
         return Preparation(
             source=source,
-            output=OutputFolder(path=self.out, request=self.request(source)),
+            output=OutputFolder(path=self.out, request=self.request(source), add=self.add),
             cache=self.cache,
             render=self.render,
             examples=examples,
@@ -197,22 +220,27 @@ def carry_out(preparation: Preparation, progress: Progress) -> PrepareReport:
     if state == "done" and not output.has_leftovers:
         return _found_done(preparation)
     with output.held(), Lease(preparation.cache, source.toy) as lease, contextlib.ExitStack() as working:
-        if output.state(overwrite=preparation.overwrite) == "done":
+        state = output.state(overwrite=preparation.overwrite)
+        if state == "done":
             output.discard_partial()
             return _found_done(preparation)
+        there = PreparedFolder.at(output.path) if state == "add" else None
         preparation = working.enter_context(preparation.engaged())
         indexed = preparation.index()
 
-        def made() -> tuple[Manifest, IngestReport]:
+        def made() -> tuple[Manifest | None, IngestReport]:
             """Ingest and render, in one go, so that damage of the store is mended wherever it shows."""
             planned, report = _ingested(preparation, indexed, lease, progress)
+            parts = preparation.parts_of(planned.recipe, there)
+            if not parts:
+                return None, report
             with naming_skipped([report]):
                 manifest = render(
-                    planned.recipe,
+                    parts,
                     planned.catalogue,
                     output,
                     source,
-                    preparation.render,
+                    there=there,
                     skipped=preparation.skipped + tuple(_skipped(bad) for bad in report.bad),
                     leaving_out=preparation.leaving_out,
                     oddities=indexed.oddities,
@@ -222,6 +250,9 @@ def carry_out(preparation: Preparation, progress: Progress) -> PrepareReport:
             return manifest, report
 
         manifest, report = mending(made, preparation.store, progress)
+        if manifest is None:  # everything is there, by way of other requests
+            output.discard_partial()
+            return _found_done(preparation)
     found = replace(as_found(indexed, source), oddities=manifest.oddities)
     return PrepareReport(out=output.path, manifest=manifest, was_done=False, ingested=report, as_found=found)
 

@@ -12,13 +12,15 @@ from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ, toy_named
 from toyadmos_datasets.engine import usable_workers
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.files.cache_folder import Lease
+from toyadmos_datasets.files.job_folder import State
 from toyadmos_datasets.ingest import AsFound, as_found
 from toyadmos_datasets.ingest.recordings import bytes_to_decode, bytes_to_store
 from toyadmos_datasets.ingest.task_cuts import bytes_by_block, large_blocks
+from toyadmos_datasets.jobs.preparation import Preparation
 from toyadmos_datasets.jobs.prepare import PrepareOptions
 from toyadmos_datasets.jobs.sources import foreseen_source, require_outside, written_in
 from toyadmos_datasets.planning.recipe_plan import SplitCount, count_examples
-from toyadmos_datasets.rendering import summary_of
+from toyadmos_datasets.rendering import PreparedFolder, summary_of
 from toyadmos_datasets.rendering.example_health import known_of
 from toyadmos_datasets.rendering.exclusion import reasons_of
 from toyadmos_datasets.rendering.mixing_rules import is_stacked, values_a_sample
@@ -70,7 +72,7 @@ class Preview:
         store: The recording store.
         n_store_bytes: How much it grows.
         out: Folder of the dataset.
-        state: What is in it: ``new``, ``cut``, ``done`` or ``replace``.
+        state: What is in it: ``new``, ``cut``, ``done``, ``replace`` or ``add``.
         n_dataset_bytes: About how much is written there.
         n_shards: Number of shards.
         expected_s: About how long it takes, if several workers can decode a large block at once where that is possible.
@@ -141,8 +143,9 @@ def _preview(options: PrepareOptions, progress: Progress) -> Preview:
     preparation = options.preparation(source)
     indexed, store = preparation.index(), preparation.store
     planned = preparation.plan(indexed.table, progress)
-    recipe, wanted, missing = planned.recipe, planned.wanted, planned.missing
+    wanted, missing = planned.wanted, planned.missing
     state = preparation.output.state(overwrite=options.overwrite)
+    recipe = _to_render(planned.recipe, preparation, state)
     counts = count_examples(recipe.examples)
     n_shards = sum(-(-n // ROWS_A_SHARD) for n in _rows_by_split(counts).values())
     needed_blocks = set(missing["block"].to_pylist())
@@ -198,6 +201,14 @@ def _largest_blocks(source: Source, missing: pa.Table, workers: int) -> tuple[li
         [n_bytes for block, n_bytes in large.items() if block not in may_be_shared],
         [n_bytes for block, n_bytes in large.items() if block in may_be_shared],
     )
+
+
+def _to_render(recipe: Recipe, preparation: Preparation, state: State) -> Recipe:
+    """Return the examples that are rendered: all, or those that a folder does not have yet."""
+    if state != "add":
+        return recipe
+    parts = preparation.parts_of(recipe, PreparedFolder.at(preparation.output.path))
+    return parts[0].recipe if parts else recipe.only(())
 
 
 def _health(recipe: Recipe, catalogue: pa.Table, exclusion: Exclusion) -> Health:

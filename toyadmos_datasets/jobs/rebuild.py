@@ -17,10 +17,12 @@ from toyadmos_datasets.jobs.prepare import PrepareReport, carry_out
 from toyadmos_datasets.jobs.sources import holding_cache, resolve_source
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.options.render_options import LOCAL
-from toyadmos_datasets.rendering import OutputFolder, RenderOptions
+from toyadmos_datasets.rendering import OutputFolder, Part, RenderOptions, whole_part
 from toyadmos_datasets.sharing import Moved, fingerprint_shards, what_moved
 from toyadmos_datasets.sharing.recipe_diff import differing_shards
 from toyadmos_datasets.sharing.recipe_export import digests_of
+from toyadmos_datasets.values.dataset_requests import OWN_HEADROOM
+from toyadmos_datasets.values.manifest import FEATURES_SUFFIX
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recipe_parameters import check_parameters
 from toyadmos_datasets.values.shared_recipe import SharedRecipe, read_shared_recipe
@@ -87,8 +89,9 @@ def rebuild(options: RebuildOptions, progress: Progress | None = None) -> Rebuil
     """
     progress = progress or Quiet()
     shared = read_shared_recipe(options.file)
-    check_parameters(shared.recipe.parameters, where=options.file)
-    render = _render_options(shared, options)
+    for part in shared.recipe.parts:
+        check_parameters(part.parameters, where=options.file)
+    render = _render_options(shared.request, options)
     with holding_cache(options.source, shared.toy, options.cache):
         source = resolve_source(
             options.source,
@@ -108,6 +111,7 @@ def rebuild(options: RebuildOptions, progress: Progress | None = None) -> Rebuil
             examples=lambda index, _joined: _planned(shared, index, source),
             overwrite=options.overwrite,
             skipped=shared.skipped,
+            parts=_parts(shared, options, _request(shared, source)),
         )
         report = carry_out(preparation, progress)
     if report.manifest.recipe_sha256 != shared.recipe.sha256:
@@ -125,9 +129,39 @@ def rebuild(options: RebuildOptions, progress: Progress | None = None) -> Rebuil
     return RebuildReport(prepared=report, n_shards=len(shared.shards), moved=moved)
 
 
-def _render_options(shared: SharedRecipe, options: RebuildOptions) -> RenderOptions:
+def _parts(shared: SharedRecipe, options: RebuildOptions, first: dict[str, Any]) -> tuple[Part, ...]:
+    """Return what was asked for one after the other, with the rows of each.
+
+    Raises:
+        DatasetError: What was added is not what the recipe has.
+    """
+    first_recipe, *later = shared.recipe.parts
+    parts = [whole_part(first_recipe, first, _render_options(shared.request, options))]
+    for one in shared.additions:
+        recipe = later.pop(0) if one.configs and later else first_recipe.only(())
+        if tuple(recipe.configs) != one.configs:
+            raise DatasetError(
+                "The recipe and what was added to it disagree.",
+                where=options.file,
+                expected=f"the configs {', '.join(one.configs)}",
+                actual=f"the configs {', '.join(recipe.configs)}",
+                remedy="Get the file again from its author.",
+            )
+        parts.append(
+            Part(
+                recipe=recipe,
+                request=one.request | {"source": first["source"]},
+                options=_render_options(one.request, options),
+                featured=tuple(config.removesuffix(FEATURES_SUFFIX) for config in one.feature_configs),
+                is_level_shared=one.request.get("headroom") != OWN_HEADROOM,
+            )
+        )
+    return tuple(parts)
+
+
+def _render_options(request: dict[str, Any], options: RebuildOptions) -> RenderOptions:
     try:
-        return RenderOptions.of_request(shared.request, workers=options.workers, engine=options.engine)
+        return RenderOptions.of_request(request, workers=options.workers, engine=options.engine)
     except (KeyError, TypeError, OptionError) as error:
         raise DatasetError(
             "The recipe asks for a rendering that this version does not know.",

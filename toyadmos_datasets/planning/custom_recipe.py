@@ -101,7 +101,15 @@ def _notes(own: OwnTable, whole: pa.Table, *, is_noise_shared: bool) -> list[str
 
 
 def _require_its_own_parameters(recipe: Recipe, options: PlanOptions, path: Path) -> None:
-    """Raise where options beside a written recipe contradict what it was made with."""
+    """Raise where options beside a written recipe contradict what it was made with, or no options can say it all."""
+    if recipe.added:
+        raise OptionError(
+            "The recipe has grown: its configs were asked for one after the other.",
+            where=f"--recipe {path}",
+            expected="a recipe of one request",
+            actual=f"one with {len(recipe.added)} additions",
+            remedy="Export it and rebuild it: toyadmos recipe export DIR -o FILE, toyadmos recipe rebuild FILE",
+        )
     if options != PlanOptions(toy=options.toy) or recipe.parameters.get("toy") != options.toy:
         raise OptionError(
             "The recipe was written with its own toy and options.",

@@ -3,6 +3,7 @@
 from toyadmos_datasets.options.render_options import Encoding, RenderOptions
 from toyadmos_datasets.rendering.example_health import summary_of
 from toyadmos_datasets.rendering.exclusion import LeavingOut
+from toyadmos_datasets.rendering.growth import Part, PreparedFolder, whole_part
 from toyadmos_datasets.rendering.logmel_shards import require_features_possible
 from toyadmos_datasets.rendering.output_folder import OutputFolder
 from toyadmos_datasets.rendering.render_job import render, shard_tasks
@@ -13,6 +14,8 @@ __all__ = [
     "Encoding",
     "LeavingOut",
     "OutputFolder",
+    "Part",
+    "PreparedFolder",
     "RenderOptions",
     "ShardTask",
     "render",
@@ -20,4 +23,5 @@ __all__ = [
     "require_features_possible",
     "shard_tasks",
     "summary_of",
+    "whole_part",
 ]

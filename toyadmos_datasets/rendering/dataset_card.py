@@ -21,7 +21,7 @@ from toyadmos_datasets.corpus.facts import (
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.escaping import markdown_text
 from toyadmos_datasets.files.checked_json import front_matter
-from toyadmos_datasets.options.render_options import Encoding, RenderOptions
+from toyadmos_datasets.options.render_options import Encoding, LogMel, RenderOptions
 from toyadmos_datasets.rendering.logmel_shards import features_text
 from toyadmos_datasets.rendering.mixing_rules import is_stacked
 from toyadmos_datasets.signal.levels import CLIPPED_FROM_N, DC_ABOVE, SILENT_BELOW_DB
@@ -61,7 +61,8 @@ active; before gain and headroom, dB re full scale; -inf for digital zeros |
 
 
 _STEMS = """\
-| `target`, `noise` | the parts as mixed, whose sum is `audio` to one step of the last bit; no `noise` in clean clips |
+| `target`, `noise` | the parts as mixed{in_some}, whose sum is `audio` to one step of the last bit; no `noise` in \
+clean clips |
 """
 
 _LOADING_A_STACK = """
@@ -79,22 +80,41 @@ def mixing_text(manifest: Manifest, recipe: Recipe, examples: pa.Table) -> str:
     lines = ["## How it is mixed\n"]
     for config in recipe.configs:
         row = examples.slice(pc.index(examples["config"], config).as_py(), 1).to_pylist()[0]
-        lines.append(f"- `{config}`: {_mixture_text(row, recipe)}")
+        lines.append(f"- `{config}`: {_mixture_text(row, recipe.parameters_of(config))}")
     lines.append(
-        f"\nEvery clip is attenuated by the same headroom, {manifest.headroom_db:g} dB, so that levels stay "
-        f"comparable; {sum(shard.n_clipped for shard in manifest.shards)} clips exceed full scale all the same and "
-        "stand at full scale there."
+        f"\n{_headroom_text(manifest)}; {sum(shard.n_clipped for shard in manifest.shards)} clips exceed full scale "
+        "all the same and stand at full scale there."
     )
     if pc.max(pc.list_value_length(examples["noise_recording_ids"])).as_py():
         lines.append(
             "Noise comes from the same microphones (and case, where the corpus has it) as the clip; a stretch never "
-            "crosses recordings"
-            + ("." if recipe.parameters["is_noise_shared"] else ", and train and test hear different recordings.")
+            f"crosses recordings{_noise_text(recipe)}."
         )
     return "\n".join(lines) + "\n"
 
 
-def _mixture_text(row: dict[str, Any], recipe: Recipe) -> str:
+def _headroom_text(manifest: Manifest) -> str:
+    headrooms_db = {config: manifest.headroom_of(config) for config in manifest.audio_configs}
+    if len(set(headrooms_db.values())) == 1:
+        headroom = f"{manifest.headroom_db:g} dB"
+        return f"Every clip is attenuated by the same headroom, {headroom}, so that levels stay comparable"
+    told = ", ".join(f"`{config}` by {headroom_db:g} dB" for config, headroom_db in headrooms_db.items())
+    return (
+        f"**Levels differ between configs**, which have a headroom of their own: {told}. Compare levels only after "
+        "adding the column `headroom_db`; within a config all clips have the same"
+    )
+
+
+def _noise_text(recipe: Recipe) -> str:
+    """Say in which configs train and test hear different noise."""
+    sharing = [config for config in recipe.configs if recipe.parameters_of(config)["is_noise_shared"]]
+    if len(sharing) == len(recipe.configs):
+        return ""
+    apart = ", and train and test hear different recordings"
+    return f"{apart} (not in {', '.join(f'`{one}`' for one in sharing)})" if sharing else apart
+
+
+def _mixture_text(row: dict[str, Any], parameters: dict[str, Any]) -> str:
     if not row["noise_recording_ids"]:
         return "no noise."
     if row["snr_db"] is None:
@@ -105,8 +125,8 @@ def _mixture_text(row: dict[str, Any], recipe: Recipe) -> str:
         ),
         "clip": "the level of the clip",
         "active": "the level of the clip where the machine is active, where the noise is measured too",
-    }[recipe.parameters["snr_reference"]]
-    weighting = recipe.parameters.get("weighting")
+    }[parameters["snr_reference"]]
+    weighting = parameters.get("weighting")
     weighted = f" (all levels {weighting}-weighted)" if weighting else ""
     return f"noise at {row['snr_db']:g} dB SNR relative to {relative_to}{weighted}."
 
@@ -159,7 +179,8 @@ def health_text(manifest: Manifest) -> str:
 def loading_text(manifest: Manifest, recipe: Recipe) -> str:
     """Tell how to load the folder, with this package and without."""
     config = next(iter(manifest.configs))
-    shape = "(4, n_samples)" if is_stacked(recipe.parameters) else "(n_samples,)"
+    is_first_stacked = is_stacked(recipe.parameters_of(config))
+    shape = "(4, n_samples)" if is_first_stacked else "(n_samples,)"
     text = f"""\
 ## How to load
 
@@ -180,24 +201,29 @@ ds = load_dataset("path/to/this/folder", "{config}", split="train")
 ds[0]["audio"]["array"]  # float32, shape {shape}
 ```
 """
-    return text + (_LOADING_A_STACK if is_stacked(recipe.parameters) else "")
+    return text + (_LOADING_A_STACK if is_first_stacked else "")
 
 
-def columns_text(manifest: Manifest, recipe: Recipe, options: RenderOptions) -> str:
+def columns_text(manifest: Manifest, recipe: Recipe) -> str:
     """Tell what every column is."""
-    toy, encoding = toy_named(manifest.toy), options.encoding
-    stacked = is_stacked(recipe.parameters)
-    weighting = recipe.parameters.get("weighting")
+    toy, encoding = toy_named(manifest.toy), _options_of(manifest).encoding
+    planned = [recipe.parameters_of(config) for config in recipe.configs]
+    are_stacked = {is_stacked(one) for one in planned}
+    weightings = dict.fromkeys(one["weighting"] for one in planned if one.get("weighting"))
+    with_stems = [config for config in manifest.audio_configs if manifest.request_of(config).get("stems")]
+    in_some = "" if len(with_stems) == len(manifest.audio_configs) else f" (in {', '.join(with_stems)})"
     return _COLUMNS.format(
         container=encoding.container.upper(),
         rate_hz=encoding.rate_hz,
         bit_depth=encoding.bit_depth,
-        channels="four channels, one a microphone" if stacked else "mono",
-        stems=_STEMS if options.stems else "",
-        channel_zero="the four of them, in one clip" if stacked else "the mean of the four",
+        channels=" or ".join("four channels, one a microphone" if one else "mono" for one in sorted(are_stacked)),
+        stems=_STEMS.format(in_some=in_some) if with_stems else "",
+        channel_zero=" or ".join(
+            "the four of them, in one clip" if one else "the mean of the four" for one in sorted(are_stacked)
+        ),
         clip_s=toy.clip_s,
         parts=", ".join(f"`{part}`" for part in toy.parts),
-        weighted=f", {weighting}-weighted" if weighting else "",
+        weighted="".join(f", {one}-weighted" for one in weightings),
     )
 
 
@@ -222,29 +248,28 @@ def licence_text(manifest: Manifest) -> str:
 SIMULATED_LICENSE_URL = "https://www.apache.org/licenses/LICENSE-2.0"
 
 
-def card_of(manifest: Manifest, recipe: Recipe, examples: pa.Table, options: RenderOptions) -> str:
+def card_of(manifest: Manifest, recipe: Recipe, examples: pa.Table) -> str:
     """Write the card of a prepared folder.
 
     Args:
         manifest: What the folder consists of.
         recipe: What it was made from.
         examples: The examples as rendered, with their lengths.
-        options: How they were rendered.
 
     Returns:
         Markdown with YAML front matter; the same for the same dataset.
     """
     sections = [
-        front_matter(_front_matter(manifest, options)),
+        front_matter(_front_matter(manifest)),
         f"# {markdown_text(_title(manifest))}\n",
         *([_simulated_warning()] if manifest.source["is_simulated"] else []),
         _made_from(manifest, recipe),
-        _counts(examples, manifest.toy, options.encoding),
+        _counts(examples, manifest.toy, _options_of(manifest).encoding),
         health_text(manifest),
         mixing_text(manifest, recipe, examples),
         loading_text(manifest, recipe),
-        columns_text(manifest, recipe, options),
-        *([features_text(options, recipe.configs)] if options.log_mel else []),
+        columns_text(manifest, recipe),
+        *_features_texts(manifest),
         *([] if manifest.source["is_simulated"] else [oddities_text(manifest)]),
         licence_text(manifest),
         f"## Citation\n\n```bibtex\n{CITATION}```\n",
@@ -252,12 +277,27 @@ def card_of(manifest: Manifest, recipe: Recipe, examples: pa.Table, options: Ren
     return "\n".join(sections)
 
 
+def _options_of(manifest: Manifest, config: str | None = None) -> RenderOptions:
+    """Return how a config was rendered; of no config, what all of a folder have in common."""
+    return RenderOptions.of_request(manifest.request if config is None else manifest.request_of(config))
+
+
+def _features_texts(manifest: Manifest) -> list[str]:
+    """Say what features there are, once for all configs with the same settings."""
+    names: dict[LogMel, list[str]] = {}
+    for config in filter(manifest.has_features, manifest.configs):
+        settings = _options_of(manifest, config).log_mel
+        if settings is not None:
+            names.setdefault(settings, []).append(config)
+    return [features_text(settings, configs) for settings, configs in names.items()]
+
+
 def _title(manifest: Manifest) -> str:
     simulated = " (simulated)" if manifest.source["is_simulated"] else ""
     return f"ToyADMOS {manifest.toy}{simulated}: {', '.join(manifest.configs)}"
 
 
-def _front_matter(manifest: Manifest, options: RenderOptions) -> dict[str, Any]:
+def _front_matter(manifest: Manifest) -> dict[str, Any]:
     is_simulated = manifest.source["is_simulated"]
     return {
         "pretty_name": _title(manifest),
@@ -275,7 +315,7 @@ def _front_matter(manifest: Manifest, options: RenderOptions) -> dict[str, Any]:
             for number, (config, splits) in enumerate(manifest.configs.items())
         ],
         "dataset_info": [
-            _dataset_info(config, splits, _yaml_features(_features(manifest, config, options)))
+            _dataset_info(config, splits, _yaml_features(_features(manifest, config)))
             for config, splits in manifest.configs.items()
         ],
     }
@@ -299,7 +339,8 @@ def _dataset_info(config: str, splits: dict[str, list[Shard]], features: list[di
     }
 
 
-def _features(manifest: Manifest, config: str, options: RenderOptions) -> dict[str, Any]:
+def _features(manifest: Manifest, config: str) -> dict[str, Any]:
+    options = _options_of(manifest, config)
     if options.log_mel is not None and manifest.has_features(config):
         return logmel_features_of(manifest.toy, options.log_mel.n_mels)
     return features_of(manifest.toy, options.encoding.rate_hz, stems=options.stems)

@@ -32,6 +32,7 @@ _BYTES_A_VALUE = 4
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Task:
     folder: Path
+    clips_folder: Path
     clips: Shard
     path: str
     toy: str
@@ -56,7 +57,7 @@ def require_features_possible(parameters: dict[str, Any], options: RenderOptions
 
 
 def feature_shards(
-    shards: Sequence[Shard],
+    shards: Sequence[tuple[Path, Shard]],
     finished: dict[str, Shard],
     *,
     toy: str,
@@ -68,7 +69,7 @@ def feature_shards(
     """Make the features of every clip, shard by shard, unless a cut run has finished them.
 
     Args:
-        shards: The shards of clips, which are finished.
+        shards: The shards of clips, which are finished, each with the folder that it is in.
         finished: Shards that a cut run has finished, by path.
         toy: ``ToyTrain``.
         output: The folder.
@@ -83,13 +84,23 @@ def feature_shards(
     if options.log_mel is None:
         return []
     tasks, kept = [], []
-    for shard in shards:
+    for folder, shard in shards:
         path = f"data/{shard.config}{FEATURES_SUFFIX}/{Path(shard.path).name}"
         if path in finished:
             kept.append(finished[path])
             continue
         note = output.note_for(path)
-        tasks.append(_Task(folder=output.partial, clips=shard, path=path, toy=toy, settings=options.log_mel, note=note))
+        tasks.append(
+            _Task(
+                folder=output.partial,
+                clips_folder=folder,
+                clips=shard,
+                path=path,
+                toy=toy,
+                settings=options.log_mel,
+                note=note,
+            )
+        )
     n_bytes = sum(_size_of(task) for task in tasks)
     require_room(output.path, n_bytes, purpose="the features")
     total = sum(task.clips.n_rows for task in tasks)
@@ -103,7 +114,7 @@ def make_features(task: _Task, watch: Watch) -> Shard:
     path = task.folder / task.path
     schema = logmel_schema(task.toy, task.settings.n_mels)
     with write_file(path) as file, pq.ParquetWriter(file, schema, compression="none", use_dictionary=False) as writer:
-        for clips in row_groups(task.folder, task.clips):
+        for clips in row_groups(task.clips_folder, task.clips):
             spectra = []
             for clip, event_id in zip(clips["audio"].to_pylist(), clips["event_id"].to_pylist(), strict=True):
                 watch.advance(1, at=event_id)
@@ -122,25 +133,28 @@ def make_features(task: _Task, watch: Watch) -> Shard:
     return shard
 
 
-def features_text(options: RenderOptions, configs: Sequence[str]) -> str:
-    """Say in the card what the features are; nothing where there are none."""
-    settings = options.log_mel
-    if settings is None:
-        return ""
+def features_text(settings: LogMel, names: Sequence[str]) -> str:
+    """Say in the card what the features of some configs are.
+
+    Args:
+        settings: How they were made.
+        names: The configs that hold them.
+    """
     scale = f"dB: {20 // settings.power} log10" if settings.scale == "dB" else "ln"
     rows = "".join(f"| `{name}` | {value} |\n" for name, value in settings.as_parameters().items())
-    names = ", ".join(f"`{config}{FEATURES_SUFFIX}`" for config in configs)
+    listed = ", ".join(f"`{name}`" for name in names)
     return (
-        f"## Log-mel features\n\n{names} hold, in place of the clip, `{FEATURES_COLUMN}`: float32 of shape "
+        f"## Log-mel features\n\n{listed} hold, in place of the clip, `{FEATURES_COLUMN}`: float32 of shape "
         f"(n_frames, {settings.n_mels}), {scale} of the mel spectrogram plus the floor, as librosa makes it; every "
         f"other column is that of the clip.\n\n| setting | value |\n| --- | --- |\n{rows}\n```python\n"
-        f'ds = load_dataset("path/to/this/folder", "{configs[0]}{FEATURES_SUFFIX}", split="train")\n'
+        f'ds = load_dataset("path/to/this/folder", "{names[0]}", split="train")\n'
         f'ds.with_format("numpy")[0]["{FEATURES_COLUMN}"]  # shape (n_frames, {settings.n_mels})\n```\n'
     )
 
 
 def _size_of(task: _Task) -> Bytes:
-    with (task.folder / task.clips.path).open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
+    path = task.clips_folder / task.clips.path
+    with path.open("rb") as file:  # Arrow itself opens no path with bytes that are no UTF-8
         lengths = pq.read_table(file, columns=["n_samples"])["n_samples"].to_pylist()
     return sum(task.settings.n_frames(n) for n in lengths) * task.settings.n_mels * _BYTES_A_VALUE
 

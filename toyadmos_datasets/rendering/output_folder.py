@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.errors import DatasetError, OutputConflictError
 from toyadmos_datasets.escaping import escaped
+from toyadmos_datasets.files.additive_commit import AdditiveCommit
 from toyadmos_datasets.files.atomic import write_text, writing
 from toyadmos_datasets.files.checked_json import read_json
 from toyadmos_datasets.files.job_folder import JobFolder, State
+from toyadmos_datasets.values.dataset_requests import holds, request_of_addition
 from toyadmos_datasets.values.manifest import (
     CARD_NAME,
     DATA_NAME,
@@ -39,12 +42,16 @@ class OutputFolder(JobFolder):
     """A folder that a dataset is prepared in.
 
     The card, which tells plain `datasets` where the shards are, is shown first and hidden last.
+
+    Attributes:
+        add: Whether what is asked for is added to a dataset that is there.
     """
 
+    add: bool = False
     parts: tuple[str, ...] = (CARD_NAME, RECIPE_NAME, DATA_NAME, MANIFEST_NAME)
     maker: str = "preparation"
     other: str = "The folder holds a dataset that was prepared with other options."
-    remedy: str = "Choose another folder with --out, or replace what is there with --overwrite."
+    remedy: str = "Choose another folder with --out, replace what is there with --overwrite, or add to it with --add."
 
     @property
     def files(self) -> Path:
@@ -71,7 +78,7 @@ class OutputFolder(JobFolder):
         return found
 
     def state(self, *, overwrite: bool = False) -> State:
-        """Tell what is in the folder: nothing, a cut run, the asked-for dataset, or one to be replaced.
+        """Tell what is in the folder: nothing, a cut run, the asked-for dataset, or one to be replaced or added to.
 
         Raises:
             OptionError: It is a file, or would be inside one.
@@ -80,9 +87,25 @@ class OutputFolder(JobFolder):
             DatasetError: The asked-for dataset is there and damaged.
         """
         state = JobFolder.state(self, overwrite=overwrite)
-        if state == "done":
+        if self.add and state != "done":
+            self._require_dataset(state)
+        if state in ("done", "add"):
             check_shard_sizes(self.path, read_manifest(self.path).shards)
         return state
+
+    def state_of_done(self, done: Path) -> State:
+        """Tell whether a dataset holds what is asked for, from one preparation or several, or is to be added to.
+
+        Raises:
+            OutputConflictError: It is another one, and nothing is to be added, or cannot be.
+        """
+        manifest = read_manifest(done.parent)
+        if not self.add:
+            if not holds(manifest.requests, self.request):
+                self.require_same(manifest.request, self.other)
+            return "done"
+        request = request_of_addition(self.request, manifest.request, headroom_db=manifest.headroom_db, where=self.path)
+        return "done" if holds(manifest.requests, request) else "add"
 
     def begin(self, job: dict[str, Any]) -> dict[str, Shard]:
         """Make the folder ready and return the finished shards of a cut run of the same job, by path.
@@ -105,20 +128,61 @@ class OutputFolder(JobFolder):
         """Return where the facts of a finished shard are noted."""
         return self.partial / "done" / (shard_path.replace("/", "+") + ".json")
 
-    def commit(self, manifest: Manifest, recipe: Recipe, card: str) -> None:
-        """Put everything in its place, once every shard is there; a dataset that was there before is replaced.
+    def commit(self, manifest: Manifest, recipe: Recipe, card: str, *, added: Sequence[str] = ()) -> None:
+        """Put everything in its place, once every shard is there; replace or add to a dataset that was there before.
+
+        Args:
+            manifest: Of all that the folder is to show.
+            recipe: Of the same.
+            card: Of the same.
+            added: The configs that are new beside those that are there; none to replace what is there.
 
         Raises:
             DatasetError: A shard is missing or has another size; the folder shows what it showed.
             DiskFullError: There is no room for what describes the shards; the folder shows what it showed.
             OutputError: It could not be written; the folder shows what it showed.
         """
-        check_shard_sizes(self.files, manifest.shards)  # whatever a worker said, and wherever it wrote
+        new = [shard for shard in manifest.shards if shard.config in added] if added else manifest.shards
+        check_shard_sizes(self.files, new)  # whatever a worker said, and wherever it wrote
+        if added:
+            self._adding.clear()
         write_text(self.files / CARD_NAME, card)
         write_recipe(recipe, self.files / RECIPE_NAME)
         write_manifest(self.files, manifest)
-        self.put_in_place()
+        if added:
+            self._adding.run([f"{DATA_NAME}/{config}" for config in added])
+        else:
+            self.put_in_place()
         _LOG.info("Committed the dataset: %s", escaped(self.path))
+
+    def take_back(self) -> None:
+        """Undo a commit that was cut, whether it replaced a dataset or added to it.
+
+        Raises:
+            OSError: A step failed; the next call goes on from there.
+        """
+        self._adding.take_back()
+        JobFolder.take_back(self)
+
+    def discard_partial(self) -> None:
+        """Remove what a run left, but for what it takes to undo a commit that was cut."""
+        if not self._adding.is_cut:
+            JobFolder.discard_partial(self)
+
+    @property
+    def _adding(self) -> AdditiveCommit:
+        described = (CARD_NAME, RECIPE_NAME, MANIFEST_NAME)
+        return AdditiveCommit(folder=self.path, working=self.partial, descriptions=described)
+
+    def _require_dataset(self, state: State) -> None:
+        if state != "add":
+            raise OutputConflictError(
+                "There is no dataset to add to.",
+                where=self.path,
+                expected="a folder that was prepared before",
+                actual="a preparation that was cut" if state == "cut" else "none",
+                remedy="Prepare it first: leave --add out.",
+            )
 
     def strangers(self) -> list[str]:
         """Name what no preparation left in the folder, shards apart."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,21 +16,23 @@ import pyarrow.compute as pc
 from toyadmos_datasets.engine import Engine, LazyTasks, run_tasks
 from toyadmos_datasets.engine.preflight import versions
 from toyadmos_datasets.engine.progress import Progress
+from toyadmos_datasets.errors import ClippingError
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.options.render_options import RenderOptions
 from toyadmos_datasets.rendering.dataset_card import card_of
-from toyadmos_datasets.rendering.example_health import summary_of
+from toyadmos_datasets.rendering.dataset_content import RenderedPart, content_of, largest_of
 from toyadmos_datasets.rendering.exclusion import LeavingOut
+from toyadmos_datasets.rendering.growth import Part, PreparedFolder
 from toyadmos_datasets.rendering.logmel_shards import feature_shards, require_features_possible
 from toyadmos_datasets.rendering.mixing_rules import is_stacked, rules_of, values_a_sample
-from toyadmos_datasets.rendering.mixing_values import Resolved, resolve
+from toyadmos_datasets.rendering.mixing_values import RESOLVED_SCHEMA, Resolved, resolve
 from toyadmos_datasets.rendering.output_folder import OutputFolder
 from toyadmos_datasets.rendering.shard_writer import ROWS_A_SHARD, ShardTask, render_shard
-from toyadmos_datasets.units import Bytes
+from toyadmos_datasets.units import Bytes, Decibels
 from toyadmos_datasets.values.health import header_oddities
 from toyadmos_datasets.values.manifest import FEATURES_SUFFIX, Manifest, Shard, SkippedRecording, shard_path
 from toyadmos_datasets.values.recipe import Recipe
-from toyadmos_datasets.values.recording_store import crc32s_sha256, needed_to_read
+from toyadmos_datasets.values.recording_store import needed_to_read
 from toyadmos_datasets.values.source import Oddity, Source
 
 SMALLEST_FLAC_SHARE = 0.2
@@ -37,29 +40,29 @@ SMALLEST_FLAC_SHARE = 0.2
 
 
 def render(
-    recipe: Recipe,
+    parts: Sequence[Part],
     catalogue: pa.Table,
     output: OutputFolder,
     source: Source,
-    options: RenderOptions,
     *,
+    there: PreparedFolder | None = None,
     skipped: tuple[SkippedRecording, ...] = (),
     leaving_out: LeavingOut | None = None,
     oddities: tuple[Oddity, ...] = (),
     engine: Engine | None = None,
     progress: Progress,
 ) -> Manifest:
-    """Render every example of a recipe into a folder that plain `datasets` opens.
+    """Render every example of some recipes into a folder that plain `datasets` opens.
 
-    The boundaries of the shards follow from the recipe; neither workers nor order change a byte. Shards
+    The boundaries of the shards follow from the recipes; neither workers nor order change a byte. Shards
     that a cut run of the same job has finished are kept.
 
     Args:
-        recipe: The examples.
+        parts: The examples, as they were asked for one after the other.
         catalogue: The ingested recordings.
         output: The folder, held by the caller.
         source: Where the recordings are from, for the manifest and the card.
-        options: How to render.
+        there: The dataset that the parts are added to; None to make a new one.
         skipped: Recordings that were left out, for the manifest.
         leaving_out: What more is left out, now that the recordings are known; None for nothing.
         oddities: What is odd about the source, for the manifest; odd headers are added.
@@ -67,53 +70,134 @@ def render(
         progress: Told about the work.
 
     Raises:
-        ClippingError: An example exceeds full scale although the headroom was given, and that is an error.
+        ClippingError: An example exceeds full scale although the headroom was given, and that is an error; or what is
+            added needs more headroom than the dataset has.
         DiskFullError: There is no room; what is finished is kept for the next run.
         SilentSignalError: An SNR is asked for that does not exist, and nothing says to leave such examples out.
     """
-    require_features_possible(recipe.parameters, options)
-    catalogue = _needed_by(recipe, catalogue)
-    resolved = _resolved(recipe, catalogue, options, leaving_out=leaving_out, engine=engine, progress=progress)
+    for part in parts:
+        require_features_possible(part.recipe.parameters, part.options)
+    ready = _ready_parts(parts, catalogue, leaving_out, there=there, engine=engine, progress=progress)
+    finished = output.begin(_job_of(ready, there))
+    shards = [(output.path, one) for one in there.manifest.shards] if there else []
+    made: list[RenderedPart] = []
+    for one in ready:
+        new = _shards_of(one, finished, output=output, engine=engine, progress=progress)
+        clips = [*shards, *((output.partial, shard) for shard in new)]
+        featured = [pair for pair in clips if pair[1].config in one.part.featured]
+        features = feature_shards(
+            featured,
+            finished,
+            toy=source.toy,
+            output=output,
+            options=one.part.options,
+            engine=engine,
+            progress=progress,
+        )
+        new += _in_order(features, [(f"{shard.config}{FEATURES_SUFFIX}", shard.split) for _, shard in featured])
+        shards += [(output.partial, shard) for shard in new]
+        made.append(RenderedPart(part=one.part, catalogue=one.catalogue, resolved=one.resolved, shards=tuple(new)))
+    content = content_of(made, source, versions(), there=there)
+    manifest = replace(
+        content.manifest,
+        skipped=tuple(dict.fromkeys((*content.manifest.skipped, *skipped, *_unmixable(ready, source)))),
+        oddities=largest_of(
+            content.manifest.oddities, oddities + header_oddities(_needed_by(content.recipe, catalogue))
+        ),
+    )
+    card = card_of(manifest, content.recipe, content.rows)
+    output.commit(manifest, content.recipe, card, added=content.added)
+    return manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """A part whose numbers are known.
+
+    Attributes:
+        part: The part.
+        catalogue: The recordings that its examples need.
+        resolved: Its examples.
+    """
+
+    part: Part
+    catalogue: pa.Table
+    resolved: Resolved
+
+
+def _ready_parts(
+    parts: Sequence[Part],
+    catalogue: pa.Table,
+    leaving_out: LeavingOut | None,
+    *,
+    there: PreparedFolder | None,
+    engine: Engine | None,
+    progress: Progress,
+) -> list[_Ready]:
+    """Work out the numbers of every part; the first decides on the headroom of those that share it."""
+    headroom_db = there.manifest.headroom_db if there else None
+    ready: list[_Ready] = []
+    for part in parts:
+        needed = _needed_by(part.recipe, catalogue)
+        if len(part.recipe.planned):
+            resolved = _resolved(
+                part.recipe, needed, part.options, leaving_out=leaving_out, engine=engine, progress=progress
+            )
+        else:  # features alone
+            nothing = RESOLVED_SCHEMA.empty_table()
+            resolved = Resolved(examples=nothing, headroom_db=headroom_db or 0.0, recipe=part.recipe)
+        if headroom_db is not None and part.is_level_shared:
+            resolved = _at_headroom(resolved, headroom_db, part)
+        headroom_db = resolved.headroom_db if headroom_db is None else headroom_db
+        ready.append(_Ready(part=part, catalogue=needed, resolved=resolved))
+    return ready
+
+
+def _at_headroom(resolved: Resolved, headroom_db: Decibels, part: Part) -> Resolved:
+    """Return the same examples at the headroom of those that are there.
+
+    Raises:
+        ClippingError: They need more, and it was not said to count what exceeds full scale.
+    """
+    is_found = part.options.headroom_db is None
+    if is_found and resolved.headroom_db > headroom_db and part.options.on_clip == "error":
+        raise ClippingError(
+            "What is added needs more headroom than the dataset has.",
+            where=f"configs {', '.join(part.recipe.configs)}",
+            expected=f"at most {headroom_db:g} dB, as the configs that are there",
+            actual=f"{resolved.headroom_db:g} dB",
+            remedy="Let the new configs have a headroom of their own, so that their levels differ from the others': "
+            f"--headroom own; or prepare all of them anew with --overwrite --headroom-db {resolved.headroom_db:g}",
+        )
+    return replace(resolved, headroom_db=headroom_db)
+
+
+def _job_of(ready: Sequence[_Ready], there: PreparedFolder | None) -> dict[str, Any]:
+    """Return what the bytes follow from, beside the request."""
+    grows = {"grows": [there.manifest.recipe_sha256, *there.manifest.configs]} if there else {}
+    return {
+        "recipe_sha256": [one.resolved.recipe.sha256 for one in ready],
+        "headroom_db": [one.resolved.headroom_db for one in ready],
+        "versions": versions(),
+    } | grows
+
+
+def _shards_of(
+    ready: _Ready, finished: dict[str, Shard], *, output: OutputFolder, engine: Engine | None, progress: Progress
+) -> list[Shard]:
+    """Render the shards of a part that a cut run has not finished; return all of them, in order."""
+    resolved, options = ready.resolved, ready.part.options
     recipe = resolved.recipe
-    job = {"recipe_sha256": recipe.sha256, "headroom_db": resolved.headroom_db, "versions": versions()}
-    finished = output.begin(job)
     planned = [shard for shard in _planned_shards(resolved.examples, recipe) if shard.path not in finished]
     rows = np.concatenate([shard.rows for shard in planned] or [np.empty(0, dtype=np.int64)])
     n_pcm_bytes = _pcm_bytes(resolved.examples.take(pa.array(rows)), recipe, options)
     _require_room(output, n_pcm_bytes, options)
-    tasks = _tasks(planned, resolved, catalogue=catalogue, output=output, recipe=recipe, options=options)
+    tasks = _tasks(planned, resolved, catalogue=ready.catalogue, output=output, recipe=recipe, options=options)
     with progress.stage("Rendering", len(rows), "clips") as on_progress, needing_room(n_pcm_bytes):
         rendered = run_tasks(render_shard, tasks, workers=options.workers, engine=engine, on_progress=on_progress)
-        shards = _in_order([*(one for one in finished.values() if one.config in recipe.configs), *rendered], recipe)
-    shards += feature_shards(
-        shards,
-        finished,
-        toy=recipe.parameters["toy"],
-        output=output,
-        options=options,
-        engine=engine,
-        progress=progress,
-    )
-    manifest = Manifest(
-        toy=recipe.parameters["toy"],
-        request=output.request,
-        source={
-            "kind": source.kind,
-            "identity": source.identity,
-            "is_simulated": source.is_simulated,
-            "recordings_sha256": crc32s_sha256(catalogue, "source_crc32"),
-            "resampled_sha256": crc32s_sha256(catalogue, "samples_crc32"),
-        },
-        versions=versions(),
-        recipe_sha256=recipe.sha256,
-        headroom_db=resolved.headroom_db,
-        shards=tuple(_in_order(shards, recipe)),
-        skipped=skipped + _unmixable(resolved, source),
-        oddities=oddities + header_oddities(catalogue),
-        health=summary_of(resolved.examples, recipe.excluded),
-    )
-    output.commit(manifest, recipe, card_of(manifest, recipe, resolved.examples, options))
-    return manifest
+        kept = (one for one in finished.values() if one.config in recipe.configs)
+        splits = pc.unique(recipe.examples["split"]).to_pylist()
+        return _in_order([*kept, *rendered], list(itertools.product(recipe.configs, splits)))
 
 
 def shard_tasks(
@@ -169,16 +253,17 @@ def _resolved(
     )
 
 
-def _unmixable(resolved: Resolved, source: Source) -> tuple[SkippedRecording, ...]:
+def _unmixable(ready: Sequence[_Ready], source: Source) -> tuple[SkippedRecording, ...]:
     """Return the events that could not be mixed as the manifest has them."""
-    if not resolved.skipped:
+    skipped = [event for one in ready for event in one.resolved.skipped]
+    if not skipped:
         return ()
     members = {PurePosixPath(member.path).stem: member.path for member in source.members()}
     return tuple(
         SkippedRecording(
             recording_id=one.recording_id, member=members.get(one.recording_id, one.recording_id), reason=one.reason
         )
-        for one in resolved.skipped
+        for one in skipped
     )
 
 
@@ -261,10 +346,10 @@ def _needed(catalogue: pa.Table, examples: pa.Table) -> pa.Table:
     return needed_to_read(catalogue.filter(pc.is_in(catalogue["recording_id"], value_set=pa.concat_arrays(ids))))
 
 
-def _in_order(shards: list[Shard], recipe: Recipe) -> list[Shard]:
-    configs = [*recipe.configs, *(f"{config}{FEATURES_SUFFIX}" for config in recipe.configs)]
-    splits: list[Any] = pc.unique(recipe.examples["split"]).to_pylist()
-    return sorted(shards, key=lambda shard: (configs.index(shard.config), splits.index(shard.split), shard.path))
+def _in_order(shards: list[Shard], sides: Sequence[tuple[str, str]]) -> list[Shard]:
+    """Sort shards by their places among configs and splits, then by number."""
+    places = {side: number for number, side in reversed(list(enumerate(sides)))}
+    return sorted(shards, key=lambda shard: (places[shard.config, shard.split], shard.path))
 
 
 def _require_room(output: OutputFolder, n_pcm_bytes: Bytes, options: RenderOptions) -> None:

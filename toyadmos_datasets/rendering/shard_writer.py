@@ -24,7 +24,7 @@ from toyadmos_datasets.files.reading import sha256_of
 from toyadmos_datasets.options.render_options import Encoding
 from toyadmos_datasets.rendering.mixing_rules import MixingRules
 from toyadmos_datasets.signal.clip_codec import encode_stored
-from toyadmos_datasets.signal.mixing import MixtureLevels, Stem, mix, mixture_levels, quantise
+from toyadmos_datasets.signal.mixing import MixtureLevels, Stem, mix, mixture_levels, peak_of, quantise
 from toyadmos_datasets.units import Bytes, Decibels
 from toyadmos_datasets.values.manifest import LABELS, STEMS, Shard, audio_columns, columns_of, dataset_schema
 from toyadmos_datasets.values.recording_store import RecordingReader
@@ -106,21 +106,24 @@ class ShardTask:
     note: Path
 
 
+Integers = npt.NDArray[np.int16] | npt.NDArray[np.int32]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Example:
     """A mixed example.
 
     Attributes:
-        samples: The mixture, integers.
+        samples: The mixture, integers of the encoding's width.
         n_clipped: How many of them are past full scale, and stand there.
         parts: Target and noise as mixed; none where stems are not kept, no noise where there is none.
         snr_achieved_db: SNR over the whole clip; None without noise.
         snr_active_db: SNR over the active frames; None without noise.
     """
 
-    samples: npt.NDArray[np.int32]
+    samples: Integers
     n_clipped: int
-    parts: dict[str, npt.NDArray[np.int32]]
+    parts: dict[str, Integers]
     snr_achieved_db: Decibels | None
     snr_active_db: Decibels | None
 
@@ -215,7 +218,7 @@ def _row(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> t
         "headroom_db": task.headroom_db,
         "snr_achieved_db": mixed.snr_achieved_db,
         "snr_active_db": mixed.snr_active_db,
-        "peak": float(np.abs(mixed.samples).max()) / (1 << (task.encoding.bit_depth - 1)),
+        "peak": peak_of(mixed.samples, task.encoding.bit_depth),
     }
     return row, mixed.n_clipped
 
@@ -236,15 +239,16 @@ def _clips(example: dict[str, Any], mixed: _Example, task: ShardTask) -> dict[st
 
 def _mix(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> _Example:
     stems = _stems(example, task, reader)
-    samples, n_clipped = quantise(mix(stems, task.headroom_db), task.encoding.bit_depth)
+    depth = task.encoding.bit_depth
     kept = zip(STEMS, stems, strict=False) if task.stems else ()
-    parts = {name: quantise(mix([stem], task.headroom_db), task.encoding.bit_depth)[0] for name, stem in kept}
+    parts = {name: quantise(mix([stem], task.headroom_db), depth, is_overwritten=True)[0] for name, stem in kept}
     achieved_db = active_db = math.nan
     if len(stems) > 1:
-        target, noise = stems
+        target, noise = stems = [stem.with_floats() for stem in stems]
         levels = mixture_levels(target, noise, task.rules.rate_hz, task.rules.weighting)
         _require_snr(example, levels, task.rules)
         achieved_db, active_db = levels.snr_db, levels.snr_active_db
+    samples, n_clipped = quantise(mix(stems, task.headroom_db), depth, is_overwritten=True)
     return _Example(
         samples=samples,
         n_clipped=n_clipped,

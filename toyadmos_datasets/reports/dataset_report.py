@@ -17,7 +17,7 @@ from toyadmos_datasets.reports.charts import Chart, histogram
 from toyadmos_datasets.reports.html_page import notes, page
 from toyadmos_datasets.reports.level_section import level_section
 from toyadmos_datasets.reports.spectrograms import ShownClip, shades_of, shown_clip, spectrum_of
-from toyadmos_datasets.values.manifest import LABELS
+from toyadmos_datasets.values.manifest import LABELS, Manifest
 from toyadmos_datasets.values.shards import SplitOfConfig, open_split
 
 N_A_CONDITION = 3
@@ -121,7 +121,14 @@ def _facts(split: SplitOfConfig) -> dict[str, str]:
         "dataset": str(split.folder),
         "recipe": f"sha256 {manifest.recipe_sha256}",
         "configs": ", ".join(manifest.configs),
-        "headroom": f"{manifest.headroom_db:g} dB",
-        "asked for": ", ".join(f"{name} = {value}" for name, value in manifest.request.items()),
-        "versions": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
+        "headroom": _headroom(manifest, split.config),
+        "asked for": ", ".join(f"{name} = {value}" for name, value in manifest.request_of(split.config).items()),
+        "versions": ", ".join(f"{name} {version}" for name, version in manifest.versions_of(split.config).items()),
     }
+
+
+def _headroom(manifest: Manifest, config: str) -> str:
+    mine_db = manifest.headroom_of(config)
+    others = [one for one in manifest.audio_configs if manifest.headroom_of(one) != mine_db]
+    differing = f"; levels differ from those of {', '.join(others)}, which have another" if others else ""
+    return f"{mine_db:g} dB{differing}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,7 @@ def _what(shared: SharedRecipe, file_name: str, *, is_simulated: bool) -> str:
 
 
 def _rebuilding(shared: SharedRecipe, file_name: str) -> str:
-    request = "\n".join(
-        f"| {markdown_code(name)} | {markdown_code(shared.request[name])} |" for name in sorted(shared.request)
-    )
+    requests = "\nThen was added:\n\n".join(map(_request_table, shared.requests))
     versions = ", ".join(markdown_text(f"{name} {version}") for name, version in sorted(shared.versions.items()))
     notes = "".join(f"- {markdown_text(note)}\n" for note in shared.recipe.notes)
     typed = escaped(shell_word(file_name))
@@ -65,8 +64,13 @@ def _rebuilding(shared: SharedRecipe, file_name: str) -> str:
         "The second line takes the recipe from wherever it is shared. The recordings come from the official record or, "
         "with `--source`, from a copy; the last line compares what it made with the hashes, and says which stage moved "
         f"if other versions gave other bytes. It was made with {versions}.\n\n"
-        f"{notes}\nIt was prepared with:\n\n| option | value |\n| --- | --- |\n{request}\n"
+        f"{notes}\nIt was prepared with:\n\n{requests}"
     )
+
+
+def _request_table(request: Mapping[str, Any]) -> str:
+    rows = "\n".join(f"| {markdown_code(name)} | {markdown_code(request[name])} |" for name in sorted(request))
+    return f"| option | value |\n| --- | --- |\n{rows}\n"
 
 
 def _counts(shared: SharedRecipe) -> str:

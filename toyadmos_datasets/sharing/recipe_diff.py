@@ -119,6 +119,7 @@ def _rows_of(opened: OpenedRecipe) -> dict[tuple[Any, ...], dict[str, Any]]:
 def _flat(opened: OpenedRecipe) -> dict[str, Any]:
     shared = opened.shared
     groups: dict[str, Mapping[str, Any]] = {"parameters": opened.recipe.parameters}
+    groups |= {f"added {', '.join(one.configs)}": one.parameters for one in opened.recipe.added}
     if shared:
         own = {name: value for name, value in shared.request.items() if name not in opened.recipe.parameters}
         groups |= {"request": own, "source": _source(shared.source), "versions": shared.versions}
@@ -219,23 +220,31 @@ def what_moved(shared: SharedRecipe, manifest: Manifest, prints: Sequence[ShardP
     return Moved(
         stage=stage,
         what=_WHAT[stage],
-        versions=tuple(
-            (name, shared.versions.get(name, "unknown"), manifest.versions.get(name, "unknown"))
-            for name in _DEPENDS_ON[stage]
-        ),
+        versions=tuple((name, _versions_of(shared, name), _versions_of(manifest, name)) for name in _DEPENDS_ON[stage]),
         n_examples=len(rows),
         examples=tuple(examples),
         shards=tuple(differing_shards(shared, manifest)),
     )
 
 
+def _versions_of(made: SharedRecipe | Manifest, name: str) -> str:
+    """Return the versions of a library that a dataset was made with: of its first configs, and of what was added."""
+    versions = [made.versions, *(one.versions for one in made.additions)]
+    return " and ".join(dict.fromkeys(one.get(name, "unknown") for one in versions))
+
+
 def _sound_stage(shared: SharedRecipe, manifest: Manifest) -> Stage:
-    pairs = [(shared.source.get(name), manifest.source.get(name)) for name in ("recordings_sha256", "resampled_sha256")]
-    if any(None in pair for pair in pairs):
+    names = ("recordings_sha256", "resampled_sha256")
+    pairs = [(_hashes_of(shared, name), _hashes_of(manifest, name)) for name in names]
+    if any(None in hashes for pair in pairs for hashes in pair):
         return "sound"
     if pairs[0][0] != pairs[0][1]:
         return "source"
     return "resampling" if pairs[1][0] != pairs[1][1] else "mixing"
+
+
+def _hashes_of(made: SharedRecipe | Manifest, name: str) -> list[str | None]:
+    return [made.source.get(name), *(one.source.get(name) for one in made.additions)]
 
 
 def _file_stage(shared: SharedRecipe, prints: Sequence[ShardPrint]) -> Stage:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -92,14 +93,19 @@ def export_recipe(folder: Path, out: Path, *, workers: int = 1, progress: Progre
         recipe=recipe,
         digests=digests_of(recipe, prints, folder),
         source=manifest.source,
-        request={name: value for name, value in manifest.request.items() if name not in _OF_THE_FOLDER},
+        request=_shared_request(manifest.request),
         versions=manifest.versions,
         headroom_db=manifest.headroom_db,
         shards=tuple(shared_shard(one) for one in prints),
         skipped=manifest.skipped,
+        additions=tuple(replace(one, request=_shared_request(one.request)) for one in manifest.additions),
     )
     write_shared_recipe(shared, out)
     return shared
+
+
+def _shared_request(request: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in request.items() if name not in _OF_THE_FOLDER}
 
 
 def shared_shard(one: ShardPrint) -> SharedShard:

@@ -95,19 +95,22 @@ class Energies:
         return power_to_db(float(self.by_frame[frames].mean()) / self.n_frame_values / full_scale**2)
 
 
-def energies_of(samples: npt.NDArray[np.integer], rate_hz: Hertz, weighting: str | None = None) -> Energies:
+def energies_of(
+    samples: npt.NDArray[np.integer], rate_hz: Hertz, weighting: str | None = None, *, floats: Floats | None = None
+) -> Energies:
     """Measure the energies of a signal.
 
     Args:
         samples: Integers, shape (n_samples,) or (n_channels, n_samples); the energies of channels are added up.
         rate_hz: Their rate.
         weighting: ``A``, or None to take all frequencies alike.
+        floats: The same integers as float64, where the caller has them; that saves a pass.
     """
     signal = samples if weighting is None else a_weighted(samples, rate_hz)
     n_samples = samples.shape[-1]
     n_channels = samples.size // max(n_samples, 1)
     frame_n = min(frame_length(rate_hz), max(n_samples, 1))
-    by_frame = frame_energies(signal, rate_hz)
+    by_frame = frame_energies(signal, rate_hz, floats=floats if weighting is None else None)
     tail = signal[..., len(by_frame) * frame_n :]
     of_tail = np.square(tail if weighting else tail.astype(np.int64)).sum()
     return Energies(
@@ -202,15 +205,19 @@ def active_frames(energies: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> 
 
 
 @overload
-def frame_energies(samples: npt.NDArray[np.integer], rate_hz: Hertz) -> npt.NDArray[np.int64]: ...
+def frame_energies(
+    samples: npt.NDArray[np.integer], rate_hz: Hertz, *, floats: Floats | None = None
+) -> npt.NDArray[np.int64]: ...
 
 
 @overload
-def frame_energies(samples: npt.NDArray[np.float64], rate_hz: Hertz) -> npt.NDArray[np.float64]: ...
+def frame_energies(
+    samples: npt.NDArray[np.float64], rate_hz: Hertz, *, floats: Floats | None = None
+) -> npt.NDArray[np.float64]: ...
 
 
 def frame_energies(
-    samples: npt.NDArray[np.integer] | npt.NDArray[np.float64], rate_hz: Hertz
+    samples: npt.NDArray[np.integer] | npt.NDArray[np.float64], rate_hz: Hertz, *, floats: Floats | None = None
 ) -> npt.NDArray[np.int64] | npt.NDArray[np.float64]:
     """Return the sum of squares of each whole frame, shape (n_frames,).
 
@@ -220,6 +227,7 @@ def frame_energies(
     Args:
         samples: Signal, shape (n_samples,) or (n_channels, n_samples); the energies of channels are added up.
         rate_hz: Its rate.
+        floats: The same integers as float64, where the caller has them.
     """
     n_samples = samples.shape[-1]
     frame_n = min(frame_length(rate_hz), max(n_samples, 1))
@@ -228,7 +236,8 @@ def frame_energies(
     if samples.dtype == np.float64:
         return _sums_of_squares(frames.astype(np.float64, copy=False))
     if _is_exact_in_float64(frames):
-        return _sums_of_squares(frames.astype(np.float64)).astype(np.int64)
+        exact = frames.astype(np.float64) if floats is None else floats[..., : n_frames * frame_n].reshape(frames.shape)
+        return _sums_of_squares(exact).astype(np.int64)
     energies: npt.NDArray[np.int64] = np.square(frames.astype(np.int64)).sum(axis=(0, 2))
     return energies
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +25,17 @@ class Stem:
         total: Sum of the recordings, shape (n_samples,); or the stack, shape (n_channels, n_samples).
         n_recordings: k; 1 for a stack.
         gain_db: Gain that the mean, or the whole stack, is mixed with.
+        floats: `total` as float64, to be measured and then mixed once, which overwrites it; None to convert it anew.
     """
 
     total: npt.NDArray[np.int16] | npt.NDArray[np.int32]
     n_recordings: int
     gain_db: Decibels = 0.0
+    floats: npt.NDArray[np.float64] | None = None
+
+    def with_floats(self) -> Stem:
+        """Return the same stem, converted once."""
+        return replace(self, floats=self.total.astype(np.float64))
 
     @property
     def full_scale(self) -> int:
@@ -57,6 +63,8 @@ def sum_of(recordings: Sequence[npt.NDArray[np.int16]]) -> npt.NDArray[np.int16]
 def mix(stems: Sequence[Stem], headroom_db: Decibels) -> npt.NDArray[np.float64]:
     """Return the sum of the stems' means with their gains, attenuated by the headroom.
 
+    Large arrays cost more to get from the system than to compute, so the floats that a stem brings are used up.
+
     Returns:
         Mixture, of the stems' shape, full scale +-1, not limited to it.
     """
@@ -67,7 +75,9 @@ def mix(stems: Sequence[Stem], headroom_db: Decibels) -> npt.NDArray[np.float64]
 
 
 def _as_mixed(stem: Stem, headroom_db: Decibels) -> npt.NDArray[np.float64]:
-    return np.multiply(stem.total, db_to_gain(stem.gain_db - headroom_db) / stem.full_scale, dtype=np.float64)
+    samples = stem.total.astype(np.float64) if stem.floats is None else stem.floats
+    samples *= db_to_gain(stem.gain_db - headroom_db) / stem.full_scale
+    return samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +110,8 @@ def mixture_levels(target: Stem, noise: Stem, rate_hz: Hertz, weighting: str | N
         rate_hz: Their rate.
         weighting: ``A``, or None to take all frequencies alike.
     """
-    of_target, of_noise = (energies_of(stem.total, rate_hz, weighting) for stem in (target, noise))
-    by_frame = of_target.by_frame if weighting is None else frame_energies(target.total, rate_hz)
+    of_target, of_noise = (energies_of(stem.total, rate_hz, weighting, floats=stem.floats) for stem in (target, noise))
+    by_frame = of_target.by_frame if weighting is None else frame_energies(target.total, rate_hz, floats=target.floats)
     active = active_frames(by_frame)
     target_energy, noise_energy = (one.by_frame[active].sum().item() for one in (of_target, of_noise))
     return MixtureLevels(
@@ -119,24 +129,36 @@ def _ratio_db(target_energy: float, noise_energy: float, target: Stem, noise: St
     return 10 * math.log10(target_energy / noise_energy) + by_recordings + target.gain_db - noise.gain_db
 
 
-def quantise(signal: npt.NDArray[np.float64], bit_depth: int) -> tuple[npt.NDArray[np.int32], int]:
+def quantise(
+    signal: npt.NDArray[np.float64], bit_depth: int, *, is_overwritten: bool = False
+) -> tuple[npt.NDArray[np.int16] | npt.NDArray[np.int32], int]:
     """Round to integers of `bit_depth` bits; what is past full scale stands at full scale and never wraps.
 
     Args:
         signal: Of any shape, full scale +-1.
         bit_depth: 16 or 24.
+        is_overwritten: Whether the signal may be used up, which saves an array of its size.
 
     Returns:
-        The integers, and how many of them were past full scale.
+        The integers, int16 for 16 bits and int32 for 24, and how many of them were past full scale.
     """
     full_scale = 1 << (bit_depth - 1)
-    rounded = signal * full_scale
+    rounded = np.multiply(signal, full_scale, out=signal if is_overwritten else None)
     np.rint(rounded, out=rounded)
     lowest, highest = float(-full_scale), float(full_scale - 1)
     if rounded.min(initial=0) >= lowest and rounded.max(initial=0) <= highest:  # nearly always, and then it is one pass
-        return rounded.astype(np.int32), 0
+        return _integers(rounded, bit_depth), 0
     limited = np.clip(rounded, lowest, highest)
-    return limited.astype(np.int32), int(np.count_nonzero(rounded != limited))
+    return _integers(limited, bit_depth), int(np.count_nonzero(rounded != limited))
+
+
+def _integers(whole: npt.NDArray[np.float64], bit_depth: int) -> npt.NDArray[np.int16] | npt.NDArray[np.int32]:
+    return whole.astype(np.int16) if bit_depth == 16 else whole.astype(np.int32)
+
+
+def peak_of(samples: npt.NDArray[np.int16] | npt.NDArray[np.int32], bit_depth: int) -> float:
+    """Return the largest magnitude of integers of `bit_depth` bits, full scale 1."""
+    return max(-int(samples.min()), int(samples.max())) / (1 << (bit_depth - 1))
 
 
 def headroom_for(bound: float, bit_depth: int) -> Decibels:

@@ -52,6 +52,9 @@ def _is_usable(name: str | None) -> bool:
 
 
 SCHEMA_VERSION = 2
+GROWN_VERSION = 3
+"""Of the manifest of a dataset that configs were added to, which earlier versions of this package do not know."""
+
 MANIFEST_NAME = "manifest.json"
 RECIPE_NAME = "recipe.parquet"
 CARD_NAME = "README.md"
@@ -205,6 +208,27 @@ class SkippedRecording:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Addition:
+    """What was added to a prepared folder in one go.
+
+    Attributes:
+        request: What was asked for, as JSON values; the same request finds it done.
+        configs: The configs of clips that it brought, in order.
+        feature_configs: The configs of features that it brought.
+        headroom_db: How much their examples were attenuated; the folder's, unless they were to have their own.
+        versions: Versions of what their bytes depend on.
+        source: Hashes of the checksums of the recordings that they use: as published, and as resampled.
+    """
+
+    request: dict[str, Any]
+    configs: tuple[str, ...]
+    feature_configs: tuple[str, ...]
+    headroom_db: Decibels
+    versions: dict[str, str]
+    source: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What a prepared folder consists of; written last, so that a folder with a manifest is whole.
 
@@ -220,6 +244,8 @@ class Manifest:
         skipped: Recordings that were left out.
         oddities: What is not as published in the source or in the recordings that were used.
         health: What is odd about the clips, and how many are left out.
+        additions: What was added later, in order. `request`, `versions`, `headroom_db` and the hashes in `source` are
+            those of the first preparation; all else is of the whole.
     """
 
     toy: str
@@ -232,6 +258,30 @@ class Manifest:
     skipped: tuple[SkippedRecording, ...] = ()
     oddities: tuple[Oddity, ...] = ()
     health: Health = field(default_factory=Health)
+    additions: tuple[Addition, ...] = ()
+
+    @property
+    def requests(self) -> tuple[dict[str, Any], ...]:
+        """What was asked for, one after the other."""
+        return (self.request, *(one.request for one in self.additions))
+
+    def request_of(self, config: str) -> dict[str, Any]:
+        """Return what was asked for when a config was made."""
+        found = self._addition_of(config)
+        return self.request if found is None else found.request
+
+    def versions_of(self, config: str) -> dict[str, str]:
+        """Return the versions of what the bytes of a config depend on."""
+        found = self._addition_of(config)
+        return self.versions if found is None else found.versions
+
+    def headroom_of(self, config: str) -> Decibels:
+        """Return how much the examples of a config, or those that its features are of, were attenuated, dB."""
+        found = self._addition_of(config.removesuffix(FEATURES_SUFFIX) if self.has_features(config) else config)
+        return self.headroom_db if found is None else found.headroom_db
+
+    def _addition_of(self, config: str) -> Addition | None:
+        return next((one for one in self.additions if config in (*one.configs, *one.feature_configs)), None)
 
     @property
     def configs(self) -> dict[str, dict[str, list[Shard]]]:
@@ -243,6 +293,9 @@ class Manifest:
 
     def has_features(self, config: str) -> bool:
         """Whether a config holds log-mel features in place of clips."""
+        found = self._addition_of(config)
+        if found is not None:
+            return config in found.feature_configs
         return "features" in self.request and config.endswith(FEATURES_SUFFIX)
 
     @property
@@ -258,7 +311,11 @@ class Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest of a folder whose other files are in place."""
-    write_json(folder / MANIFEST_NAME, {"schema_version": SCHEMA_VERSION} | asdict(manifest))
+    content = asdict(manifest)
+    if not manifest.additions:
+        del content["additions"]
+    version = GROWN_VERSION if manifest.additions else SCHEMA_VERSION
+    write_json(folder / MANIFEST_NAME, {"schema_version": version} | content)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -293,18 +350,19 @@ def manifest_of(content: dict[str, Any], where: object) -> Manifest:
         DatasetError: It is damaged, or a newer version wrote it.
     """
     version = content.pop("schema_version", None)
-    if version != SCHEMA_VERSION:
+    if version not in (SCHEMA_VERSION, GROWN_VERSION):
         raise DatasetError(
             "The manifest is of a version that this package does not read.",
             where=where,
-            expected=f"schema_version {SCHEMA_VERSION}",
+            expected=f"schema_version {SCHEMA_VERSION} or {GROWN_VERSION}",
             actual=version,
             remedy=f"Prepare the dataset again with this version; a newer one reads it after: {upgrade_command()}",
         )
     what, remedy = "The manifest is damaged.", "Prepare the folder again with the same command and --overwrite."
     manifest = checked(Manifest, content, what=what, where=where, remedy=remedy)
     require_told(SourceFacts, manifest.source, what=what, where=where, remedy=remedy)
-    require_told(Request, manifest.request, what=what, where=where, remedy=remedy)
+    for request in manifest.requests:
+        require_told(Request, request, what=what, where=where, remedy=remedy)
     if manifest.toy not in {toy.name for toy in TOYS}:
         raise DatasetError(what, where=where, expected="a toy", actual=ascii(manifest.toy), remedy=remedy)
     for shard in manifest.shards:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,10 @@ def _texts(chunk: pa.Array) -> memoryview:
 
 
 SCHEMA_VERSION = 2
+"""Of a recipe as it was planned."""
+
+GROWN_VERSION = 3
+"""Of a recipe that configs were added to, which earlier versions of this package do not know."""
 
 _AGAIN = "Prepare the dataset again, or get the recipe again from its author."
 
@@ -129,6 +133,19 @@ FILE_SCHEMA = RECIPE_SCHEMA.append(IS_EXCLUDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddedConfigs:
+    """Configs that a recipe did not have at first.
+
+    Attributes:
+        configs: Their names, in order.
+        parameters: What they were planned with, as `Recipe.parameters`.
+    """
+
+    configs: tuple[str, ...]
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Examples and what they were planned with.
 
@@ -138,12 +155,51 @@ class Recipe:
         notes: Sentences that a reader of the dataset must know, such as a split smaller than the paper's.
         excluded: Examples that were planned and then left out, a table like `examples`. They go on to count for
             reference levels and headroom, so that the examples sound as they would beside them.
+        added: Configs that were planned later, by themselves; their rows follow those of the earlier ones.
     """
 
     examples: pa.Table
     parameters: dict[str, Any]
     notes: tuple[str, ...] = ()
     excluded: pa.Table = field(default_factory=RECIPE_SCHEMA.empty_table)
+    added: tuple[AddedConfigs, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Recipe, ...]:
+        """The recipes that were planned one after the other, each with its own rows; `joined_by` takes them back."""
+        if not self.added:
+            return (self,)
+        later = [config for one in self.added for config in one.configs]
+        first = replace(self._of(later, is_in=False), notes=self.notes)
+        return (first, *(replace(self._of(one.configs), parameters=one.parameters) for one in self.added))
+
+    def joined_by(self, part: Recipe) -> Recipe:
+        """Return the recipe with the configs of another, which was planned by itself."""
+        return Recipe(
+            examples=pa.concat_tables([self.examples, part.examples]),
+            parameters=self.parameters,
+            notes=tuple(dict.fromkeys((*self.notes, *part.notes))),
+            excluded=pa.concat_tables([self.excluded, part.excluded]),
+            added=(*self.added, AddedConfigs(configs=tuple(part.configs), parameters=part.parameters)),
+        )
+
+    def only(self, configs: Collection[str]) -> Recipe:
+        """Return the recipe of some configs of one plan."""
+        return replace(self._of(configs), notes=self.notes)
+
+    def parameters_of(self, config: str) -> dict[str, Any]:
+        """Return what a config was planned with."""
+        return next((one.parameters for one in self.added if config in one.configs), self.parameters)
+
+    def _of(self, configs: Collection[str], *, is_in: bool = True) -> Recipe:
+        names = pa.array(list(configs), pa.string())
+
+        def some(table: pa.Table) -> pa.Table:
+            """Choose rows by their config."""
+            found = pc.is_in(table["config"], value_set=names)
+            return table.filter(found if is_in else pc.invert(found))
+
+        return Recipe(examples=some(self.examples), parameters=self.parameters, excluded=some(self.excluded))
 
     @property
     def planned(self) -> pa.Table:
@@ -162,15 +218,24 @@ class Recipe:
         It is the hash of the schema's version, the parameters' canonical JSON, the number of rows, and for each column
         of `RECIPE_SCHEMA` its name and the hashes of its parts (`values.recipe`): little-endian values, lengths and
         texts as one stream each, so that chunks, offsets into buffers, dictionaries and what stands behind a null
-        have no say. Where examples were left out, theirs follow in the same way.
+        have no say. Where examples were left out, theirs follow in the same way. Where configs were added, what they
+        were planned with follows the parameters, and the version is `GROWN_VERSION`.
         """
-        digest = hashlib.sha256(f"{SCHEMA_VERSION}\x1d{canonical_json(self.parameters)}".encode())
+        planned = canonical_json(self.parameters)
+        if self.added:
+            planned += f"\x1d{canonical_json([asdict(one) for one in self.added])}"
+        digest = hashlib.sha256(f"{self.version}\x1d{planned}".encode())
         for table in (self.examples, self.excluded) if len(self.excluded) else (self.examples,):
             digest.update(f"\x1d{len(table)}".encode())
             for column in RECIPE_SCHEMA:
                 digest.update(f"\x1d{column.name}\x1d".encode())
                 digest.update(column_digest(table[column.name], column.type))
         return digest.hexdigest()
+
+    @property
+    def version(self) -> int:
+        """The version of the format that says all that is in it."""
+        return GROWN_VERSION if self.added else SCHEMA_VERSION
 
     @property
     def configs(self) -> list[str]:
@@ -210,11 +275,30 @@ class _Header:
 
     parameters: dict[str, Any]
     notes: tuple[str, ...]
+    added: tuple[AddedConfigs, ...] = ()
+
+
+def header_of(recipe: Recipe) -> dict[str, Any]:
+    """Return what a file says of a recipe beside its rows, as JSON values."""
+    added = {"added": [asdict(one) for one in recipe.added]} if recipe.added else {}
+    return {"parameters": recipe.parameters, "notes": list(recipe.notes)} | added
+
+
+def check_added(recipe: Recipe, unreadable: Explain) -> None:
+    """Raise unless every added config has rows, and belongs to one addition.
+
+    Raises:
+        ToyAdmosError: As `unreadable` makes it.
+    """
+    names = [config for one in recipe.added for config in one.configs]
+    first = set(recipe.configs) - set(names)
+    if recipe.added and (len(set(names)) < len(names) or not set(names) < set(recipe.configs) or not first):
+        raise unreadable("added configs that are not those of the rows")
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:
     """Write a recipe as one Parquet file, atomically."""
-    header = {"version": SCHEMA_VERSION, "parameters": recipe.parameters, "notes": list(recipe.notes)}
+    header = {"version": recipe.version} | header_of(recipe)
     table = recipe.marked().replace_schema_metadata(
         {HEADER_KEY: canonical_json(header), "toyadmos_recipe_sha256": recipe.sha256}
     )
@@ -234,12 +318,19 @@ def read_recipe(path: Path) -> Recipe:
             table.schema.metadata[HEADER_KEY], where=path, remedy=_AGAIN, what="The recipe is damaged."
         )
         version = content.pop("version")
-        if version != SCHEMA_VERSION:
+        if version not in (SCHEMA_VERSION, GROWN_VERSION):
             raise _unreadable(path, f"version {version}")
         header = checked(_Header, content, what="The recipe is damaged.", where=path, remedy=_AGAIN)
-        require_told(Parameters, header.parameters, what="The recipe is damaged.", where=path, remedy=_AGAIN)
+        for one in (header.parameters, *(added.parameters for added in header.added)):
+            require_told(Parameters, one, what="The recipe is damaged.", where=path, remedy=_AGAIN)
         examples, excluded = unmarked(table.cast(FILE_SCHEMA))
-        recipe = Recipe(examples=examples, parameters=header.parameters, notes=header.notes, excluded=excluded)
+        recipe = Recipe(
+            examples=examples,
+            parameters=header.parameters,
+            notes=header.notes,
+            excluded=excluded,
+            added=header.added,
+        )
         promised = table.schema.metadata[b"toyadmos_recipe_sha256"].decode()
     except ToyAdmosError:
         raise
@@ -249,14 +340,16 @@ def read_recipe(path: Path) -> Recipe:
     if recipe.sha256 != promised:
         raise _unreadable(path, f"rows that hash to {recipe.sha256[:16]} and not to {promised[:16]}")
     check_rows(recipe, partial(_unreadable, path))
+    check_added(recipe, partial(_unreadable, path))
     return recipe
 
 
 def _unreadable(path: Path, actual: str) -> DatasetError:
+    versions = f"{SCHEMA_VERSION} or {GROWN_VERSION}"
     return DatasetError(
         "This is not a recipe that this version can read.",
         where=path,
-        expected=f"a Parquet file with a toyadmos_recipe header, version {SCHEMA_VERSION}, unchanged",
+        expected=f"a Parquet file with a toyadmos_recipe header, version {versions}, unchanged",
         actual=actual,
         remedy=_AGAIN,
     )

@@ -125,6 +125,29 @@ def row_groups(folder: Path, shard: Shard, columns: Sequence[str] | None = None)
             yield parquet.read_row_group(number, columns=columns)
 
 
+def columns_of_shard(folder: Path, shard: Shard, columns: Sequence[str]) -> pa.Table:
+    """Return some columns of a shard, without reading its clips: only the pages that are read are compared.
+
+    Args:
+        folder: The prepared folder.
+        shard: The shard.
+        columns: Which columns.
+
+    Raises:
+        DatasetError: The file is missing, has another size, or its columns cannot be read.
+    """
+    check_shard_sizes(folder, [shard])
+    path = folder / shard.path
+    with _naming(path), path.open("rb") as file:
+        parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        fault = footer_fault(parquet.metadata)
+        if fault is not None or parquet.metadata.num_rows != shard.n_rows:
+            raise pa.ArrowInvalid(fault or f"{parquet.metadata.num_rows} rows, and not {shard.n_rows}")
+        table = parquet.read(columns=list(columns))
+        table.validate(full=True)
+        return table
+
+
 def clip_rows(
     folder: Path, shards: Iterable[Shard], *, is_wanted: Callable[[str], bool] | None = None
 ) -> Iterator[dict[str, Any]]:

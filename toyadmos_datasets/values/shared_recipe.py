@@ -23,12 +23,23 @@ from toyadmos_datasets.files.checked_json import Count, Sha256, canonical_json, 
 from toyadmos_datasets.files.reading import raise_system_fault
 from toyadmos_datasets.signal.clip_codec import DIGEST_BYTES
 from toyadmos_datasets.units import Decibels
-from toyadmos_datasets.values.manifest import SkippedRecording, is_shard_place
+from toyadmos_datasets.values.manifest import Addition, SkippedRecording, is_shard_place
 from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, read_parquet
-from toyadmos_datasets.values.recipe import FILE_SCHEMA, Recipe, check_rows, unmarked
+from toyadmos_datasets.values.recipe import (
+    FILE_SCHEMA,
+    AddedConfigs,
+    Recipe,
+    check_added,
+    check_rows,
+    header_of,
+    unmarked,
+)
 from toyadmos_datasets.values.recipe_parameters import Parameters, Request, SourceFacts, require_told
 
 FORMAT_VERSION = 2
+GROWN_VERSION = 3
+"""Of a recipe that configs were added to, which earlier versions of this package do not know."""
+
 SUFFIX = ".toyrecipe"
 
 _UNREADABLE = "This is not a shared recipe that this version can read."
@@ -86,6 +97,8 @@ class SharedRecipe:
         headroom_db: How much every example was attenuated.
         shards: The shards, in order.
         skipped: Recordings that could not be read there.
+        additions: What was added later, in order; `request`, `versions`, `headroom_db` and the hashes in `source` are
+            those of the first preparation.
     """
 
     toy: str
@@ -97,15 +110,23 @@ class SharedRecipe:
     headroom_db: Decibels
     shards: tuple[SharedShard, ...]
     skipped: tuple[SkippedRecording, ...] = ()
+    additions: tuple[Addition, ...] = ()
+
+    @property
+    def requests(self) -> tuple[dict[str, Any], ...]:
+        """What was asked for, one after the other."""
+        return (self.request, *(one.request for one in self.additions))
 
     def header(self) -> dict[str, Any]:
         """Return everything but the rows, as JSON values."""
+        is_grown = bool(self.recipe.added or self.additions)
+        grown = {"additions": [asdict(one) for one in self.additions]} if is_grown else {}
         return {
-            "version": FORMAT_VERSION,
+            "version": GROWN_VERSION if is_grown else FORMAT_VERSION,
             "toy": self.toy,
             "recipe_sha256": self.recipe.sha256,
-            "parameters": self.recipe.parameters,
-            "notes": list(self.recipe.notes),
+            **header_of(self.recipe),
+            **grown,
             "source": self.source,
             "request": self.request,
             "versions": self.versions,
@@ -161,7 +182,7 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
             raise _unreadable(path, "a Parquet file of something else")
         content = parse_json(metadata[b"toyrecipe"], where=path, remedy=_GET_AGAIN, what=_UNREADABLE)
         version = content.pop("version")
-        if version != FORMAT_VERSION:
+        if version not in (FORMAT_VERSION, GROWN_VERSION):
             raise _unreadable(path, f"version {version}")
         header = checked(_Header, content, what=_UNREADABLE, where=path, remedy=_GET_AGAIN)
         shared = _shared_of(header, table.cast(_SCHEMA))
@@ -174,9 +195,13 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
     if (promised, header.recipe_sha256) != (actual, found["recipe_sha256"]):
         raise _unreadable(path, f"content that hashes to {actual[:16]} and not to {promised[:16]}: it was changed")
-    for kind, told in ((Parameters, header.parameters), (SourceFacts, header.source), (Request, header.request)):
-        require_told(kind, told, what=_UNREADABLE, where=path, remedy=_GET_AGAIN)
+    told: list[tuple[type[object], dict[str, Any]]] = [(Parameters, header.parameters), (SourceFacts, header.source)]
+    told += [(Parameters, one.parameters) for one in header.added]
+    told += [(Request, one) for one in shared.requests]
+    for kind, content in told:
+        require_told(kind, content, what=_UNREADABLE, where=path, remedy=_GET_AGAIN)
     check_rows(shared.recipe, partial(_unreadable, path))
+    check_added(shared.recipe, partial(_unreadable, path))
     _require_names(shared, path)
     return shared
 
@@ -205,13 +230,21 @@ class _Header:
     headroom_db: Decibels
     shards: tuple[SharedShard, ...]
     skipped: tuple[SkippedRecording, ...]
+    added: tuple[AddedConfigs, ...] = ()
+    additions: tuple[Addition, ...] = ()
 
 
 def _shared_of(header: _Header, table: pa.Table) -> SharedRecipe:
     examples, excluded = unmarked(table)
     return SharedRecipe(
         toy=header.toy,
-        recipe=Recipe(examples=examples, parameters=header.parameters, notes=header.notes, excluded=excluded),
+        recipe=Recipe(
+            examples=examples,
+            parameters=header.parameters,
+            notes=header.notes,
+            excluded=excluded,
+            added=header.added,
+        ),
         digests=table[_DIGEST.name].slice(0, len(examples)).combine_chunks(),
         source=header.source,
         request=header.request,
@@ -219,6 +252,7 @@ def _shared_of(header: _Header, table: pa.Table) -> SharedRecipe:
         headroom_db=header.headroom_db,
         shards=header.shards,
         skipped=header.skipped,
+        additions=header.additions,
     )
 
 
@@ -229,7 +263,8 @@ def _require_names(shared: SharedRecipe, path: Path) -> None:
     except OptionError as error:
         raise _unreadable(path, f"a toy called {shared.toy!a}") from error
     examples = shared.recipe.planned
-    told = [*pc.unique(examples["toy"]).to_pylist(), shared.recipe.parameters.get("toy"), shared.toy]
+    of_added = [one.parameters.get("toy") for one in shared.recipe.added]
+    told = [*pc.unique(examples["toy"]).to_pylist(), shared.recipe.parameters.get("toy"), *of_added, shared.toy]
     if any(one != toy for one in told):
         raise _unreadable(path, f"rows of {', '.join(sorted(set(map(ascii, told))))}")
     stray = next((one.path for one in shared.shards if not is_shard_place(one.path, one.config, one.split)), None)
@@ -241,7 +276,7 @@ def _unreadable(path: Path, actual: str) -> DatasetError:
     return DatasetError(
         _UNREADABLE,
         where=path,
-        expected=f"a {SUFFIX} file, version {FORMAT_VERSION}, unchanged",
+        expected=f"a {SUFFIX} file, version {FORMAT_VERSION} or {GROWN_VERSION}, unchanged",
         actual=actual,
         remedy=_GET_AGAIN,
     )
