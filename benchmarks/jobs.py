@@ -3,7 +3,7 @@
 ``decode``      the blocks of the volumes through the standard library's lzma, and nothing else
 ``resample``    the files of a tree read and resampled by soxr in one call each, and nothing else
 ``ingest``      every recording of a source into a recording store
-``everything``  the same, and then every IND clip of every case and channel as a dataset (basic, clean, FLAC)
+``everything``  the same, and then every IND clip of every case and channel as a dataset (basic, clean, as WAV)
 """
 
 from __future__ import annotations

@@ -143,8 +143,9 @@ def test_plan_tells_the_way_from_the_source_to_the_folder(capsys, small_tree):
 
     assert ran.status == 0
     assert ran.out.splitlines()[0].split() == ["config", "split", "label", "events", "clips"]
-    assert list(told) == ["source", "recordings", "read", "decode", "cache", "write", "time", "health", "note"]
+    assert list(told) == ["source", "recordings", "read", "decode", "cache", "write", "size", "time", "health", "note"]
     assert told["write"].endswith("in 4 shards to data/train")
+    assert re.fullmatch(r"size +about [\d.]+ [kM]B as WAV, [\d.]+ [kM]B as FLAC \(--encoding\)", told["size"])
 
 
 def test_plan_reckons_with_a_corpus_that_is_still_to_be_simulated_and_makes_nothing(capsys, tmp_path):

@@ -130,7 +130,7 @@ def test_every_integer_survives_every_encoding(data, encoding):
 
 @pytest.mark.parametrize(
     ("changes", "option", "expected"),
-    [({"container": "mp3"}, "--encoding", "flac or wav"), ({"bit_depth": 8}, "--bit-depth", "16 or 24")],
+    [({"container": "mp3"}, "--encoding", "wav or flac"), ({"bit_depth": 8}, "--bit-depth", "16 or 24")],
 )
 def test_an_encoding_that_there_is_not_is_refused(changes, option, expected):
     with pytest.raises(OptionError) as caught:
