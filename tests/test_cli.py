@@ -62,6 +62,29 @@ def test_the_list_of_commands_cuts_no_sentence(capsys):
     assert "..." not in toyadmos(capsys, "--help").out.split("Commands:")[1]
 
 
+LEFT_BY = {
+    "the command line": "import sys; sys.argv[1:] = ['--version']; from toyadmos_datasets.cli import main; main()",
+    "the library": "import toyadmos_datasets; from toyadmos_datasets import load_dataset, torch_loader",
+}
+
+
+@pytest.mark.parametrize(
+    ("program", "chosen", "expected"),
+    [
+        ("the command line", {}, "PASSIVE"),
+        ("the command line", {"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"),
+        ("the library", {}, "None"),
+    ],
+)
+def test_threads_sleep_while_they_wait_where_the_command_line_owns_the_process(program, chosen, expected):
+    show = "import atexit, os; atexit.register(lambda: print(os.environ.get('OMP_WAIT_POLICY')))"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | chosen
+    command = [sys.executable, "-c", f"{show}; {LEFT_BY[program]}"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60, env=environment)
+
+    assert done.stdout.splitlines()[-1] == expected
+
+
 def test_the_version_is_that_of_the_package(capsys):
     assert toyadmos(capsys, "--version").out == f"toyadmos {version('toyadmos-datasets')}\n"
 
