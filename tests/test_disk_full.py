@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from preparing import hashes, options
-from wording import refused
 
 from toyadmos_datasets.errors import DiskFullError
 from toyadmos_datasets.jobs.prepare import prepare
@@ -79,7 +78,7 @@ def test_a_disk_that_fills_up_at_any_byte_loses_nothing_and_takes_the_rest_after
 def test_a_disk_that_fills_up_under_workers_is_the_same_error(tmp_path, small_volumes, disk):
     disk.resize(40)
     request = options(small_volumes, tmp_path, protocols=("basic",), snrs_db=(6.0,), workers=2, out=disk.folder / "out")
-    with refused(DiskFullError):
+    with pytest.raises(DiskFullError):
         prepare(request)
 
 
