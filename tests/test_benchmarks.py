@@ -48,6 +48,7 @@ def test_every_script_has_a_test():
         "jobs.py",
         "loading.py",
         "memory.py",
+        "opening.py",
         "planning.py",
         "startup.py",
         "structure.py",
@@ -141,6 +142,8 @@ def test_baseline_epoch_tells_the_ratio_to_the_naive_loop():
 
     assert any(line.startswith("naive / kept: CPU ") for line in lines)
     assert any(line.startswith("evaluation, clips a CPU second: ") for line in lines)
+    for beside in ("alone", "beside others"):
+        assert any(line.startswith(f"{beside}, default / PASSIVE: CPU ") for line in lines)
 
 
 def test_fetch_tells_bytes_overlap_and_kills(corpus, tmp_path):
@@ -158,6 +161,14 @@ def test_loading_tells_clips_a_second_and_sizes(corpus, tmp_path):
     assert len(jobs) == 7
     assert any(line.startswith("  cache of datasets after load_dataset") for line in lines)
     assert not any(line.startswith("NOTE") for line in lines)
+
+
+def test_opening_tells_the_ratio_to_plain_datasets_and_to_half_as_many_shards(corpus, tmp_path):
+    lines = runs("opening.py", "--source", str(corpus), "--work", str(tmp_path))
+
+    assert any(line.startswith("ours, first / plain, first: ") for line in lines)
+    assert any(line.startswith("ours, first / ours, first, half: ") for line in lines)
+    assert any(line.startswith("ours, again / plain, again: ") for line in lines)
 
 
 def test_structure_counts_files_and_what_a_preparation_enters():
