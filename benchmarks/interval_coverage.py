@@ -123,16 +123,22 @@ def pauc_found(cell: Cell, clips: ScoredClips) -> tuple[Interval, float]:
     return clips.pauc_mcclish(), mcclish_of_area(MAX_FPR * cell.true_mean_tpr)
 
 
+def cut(clips: ScoredClips, threshold: float) -> float:
+    """Return the highest normal score below a threshold: what the normal clips alone say of it."""
+    normal = clips.scores[clips.labels == 0]
+    return float(np.max(normal[normal < threshold]))
+
+
 def overlooked_found(cell: Cell, clips: ScoredClips) -> tuple[Interval, float]:
-    """The share that the threshold which these clips gave overlooks of all anomalous clips."""
+    """The share of all anomalous clips that the normal clips' threshold overlooks."""
     threshold = threshold_at(clips.labels, clips.scores)
-    return clips.share_overlooked(threshold), cell.true_shares(threshold)[1]
+    return clips.share_overlooked(threshold), cell.true_shares(cut(clips, threshold))[1]
 
 
 def f1_found(cell: Cell, clips: ScoredClips) -> tuple[Interval, float]:
-    """F1 at the threshold which these clips gave, with as many clips of each class for each other."""
+    """F1 at that threshold, with the test's ratio of the classes."""
     threshold = threshold_at(clips.labels, clips.scores)
-    alarms, overlooked = cell.true_shares(threshold)
+    alarms, overlooked = cell.true_shares(cut(clips, threshold))
     hits = (1 - overlooked) * cell.n_anomalous
     return clips.f1(threshold), 2 * hits / (hits + cell.n_anomalous + alarms * cell.n_normal)
 
