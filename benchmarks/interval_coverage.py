@@ -34,6 +34,9 @@ CLUSTERED_SIZES = ((20, 20), (26, 26), (8, 20))
 """Events of each class, each heard by four microphones."""
 
 CORRELATIONS = (0.5, 0.9)
+PAIRS = ((0.75, 0.85), (0.9, 0.95), (0.95, 0.99))
+"""AUCs of two detectors that are compared."""
+
 N_MICROPHONES = 4
 MAX_FPR = 0.1
 PERFECT = 60.0
@@ -157,6 +160,27 @@ def coverage(figure: str, cell: Cell, n_tests: int) -> float:
     return n_held / n_tests
 
 
+def two_detectors(a: Cell, b: Cell, random: np.random.Generator, correlation: float) -> tuple[Array, Array]:
+    """Draw the scores that two detectors give the same clips; a part of their noise is of the clips."""
+    shared = a.noise(random)
+    first, second = (
+        cell.scale * (np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * cell.noise(random))
+        + cell.distance * cell.labels
+        for cell in (a, b)
+    )
+    return first, second
+
+
+def coverage_of_difference(a: Cell, b: Cell, n_tests: int, *, correlation: float = 0.5) -> float:
+    """Return how often the interval of the difference of two AUCs holds the true one."""
+    random = np.random.default_rng([3, a.n_normal, a.n_anomalous, round(a.auc * 1000)])
+    n_held = 0
+    for _ in range(n_tests):
+        found = paired_difference(a.labels, *two_detectors(a, b, random, correlation), a.events).difference
+        n_held += found.low <= b.auc - a.auc <= found.high
+    return n_held / n_tests
+
+
 def false_positives(cell: Cell, n_tests: int, *, correlation: float = 0.5, n_parts: int = 1) -> tuple[float, float]:
     """Return how often two detectors of one true AUC differ: one row alone, and any of several rows after Holm.
 
@@ -169,12 +193,7 @@ def false_positives(cell: Cell, n_tests: int, *, correlation: float = 0.5, n_par
     parts = [(labels == 0) | (part_of == part) for part in range(n_parts)] if n_parts > 1 else []
     n_alone = n_any = 0
     for _ in range(n_tests):
-        shared = cell.noise(random)
-        a, b = (
-            cell.scale * (np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * cell.noise(random))
-            + cell.distance * labels
-            for _ in range(2)
-        )
+        a, b = two_detectors(cell, cell, random, correlation)
         p_values = [
             paired_difference(labels[rows], a[rows], b[rows], events[rows]).p_value
             for rows in (np.full(len(labels), True), *parts)
@@ -216,7 +235,14 @@ def print_coverage(figure: str, part: str, n_tests: int) -> None:
 
 
 def print_comparisons(n_tests: int) -> None:
-    """Print how often `compare` sees what is not there."""
+    """Print how often the interval of a difference holds the truth, and how often `compare` sees what is not there."""
+    held = {}
+    for normal, anomalous in SIZES:
+        for pair in PAIRS:
+            a, b = (Cell(n_normal=normal, n_anomalous=anomalous, auc=auc) for auc in pair)
+            held[a, b] = coverage_of_difference(a, b, n_tests)
+            print(f"difference, {a} and {b.auc:g}: {held[a, b]:.3f}", flush=True)
+    print(f"difference, spread 1: at least {min(held.values()):.3f}; at most {max(held.values()):.3f}")
     rows = {}
     for cell in cells("compare"):
         if cell.auc < 1:
