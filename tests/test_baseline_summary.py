@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from toyadmos_datasets.reports.charts import histogram
 from toyadmos_datasets.scores.metrics import auc, partial_auc_mcclish
 from toyadmos_datasets.scores.summary import summarise
 
@@ -102,6 +103,22 @@ def test_infinite_scores_count_as_the_highest_and_are_counted():
     assert found.n_infinite == 3
     assert found.auc.value == 1.0
     assert json.loads(json.dumps(found.as_json(), allow_nan=False))["n_infinite"] == 3
+
+
+def test_a_histogram_counts_the_infinite_scores_in_its_legend():
+    chart = histogram([("normal", np.array([0.0, 1.0])), ("anomalous", np.array([1.0, 2.0, np.inf]))], "clip score")
+
+    assert chart.legend == [("normal", "normal, 2"), ("anomalous", "anomalous, 3 (1 infinite)")]
+    assert chart.axes.x == (0.0, 2.0)
+
+
+def test_dcases_scores_are_those_whose_rule_the_clips_fulfil():
+    both, one_domain = summarise(scored()), summarise(scored(domain=["source"] * 2 * N))
+
+    assert [one.year for one in both.dcase] == [2020, 2021, 2022]
+    assert [one.year for one in one_domain.dcase] == [2020]
+    assert both.dcase[0].auc == pytest.approx(np.mean([one.auc.value for one in both.by("case")]))
+    assert both.dcase[1].auc == pytest.approx(both.domains.auc.value)
 
 
 def test_the_interval_of_the_published_figure_is_that_of_the_auc_where_they_are_one():
