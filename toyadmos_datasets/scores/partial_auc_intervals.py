@@ -21,7 +21,7 @@ _DISTANCES = np.linspace(-4.0, 10.0, 57)
 """Candidates: distance of the means of the two classes, in root mean square deviations."""
 
 _LOG_SPREADS = np.linspace(-1.2, 1.2, 13)
-_TRUSTED_FROM = 20.0
+_TRUSTED_FROM = 40.0
 """So many clips in error make the spread that the clips show count as much as equal spreads."""
 
 _ROC_POINTS = 1000
