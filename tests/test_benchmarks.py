@@ -45,6 +45,7 @@ def test_every_script_has_a_test():
         "solid_block.py",
         "fetch.py",
         "indexing.py",
+        "interval_coverage.py",
         "jobs.py",
         "loading.py",
         "memory.py",
@@ -134,6 +135,14 @@ def test_indexing_tells_the_ratio_to_another_version(tmp_path):
     for kind in ("tree", "archive"):
         assert any(line.startswith(f"{kind} / {kind}, before: ") for line in lines)
         assert any(line.startswith(f"{kind}, before: ") and line.endswith(" MB at most") for line in lines)
+
+
+def test_interval_coverage_tells_the_least_coverage_of_every_figure_and_false_positives():
+    lines = runs("interval_coverage.py")
+
+    for figure in ("auc", "pauc", "overlooked", "f1", "auc, clustered"):
+        assert any(line.startswith(f"{figure}, spread 1: at least ") for line in lines)
+    assert any(line.startswith("compare, false positives: at most ") for line in lines)
 
 
 def test_baseline_epoch_tells_the_ratio_to_the_naive_loop():
