@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.reading import raise_shortage
-from toyadmos_datasets.options.declaration import Option, Rule, check_options, option
+from toyadmos_datasets.options.declaration import Option, Rule, check_options, option, options_of
 from toyadmos_datasets.options.render_options import Filterbank, LogMel, Scale, Window
 from toyadmos_datasets.units import Hertz
 
@@ -51,6 +51,7 @@ class Preset:
 
     Attributes:
         name: What it is called.
+        base: The known preset that it changes, or is.
 
     Raises:
         OptionError: A setting is invalid.
@@ -61,6 +62,7 @@ class Preset:
     """
 
     name: str = "paper"
+    base: str = "paper"
     rate_hz: Hertz = field(
         default=16_000, metadata=_setting("Rate that clips are resampled to, Hz.", rule=_positive(1 << 20))
     )
@@ -174,6 +176,18 @@ class Preset:
             raise _wrong("decay_to", f"at least decay_from, {self.decay_from}", self.decay_to)
 
     @property
+    def changes(self) -> dict[str, Any]:
+        """The settings that are not those of the preset that it is based on, as JSON values."""
+        mine, known = self.as_json(), PRESETS[self.base].as_json()
+        return {name: mine[name] for name in options_of(Preset) if mine[name] != known[name]}
+
+    @property
+    def label(self) -> str:
+        """What it is called wherever a result stands: ``paper``, or ``paper*`` once anything of it was changed."""
+        own = f"{self.base}*" if self.changes else self.base
+        return own if self.name == self.base else f"{self.name} ({own})"
+
+    @property
     def n_inputs(self) -> int:
         """Values in one input of the network."""
         return len(self.offsets) * self.n_mels
@@ -210,6 +224,7 @@ PAPER = Preset()
 
 CODE = Preset(
     name="code",
+    base="code",
     filterbank="published",
     window="symmetric",
     power=1,
@@ -233,6 +248,7 @@ Source:
 
 DCASE2020 = Preset(
     name="dcase2020",
+    base="dcase2020",
     n_fft=1024,
     n_hop=512,
     n_mels=128,
@@ -292,7 +308,7 @@ def changed(preset: Preset, settings: dict[str, Any]) -> Preset:
     Raises:
         OptionError: There is no such setting, or a value is invalid.
     """
-    known = {one.name for one in fields(Preset)}
+    known = options_of(Preset)
     values: dict[str, Any] = {}
     for name, value in settings.items():
         if name not in known:
@@ -329,7 +345,7 @@ def _from_file(path: Path) -> Preset:
         raise_shortage(error, path)
         raise _wrong(str(path), "a TOML file of settings", error) from error
     base = _known(str(content.pop("base", "paper")))
-    return changed(base, {"name": path.stem} | content)
+    return replace(changed(base, content), name=path.stem)
 
 
 def _pair(text: str) -> tuple[str, Any]:
