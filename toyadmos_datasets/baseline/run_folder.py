@@ -154,10 +154,12 @@ class History:
 
     Attributes:
         losses: Mean loss of every epoch.
+        validation_losses: The same of what was not trained on, where the preset keeps some of it out; else empty.
         weights_sha256: Of the file of the weights that it ended with.
     """
 
     losses: tuple[float, ...]
+    validation_losses: tuple[float, ...]
     weights_sha256: Sha256
 
 

@@ -122,7 +122,11 @@ def _train(options: TrainOptions, split: SplitOfConfig, run: Run, progress: Prog
         go_on(training, data.frames, _keeper(options, done, progress))
     losses = training.detector.history
     weights = training.detector.state_dict()
-    history = History(losses=tuple(losses), weights_sha256=hashlib.sha256(packed(weights)).hexdigest())
+    history = History(
+        losses=tuple(losses),
+        validation_losses=tuple(training.detector.validation_history),
+        weights_sha256=hashlib.sha256(packed(weights)).hexdigest(),
+    )
     write_json(options.out / HISTORY_NAME, asdict(history))
     write_tensors(options.out / WEIGHTS_NAME, weights)  # last: with it the run is done
     wall_s = time.monotonic() - start_s

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.reading import raise_shortage
 from toyadmos_datasets.options.declaration import Option, Rule, check_options, option, options_of
-from toyadmos_datasets.options.render_options import Filterbank, LogMel, Scale, Window
+from toyadmos_datasets.options.render_options import Filterbank, LogMel, PadMode, Scale, Window
 from toyadmos_datasets.units import Hertz
 
 Normalisation: TypeAlias = Literal["bands", "batch", "none"]
@@ -42,6 +42,7 @@ def _not_negative(most: float = math.inf) -> Rule:
 
 
 _QUANTILE = Rule(expected="more than 0 and less than 1", holds=lambda value: 0 < value < 1)
+_SHARE = Rule(expected="0 or more and less than 1", holds=lambda value: 0 <= value < 1)
 _OFFSET = Rule(expected=f"at most {_MAX_OFFSET} frames away", holds=lambda value: abs(value) <= _MAX_OFFSET)
 
 
@@ -79,7 +80,7 @@ class Preset:
         default="periodic", metadata=_setting("Hann window, `periodic` or `symmetric`.", choices=get_args(Window))
     )
     power: int = field(
-        default=2,
+        default=1,
         metadata=_setting("Exponent of the magnitude that the filterbank sums, 1 or 2.", choices=(1, 2)),
     )
     log: Scale = field(default="ln", metadata=_setting("`ln`, or `dB` of the power.", choices=get_args(Scale)))
@@ -89,7 +90,14 @@ class Preset:
     )
     is_centred: bool = field(
         default=False,
-        metadata=_setting("Whether frames reach over the clip's ends, into zeros, as librosa's do by default."),
+        metadata=_setting("Whether frames reach over the clip's ends, as librosa's do by default."),
+    )
+    pad_mode: PadMode = field(
+        default="zeros",
+        metadata=_setting(
+            "Into what they reach: `zeros`, librosa's default since 0.10, or `reflect`, that before.",
+            choices=get_args(PadMode),
+        ),
     )
     is_last_frame_dropped: bool = field(default=False, metadata=_setting("Whether the last whole frame is left out."))
     offsets: tuple[int, ...] = field(
@@ -121,6 +129,16 @@ class Preset:
     is_batch_normalised: bool = field(
         default=False, metadata=_setting("Whether the layers but the last are batch-normalised.")
     )
+    batch_norm_epsilon: float = field(
+        default=1e-5,
+        metadata=_setting("What is added to a variance that something is normalised by.", rule=_positive()),
+    )
+    batch_norm_momentum: float = field(
+        default=0.9,
+        metadata=_setting(
+            "Share of the running statistics that a step keeps; PyTorch's momentum is 1 minus it.", rule=_SHARE
+        ),
+    )
     start: Start = field(
         default="glorot_normal",
         metadata=_setting("How weights are drawn at first; biases start at zero.", choices=get_args(Start)),
@@ -134,6 +152,9 @@ class Preset:
     )
     learning_rate: float = field(
         default=1e-4, metadata=_setting("Step size of Adam until `decay_from`.", rule=_positive())
+    )
+    adam_epsilon: float = field(
+        default=1e-8, metadata=_setting("What Adam adds to the root that it divides by.", rule=_positive())
     )
     is_amsgrad: bool = field(default=True, metadata=_setting("Whether Adam is AMSGrad."))
     weight_decay: float = field(default=0.0, metadata=_setting("L2 penalty within Adam.", rule=_not_negative()))
@@ -149,6 +170,13 @@ class Preset:
     decay_factor: float = field(
         default=0.01,
         metadata=_setting("Share of the learning rate that is left from `decay_to` on.", rule=_not_negative()),
+    )
+    validation_share: float = field(
+        default=0.0,
+        metadata=_setting(
+            "Share of the inputs, the last ones, that is not trained on; its loss is told after each epoch.",
+            rule=_SHARE,
+        ),
     )
     frame_error: FrameError = field(
         default="sum",
@@ -212,6 +240,7 @@ class Preset:
             scale=self.log,
             floor=self.floor,
             is_centred=self.is_centred,
+            pad_mode=self.pad_mode,
             is_last_frame_dropped=self.is_last_frame_dropped,
         )
 
@@ -227,23 +256,26 @@ CODE = Preset(
     base="code",
     filterbank="published",
     window="symmetric",
-    power=1,
     floor=1e-8,
     is_last_frame_dropped=True,
-    offsets=(*range(-9, 1), *range(11)),
+    offsets=(*range(-10, 1), *range(10)),
     is_padded=True,
     normalisation="batch",
+    batch_norm_epsilon=2e-5,
     batch_clips=2,
     weight_decay=1e-4,
+    decay_from=101,
+    decay_to=201,
     decay_factor=0.99,
 )
 """The published training code, where it differs from the paper.
 
-The current frame stands twice and one side reaches 9 frames. That it is the earlier side is our guess; it makes
-no difference to a dense network trained on stretches of stationary noise.
+The current frame stands twice, 10 frames before it and 9 after it: the code's loop over the later side begins at the
+frame itself. The code lowers the learning rate after an epoch, so the first lower one is that of epoch 102. The epsilon
+of the normalisation is its framework's. docs/baseline.md says where this still differs from it.
 
 Source:
-    YumaKoizumi/ToyADMOS-dataset, as read.
+    YumaKoizumi/ToyADMOS-dataset, E01_simple_AE_test, as read; the defaults of Chainer 5 to 7.
 """
 
 DCASE2020 = Preset(
@@ -252,27 +284,34 @@ DCASE2020 = Preset(
     n_fft=1024,
     n_hop=512,
     n_mels=128,
+    power=2,
     log="dB",
     floor=2.220446049250313e-16,
     is_centred=True,
+    pad_mode="reflect",
     offsets=tuple(range(-2, 3)),
     normalisation="none",
     n_hidden=3,
     n_units=128,
     n_code=8,
     is_batch_normalised=True,
+    batch_norm_epsilon=1e-3,
+    batch_norm_momentum=0.99,
     start="glorot_uniform",
     epochs=100,
     learning_rate=1e-3,
+    adam_epsilon=1e-7,
     is_amsgrad=False,
     decay_factor=1.0,
+    validation_share=0.1,
     frame_error="mean",
     clip_score="mean",
 )
 """The baseline of DCASE 2020 task 2.
 
 Source:
-    Koizumi et al., DCASE 2020; the challenge's description of its baseline.
+    Koizumi et al., DCASE 2020; y-kawagu/dcase2020_task2_baseline, as read; the defaults of what it pins, Keras 2.1.6
+    and librosa 0.6.0.
 """
 
 PRESETS = {preset.name: preset for preset in (PAPER, CODE, DCASE2020)}
