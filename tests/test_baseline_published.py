@@ -47,6 +47,20 @@ def test_a_clip_is_normalised_and_stacked_as_the_published_code_does():
     np.testing.assert_allclose(found[:, order], expected, atol=1e-4)
 
 
+def test_clips_are_not_concatenated_which_costs_the_frames_and_stacks_that_the_docs_say():
+    n_samples, rows = 160_000, torch.arange(2 * 623)
+    each, both = ((n - 512) // 256 for n in (n_samples, 2 * n_samples))
+    apart, joined = (
+        Stacks(Frames(values=np.ones((1246, 64), np.float32), bounds=np.array(bounds)), CODE, torch.device("cpu"))
+        for bounds in ([0, 623, 1246], [0, 1246])
+    )
+    sees_zeros = (apart.is_inside(rows) != joined.is_inside(rows)).any(dim=1)
+
+    assert CODE.log_mel.n_frames(n_samples) == each == 623
+    assert both - 2 * each == 2
+    assert int(sees_zeros.sum()) == 19
+
+
 def test_the_codes_running_statistics_are_those_of_chainer():
     frames = frames_of_bands(30, n_mels=64)
     x = frames.values.astype(np.float64)
