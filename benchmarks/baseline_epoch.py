@@ -1,10 +1,14 @@
-"""What does an epoch of the paper's autoencoder cost over a naive loop, and how much of it is matrix products?
+"""What does an epoch of the paper's autoencoder cost over a naive loop, over its products, and with threads that spin?
 
 Method: clips of noise, in memory at 16 kHz, go through three jobs, each in a fresh process, in turn, several
 rounds. `kept` trains an epoch from features that were computed before (that once is timed apart); `naive` trains the
 same model with the same optimiser, and for each clip computes librosa's features anew and stacks frames by copying;
 `products` does the forward and backward pass of as many inputs on one fixed batch, and nothing else. One thread,
 unless --threads says otherwise.
+
+The second part (`--only waiting`) runs `kept` with as many threads as there are cores, with `OMP_WAIT_POLICY` as it is
+by default (threads that wait spin) and as the command line sets it (PASSIVE: they sleep); first with nothing beside it
+that this script starts, then beside as many processes as there are cores that do nothing but compute.
 
     python benchmarks/baseline_epoch.py                                     1000 clips of 11 s: three minutes a job
     python benchmarks/baseline_epoch.py --clips 100 --rounds 3 --threads 2  the same ratios in five minutes
@@ -13,18 +17,21 @@ unless --threads says otherwise.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 
 import librosa
 import numpy as np
 import torch
-from machine import print_heading
+from machine import n_cores, print_heading
 from rounds import spread
 
 from toyadmos_datasets.baseline.detector import Autoencoder
@@ -53,21 +60,70 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=11.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", choices=("epoch", "waiting"), help="a part of it")
     parser.add_argument("--smoke", action="store_true", help="one round of three short clips")
     parser.add_argument("--job", choices=sorted(JOBS), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     n_clips, seconds = (3, 1.0) if chosen.smoke else (chosen.clips, chosen.seconds)
     if chosen.job:
         torch.set_num_threads(chosen.threads)
-        measured = JOBS[chosen.job](n_clips, seconds)
+        found = JOBS[chosen.job](n_clips, seconds)
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e3 if sys.platform == "linux" else 1e6)
-        print(json.dumps(asdict(measured) | {"peak_mb": peak_mb}))
+        print(json.dumps(asdict(found) | {"peak_mb": peak_mb}))
         return
     print_heading(
         f"An epoch of the paper's autoencoder, {n_clips} clips of {seconds:g} s, {chosen.threads} threads, "
         f"torch {torch.__version__}"
     )
-    report(n_clips, seconds, 1 if chosen.smoke else chosen.rounds, chosen.threads)
+    n_rounds = 1 if chosen.smoke else chosen.rounds
+    if chosen.only != "waiting":
+        report(n_clips, seconds, n_rounds, chosen.threads)
+    if chosen.only != "epoch":
+        report_waiting(n_clips, seconds, n_rounds)
+
+
+def report_waiting(n_clips: int, seconds: float, n_rounds: int) -> None:
+    """Run `kept` with threads that spin and that sleep, alone and beside others; print times and ratios."""
+    for beside, n_busy in (("alone", 0), ("beside others", n_cores())):
+        found: dict[str, list[Measured]] = {name: [] for name in WAITING}
+        with busy(n_busy):
+            for _ in range(n_rounds):
+                for name, some in found.items():
+                    some.append(measured("kept", n_clips, seconds, n_cores(), WAITING[name]))
+        for name, some in found.items():
+            print(
+                f"{beside}, {name}: epoch, CPU s {spread(one.epoch_cpu_s for one in some)}, wall s "
+                f"{spread(one.epoch_wall_s for one in some)}"
+            )
+        pairs = list(zip(found["default"], found["PASSIVE"], strict=True))
+        cpus, walls = ([getattr(a, f) / getattr(b, f) for a, b in pairs] for f in ("epoch_cpu_s", "epoch_wall_s"))
+        print(f"{beside}, default / PASSIVE: CPU {spread(cpus)}, wall {spread(walls)}")
+
+
+WAITING: dict[str, dict[str, str]] = {"default": {}, "PASSIVE": {"OMP_WAIT_POLICY": "PASSIVE"}}
+
+
+@contextlib.contextmanager
+def busy(n_processes: int) -> Iterator[None]:
+    """Keep so many cores busy."""
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n_processes)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def measured(
+    job: str, n_clips: int, seconds: float, n_threads: int, environment: Mapping[str, str] = MappingProxyType({})
+) -> Measured:
+    """Run a job in a process of its own."""
+    command = [sys.executable, __file__, "--job", job, "--clips", str(n_clips), "--seconds", str(seconds)]
+    command += ["--threads", str(n_threads)]
+    outside = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=outside | dict(environment))
+    return Measured(**json.loads(said.stdout.splitlines()[-1]))
 
 
 def report(n_clips: int, seconds: float, n_rounds: int, n_threads: int) -> None:
@@ -75,10 +131,7 @@ def report(n_clips: int, seconds: float, n_rounds: int, n_threads: int) -> None:
     found: dict[str, list[Measured]] = {name: [] for name in JOBS}
     for _ in range(n_rounds):
         for name, some in found.items():
-            command = [sys.executable, __file__, "--job", name, "--clips", str(n_clips), "--seconds", str(seconds)]
-            command += ["--threads", str(n_threads)]
-            said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-            some.append(Measured(**json.loads(said.splitlines()[-1])))
+            some.append(measured(name, n_clips, seconds, n_threads))
     for name, some in found.items():
         print(
             f"{name:<9} epoch, CPU s {spread(one.epoch_cpu_s for one in some)}, wall s "

@@ -5,7 +5,7 @@
 One tree is prepared (every IND clip of every case and channel, FLAC) with two of this machine's worker processes, on a
 Dask cluster of two workers and on a Ray cluster of two, in turn. Both clusters are processes on this machine, started
 before and left alone while they are not asked; an engine that is not installed is left out, and that is said. The
-processor time has the clusters' processes in it.
+processor time has Dask's processes in it; Ray's leave the one that started them, and are not counted.
 """
 
 from __future__ import annotations

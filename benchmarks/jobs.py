@@ -3,7 +3,7 @@
 ``decode``      the blocks of the volumes through the standard library's lzma, and nothing else
 ``resample``    the files of a tree read and resampled by soxr in one call each, and nothing else
 ``ingest``      every recording of a source into a recording store
-``prepared``    `prepare` of every IND clip of every case and channel (basic, clean, FLAC), on an engine
+``prepared``    `prepare` of every IND clip of every case and channel (basic, clean, as WAV), on an engine
 ``everything``  every recording ingested, and then the same on this machine
 """
 

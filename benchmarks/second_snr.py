@@ -23,7 +23,6 @@ from corpora import Bench, bench_from_arguments, opened, print_corpus, repeated
 from machine import print_heading
 from rounds import Cost, alternate, print_ratio, run
 
-from toyadmos_datasets.engine.tasks import keep_pandas_out
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
 from toyadmos_datasets.planning import PlanOptions
 from toyadmos_datasets.rendering import Encoding, RenderOptions
@@ -80,7 +79,6 @@ def bare(bench: Bench, given: Path, container: str) -> Cost:
 
 def prepare_snr(place: str, toy: str, cache: str, container: str, out: str, *, add: bool = False) -> None:
     """Prepare the first SNR, or add the second."""
-    keep_pandas_out()
     headroom_db = None if add else HEADROOM_DB
     prepare(
         PrepareOptions(

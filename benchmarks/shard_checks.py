@@ -1,6 +1,6 @@
 """What does it cost an export, and streaming, that shards are compared with their hashes first?
 
-Method: a clean config of all clips of one microphone is prepared from the corpus, as FLAC. Each job runs in a process
+Method: a clean config of all clips of one microphone is prepared from the corpus, as WAV. Each job runs in a process
 of its own on one core, with the comparison and with it replaced by nothing, in turn; ratios are within a round. The
 export of tar files copies clips as they are, so that it is the worst case.
 

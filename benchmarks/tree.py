@@ -3,7 +3,7 @@
 Method: a tree of WAV files, warm in the page cache, goes through three jobs, each in a fresh process with a
 fresh store and output, in turn, several rounds: `floor` only reads the files and resamples them by soxr;
 `ingest` brings every recording into the store; `everything` also renders every IND clip on every channel
-(protocol basic, clean, FLAC). The real-time factor is seconds of 48 kHz sound over seconds of wall time.
+(protocol basic, clean, as WAV). The real-time factor is seconds of 48 kHz sound over seconds of wall time.
 To start, and to start workers, takes about a second whatever the corpus: `--times` makes a larger one by
 hard links under new take numbers.
 

@@ -4,7 +4,7 @@ Method: on one core (the affinity of every process is that core), in turn, sever
 the page cache, each run a fresh process with a fresh store and output: `7z t -mmt=1`, which decodes and checks
 everything; `floor`, a bare loop over the standard library's lzma that drops what it decodes; `ingest`, which
 brings every recording into the store; `everything`, which also renders every IND clip on every channel
-(protocol basic, clean, FLAC). `7z t` neither resamples nor encodes. Then, on two cores, one worker and two.
+(protocol basic, clean, as WAV). `7z t` neither resamples nor encodes. Then, on two cores, one worker and two.
 Without a 7z program the floor stands alone.
 
     python benchmarks/volumes.py                          on a simulated corpus

@@ -37,7 +37,7 @@ from toyadmos_datasets.errors import DatasetError, OutputConflictError
 from toyadmos_datasets.files.installing import install_command
 from toyadmos_datasets.options.presets import PAPER, changed
 from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
-from toyadmos_datasets.scores.metrics import auc, event_weights, interval, weighted_aucs
+from toyadmos_datasets.scores.auc_intervals import auc_interval, placements_of
 from toyadmos_datasets.values.shards import open_split
 
 
@@ -142,7 +142,7 @@ def test_identical_copies_are_not_separated(trained, simulated_train):
     sounds = [decoded(row["audio"], PAPER.rate_hz) for row in rows]
     scores = score(load_detector(trained, device="cpu"), [*sounds, *sounds])
     labels, events = np.repeat([0, 1], len(rows)), np.arange(2 * len(rows)).astype(str)
-    found = interval(auc(labels, scores), weighted_aucs(labels, scores, event_weights(labels, events)))
+    found = auc_interval(placements_of(labels, scores, events))
 
     assert len(set(scores)) == len(rows) > 1
     assert found.value == 0.5

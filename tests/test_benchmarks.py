@@ -45,9 +45,11 @@ def test_every_script_has_a_test():
         "solid_block.py",
         "fetch.py",
         "indexing.py",
+        "interval_coverage.py",
         "jobs.py",
         "loading.py",
         "memory.py",
+        "opening.py",
         "planning.py",
         "startup.py",
         "structure.py",
@@ -135,12 +137,22 @@ def test_indexing_tells_the_ratio_to_another_version(tmp_path):
         assert any(line.startswith(f"{kind}, before: ") and line.endswith(" MB at most") for line in lines)
 
 
+def test_interval_coverage_tells_the_least_coverage_of_every_figure_and_false_positives():
+    lines = runs("interval_coverage.py")
+
+    for figure in ("auc", "pauc", "overlooked", "f1", "auc, clustered"):
+        assert any(line.startswith(f"{figure}, spread 1: at least ") for line in lines)
+    assert any(line.startswith("compare, false positives: at most ") for line in lines)
+
+
 def test_baseline_epoch_tells_the_ratio_to_the_naive_loop():
     pytest.importorskip("torch", reason=NO_TORCH)
     lines = runs("baseline_epoch.py")
 
     assert any(line.startswith("naive / kept: CPU ") for line in lines)
     assert any(line.startswith("evaluation, clips a CPU second: ") for line in lines)
+    for beside in ("alone", "beside others"):
+        assert any(line.startswith(f"{beside}, default / PASSIVE: CPU ") for line in lines)
 
 
 def test_fetch_tells_bytes_overlap_and_kills(corpus, tmp_path):
@@ -158,6 +170,14 @@ def test_loading_tells_clips_a_second_and_sizes(corpus, tmp_path):
     assert len(jobs) == 7
     assert any(line.startswith("  cache of datasets after load_dataset") for line in lines)
     assert not any(line.startswith("NOTE") for line in lines)
+
+
+def test_opening_tells_the_ratio_to_plain_datasets_and_to_half_as_many_shards(corpus, tmp_path):
+    lines = runs("opening.py", "--source", str(corpus), "--work", str(tmp_path))
+
+    assert any(line.startswith("ours, first / plain, first: ") for line in lines)
+    assert any(line.startswith("ours, first / ours, first, half: ") for line in lines)
+    assert any(line.startswith("ours, again / plain, again: ") for line in lines)
 
 
 def test_structure_counts_files_and_what_a_preparation_enters():

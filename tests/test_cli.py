@@ -63,6 +63,29 @@ def test_the_list_of_commands_cuts_no_sentence(capsys):
     assert "..." not in toyadmos(capsys, "--help").out.split("Commands:")[1]
 
 
+LEFT_BY = {
+    "the command line": "import sys; sys.argv[1:] = ['--version']; from toyadmos_datasets.cli import main; main()",
+    "the library": "import toyadmos_datasets; from toyadmos_datasets import load_dataset, torch_loader",
+}
+
+
+@pytest.mark.parametrize(
+    ("program", "chosen", "expected"),
+    [
+        ("the command line", {}, "PASSIVE"),
+        ("the command line", {"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"),
+        ("the library", {}, "None"),
+    ],
+)
+def test_threads_sleep_while_they_wait_where_the_command_line_owns_the_process(program, chosen, expected):
+    show = "import atexit, os; atexit.register(lambda: print(os.environ.get('OMP_WAIT_POLICY')))"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | chosen
+    command = [sys.executable, "-c", f"{show}; {LEFT_BY[program]}"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60, env=environment)
+
+    assert done.stdout.splitlines()[-1] == expected
+
+
 def test_the_version_is_that_of_the_package_and_that_of_liblzma(capsys):
     of_package, of_liblzma = toyadmos(capsys, "--version").out.splitlines()
 
@@ -147,8 +170,9 @@ def test_plan_tells_the_way_from_the_source_to_the_folder(capsys, small_tree):
 
     assert ran.status == 0
     assert ran.out.splitlines()[0].split() == ["config", "split", "label", "events", "clips"]
-    assert list(told) == ["source", "recordings", "read", "decode", "cache", "write", "time", "health", "note"]
+    assert list(told) == ["source", "recordings", "read", "decode", "cache", "write", "size", "time", "health", "note"]
     assert told["write"].endswith("in 4 shards to data/train")
+    assert re.fullmatch(r"size +about [\d.]+ [kM]B as WAV, [\d.]+ [kM]B as FLAC \(--encoding\)", told["size"])
 
 
 def test_plan_reckons_with_a_corpus_that_is_still_to_be_simulated_and_makes_nothing(capsys, tmp_path):

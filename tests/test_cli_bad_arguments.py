@@ -90,7 +90,7 @@ def is_number(text: str) -> bool:
         (["--max-events", "0"], ["--max-events", "1 or more"]),
         (["--seed", "-1"], ["--seed"]),
         (["--rate", "10"], ["--rate"]),
-        (["--encoding", "mp3"], ["--encoding", "flac or wav", "mp3"]),
+        (["--encoding", "mp3"], ["--encoding", "wav or flac", "mp3"]),
         (["--bit-depth", "8"], ["--bit-depth", "16 or 24", "8"]),
         (["--headroom-db", "-3"], ["--headroom-db", "0 to 96 dB", "-3"]),
         (["--headroom-db", "nan"], ["--headroom-db"]),

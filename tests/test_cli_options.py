@@ -36,7 +36,7 @@ TRAIN = PrepareOptions(
         seed=0,
     ),
     render=RenderOptions(
-        encoding=Encoding(container="flac", bit_depth=16, rate_hz=16_000),
+        encoding=Encoding(container="wav", bit_depth=16, rate_hz=16_000),
         headroom_db=None,
         on_clip="error",
         stems=False,
@@ -95,7 +95,7 @@ CASES: list[tuple[str, dict[str, dict[str, Any]]]] = [
     ("--max-events 7", {"plan": {"max_events": 7}}),
     ("--seed 9", {"plan": {"seed": 9}}),
     ("--rate 48000", {"render": {"encoding": Encoding(rate_hz=48_000)}}),
-    ("--encoding wav", {"render": {"encoding": Encoding(container="wav")}}),
+    ("--encoding flac", {"render": {"encoding": Encoding(container="flac")}}),
     ("--bit-depth 24", {"render": {"encoding": Encoding(bit_depth=24)}}),
     ("--headroom-db 12.5", {"render": {"headroom_db": 12.5}}),
     ("--on-clip count", {"render": {"on_clip": "count"}}),
@@ -147,7 +147,7 @@ def asked(request, capsys, monkeypatch):
     return asked_by
 
 
-def test_without_options_it_is_the_papers_experiment_in_16_bit_flac_at_16_khz(asked):
+def test_without_options_it_is_the_papers_experiment_in_16_bit_wav_at_16_khz(asked):
     assert asked("") == TRAIN
 
 

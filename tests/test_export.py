@@ -59,6 +59,14 @@ def all_channels(tmp_path_factory) -> Path:
     return prepare(asked).out
 
 
+@pytest.fixture(scope="module")
+def encoded(prepared, tmp_path_factory) -> dict[str, Path]:
+    """The same dataset in each encoding."""
+    place = tmp_path_factory.mktemp("packed")
+    asked = options(prepared.parent / "source", place, protocols=("basic",), snrs_db=(6.0,), container="flac")
+    return {"wav": prepared, "flac": prepare(asked).out}
+
+
 def test_the_challenge_of_2020_finds_every_clip_by_its_rules(all_channels, tmp_path):
     # Source: y-kawagu/dcase2020_task2_baseline, as read: its patterns and its expression for ids.
     export(all_channels, tmp_path / "out", "dcase2020", "clean")
@@ -103,11 +111,12 @@ def test_the_challenge_of_2023_finds_every_clip_by_its_rules(all_channels, tmp_p
     assert Path(one["file_name"]).stem.endswith(f"_case_{one['d1v']}_mic_{one['d2v']}_noise_{one['d3v']}")
 
 
+@pytest.mark.parametrize("encoding", ["wav", "flac"])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_clip_is_there_with_its_samples_and_all_that_is_known(prepared, tmp_path, layout):
-    report = export(prepared, tmp_path / "out", layout)
+def test_every_clip_is_there_with_its_samples_and_all_that_is_known(encoded, tmp_path, layout, encoding):
+    report = export(encoded[encoding], tmp_path / "out", layout)
     table = labels(tmp_path / "out")
-    rows = rows_of(prepared, MIX)
+    rows = rows_of(encoded[encoding], MIX)
 
     assert sum(report.n_clips.values()) == len(table) == len(rows)
     for one, row in zip(table, rows, strict=True):
@@ -125,14 +134,15 @@ def test_every_clip_is_there_with_its_samples_and_all_that_is_known(prepared, tm
             np.testing.assert_array_equal(found, samples_of(row)[: int(one["n_samples_exported"])])
 
 
-def test_a_sample_of_a_webdataset_is_a_clip_and_its_facts_under_one_key(prepared, tmp_path):
-    export(prepared, tmp_path / "out", "webdataset")
+@pytest.mark.parametrize("encoding", ["wav", "flac"])
+def test_a_sample_of_a_webdataset_is_a_clip_and_its_facts_under_one_key(encoded, tmp_path, encoding):
+    export(encoded[encoding], tmp_path / "out", "webdataset")
     with tarfile.open(tmp_path / "out" / MIX / "train-00000-of-00001.tar") as tar:
         names = tar.getnames()
         facts = json.load(tar.extractfile(names[1]))
 
     assert all(name.count(".") == 1 for name in names)
-    assert [name.split(".")[1] for name in names[:2]] == ["flac", "json"]
+    assert [name.split(".")[1] for name in names[:2]] == [encoding, "json"]
     assert names[0].split(".")[0] == names[1].split(".")[0]
     assert facts["label"] == "normal"
     assert facts["split"] == "train"

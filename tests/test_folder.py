@@ -135,7 +135,7 @@ def test_a_dataset_with_other_options_is_a_conflict_that_names_them_and_the_way_
         other(whole).state(overwrite=False)
 
     assert (caught.value.expected, caught.value.actual) == ("seed=1", "seed=0")
-    assert "Choose another folder with --out, or replace what is there with --overwrite." in str(caught.value)
+    assert [flag in str(caught.value.remedy) for flag in ("--out", "--overwrite", "--add")] == [True, True, True]
 
 
 def test_a_dataset_may_be_replaced_by_one_who_says_so(whole):

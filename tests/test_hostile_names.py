@@ -36,7 +36,7 @@ from toyadmos_datasets.loading.clip_cache import stand_in_for
 from toyadmos_datasets.reports.audit_page import page_of
 from toyadmos_datasets.reports.charts import histogram
 from toyadmos_datasets.reports.html_page import page, templates
-from toyadmos_datasets.scores.metrics import Interval
+from toyadmos_datasets.scores.intervals import Interval
 from toyadmos_datasets.sharing.parcel import recipe_card
 from toyadmos_datasets.values.recipe import read_recipe
 
@@ -198,7 +198,8 @@ def test_a_page_takes_names_for_text(monkeypatch):
         {% endblock %}"""
     monkeypatch.setattr(templates(), "loader", ChoiceLoader([DictLoader({"hostile": template}), templates().loader]))
     name, chart = ATTACK, histogram([(ATTACK, np.arange(5.0))], ATTACK)
-    group = {"name": name, "auc": Interval(value=1, low=1, high=1), "share_overlooked": 0}
+    whole = Interval(value=1, low=1, high=1)
+    group = {"name": name, "auc": whole, "share_overlooked": whole}
     shown = page("hostile", name, notes=[name], name=name, chart=chart, counts=[(name, name, 1)], group=group)
 
     assert raw_in(shown) == set()

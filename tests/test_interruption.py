@@ -129,7 +129,7 @@ def test_a_kill_at_any_step_shows_nothing_half_made_and_the_next_run_completes_i
 
 def test_a_kill_at_any_step_of_a_replacement_shows_the_old_or_the_new_or_none(tmp_path, few):
     prepare(options(few, tmp_path / "undisturbed", protocols=("basic",)))
-    prepare(options(few, tmp_path / "old", protocols=("basic",), container="wav"))
+    prepare(options(few, tmp_path / "old", protocols=("basic",), container="flac"))
     old, new = hashes(tmp_path / "old" / "out"), hashes(tmp_path / "undisturbed" / "out")
     rows = killed_at_every_step(few, tmp_path / "place", tmp_path / "old", overwrite=True)
     states = ["old" if seen == old else "new" if seen == new else _torn(seen, old, new) for _, seen, *_ in rows]

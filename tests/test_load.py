@@ -40,7 +40,7 @@ def test_audio_comes_as_the_very_samples_that_are_stored(prepared, train):
         assert audio["array"].shape == (row["n_samples"],)
         assert np.array_equal(audio["array"], pcm(original["bytes"]) / 32768)
         assert audio["sampling_rate"] == 16000
-        assert audio["path"] == original["path"] == f"{row['event_id']}_ch1.flac"
+        assert audio["path"] == original["path"] == f"{row['event_id']}_ch1.wav"
         assert np.abs(audio["array"]).max() == pytest.approx(row["peak"])
 
 

@@ -27,7 +27,8 @@ from toyadmos_datasets import Audio, as_plain_audio, decode_with_soundfile, load
 from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.loading.audio_feature import TYPE_NAME
-from toyadmos_datasets.signal.clip_codec import decode_clip
+from toyadmos_datasets.rendering import Encoding
+from toyadmos_datasets.signal.clip_codec import decode_clip, encode_stored
 
 pytestmark = [
     pytest.mark.usefixtures("datasets_cache"),
@@ -142,6 +143,16 @@ def test_sixteen_bits_are_encoded_as_such():
     assert formats == ["PCM_16", "PCM_24", "FLOAT"]
 
 
+@pytest.mark.parametrize(("path", "form"), [("a.flac", "FLAC"), ("a.wav", "WAV"), (None, "WAV")])
+def test_samples_are_encoded_as_their_path_says_and_else_as_wav(path, form):
+    samples = np.arange(-50, 50, dtype=np.int16)
+    encoded = Audio(sample_type="int16").encode_example({"array": samples, "sampling_rate": 16000, "path": path})
+    found, _ = soundfile.read(io.BytesIO(encoded["bytes"]), dtype="int16")
+
+    assert soundfile.info(io.BytesIO(encoded["bytes"])).format == form
+    assert np.array_equal(found, samples)
+
+
 def test_another_rate_is_reached_by_resampling(train):
     rows = train.cast_column("audio", Audio(sampling_rate=8000))
 
@@ -213,7 +224,7 @@ def test_our_load_dataset_opens_what_was_saved_as_it_was_decoded(prepared, tmp_p
     assert load_dataset(tmp_path / "all")["test"][0]["audio"]["array"].dtype == np.int16
     assert load_dataset(tmp_path / "all", split="train[:2]+test[:1]").num_rows == 3
     assert load_dataset(tmp_path / "all", split="train", decode="float32")[0]["audio"]["array"].dtype == np.float32
-    assert load_dataset(tmp_path / "all", split="train", decode=False)[0]["audio"]["bytes"].startswith(b"fLaC")
+    assert load_dataset(tmp_path / "all", split="train", decode=False)[0]["audio"]["bytes"].startswith(b"RIFF")
     assert [clip["path"] for clip in one["audio"]] == [clip["path"] for clip in rows["train"]["audio"]]
     assert next(iter(load_dataset(tmp_path / "one", streaming=True)))["audio"]["array"].dtype == np.int16
 
@@ -391,7 +402,27 @@ def test_several_channels_survive_being_encoded_again(samples):
         assert np.array_equal(np.atleast_2d(again), samples)
 
 
-@pytest.mark.parametrize("subtype", ["PCM_24", "FLOAT", "PCM_U8", "ULAW"])
+wide = arrays(
+    np.int32, st.tuples(st.integers(1, 4), st.integers(1, 50)), elements=st.integers(-(1 << 23), (1 << 23) - 1)
+)
+
+
+@given(wide)
+def test_wav_of_24_bits_is_decoded_exactly_and_without_soundfile(samples):
+    content = encode_stored(samples, Encoding(bit_depth=24))
+    expected = np.squeeze(samples, 0) if len(samples) == 1 else samples
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "soundfile", None)
+        found, rate_hz = decode_clip(content, "a")
+        with pytest.raises(OptionError) as caught:
+            decode_clip(content, "a", "int16")
+
+    assert caught.value.actual == "PCM_24"
+    assert (found.dtype, rate_hz) == (np.float32, 16000)
+    assert np.array_equal(found * np.float64(1 << 23), expected)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_32", "FLOAT", "PCM_U8", "ULAW"])
 def test_other_wav_files_are_decoded_by_soundfile(subtype):
     file = io.BytesIO()
     soundfile.write(file, np.linspace(-1, 0.5, 100), 8000, format="WAV", subtype=subtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,13 +13,15 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.memory import MemoryFile
 from loading import first_shard, stored
-from preparing import hashes
+from preparing import hashes, options
 from wording import refused
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.reading import sha256_of
+from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.loading import clip_positions
+from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.shards import state_of
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")
@@ -121,6 +124,53 @@ def test_rows_without_a_clip_stay_without_one(tmp_path):
     clip_positions.write_places([shard], tmp_path / "places.arrow")
 
     assert clip_positions.read_places(tmp_path / "places.arrow").to_pylist() == rows
+
+
+@pytest.fixture
+def split_up(prepared, tmp_path, monkeypatch) -> Path:
+    """The same dataset in shards of three clips, and in row groups of two."""
+    monkeypatch.setattr(sys.modules["toyadmos_datasets.rendering.render_job"], "ROWS_A_SHARD", 3)
+    monkeypatch.setattr(sys.modules["toyadmos_datasets.rendering.shard_writer"], "ROWS_A_GROUP", 2)
+    return prepare(options(prepared.parent / "source", tmp_path, protocols=("basic",), snrs_db=(6.0,))).out
+
+
+@pytest.mark.parametrize("n_rows", [1, 4, 1000])
+def test_rows_are_the_same_in_however_many_shards_groups_and_kept_pieces_they_lie(
+    prepared, split_up, tmp_path, monkeypatch, n_rows
+):
+    monkeypatch.setattr(clip_positions, "_BATCH_ROWS", n_rows)
+    found = load_dataset(split_up, split="train", decode=False, cache_dir=tmp_path / "hf")
+    expected = load_dataset(prepared, split="train", decode=False, cache_dir=tmp_path / "hf")
+
+    assert len(read_manifest(split_up).configs["clean"]["train"]) > 1
+    assert found.to_list() == expected.to_list()
+    assert found[2:5] == expected[2:5]
+    assert pickle.loads(pickle.dumps(found)).to_list() == expected.to_list()
+
+
+def n_open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files in /proc")
+def test_no_shard_stays_open_for_its_clips_to_be_mapped(split_up, tmp_path):
+    load_dataset(split_up, split="train", cache_dir=tmp_path / "hf")
+    n_open = n_open_files()
+    rows = load_dataset(split_up, split="train", cache_dir=tmp_path / "hf")
+    loader_spans = clip_positions.read_spans(next((tmp_path / "hf").rglob("train.arrow")))
+
+    assert n_open_files() == n_open
+    assert len(rows) == len(loader_spans.start)
+
+
+def test_other_metadata_leave_the_rows_as_they_are(prepared, tmp_path):
+    table = load_dataset(prepared, split="train", decode=False, cache_dir=tmp_path / "hf").data
+    other = table.replace_schema_metadata({"a": "b"})
+
+    assert other.schema.metadata == {b"a": b"b"} != table.schema.metadata
+    for found in (other, pickle.loads(pickle.dumps(other))):
+        assert found.fast_slice(1, 2).schema.metadata == {b"a": b"b"}
+        assert found.fast_gather([0, 3]).to_pylist() == table.fast_gather([0, 3]).to_pylist()
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_plain_readers_need_nothing_but_datasets(prepared, tmp_path, version):
     assert seen["label"] == ["normal", "anomalous"]
     assert seen["columns"] == pq.read_schema(prepared / shards[0].path).names
     assert seen["snrs"] == [[6.0], [None]]
-    assert seen["starts"] == "fLaC"
+    assert seen["starts"] == "RIFF"
     assert seen["license"][0] == "other"
     assert seen["records"] == seen["decoders"] == []
 

@@ -200,7 +200,7 @@ def test_a_cut_end_of_a_finished_run_is_tidied_up_and_the_dataset_untouched(tmp_
         {"seed": 1},
         {"snrs_db": (6.0, 3.0)},
         {"bit_depth": 24},
-        {"container": "wav"},
+        {"container": "flac"},
         {"skip_bad": True},
         {"rate_hz": 8000},
     ],

@@ -29,7 +29,7 @@ CHOICES: list[dict[str, Any]] = [
     {"protocols": ("basic",), "snrs_db": (6.0, -6.0)},
     {"protocols": ("waspaa2019",), "bit_depth": 24},
     {"protocols": ("basic",), "channels": "all", "max_events": 1},
-    {"protocols": ("basic",), "container": "wav", "rate_hz": 48_000},
+    {"protocols": ("basic",), "container": "flac", "rate_hz": 48_000},
 ]
 
 
@@ -88,6 +88,19 @@ def test_its_numbers_are_what_prepare_then_does(tmp_path, sources, monkeypatch, 
     assert samples_in(tmp_path / "cache") == pytest.approx(told.n_store_bytes, abs=48 * told.n_recordings)
     assert n_written_bytes / 2 < told.n_dataset_bytes < n_written_bytes * 2
     assert (told.kind, told.state) == (kind, "new")
+
+
+def test_it_tells_what_the_dataset_takes_in_either_encoding(tmp_path, sources):
+    told = preview(options(sources["tree"], tmp_path, protocols=("basic",)))
+    taken = {}
+    for container in ("wav", "flac"):
+        prepare(options(sources["tree"], tmp_path, protocols=("basic",), container=container, overwrite=True))
+        taken[container] = sum(path.stat().st_size for path in (tmp_path / "out" / "data").rglob("*.parquet"))
+
+    assert set(told.n_bytes_encoded) == set(taken)
+    assert told.n_bytes_encoded["wav"] == told.n_dataset_bytes
+    assert told.n_bytes_encoded["flac"] < told.n_bytes_encoded["wav"]
+    assert all(n_bytes / 2 < told.n_bytes_encoded[name] < n_bytes * 2 for name, n_bytes in taken.items())
 
 
 def test_it_touches_nothing(tmp_path, sources):

@@ -42,7 +42,7 @@ def place(tmp_path_factory):
     files = CORPUS.files()
     tree = write_tree(files, place / "tree")
     write_volumes(files, place / "volumes")
-    prepare(options(tree, place, protocols=("basic",), snrs_db=(3.0,), channels="all"))
+    prepare(options(tree, place, protocols=("basic",), snrs_db=(3.0,), channels="all", container="flac"))
     export_recipe(place / "out", place / "mine.toyrecipe")
     return place
 

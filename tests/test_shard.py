@@ -139,7 +139,7 @@ def test_a_wav_of_16_bits_has_the_bytes_that_libsndfile_writes(shape):
 
 @pytest.mark.parametrize(
     ("changes", "option", "expected"),
-    [({"container": "mp3"}, "--encoding", "flac or wav"), ({"bit_depth": 8}, "--bit-depth", "16 or 24")],
+    [({"container": "mp3"}, "--encoding", "wav or flac"), ({"bit_depth": 8}, "--bit-depth", "16 or 24")],
 )
 def test_an_encoding_that_there_is_not_is_refused(changes, option, expected):
     with pytest.raises(OptionError) as caught:

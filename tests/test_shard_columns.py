@@ -27,19 +27,19 @@ def test_a_row_tells_what_its_audio_is_made_of(tmp_path):
     assert (found["condition"], found["damage_source"]) == ("ab01", "published")
     assert found["damaged_parts"]
     assert all(found[part] != "Normal" for part in found["damaged_parts"])
-    assert found["audio"]["path"] == "event of t0_mix.flac"
+    assert found["audio"]["path"] == "event of t0_mix.wav"
 
 
 def test_a_clean_normal_row_has_no_damage_no_noise_and_no_snr(tmp_path):
     catalogue = store(tmp_path, {"t": random_sound(1, 1000)})
 
-    (found,) = rendered(tmp_path, catalogue, example("t"), encoding=Encoding(container="wav"))
+    (found,) = rendered(tmp_path, catalogue, example("t"), encoding=Encoding(container="flac"))
 
     none = ("damage_source", "noise_start", "noise_gain_db", "snr_db", "snr_achieved_db", "snr_active_db")
     assert [found[name] for name in none] == [None] * len(none)
     assert (found["label"], found["damaged_parts"], found["noise_recording_ids"]) == (0, [], [])
     assert found["curved_railway_track"] == "Normal"
-    assert found["audio"]["path"] == "event of t_ch1.wav"
+    assert found["audio"]["path"] == "event of t_ch1.flac"
 
 
 @settings(max_examples=20)
@@ -102,4 +102,4 @@ def test_clips_of_one_event_have_names_of_their_own(tmp_path):
     found = rendered(tmp_path, catalogue, *some)
 
     paths = [one["audio"]["path"] for one in found]
-    assert paths == ["event of t_ch1.flac", "event of t_ch1_d1.flac", "event of t_ch1_at160.flac"]
+    assert paths == ["event of t_ch1.wav", "event of t_ch1_d1.wav", "event of t_ch1_at160.wav"]

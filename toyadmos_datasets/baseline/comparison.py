@@ -21,7 +21,12 @@ from toyadmos_datasets.baseline.run_table import (
     table_rows,
 )
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.scores.metrics import Interval, auc, event_weights, interval, weighted_aucs
+from toyadmos_datasets.scores.auc_intervals import PairedDifference, holm, paired_difference
+from toyadmos_datasets.scores.intervals import Interval
+from toyadmos_datasets.scores.metrics import auc
+
+LEVEL = 0.05
+"""Chance of one or more rows that are called clear where no row differs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,9 @@ class Difference:
         n_anomalous: Anomalous clips.
         auc_a: Of run A.
         auc_b: Of run B.
-        difference: B minus A, with the interval of the paired bootstrap: every draw takes the same events of both.
+        difference: B minus A, with the interval of this row alone.
+        p_value: Of there being no difference, of this row alone.
+        p_corrected: The same, corrected for the number of rows by Holm's procedure.
     """
 
     by: str
@@ -43,11 +50,14 @@ class Difference:
     auc_a: float
     auc_b: float
     difference: Interval
+    p_value: float
+    p_corrected: float
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.difference.low > 0 or self.difference.high < 0
+        """Whether the corrected p value is below `LEVEL`, and the row's own interval leaves out zero."""
+        is_off_zero = self.difference.low > 0 or self.difference.high < 0
+        return is_off_zero and self.p_corrected < LEVEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,23 +114,14 @@ def compare_scored(scored_a: ScoredRun, scored_b: ScoredRun) -> Comparison:
     order = _order(a, b, run_a, run_b)
     labels = a["label"].to_numpy().astype(np.int64)
     of_a, of_b = a["score"].to_numpy(), b["score"].to_numpy()[order]
-    weights = event_weights(labels, np.array(a["event_id"].to_pylist()))
-    found = []
+    events = np.array(a["event_id"].to_pylist(), dtype=np.str_)
+    rows = []
     for by, name, is_anomaly in _groups(a, labels == 1):
         chosen = is_anomaly | (labels == 0)
-        mine, drawn = labels[chosen], weights[:, chosen]
-        auc_a, auc_b = auc(mine, of_a[chosen]), auc(mine, of_b[chosen])
-        draws = weighted_aucs(mine, of_b[chosen], drawn) - weighted_aucs(mine, of_a[chosen], drawn)
-        found.append(
-            Difference(
-                by=by,
-                name=name,
-                n_anomalous=int(is_anomaly.sum()),
-                auc_a=auc_a,
-                auc_b=auc_b,
-                difference=interval(auc_b - auc_a, draws),
-            )
-        )
+        clips = labels[chosen], of_a[chosen], of_b[chosen]
+        rows.append((by, name, clips, paired_difference(*clips, events[chosen])))
+    corrected = holm([paired.p_value for *_, paired in rows])
+    found = [_difference(*row, p) for row, p in zip(rows, corrected, strict=True)]
     return Comparison(
         run_a=str(run_a),
         run_b=str(run_b),
@@ -129,6 +130,26 @@ def compare_scored(scored_a: ScoredRun, scored_b: ScoredRun) -> Comparison:
             f"{name}: {mark}" for name, one in (("A", scored_a), ("B", scored_b)) for mark in one.evaluated.marks
         ),
         differences=tuple(found),
+    )
+
+
+def _difference(
+    by: str,
+    name: str,
+    clips: tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    paired: PairedDifference,
+    p_corrected: float,
+) -> Difference:
+    labels, of_a, of_b = clips
+    return Difference(
+        by=by,
+        name=name,
+        n_anomalous=int(np.count_nonzero(labels)),
+        auc_a=auc(labels, of_a),
+        auc_b=auc(labels, of_b),
+        difference=paired.difference,
+        p_value=paired.p_value,
+        p_corrected=p_corrected,
     )
 
 

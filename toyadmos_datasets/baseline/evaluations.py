@@ -223,9 +223,11 @@ def read_scores_of(folder: Path) -> pa.Table:
     table = read_table(folder, SCORES_NAME, SCORES_SCHEMA)
     if set(table["label"].to_pylist()) != {0, 1}:
         raise damaged_table(path, "normal and anomalous clips, labels 0 and 1", "other labels")
-    for column in ("score", "level_db", "duration_s"):
+    for column in ("level_db", "duration_s"):
         if not pc.all(pc.is_finite(table[column])).as_py():
             raise damaged_table(path, f"finite numbers as {column}", "others")
+    if pc.any(pc.is_nan(table["score"])).as_py():  # an infinite score is the highest or the lowest
+        raise damaged_table(path, "numbers as score", "NaN")
     if pc.min(table["duration_s"]).as_py() <= 0 or pc.list_flatten(table["damage"]).null_count:
         raise damaged_table(path, "durations above 0, and names of parts", "others")
     return table

@@ -13,9 +13,18 @@ if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
 
+_WAITING = ("OMP_WAIT_POLICY", "PASSIVE")
+"""Threads of torch that wait for each other sleep. By default they spin, and where others use the machine, too, they
+spin in the place of the thread that they wait for: an epoch takes many times as long. It is read when torch is loaded,
+and passed on to workers; only a program that owns its process may set it.
+Source: OpenMP API 5.2, section 21.1.8.
+"""
+
+
 def main() -> None:
     """Run `toyadmos` with the process's arguments and exit: 0 done, 1 failed, 2 wrong arguments, 130 interrupted."""
     _open_streams()
+    os.environ.setdefault(*_WAITING)
     interrupts = Interrupts()
     sys.unraisablehook = functools.partial(_leave_if_interrupted, interrupts)
     try:

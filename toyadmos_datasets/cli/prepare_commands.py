@@ -110,6 +110,7 @@ def _preview_lines(found: Preview) -> list[str]:
         f"decode      {format_bytes(found.n_decoded_bytes)}",
         f"cache       {format_bytes(found.n_store_bytes)} more in {found.store}",
         f"write       {_written(found)}",
+        f"size        {_sizes(found)}",
         f"time        about {format_duration(found.expected_s)} on {found.workers} workers, by one machine's speed",
         *_unknown(found),
         *_health(found),
@@ -142,6 +143,12 @@ def _health(found: Preview) -> list[str]:
         return [f"health      not measured: {why}"]
     lines = health_lines(found.health, label="health      ")
     return [*lines, f"{'':<12}{n} of {in_all} clips not measured: {why}"] if n else lines
+
+
+def _sizes(found: Preview) -> str:
+    """Say what the dataset takes in each encoding."""
+    sizes = (f"{format_bytes(n_bytes)} as {name.upper()}" for name, n_bytes in found.n_bytes_encoded.items())
+    return f"about {', '.join(sizes)} (--encoding)"
 
 
 def _written(found: Preview) -> str:

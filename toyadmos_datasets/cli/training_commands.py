@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from toyadmos_datasets.baseline.evaluations import Evaluation
     from toyadmos_datasets.baseline.run_table import TableRow
     from toyadmos_datasets.baseline.trainer import TrainReport
-    from toyadmos_datasets.scores.summary import Summary
+    from toyadmos_datasets.scores.dcase import DcaseScore
+    from toyadmos_datasets.scores.summary import Group, Summary
 
 ConfigsOption: TypeAlias = Annotated[
     list[str] | None,
@@ -130,34 +131,61 @@ def evaluation_lines(found: Evaluation) -> list[str]:
 
 def lines_of(found: Summary) -> list[str]:
     """Write a summary as tables for people."""
+    lines = [
+        f"{found.n_normal} normal and {found.n_anomalous} anomalous clips of {found.n_events} events",
+        f"clip score: {found.clip_score}",
+        *([f"{found.n_infinite} clips have an infinite score"] if found.n_infinite else []),
+        *table_lines(["figure", "value [95 % interval]"], _figures(found)),
+    ]
+    if found.dcase:
+        rows = [[_dcase_rule(one), *_dcase_cells(one)] for one in found.dcase]
+        lines += ["", *table_lines(["DCASE's score", "AUC", "pAUC", "official"], rows)]
+    for by in ("domain", "case", "channel", "snr_db", "part", "damage", "condition"):
+        groups = found.by(by)
+        if len(groups) > 1:
+            shown = [
+                [one.name, str(one.n_normal), str(one.n_anomalous), str(one.auc), one.share_overlooked.as_percent]
+                for one in _shown(groups)
+            ]
+            more = f", {len(shown)} of {len(groups)}" if len(groups) > len(shown) else ""
+            heading = f"{by} (worst first{more})"
+            lines += ["", *table_lines([heading, "normal", "anomalous", "AUC [95 %]", "overlooked [95 %]"], shown)]
+    return lines
+
+
+def _figures(found: Summary) -> list[list[str]]:
+    loudness = found.loudness
     rows = [
         ["AUC", str(found.auc)],
         ["AUC as the published code computes it", str(found.auc_as_published)],
         ["pAUC, FPR to 0.1, area", str(found.pauc)],
         ["pAUC, FPR to 0.1, McClish", str(found.pauc_mcclish)],
-        ["AUC of loudness alone", str(found.auc_of_loudness)],
-        ["F1 at FPR 10 %", f"{found.f1:.3f}"],
-        ["overlooked at FPR 10 %", f"{found.share_overlooked:.1%}"],
+        [f"AUC of loudness alone, {loudness.direction}", str(loudness.auc)],
+        ["AUC minus that of loudness", f"{loudness.advantage}: {loudness.verdict}"],
+        ["F1 at FPR 10 %", str(found.f1)],
+        ["overlooked at FPR 10 %", found.share_overlooked.as_percent],
     ]
     for what, joined in (("cases", found.cases), ("source and target domain", found.domains)):
         if joined is not None:
             rows.append([f"AUC, harmonic mean of {what}", str(joined.auc)])
-            rows.append([f"pAUC, McClish, harmonic mean of {what}", f"{joined.pauc_mcclish:.3f}"])
-    lines = [
-        f"{found.n_normal} normal and {found.n_anomalous} anomalous clips of {found.n_events} events",
-        f"clip score: {found.clip_score}",
-        *table_lines(["figure", "value [95 % interval]"], rows),
-    ]
-    for by in ("domain", "case", "channel", "snr_db", "part", "damage", "condition"):
-        groups = found.by(by)
-        if len(groups) > 1:
-            shown = [
-                [one.name, str(one.n_anomalous), str(one.auc), f"{one.share_overlooked:.0%}"] for one in groups[:_WORST]
-            ]
-            more = f", {_WORST} of {len(groups)}" if len(groups) > _WORST else ""
-            heading = f"{by} (worst first{more})"
-            lines += ["", *table_lines([heading, "anomalous", "AUC [95 %]", "overlooked"], shown)]
-    return lines
+            rows.append([f"pAUC, McClish, harmonic mean of {what}", str(joined.pauc_mcclish)])
+    return rows
+
+
+def _shown(groups: list[Group]) -> list[Group]:
+    """Return the worst groups, and those that have no AUC."""
+    rated = [one for one in groups if one.auc.value == one.auc.value]  # NaN is not itself
+    return [*rated[:_WORST], *groups[len(rated) :]]
+
+
+def _dcase_rule(found: DcaseScore) -> str:
+    rules = {2020: "2020: means over cases", 2021: "2021: source and target"}
+    return rules.get(found.year, f"since {found.year}: each domain's normal clips against all anomalous ones")
+
+
+def _dcase_cells(found: DcaseScore) -> list[str]:
+    official = "-" if found.official is None else f"{found.official:.3f}"
+    return [f"{found.auc:.3f}", f"{found.pauc:.3f}", official]
 
 
 def compare(
@@ -171,8 +199,9 @@ def compare(
 ) -> None:
     """Compare evaluated runs: all figures side by side, and the first run against each other one.
 
-    Seeds of one system are joined. Pairs are compared clip by clip; the interval is of B's AUC minus A's, and where it
-    leaves out zero, the difference is more than chance.
+    Seeds of one system are joined. Pairs are compared clip by clip. The interval is of B's AUC minus A's, of each row
+    alone. A difference is clear where its p value, corrected for the number of rows (Holm), is below 0.05 and its
+    interval leaves out zero.
     """
     from toyadmos_datasets.baseline.comparison import compare_runs
 
@@ -213,7 +242,8 @@ def _pair_lines(found: Comparison) -> list[str]:
     for one in found.differences:
         difference = one.difference
         ends = f"[{difference.low:+.3f}, {difference.high:+.3f}]"
+        p = f"{one.p_corrected:.3f}" if one.p_corrected >= 0.001 else "< 0.001"
         aucs = (f"{one.auc_a:.3f}", f"{one.auc_b:.3f}", f"{difference.value:+.3f}")
-        rows.append([one.name, str(one.n_anomalous), *aucs, ends, "clear" if one.is_clear else "-"])
-    heading = ["group", "anomalous", "AUC of A", "AUC of B", "B - A", "95 % interval", "difference"]
+        rows.append([one.name, str(one.n_anomalous), *aucs, ends, p, "clear" if one.is_clear else "-"])
+    heading = ["group", "anomalous", "AUC of A", "AUC of B", "B - A", "95 % interval", "p (Holm)", "difference"]
     return [f"A  {found.run_a}", f"B  {found.run_b}, {found.config}", *found.marks, *table_lines(heading, rows)]

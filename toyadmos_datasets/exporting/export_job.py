@@ -28,7 +28,8 @@ from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.files.job_folder import JobFolder
 from toyadmos_datasets.signal.clip_codec import form_of, rewrite_as_wav
-from toyadmos_datasets.values.manifest import Manifest, Shard, check_shard_sizes, read_manifest
+from toyadmos_datasets.units import Bytes
+from toyadmos_datasets.values.manifest import STEMS, Manifest, Shard, check_shard_sizes, read_manifest
 from toyadmos_datasets.values.shards import check_shards
 
 EXPORT_VERSION = 2
@@ -118,7 +119,7 @@ def export_dataset(options: ExportOptions, progress: Progress | None = None) -> 
         check_shards(options.folder, shards)  # all of them, before anything is written
         namer = Namer(layout=layout, config=config, has_target_domain="adapt" in manifest.configs[config])
         work = _Work(source=options.folder, shards=shards, folder=folder, namer=namer, n_samples=n_samples)
-        _write(work, progress or Quiet())
+        _write(work, _room([one for one in shards if one.split not in left_out], manifest, layout), progress or Quiet())
     return ExportReport(
         out=options.out,
         layout=layout,
@@ -178,6 +179,24 @@ def _common_length(folder: Path, shards: list[Shard], manifest: Manifest) -> int
     return shortest
 
 
+_MOST_TIMES_FLAC = 5
+"""WAV takes at most about so many times what FLAC takes."""
+
+_ENTRY_BYTES = 4096
+"""What a clip takes at most beside its sound: its columns, and what a file system or tar adds."""
+
+
+def _room(shards: list[Shard], manifest: Manifest, layout: str) -> tuple[Bytes, Bytes]:
+    """Return how many bytes the exported clips take at least, and at most."""
+    n_bytes = sum(shard.n_bytes for shard in shards)
+    least = n_bytes * (_SHORTEST_SHARE if layout in _DCASE else 1.0)
+    if manifest.request.get("stems"):
+        least /= 1 + len(STEMS)
+    is_unpacked = layout != "webdataset" and manifest.request.get("encoding") != "wav"
+    most = n_bytes * (_MOST_TIMES_FLAC if is_unpacked else 1)
+    return int(least), most + _ENTRY_BYTES * sum(shard.n_rows for shard in shards)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
     """What is written.
@@ -197,12 +216,11 @@ class _Work:
     n_samples: int | None
 
 
-def _write(work: _Work, progress: Progress) -> None:
-    n_bytes = sum(shard.n_bytes for shard in work.shards)
-    require_room(work.folder.path, n_bytes - work.folder.n_bytes_done(), purpose="the export")
+def _write(work: _Work, room: tuple[Bytes, Bytes], progress: Progress) -> None:
+    least, most = room
+    require_room(work.folder.path, least - work.folder.n_bytes_done(), purpose="the export")
     total = sum(shard.n_rows for shard in work.shards)
-    # WAV takes at most about five times what FLAC takes.
-    with work.folder.held(), needing_room(5 * n_bytes), progress.stage("Exporting", total, "clips") as on_progress:
+    with work.folder.held(), needing_room(most), progress.stage("Exporting", total, "clips") as on_progress:
         work.folder.resume()
         placed: list[Placed] = []
         for n_done, one in enumerate(_packed(work) if work.namer.layout == "webdataset" else _files(work), start=1):

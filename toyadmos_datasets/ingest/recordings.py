@@ -299,7 +299,7 @@ class _TaskReading:
         self._task = task
         self._watch = watch
         self._ids = dict(task.wanted)
-        self._left: set[str] = set()
+        self._done: set[str] = set()
 
     def read(self, block: int) -> None:
         """Ingest what is wanted of a block.
@@ -310,10 +310,9 @@ class _TaskReading:
         """
         run = self._task.run
         restart = None if run is None else run.part.restart
-        self._left = set(self._ids)
         wrong: dict[str, CorruptMemberError] = {}
         is_right = True
-        for path, error in self._failures(block, self._left, restart, self._counting(run)):
+        for path, error in self._failures(block, self._ids, restart, self._counting(run)):
             is_right = False
             if restart is None:
                 wrong[path] = error
@@ -329,18 +328,18 @@ class _TaskReading:
             block: Number of the block.
             wrong: Errors of the recordings that were wrong from the block's beginning.
         """
-        for part in self._task.source.parts(block, frozenset(self._left)):
+        for part in self._task.source.parts(block, self._ids.keys() - self._done):
             if part.restart is not None:
                 for _ in self._failures(block, part.members, part.restart, self._uncounted):
                     pass
             for path in part.members:
-                if path in self._left and path in wrong and not self._task.skip_bad:
+                if path in wrong.keys() - self._done and not self._task.skip_bad:
                     raise wrong[path]
-        for path, error in self._failures(block, self._left - wrong.keys(), None, self._uncounted):
+        for path, error in self._failures(block, self._ids.keys() - self._done - wrong.keys(), None, self._uncounted):
             wrong[path] = error
             if not self._task.skip_bad:
                 raise error
-        for path in self._left & wrong.keys():
+        for path in wrong.keys() - self._done:
             self._note(wrong[path], path)
 
     def _failures(
@@ -348,7 +347,7 @@ class _TaskReading:
     ) -> Iterator[tuple[str, CorruptMemberError]]:
         """Ingest recordings; yield those that cannot be read from here, with the reason."""
         task = self._task
-        for member, chunks in task.source.read(block, frozenset(wanted), on_bytes, restart):
+        for member, chunks in task.source.read(block, wanted, on_bytes, restart):
             self._watch.advance(at=member.path)
             try:
                 _ingest_member(member, chunks, self._ids[member.path], self.writer, task.rate_hz)
@@ -359,13 +358,13 @@ class _TaskReading:
             except CorruptMemberError as error:
                 yield member.path, error
                 continue
-            self._left.discard(member.path)
+            self._done.add(member.path)
             if self.writer.is_full:
                 self.writer.commit()
                 self.writer = SegmentWriter(task.folder)
 
     def _note(self, error: ToyAdmosError, path: str) -> None:
-        self._left.discard(path)
+        self._done.add(path)
         self.bad.append(BadRecording(recording_id=self._ids[path], member=path, reason=str(error)))
 
     def _uncounted(self, _n_bytes: int) -> None:

@@ -19,6 +19,7 @@ from toyadmos_datasets.ingest.task_cuts import bytes_by_block, large_blocks
 from toyadmos_datasets.jobs.preparation import Preparation
 from toyadmos_datasets.jobs.prepare import PrepareOptions
 from toyadmos_datasets.jobs.sources import foreseen_source, require_outside, written_in
+from toyadmos_datasets.options.render_options import ENCODINGS
 from toyadmos_datasets.planning.recipe_plan import SplitCount, count_examples
 from toyadmos_datasets.rendering import PreparedFolder, summary_of
 from toyadmos_datasets.rendering.example_health import known_of
@@ -39,8 +40,8 @@ TREE_BYTES_A_S = 250e6
 SIMULATED_BYTES_A_S = 28e6
 """WAV bytes that are synthesised in a second by one core of the same machine."""
 
-CLIPS_A_S = 180.0
-"""Clips of 11 s that are mixed, encoded and written in a second by one core of the same machine."""
+CLIPS_A_S = {"wav": 320.0, "flac": 180.0}
+"""Clips of 11 s that are mixed, encoded and written in a second by one core of the same machine, by encoding."""
 
 START_S: Seconds = 1.0
 """Time to start, and to start workers."""
@@ -48,8 +49,8 @@ START_S: Seconds = 1.0
 BYTES_A_SAMPLE: Bytes = 2
 """Of the corpus's recordings."""
 
-FLAC_SHARE = 0.6
-"""Typical share of its PCM size that a FLAC of these recordings takes."""
+SHARE_OF_PCM = {"wav": 1.0, "flac": 0.65}
+"""Typical share of its PCM size that a clip takes; FLAC took 0.62 to 0.74 of recordings of real machines."""
 
 SHARD_BYTES: Bytes = 10_000
 """What a shard takes beside its audio: schema, footer, the other columns."""
@@ -74,6 +75,7 @@ class Preview:
         out: Folder of the dataset.
         state: What is in it: ``new``, ``cut``, ``done``, ``replace`` or ``add``.
         n_dataset_bytes: About how much is written there.
+        n_bytes_encoded: About what the dataset takes in each encoding, whichever was asked for.
         n_shards: Number of shards.
         expected_s: About how long it takes, if several workers can decode a large block at once where that is possible.
         workers: With so many processes.
@@ -101,6 +103,7 @@ class Preview:
     out: str
     state: str
     n_dataset_bytes: Bytes
+    n_bytes_encoded: dict[str, Bytes]
     n_shards: int
     expected_s: Seconds
     workers: int
@@ -152,8 +155,10 @@ def _preview(options: PrepareOptions, progress: Progress) -> Preview:
     decoded = bytes_to_decode(source, missing)
     n_clips = len(recipe.examples)
     health = _health(recipe, planned.catalogue, options.exclude)
+    container = options.render.encoding.container
+    n_bytes_encoded = _dataset_bytes(recipe, wanted, options, n_shards)
     bytes_a_s = TREE_BYTES_A_S if source.kind == "tree" else ARCHIVE_BYTES_A_S
-    busy_s = decoded / bytes_a_s + n_clips / CLIPS_A_S
+    busy_s = decoded / bytes_a_s + n_clips / CLIPS_A_S[container]
     busy_s += n_simulated_bytes / SIMULATED_BYTES_A_S
     workers = usable_workers(options.render.workers)
     large, unknown = _largest_blocks(source, missing, workers)
@@ -174,7 +179,8 @@ def _preview(options: PrepareOptions, progress: Progress) -> Preview:
         n_store_bytes=bytes_to_store(missing, store),
         out=str(options.out),
         state=state,
-        n_dataset_bytes=0 if state == "done" else n_shards * SHARD_BYTES + _audio_bytes(recipe, wanted, options),
+        n_dataset_bytes=0 if state == "done" else n_bytes_encoded[container],
+        n_bytes_encoded=n_bytes_encoded,
         n_shards=n_shards,
         expected_s=0.0 if state == "done" else START_S + busy_s / workers + if_shared_s,
         workers=workers,
@@ -226,8 +232,11 @@ def _rows_by_split(counts: tuple[SplitCount, ...]) -> dict[tuple[str, str], int]
     return rows
 
 
-def _audio_bytes(recipe: Recipe, wanted: pa.Table, options: PrepareOptions) -> Bytes:
-    """Estimate the size of clips and features from windows, or the sizes of the first recording of every example."""
+def _dataset_bytes(recipe: Recipe, wanted: pa.Table, options: PrepareOptions, n_shards: int) -> dict[str, Bytes]:
+    """Estimate the size of a dataset in each encoding.
+
+    Lengths are those of windows, or of the first recording of every example.
+    """
     examples, encoding = recipe.examples, options.render.encoding
     first = pc.list_element(examples["recording_ids"], 0)
     places = pc.index_in(first, value_set=wanted["recording_id"].combine_chunks())
@@ -238,4 +247,5 @@ def _audio_bytes(recipe: Recipe, wanted: pa.Table, options: PrepareOptions) -> B
     features, log_mel = 0.0, options.render.log_mel
     if log_mel is not None:
         features = n_samples.sum() * encoding.rate_hz / CORPUS_RATE_HZ / log_mel.n_hop * log_mel.n_mels * 4
-    return int(pcm * (FLAC_SHARE if encoding.container == "flac" else 1.0) + features)
+    rest = n_shards * SHARD_BYTES + features
+    return {container: int(pcm * SHARE_OF_PCM[container] + rest) for container in ENCODINGS}

@@ -10,7 +10,6 @@ import os
 import shutil
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from toyadmos_datasets.errors import OutputError
@@ -99,7 +98,7 @@ def split_places(place: Place, split: str, shards: Sequence[Shard], cache: Path)
 def _kept_places(place: Place, split: str, shards: Sequence[Shard], cache: Path) -> Path:
     folder = _near(place, shards, cache)
     found = [placed(folder, shard) for shard in shards]
-    facts = {"version": PLACES_VERSION, "shards": [asdict(shard) for shard in found]}
+    facts = {"version": PLACES_VERSION, "shards": [shard.facts for shard in found]}
     path = cache / _FOLDER / _key(facts) / f"{split}.arrow"
     if not path.exists() or not is_whole(path):
         write_places(found, path)

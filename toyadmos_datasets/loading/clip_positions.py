@@ -2,42 +2,52 @@
 
 `toyadmos prepare` writes Parquet without compression, the clips of a row group in one piece: the page's bytes are
 the very bytes that an Arrow column needs. What is kept beside them is a small file with everything else: the other
-columns, and for each clip its length. It is made when a split is first loaded, which is also when every shard is
-compared with its hash and every clip with what Parquet itself reads there.
+columns, and for each clip its shard, its first byte there and its length. It is made when a split is first loaded,
+which is also when every shard is compared with its hash and every clip with what Parquet itself reads there.
+
+A process that opens a split again does no work for each clip: what is kept lies in a few large batches, the offsets of
+all clips are made at once, and a piece of a column is put together for each row group.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
+import itertools
 import mmap
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from xxhash import xxh3_128
 
 from toyadmos_datasets.errors import DatasetError, ToyAdmosError
 from toyadmos_datasets.files.atomic import write_file
-from toyadmos_datasets.files.checked_json import Count, canonical_json, checked, parse_json
+from toyadmos_datasets.files.checked_json import canonical_json, checked, parse_json
 from toyadmos_datasets.files.reading import raise_system_fault
+from toyadmos_datasets.loading.clip_pieces import clips_in, spans_in
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import Shard, check_shard_sizes
 from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, features_in, require_bounded_group, require_rows
 from toyadmos_datasets.values.shards import FileState, changed, state_of
 
-PLACES_VERSION = 3
+PLACES_VERSION = 4
 """Part of the name of what is kept: a change of its form raises it."""
 
 _HEADER = b"toyadmos_places"
-_HASH_BYTES = 32
-"""Of the SHA-256 at the end, over all before it."""
+_HASH_BYTES = 16
+"""Of the XXH3 at the end, over all before it: it finds damage, and each process that opens the file makes it anew."""
+
+_BATCH_ROWS = 1 << 16
+"""Rows that are kept in one piece, at least, but at the end: few pieces open fast, and memory holds one."""
 
 _DAMAGED = "What is kept of where clips are is damaged."
 _LOAD_AGAIN = "Load the dataset again: a damaged file in the cache is then made anew."
@@ -63,6 +73,11 @@ class PlacedShard:
     sha256: str
 
     @property
+    def facts(self) -> dict[str, str | int]:
+        """What is known of it, as JSON values."""
+        return {name: getattr(self, name) for name in PlacedShard.__slots__}
+
+    @property
     def state(self) -> FileState:
         """What must be as it was, for the places to hold."""
         return FileState(n_bytes=self.n_bytes, mtime_ns=self.mtime_ns, inode=self.inode)
@@ -74,9 +89,17 @@ def placed(folder: Path, shard: Shard) -> PlacedShard:
     Raises:
         DatasetError: It is missing or has another size than the manifest says.
     """
-    check_shard_sizes(folder, [shard])
     path = folder / shard.path
-    return PlacedShard(path=str(path), **asdict(state_of(path.stat())), sha256=shard.sha256)
+    try:
+        state = state_of(path.stat())
+    except OSError:
+        state = None
+    if state is None or state.n_bytes != shard.n_bytes:
+        check_shard_sizes(folder, [shard])  # says what is wrong
+        state = state_of(path.stat())
+    return PlacedShard(
+        path=str(path), n_bytes=state.n_bytes, mtime_ns=state.mtime_ns, inode=state.inode, sha256=shard.sha256
+    )
 
 
 def write_places(shards: Sequence[PlacedShard], path: Path) -> None:
@@ -85,33 +108,100 @@ def write_places(shards: Sequence[PlacedShard], path: Path) -> None:
     Raises:
         DatasetError: A shard was changed, or does not keep the clips of a row group in one piece.
     """
-    schema = pa.schema([])
-    audio: list[str] = []
-    groups: list[list[Any]] = []
-    batches: list[pa.RecordBatch] = []
+    tables = _in_large_pieces(_kept_of(shards))
+    with write_file(path) as file:
+        hashed = _HashedFile(file)
+        first = next(tables)
+        header = {"shards": [one.facts for one in shards], "audio": audio_columns(first.schema, shards[0].path)}
+        described = first.schema.with_metadata({**first.schema.metadata, _HEADER: canonical_json(header)})
+        with pa.ipc.new_file(hashed, described) as writer:
+            for table in itertools.chain([first], tables):
+                writer.write_table(table)
+        file.write(hashed.digest.digest())
+
+
+class _HashedFile(io.RawIOBase):
+    """Passes on what is written, and hashes it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.digest = xxh3_128()
+        self._file, self._n_bytes = file, 0
+
+    def writable(self) -> bool:
+        """Whether it can be written to."""
+        return True
+
+    def tell(self) -> int:
+        """Return how many bytes have been written."""
+        return self._n_bytes
+
+    def write(self, content: Any) -> int:  # noqa: ANN401  # whatever has bytes
+        """Write and hash some bytes."""
+        self.digest.update(content)
+        self._file.write(content)
+        n_bytes = memoryview(content).nbytes
+        self._n_bytes += n_bytes
+        return n_bytes
+
+
+def _in_large_pieces(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Join tables to ones of at least `_BATCH_ROWS` rows, but for the last; there is one at least."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= _BATCH_ROWS:
+            yield pa.concat_tables(waiting).combine_chunks()
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+def _kept_of(shards: Sequence[PlacedShard]) -> Iterator[pa.Table]:
+    """Yield what is kept of each shard: the columns without clips, and of the others where the clips are."""
+    first: pa.Schema | None = None
     for number, shard in enumerate(shards):
         mapped = _map_unchanged(shard)
         _check_hash(mapped, shard)
         with _naming_damage(shard), pq.ParquetFile(pa.BufferReader(mapped)) as parquet:
             require_rows(parquet.metadata, parquet.metadata.num_rows, where=shard.path, remedy=_PREPARE_AGAIN)
-            schema = parquet.schema_arrow
-            audio = audio_columns(schema, shard.path)
             for group in range(parquet.num_row_groups):
                 require_bounded_group(parquet, group, where=shard.path, remedy=_PREPARE_AGAIN)
-                table = parquet.read_row_group(group).combine_chunks()
-                starts = [_start(_chunk(parquet, group, name), table[name], mapped, shard) for name in audio]
-                groups.append([number, starts])
-                batches.append(_without_clips(table, audio))
-    header = {"shards": [asdict(shard) for shard in shards], "groups": groups, "audio": audio}
-    described = batches[0].schema.with_metadata({**(schema.metadata or {}), _HEADER: canonical_json(header)})
-    content = pa.BufferOutputStream()
-    with pa.ipc.new_file(content, described) as writer:
-        for batch in batches:
-            writer.write_batch(batch.replace_schema_metadata(described.metadata))
-    whole = content.getvalue()
-    with write_file(path) as file:
-        file.write(whole)
-        file.write(hashlib.sha256(whole).digest())
+            schema = parquet.schema_arrow
+            first = schema if first is None else first
+            if schema != first:
+                raise pa.ArrowInvalid("other columns than the first shard has")
+            audio = audio_columns(schema, shard.path)
+            columns = parquet.read(columns=[one for one in schema.names if one not in audio], use_threads=False)
+            for name in audio:
+                kept = _spans_of(parquet, name, mapped, number, shard)
+                columns = columns.add_column(schema.names.index(name), name, kept)
+        yield columns.replace_schema_metadata(schema.metadata)
+
+
+def _spans_of(parquet: pq.ParquetFile, name: str, mapped: pa.Buffer, number: int, shard: PlacedShard) -> pa.StructArray:
+    """Return where the clips of a column are: shard, first byte, length (null where there is no clip) and path."""
+    (which,) = (
+        one for one in range(parquet.metadata.num_columns) if parquet.schema.column(one).path == f"{name}.bytes"
+    )
+    starts, lengths, paths, masks = [], [], [], []
+    for group in range(parquet.num_row_groups):
+        column = _joined(parquet.read_row_group(group, columns=[name], use_threads=False)[name])
+        clips = column.field("bytes")
+        offsets = _offsets(clips)
+        chunk = parquet.metadata.row_group(group).column(which)
+        starts.append(_start(chunk, clips, mapped, shard) + offsets[:-1].astype(np.int64) - offsets[0])
+        lengths.append(pc.binary_length(clips).cast(pa.int64()))
+        paths.append(column.field("path"))
+        masks.append(pc.is_null(column))
+    n_rows = sum(map(len, starts))
+    kept = {
+        "shard": pa.array(np.full(n_rows, number, np.int32)),
+        "start": pa.array(np.concatenate([*starts, np.empty(0, np.int64)])),
+        "length": pa.concat_arrays(lengths) if lengths else pa.array([], pa.int64()),
+        "path": pa.concat_arrays(paths) if paths else pa.array([], pa.string()),
+    }
+    mask = pa.concat_arrays(masks) if masks else None
+    return pa.StructArray.from_arrays(list(kept.values()), names=list(kept), mask=mask)
 
 
 @contextlib.contextmanager
@@ -138,17 +228,12 @@ def read_places(path: Path) -> pa.Table:
     Raises:
         DatasetError: A shard was replaced since, for instance by another preparation.
     """
-    reader, header = _opened(path)
-    metadata = {key: value for key, value in reader.schema.metadata.items() if key != _HEADER}
-    buffers = [pa.py_buffer(_map_unchanged(shard)) for shard in header.shards]
-    batches = []
-    for number, (shard, starts) in enumerate(header.groups):
-        batch = reader.get_batch(number)
-        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        for name, start in zip(header.audio, starts, strict=True):
-            columns[name] = _clips(columns[name], buffers[shard], start)
-        batches.append(pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)))
-    return pa.Table.from_batches(batches).replace_schema_metadata(metadata)
+    rows, header = _opened(path)
+    buffers = [_map_unchanged(shard) for shard in header.shards]
+    for name in header.audio:
+        place = rows.schema.get_field_index(name)
+        rows = rows.set_column(place, name, clips_in(rows[name], buffers))
+    return rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +245,7 @@ class ClipSpans:
         shard: Number of the shard of each clip, shape (n_rows,).
         start: Its first byte there.
         length: How many bytes it has.
-        rows: The other columns; of the clips their lengths and paths.
+        rows: The other columns; of the clips what is kept of them.
     """
 
     shards: list[memoryview]
@@ -176,19 +261,10 @@ def read_spans(path: Path, column: str = "audio") -> ClipSpans:
     Raises:
         DatasetError: A shard was replaced since, for instance by another preparation.
     """
-    reader, header = _opened(path)
-    rows = reader.read_all()
-    length = pc.fill_null(pc.struct_field(rows[column], "length"), 0).to_numpy()
-    which = header.audio.index(column)
-    shard, start = np.empty_like(length), np.empty_like(length)
-    at = 0
-    for number, (of_group, starts) in enumerate(header.groups):
-        end = at + reader.get_batch(number).num_rows
-        shard[at:end] = of_group
-        start[at:end] = starts[which] + np.cumsum(length[at:end]) - length[at:end]
-        at = end
+    rows, header = _opened(path)
+    kept = spans_in(rows[column])
     shards = [memoryview(_map_unchanged(one)) for one in header.shards]
-    return ClipSpans(shards=shards, shard=shard, start=start, length=length, rows=rows)
+    return ClipSpans(shards=shards, shard=kept.shard.astype(np.int64), start=kept.start, length=kept.length, rows=rows)
 
 
 def audio_columns(schema: pa.Schema, where: object) -> list[str]:
@@ -204,7 +280,7 @@ def audio_columns(schema: pa.Schema, where: object) -> list[str]:
 def is_whole(path: Path) -> bool:
     """Whether a file is as `write_places` wrote it."""
     try:
-        _opened(path)
+        _content(path)
     except DatasetError:
         return False
     return True
@@ -216,46 +292,74 @@ class _Header:
 
     Attributes:
         shards: The shards.
-        groups: Of each row group the number of its shard, and where the clips of each column begin there.
         audio: The columns that hold clips.
     """
 
     shards: tuple[PlacedShard, ...]
-    groups: tuple[tuple[Count, tuple[Count, ...]], ...]
     audio: tuple[str, ...]
 
 
-def _opened(path: Path) -> tuple[pa.ipc.RecordBatchFileReader, _Header]:
-    """Open what `write_places` wrote, after comparing it with its hash: a wrong place would be a wrong sound.
+def _opened(path: Path) -> tuple[pa.Table, _Header]:
+    """Open the rows that `write_places` wrote, after comparing it with its hash: a wrong place would be a wrong sound.
+
+    Raises:
+        DatasetError: The file is gone or damaged.
+    """
+    content = _content(path)
+    try:
+        rows = pa.ipc.open_file(content).read_all()
+        told = parse_json(rows.schema.metadata[_HEADER], where=path, remedy=_LOAD_AGAIN)
+    except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
+        raise_system_fault(error, path)
+        raise error if isinstance(error, DatasetError) else _damaged(path, error) from error
+    metadata = {key: value for key, value in rows.schema.metadata.items() if key != _HEADER}
+    header = checked(_Header, told, what=_DAMAGED, where=path, remedy=_LOAD_AGAIN)
+    return rows.replace_schema_metadata(metadata), header
+
+
+def _content(path: Path) -> pa.Buffer:
+    """Map what `write_places` wrote, without its hash, and compare it with that.
 
     Raises:
         DatasetError: The file is gone or damaged.
     """
     try:
-        mapped = pa.py_buffer(_map(str(path))[0])
-        end = max(mapped.size - _HASH_BYTES, 0)
-        if hashlib.sha256(mapped.slice(0, end)).digest() != mapped.slice(end).to_pybytes():
-            raise _damaged(path, "content that does not have its hash")
-        reader = pa.ipc.open_file(mapped.slice(0, end))
-        content = parse_json(reader.schema.metadata[_HEADER], where=path, remedy=_LOAD_AGAIN)
-    except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
+        mapped, _ = _map(str(path))
+    except (OSError, ValueError) as error:
         raise_system_fault(error, path)
-        raise error if isinstance(error, DatasetError) else _damaged(path, error) from error
-    return reader, checked(_Header, content, what=_DAMAGED, where=path, remedy=_LOAD_AGAIN)
+        raise _damaged(path, error) from error
+    end = max(mapped.size - _HASH_BYTES, 0)
+    if xxh3_128(mapped.slice(0, end)).digest() != mapped.slice(end).to_pybytes():
+        raise _damaged(path, "content that does not have its hash")
+    return mapped.slice(0, end)
 
 
 def _damaged(path: Path, actual: object) -> DatasetError:
     return DatasetError(_DAMAGED, where=path, expected="the file as it was written", actual=actual, remedy=_LOAD_AGAIN)
 
 
-def _map(path: str) -> tuple[mmap.mmap, FileState]:
-    """Map a file, and return its state; the map outlives a later replacement of the file."""
-    with open(path, "rb") as file:  # noqa: PTH123  # the path may have bytes that are no UTF-8
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return mapped, state_of(os.fstat(file.fileno()))
+def _map(path: str) -> tuple[pa.Buffer, FileState]:
+    """Map a file, and return its state; the map outlives a later replacement of the file, and keeps it not open.
+
+    Python's own maps keep a descriptor each, of which a process often has 1024: fewer than a large split has shards.
+
+    Raises:
+        OSError: It cannot be opened.
+        ValueError: It is empty, or another one took its name meanwhile.
+    """
+    state = state_of(os.stat(path))  # noqa: PTH116  # the path may have bytes that are no UTF-8
+    try:
+        with pa.memory_map(path) as file:
+            mapped = file.read_buffer()
+    except UnicodeEncodeError:  # Arrow opens no such path
+        with open(path, "rb") as file:  # noqa: PTH123  # as above
+            mapped = pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    if state_of(os.stat(path)) != state:  # noqa: PTH116  # as above
+        raise ValueError("another file took its name")
+    return mapped, state
 
 
-def _map_unchanged(shard: PlacedShard) -> mmap.mmap:
+def _map_unchanged(shard: PlacedShard) -> pa.Buffer:
     """Map a shard that is still the one that was looked at."""
     try:
         mapped, state = _map(shard.path)
@@ -267,7 +371,7 @@ def _map_unchanged(shard: PlacedShard) -> mmap.mmap:
     return mapped
 
 
-def _check_hash(mapped: mmap.mmap, shard: PlacedShard) -> None:
+def _check_hash(mapped: pa.Buffer, shard: PlacedShard) -> None:
     actual = hashlib.sha256(mapped).hexdigest()
     if actual != shard.sha256:
         raise changed(shard.path, shard.sha256, actual)
@@ -283,25 +387,19 @@ def _replaced(shard: PlacedShard, actual: object) -> DatasetError:
     )
 
 
-def _chunk(parquet: pq.ParquetFile, group: int, name: str) -> pq.ColumnChunkMetaData:
-    """Return what Parquet says of the bytes of an audio column in a row group."""
-    row_group = parquet.metadata.row_group(group)
-    chunks = (row_group.column(number) for number in range(row_group.num_columns))
-    return next(one for one in chunks if one.path_in_schema == f"{name}.bytes")
-
-
-def _start(chunk: pq.ColumnChunkMetaData, column: pa.ChunkedArray, mapped: mmap.mmap, shard: PlacedShard) -> int:
+def _start(chunk: pq.ColumnChunkMetaData, clips: pa.BinaryArray, mapped: pa.Buffer, shard: PlacedShard) -> int:
     """Return where the clips of a row group begin in the file.
 
     They are the last bytes of the column's only page, if the encoding is the one that `prepare` chooses. That is
     compared with what Parquet reads.
     """
-    clips = _joined(column).field("bytes")
-    first, last = _bounds(clips)
-    end = int(chunk.data_page_offset + chunk.total_compressed_size)
-    begin = end - (last - first)
-    found = memoryview(mapped)[max(begin, 0) : end]
-    if last > first and found != memoryview(clips.buffers()[2]).cast("B")[first:last]:
+    offsets = _offsets(clips)
+    n_bytes = int(offsets[-1]) - int(offsets[0])
+    begin = int(chunk.data_page_offset + chunk.total_compressed_size) - n_bytes
+    is_same = 0 <= begin <= mapped.size - n_bytes
+    if is_same and n_bytes:
+        is_same = mapped.slice(begin, n_bytes).equals(clips.buffers()[2].slice(int(offsets[0]), n_bytes))
+    if not is_same:
         raise DatasetError(
             "A shard does not keep its clips in one piece.",
             where=shard.path,
@@ -316,29 +414,5 @@ def _joined(column: pa.ChunkedArray) -> pa.StructArray:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def _bounds(clips: pa.BinaryArray) -> tuple[int, int]:
-    offsets = np.frombuffer(clips.buffers()[1], np.int32)[clips.offset : clips.offset + len(clips) + 1]
-    return int(offsets[0]), int(offsets[-1])
-
-
-def _without_clips(table: pa.Table, audio: Sequence[str]) -> pa.RecordBatch:
-    columns = {name: _joined(table[name]) for name in table.column_names}
-    for name in audio:
-        lengths = pc.binary_length(columns[name].field("bytes")).cast(pa.int64())
-        columns[name] = pa.StructArray.from_arrays(
-            [lengths, columns[name].field("path")], names=["length", "path"], mask=pc.is_null(columns[name])
-        )
-    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
-
-
-def _clips(kept: pa.StructArray, shard: pa.Buffer, start: int) -> pa.StructArray:
-    """Put the clips of a row group together: offsets made of their lengths, bytes as they lie in the shard."""
-    lengths = kept.field("length")
-    offsets = np.zeros(len(kept) + 1, np.int32)
-    np.cumsum(pc.fill_null(lengths, 0).to_numpy(), out=offsets[1:])
-    validity = pc.is_valid(lengths).buffers()[1] if lengths.null_count else None
-    data = shard.slice(start, int(offsets[-1]))
-    clips = pa.Array.from_buffers(pa.binary(), len(kept), [validity, pa.py_buffer(offsets), data])
-    return pa.StructArray.from_arrays(
-        [clips, kept.field("path")], names=["bytes", "path"], mask=pc.is_null(kept) if kept.null_count else None
-    )
+def _offsets(clips: pa.BinaryArray) -> npt.NDArray[np.int32]:
+    return np.frombuffer(clips.buffers()[1], np.int32)[clips.offset : clips.offset + len(clips) + 1]

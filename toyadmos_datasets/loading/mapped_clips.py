@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,20 @@ class InPlaceTable(MemoryMappedTable):  # type: ignore[misc]  # datasets has no 
         table: pa.Table = cls._apply_replays(read_places(Path(filename)), replays)
         return cls(table, filename, replays)
 
+    def replace_schema_metadata(self, *args: Any, **kwargs: Any) -> InPlaceTable:  # noqa: ANN401  # as its parent's
+        """Return the same rows with other metadata.
+
+        `datasets` does this twice when it opens a table. The parent's would list all batches anew, one a row group,
+        which would be most of the time that a large split takes to open.
+        """
+        replaced = InPlaceTable.__new__(InPlaceTable)
+        replaced.__dict__.update(self.__dict__)
+        replaced.table = self.table.replace_schema_metadata(*args, **kwargs)
+        replaced._schema = replaced.table.schema  # noqa: SLF001  # of its own kind
+        replay = ("replace_schema_metadata", copy.deepcopy(args), copy.deepcopy(kwargs))
+        replaced.replays = self._append_replay(replay)
+        return replaced
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         table = self._apply_replays(read_places(Path(state["path"])), state["replays"])
         self.__init__(table, path=state["path"], replays=state["replays"])  # type: ignore[misc]  # as its parent does
@@ -46,7 +61,8 @@ def _deriving(name: str) -> Any:  # noqa: ANN401  # a method of the parent's
 
     def derive(self: InPlaceTable, *args: object, **kwargs: object) -> InPlaceTable:
         derived = inherited(self, *args, **kwargs)
-        return InPlaceTable(derived.table, derived.path, derived.replays)
+        derived.__class__ = InPlaceTable  # as its parent made it: making another would list its batches once more
+        return derived  # type: ignore[no-any-return]  # as above
 
     derive.__name__ = name
     derive.__doc__ = inherited.__doc__
@@ -59,7 +75,6 @@ for _name in (
     "flatten",
     "combine_chunks",
     "cast",
-    "replace_schema_metadata",
     "add_column",
     "append_column",
     "remove_column",

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ from toyadmos_datasets.values.recipe import Recipe, write_recipe
 
 _LOG = logging.getLogger(__name__)
 
+_OR_ADD = "Choose another folder with --out, replace what is there with --overwrite, or add to it with --add."
+
 _SHARD = re.compile(rf"{SIDE}/{SIDE}-\d{{5}}-of-\d{{5}}\.parquet")
 
 
@@ -51,7 +53,7 @@ class OutputFolder(JobFolder):
     parts: tuple[str, ...] = (CARD_NAME, RECIPE_NAME, DATA_NAME, MANIFEST_NAME)
     maker: str = "preparation"
     other: str = "The folder holds a dataset that was prepared with other options."
-    remedy: str = "Choose another folder with --out, replace what is there with --overwrite, or add to it with --add."
+    remedy: str = "Choose another folder with --out, or replace what is there with --overwrite."
 
     @property
     def files(self) -> Path:
@@ -102,7 +104,9 @@ class OutputFolder(JobFolder):
         manifest = read_manifest(done.parent)
         if not self.add:
             if not holds(manifest.requests, self.request):
-                self.require_same(manifest.request, self.other)
+                is_rebuilt = "rebuilt_from" in self.request
+                shown = self if is_rebuilt else replace(self, remedy=_OR_ADD)
+                shown.require_same(manifest.request, self.other)
             return "done"
         request = request_of_addition(self.request, manifest.request, headroom_db=manifest.headroom_db, where=self.path)
         return "done" if holds(manifest.requests, request) else "add"

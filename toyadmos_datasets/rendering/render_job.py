@@ -268,7 +268,7 @@ def _unmixable(ready: Sequence[_Ready], source: Source) -> tuple[SkippedRecordin
 
 
 def _pcm_bytes(examples: pa.Table, recipe: Recipe, options: RenderOptions) -> Bytes:
-    """Return the size of the samples that are written for some examples, before FLAC, bytes."""
+    """Return the size of the samples of some examples, as WAV has them, bytes."""
     values = values_a_sample(examples, is_stacked=is_stacked(recipe.parameters), stems=options.stems)
     return int(np.dot(values, examples["n_samples"].to_numpy())) * options.encoding.bit_depth // 8
 

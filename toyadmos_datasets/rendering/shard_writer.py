@@ -182,7 +182,7 @@ def _write_rows(task: ShardTask, watch: Watch, file: BinaryIO) -> int:
     with pq.ParquetWriter(
         file,
         schema,
-        compression="none",  # FLAC does not compress again
+        compression="none",  # so that WAV is read where it lies; FLAC does not compress again
         use_dictionary=False,
         # The clips of a row group lie in one piece, one after the other, so that a reader can map them where they are.
         column_encoding=dict.fromkeys(clips, "DELTA_LENGTH_BYTE_ARRAY"),

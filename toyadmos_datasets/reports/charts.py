@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from toyadmos_datasets.scores.metrics import Interval
+from toyadmos_datasets.scores.intervals import Interval
 
 Array = npt.NDArray[np.float64]
 Values = Sequence[float] | Array
@@ -116,17 +116,18 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def histogram(groups: Sequence[tuple[str, Array]], x_name: str, *, line: float | None = None) -> Chart:
-    """Draw how often values occur, a colour for each group.
+    """Draw how often values occur, a colour for each group; infinite values are counted in the legend.
 
     Args:
         groups: Name, which is its class too, and values of each.
         x_name: What the values are.
         line: A value to mark.
     """
-    values = np.concatenate([one for _, one in groups])
+    finite = [one[np.isfinite(one)] for _, one in groups]
+    values = np.concatenate(finite)
     edges = np.histogram_bin_edges(values, bins=min(30, max(8, len(values) // 6)))
-    counts = [np.histogram(one, edges)[0] for _, one in groups]
-    top = 1.3 * float(max(map(max, counts)))
+    counts = [np.histogram(one, edges)[0] for one in finite]
+    top = 1.3 * float(max(1, *map(max, counts)))
     axes = Axes(x=(float(edges[0]), float(edges[-1])), y=(0, top), x_name=x_name, y_name="clips")
     shapes = [
         axes.area(name, np.repeat(edges, 2), np.concatenate([[0], np.repeat(count, 2), [0]]))
@@ -139,8 +140,13 @@ def histogram(groups: Sequence[tuple[str, Array]], x_name: str, *, line: float |
         axes=axes,
         description=f"Histogram of {x_name}: {medians}.",
         shapes=shapes,
-        legend=[(name, f"{name}, {len(one)}") for name, one in groups],
+        legend=[(name, _counted(name, one)) for name, one in groups],
     )
+
+
+def _counted(name: str, values: Array) -> str:
+    n_infinite = np.count_nonzero(np.isinf(values))
+    return f"{name}, {len(values)}" + (f" ({n_infinite} infinite)" if n_infinite else "")
 
 
 def curve(y: Sequence[float], x_name: str, y_name: str) -> Chart:

@@ -44,7 +44,7 @@ def _figures(found: ReportedRun) -> Iterator[tuple[str, Any]]:
     yield "roc", figure
 
     figure, axes = _new()
-    bins = np.histogram_bin_edges(scores, bins=30)
+    bins = np.histogram_bin_edges(scores[np.isfinite(scores)], bins=30)
     axes.hist(scores[labels == 0], bins, color=NORMAL, alpha=0.6, label="normal")
     axes.hist(scores[labels == 1], bins, color=ANOMALOUS, alpha=0.6, label="anomalous")
     if np.isfinite(found.summary.threshold):
@@ -60,7 +60,7 @@ def _figures(found: ReportedRun) -> Iterator[tuple[str, Any]]:
         yield "loss", figure
 
     for by in ("part", "condition"):
-        groups = found.summary.by(by)[::-1]
+        groups = [one for one in found.summary.by(by)[::-1] if np.isfinite(one.auc.value)]
         if groups:
             figure, axes = _new(0.17 * len(groups) + 0.7)
             middle = np.array([one.auc.value for one in groups])

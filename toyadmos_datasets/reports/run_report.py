@@ -28,7 +28,8 @@ from toyadmos_datasets.reports.charts import Chart, Trace, curve, histogram, roc
 from toyadmos_datasets.reports.html_page import notes, page
 from toyadmos_datasets.reports.level_section import level_section
 from toyadmos_datasets.reports.spectrograms import ShownClip, shades_of, shown_clip, spectrum_of
-from toyadmos_datasets.scores.metrics import event_weights, roc
+from toyadmos_datasets.scores.intervals import share_interval
+from toyadmos_datasets.scores.metrics import roc
 from toyadmos_datasets.scores.summary import Group, Summary, summarise
 from toyadmos_datasets.values.manifest import LABELS
 from toyadmos_datasets.values.shards import SplitOfConfig, open_split
@@ -38,7 +39,6 @@ Array = npt.NDArray[np.float64]
 N_WORST = 4
 """Clips shown of each kind of error; each costs a few hundred kilobytes."""
 
-_BAND_DRAWS = 200
 _GRID = np.linspace(0, 1, 101)
 _HEADINGS = {
     "part": "By damaged part",
@@ -177,14 +177,29 @@ def _figures(summary: Summary) -> list[tuple[str, str, str]]:
         ("AUC as the published code computes it", str(summary.auc_as_published), "over a part of the FPR axis"),
         ("pAUC, McClish", str(summary.pauc_mcclish), "FPR to 0.1, as DCASE reports it"),
         ("pAUC, area", str(summary.pauc), "FPR to 0.1, at most 0.1"),
-        ("AUC of loudness alone", str(summary.auc_of_loudness), "what a system has to beat"),
-        ("F1", f"{summary.f1:.3f}", "at FPR 10 %"),
-        ("Overlooked", f"{summary.share_overlooked:.1%}", f"of {summary.n_anomalous} anomalous clips, at FPR 10 %"),
+        (
+            "AUC of loudness alone",
+            str(summary.loudness.auc),
+            f"what a system has to beat; {summary.loudness.direction}",
+        ),
+        ("AUC minus that of loudness", str(summary.loudness.advantage), summary.loudness.verdict),
+        ("F1", str(summary.f1), "at FPR 10 %"),
+        (
+            "Overlooked",
+            summary.share_overlooked.as_percent,
+            f"of {summary.n_anomalous} anomalous clips, at FPR 10 %",
+        ),
     ]
     for what, joined in (("cases", summary.cases), ("source and target domain", summary.domains)):
         if joined is not None:
-            pauc = f"their pAUCs, McClish: {joined.pauc_mcclish:.3f}; DCASE joins domains so"
+            pauc = f"their pAUCs, McClish: {joined.pauc_mcclish}; DCASE joins domains so"
             rows.append((f"AUC, harmonic mean of {what}", str(joined.auc), pauc))
+    for one in summary.dcase:
+        if one.official is not None:
+            means = f"by the rule of {one.year}; harmonic means: AUC {one.auc:.3f}, pAUC {one.pauc:.3f}"
+            rows.append(("DCASE's official score", f"{one.official:.3f}", means))
+    if summary.n_infinite:
+        rows.append(("Infinite scores", str(summary.n_infinite), "clips that count as the highest or the lowest"))
     return rows
 
 
@@ -205,14 +220,14 @@ def _charts(found: ReportedRun) -> list[tuple[Chart, str]]:
 
 
 def roc_band(scores: pa.Table) -> tuple[Array, Array, Array]:
-    """Return FPR, and the 2.5 % and 97.5 % quantiles of the TPR there, over bootstrap draws of events."""
-    labels, values = scores["label"].to_numpy().astype(np.int64), scores["score"].to_numpy()
-    weights = event_weights(labels, np.array(scores["event_id"].to_pylist()))[:_BAND_DRAWS].astype(np.int64)
-    drawn = [roc(np.repeat(labels, one), np.repeat(values, one)) for one in weights]
+    """Return FPR, and the ends of the 95 % interval of the TPR at the threshold that gives it."""
+    labels, values = scores["label"].to_numpy(), scores["score"].to_numpy()
+    curve, is_anomalous = roc(labels, values), labels == 1
+    events = np.array(scores["event_id"].to_pylist(), dtype=np.str_)[is_anomalous]
     # At an FPR where the curve rises, its upper end counts.
-    tprs = np.array([one.tpr[np.searchsorted(one.fpr, _GRID + 1e-12, side="right") - 1] for one in drawn])
-    low, high = np.quantile(tprs, [0.025, 0.975], axis=0)
-    return _GRID, low, high
+    thresholds = curve.thresholds[np.searchsorted(curve.fpr, _GRID + 1e-12, side="right") - 1]
+    shares = [share_interval(values[is_anomalous] >= one, events) for one in thresholds]
+    return _GRID, np.array([one.low for one in shares]), np.array([one.high for one in shares])
 
 
 def _groups(summary: Summary, toy: str) -> list[tuple[str, str, list[Group], list[list[str]]]]:

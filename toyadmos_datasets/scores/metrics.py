@@ -8,70 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.signal.randomness import derived_generator
 
 Array = npt.NDArray[np.float64]
-
-N_DRAWS = 1000
-COVERAGE = 0.95
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A figure with its bootstrap percentile interval.
-
-    Attributes:
-        value: Of the clips as they are.
-        low: Lower end.
-        high: Upper end.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
-def event_weights(labels: npt.NDArray[np.int64], events: npt.NDArray[np.str_], *, seed: int = 0) -> Array:
-    """Return how often each clip counts in each bootstrap draw, shape (N_DRAWS, n_clips).
-
-    Events are drawn with replacement, not clips: the microphones of one take are no independent evidence.
-    Normal and anomalous events are drawn apart, as many as there are.
-    """
-    weights = np.zeros((N_DRAWS, len(labels)))
-    generator = derived_generator(seed, "bootstrap over events")
-    for label in (0, 1):
-        chosen = np.flatnonzero(labels == label)
-        names, clip_of = np.unique(events[chosen], return_inverse=True)
-        n = max(len(names), 1)
-        counts = generator.multinomial(n, np.full(n, 1 / n), size=N_DRAWS)
-        weights[:, chosen] = counts[:, clip_of]
-    return weights
-
-
-def weighted_aucs(labels: npt.NDArray[np.int64], scores: Array, weights: Array) -> Array:
-    """Return the AUC of each draw, shape (n_draws,): ties count half, as in `metrics.auc`."""
-    order = np.argsort(scores, kind="stable")
-    ordered, is_anomalous = scores[order], labels[order] == 1
-    begins = np.flatnonzero(np.append(True, np.diff(ordered) != 0))
-    mine = weights[:, order]
-    normal = np.add.reduceat(mine * ~is_anomalous, begins, axis=1)
-    anomalous = np.add.reduceat(mine * is_anomalous, begins, axis=1)
-    below = np.cumsum(normal, axis=1) - normal
-    wins: Array = (anomalous * (below + normal / 2)).sum(axis=1)
-    with np.errstate(invalid="ignore"):  # a group that a draw has nothing of has no AUC in it
-        found: Array = wins / (normal.sum(axis=1) * anomalous.sum(axis=1))
-    return found
-
-
-def interval(value: float, draws: Array) -> Interval:
-    """Return the percentile interval of a figure; draws that have none (a class drawn away) do not count."""
-    found = draws[np.isfinite(draws)]
-    low, high = np.quantile(found, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2]) if len(found) else (np.nan, np.nan)
-    return Interval(value=value, low=float(low), high=float(high))
-
 
 MAX_FPR = 0.1
 
@@ -121,9 +59,10 @@ def auc_as_published(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Return the "AUC" of the published code: the mean TPR over the first N_anomalous thresholds.
 
     The thresholds are the normal clips' scores from the largest down. The mean over all of them is the area under
-    the ROC's steps. The code stops after as many as there are anomalous clips: with fewer of these than of normal
-    clips, the part of the FPR axis past N_anomalous / N_normal, where the TPR is highest, is left out, and the
-    result is lower than the AUC. With as many or more, all thresholds count.
+    the ROC's steps, with ties counting nothing: a clip is judged anomalous where its score is above the threshold, so
+    that a detector of one constant score gets 0. The code stops after as many thresholds as there are anomalous clips:
+    with fewer of these than of normal clips, the part of the FPR axis past N_anomalous / N_normal, where the TPR is
+    highest, is left out, and the result is lower than the AUC. With as many or more, all thresholds count.
 
     Source:
         The published evaluation code, as read.
@@ -131,14 +70,25 @@ def auc_as_published(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     is_anomalous, values = _checked(labels, scores)
     anomalous = np.sort(values[is_anomalous])
     thresholds = np.sort(values[~is_anomalous])[::-1][: len(anomalous)]
-    n_missed = np.searchsorted(anomalous, thresholds, side="left")
+    n_missed = np.searchsorted(anomalous, thresholds, side="right")  # a clip at the threshold is missed, too
     return float(np.mean(1 - n_missed / len(anomalous)))
 
 
 def partial_auc(labels: npt.ArrayLike, scores: npt.ArrayLike, max_fpr: float = MAX_FPR) -> float:
     """Return the area under the ROC from FPR 0 to `max_fpr`, as it is: at most `max_fpr`."""
+    return area_of_mcclish(partial_auc_mcclish(labels, scores, max_fpr), max_fpr)
+
+
+def area_of_mcclish(scaled: float, max_fpr: float = MAX_FPR) -> float:
+    """Return the area under the ROC up to `max_fpr` of its McClish-scaled value."""
     chance = max_fpr**2 / 2
-    return chance + (2 * partial_auc_mcclish(labels, scores, max_fpr) - 1) * (max_fpr - chance)
+    return chance + (2 * scaled - 1) * (max_fpr - chance)
+
+
+def mcclish_of_area(area: float, max_fpr: float = MAX_FPR) -> float:
+    """Return the McClish-scaled value of an area under the ROC up to `max_fpr`."""
+    chance = max_fpr**2 / 2
+    return (1 + (area - chance) / (max_fpr - chance)) / 2
 
 
 def partial_auc_mcclish(labels: npt.ArrayLike, scores: npt.ArrayLike, max_fpr: float = MAX_FPR) -> float:
@@ -169,8 +119,10 @@ def f1(labels: npt.ArrayLike, scores: npt.ArrayLike, threshold: float) -> float:
 
 
 def harmonic_mean(values: npt.ArrayLike) -> float:
-    """Return the harmonic mean, as DCASE joins domains; 0 if any is 0."""
+    """Return the harmonic mean, as DCASE joins domains; 0 if any is 0, NaN if any is NaN."""
     found = np.asarray(values, dtype=np.float64)
+    if np.isnan(found).any():
+        return float("nan")
     return 0.0 if (found <= 0).any() else float(len(found) / np.sum(1 / found))
 
 

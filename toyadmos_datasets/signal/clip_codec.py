@@ -1,7 +1,7 @@
 """The one codec of clips: from the bytes of FLAC or WAV to samples, and from samples to bytes, without loss.
 
 `decode_clip` gives floats to who learns from a clip. `decode_pcm` gives the integers that are stored to who judges it.
-soundfile is imported where it is needed: who loads WAV of 16 bits does without.
+soundfile is imported where it is needed: PCM WAV of 16 or 24 bits is decoded without it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 SampleType: TypeAlias = Literal["float32", "int16"]
 Samples: TypeAlias = npt.NDArray[Any]
 
-_SCALE = np.float32(1 / 32768)
+_SCALES = {16: np.float32(1 / (1 << 15)), 24: np.float32(1 / (1 << 31))}
+"""From the integers that `_integers_of` gives to full scale +-1, by bit depth; powers of two, so exact."""
+
 _PCM = 1
+_UNKNOWN_SIZE = 0xFFFFFFFF
+"""What programs write that cannot go back to the header, as into a pipe."""
+
 _FITS_INT16 = {"PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW"}
 
 
@@ -38,6 +43,7 @@ _FITS_INT16 = {"PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW"}
 class _Layout:
     rate_hz: Hertz
     n_channels: int
+    bit_depth: int
     start: int
     n_bytes: int
 
@@ -62,9 +68,23 @@ def decode_clip(
     layout = None if content is None else _layout(content)
     if content is None or layout is None:
         return _with_soundfile(content, path, dtype)
-    values = np.frombuffer(content, "<i2", layout.n_bytes // 2, layout.start)
-    samples = values.copy() if dtype == "int16" else np.multiply(values, _SCALE, dtype=np.float32)
+    if dtype == "int16" and layout.bit_depth != 16:
+        raise _too_wide(f"PCM_{layout.bit_depth}", path)
+    values = _integers_of(content, layout)
+    samples = values.copy() if dtype == "int16" else np.multiply(values, _SCALES[layout.bit_depth], dtype=np.float32)
     return _channels_first(samples.reshape(-1, layout.n_channels)), layout.rate_hz
+
+
+def _integers_of(content: bytes | memoryview, layout: _Layout) -> npt.NDArray[np.int16] | npt.NDArray[np.int32]:
+    """Return the samples of a WAV file: of 16 bits as they lie there, of 24 bits in the upper bits of 32.
+
+    Four little-endian bytes from one byte before a sample of 24 bits are that sample, shifted up by 8, and a byte of
+    what stands before it, which is masked out. A header stands before the first sample, so that byte exists.
+    """
+    if layout.bit_depth == 16:
+        return np.frombuffer(content, "<i2", layout.n_bytes // 2, layout.start)
+    words = np.ndarray(layout.n_bytes // 3, "<i4", content, layout.start - 1, (3,))
+    return words & ~0xFF
 
 
 def _channels_first(frames: Samples) -> Samples:
@@ -86,18 +106,37 @@ def _opened(content: bytes | memoryview | None, path: str | None) -> Iterator[so
 
     if content is None and path is None:
         raise DatasetError("A clip has neither bytes nor a path.", where="audio", expected="one of them")
+    if content is not None and len(content) < (n_said := _said_by_riff(bytes(content[:8]))):
+        raise _undecodable(content, path, f"cut, its header says {n_said}")
     try:
         with soundfile.SoundFile(path if content is None else io.BytesIO(content)) as file:
             yield file
     except soundfile.SoundFileError as error:
-        raise DatasetError(
-            "A clip cannot be decoded.",
-            where=path,
-            expected="a whole FLAC or WAV file",
-            actual=f"{'no' if content is None else len(content)} bytes: {error}",
-            remedy="Look for what else is damaged: toyadmos verify DIR. Then prepare the folder again with the same "
-            "command and --overwrite.",
-        ) from error
+        raise _undecodable(content, path, error) from error
+
+
+def _said_by_riff(start: bytes) -> int:
+    """Return how many bytes a WAV file says that it has: libsndfile takes one that is cut without a word.
+
+    Args:
+        start: Its first 8 bytes.
+
+    Returns:
+        Its size; 0 for anything but RIFF, and for a size that its writer did not know.
+    """
+    size = int.from_bytes(start[4:8], "little")
+    return 8 + size if start[:4] == b"RIFF" and size != _UNKNOWN_SIZE else 0
+
+
+def _undecodable(content: bytes | memoryview | None, path: str | None, actual: object) -> DatasetError:
+    return DatasetError(
+        "A clip cannot be decoded.",
+        where=path,
+        expected="a whole FLAC or WAV file",
+        actual=f"{'no' if content is None else len(content)} bytes: {actual}",
+        remedy="Look for what else is damaged: toyadmos verify DIR. Then prepare the folder again with the same "
+        "command and --overwrite.",
+    )
 
 
 def _too_wide(subtype: str, path: str | None) -> OptionError:
@@ -111,7 +150,7 @@ def _too_wide(subtype: str, path: str | None) -> OptionError:
 
 
 def _layout(content: bytes | memoryview) -> _Layout | None:
-    """Find the samples of a whole 16-bit PCM WAV file; None for anything else, which soundfile may know.
+    """Find the samples of a whole PCM WAV file of 16 or 24 bits; None for anything else, which soundfile may know.
 
     Source:
         RIFF: chunks of a name, a size and so many bytes, padded to even.
@@ -128,20 +167,21 @@ def _layout(content: bytes | memoryview) -> _Layout | None:
             form = struct.unpack_from("<HHIIHH", content, at)
         elif name == b"data" and form is not None:
             kind, n_channels, rate_hz, _, width, bits = form
-            if (kind, bits) != (_PCM, 16) or not n_channels or width != 2 * n_channels or size % width:
+            is_known = kind == _PCM and bits in _SCALES and n_channels
+            if not is_known or width != bits // 8 * n_channels or size % width:
                 return None
-            return _Layout(rate_hz=rate_hz, n_channels=n_channels, start=at, n_bytes=size)
+            return _Layout(rate_hz=rate_hz, n_channels=n_channels, bit_depth=bits, start=at, n_bytes=size)
         at += size + size % 2
     return None
 
 
-_FLAC_DEPTHS = (16, 24)
+_DEPTHS = (16, 24)
 _INT16 = np.iinfo(np.int16)
 _INT16_BYTES = 2
 
 
-def encode_clip(samples: npt.NDArray[Any], rate_hz: Hertz, sample_type: SampleType) -> bytes:
-    """Encode without loss: as FLAC of 16 or 24 bits if these hold the samples exactly, else as WAV of floats.
+def encode_clip(samples: npt.NDArray[Any], rate_hz: Hertz, sample_type: SampleType, container: str = "WAV") -> bytes:
+    """Encode without loss: as integers of 16 or 24 bits if these hold the samples exactly, else as WAV of floats.
 
     A clip that was decoded and not changed gets back the samples that it had.
 
@@ -149,6 +189,7 @@ def encode_clip(samples: npt.NDArray[Any], rate_hz: Hertz, sample_type: SampleTy
         samples: Shape (n_samples,), or (n_channels, n_samples).
         rate_hz: Their rate.
         sample_type: What they will be decoded to.
+        container: ``WAV`` or ``FLAC``, for integers.
 
     Raises:
         OptionError: They will be decoded to int16, and are not integers of 16 bits.
@@ -156,16 +197,16 @@ def encode_clip(samples: npt.NDArray[Any], rate_hz: Hertz, sample_type: SampleTy
     if sample_type == "int16":
         samples = _as_int16(samples)
     if samples.dtype == np.int16:
-        return write_clip(samples, rate_hz, "FLAC", "PCM_16")
+        return write_clip(samples, rate_hz, container, "PCM_16")
     samples = samples.astype(np.float32, copy=False)
-    for depth in _FLAC_DEPTHS:
+    for depth in _DEPTHS:
         limit = 1 << (depth - 1)
         scaled = samples * np.float32(limit)
         is_exact = np.array_equal(np.rint(scaled), scaled)
         if is_exact and -limit <= scaled.min(initial=0) and scaled.max(initial=0) < limit:
             # libsndfile takes 24-bit samples as the upper bits of 32.
             whole = scaled.astype(np.int16) if depth == 16 else scaled.astype(np.int32) << 8
-            return write_clip(whole, rate_hz, "FLAC", f"PCM_{depth}")
+            return write_clip(whole, rate_hz, container, f"PCM_{depth}")
     return write_clip(samples, rate_hz, "WAV", "FLOAT")
 
 
@@ -339,12 +380,12 @@ def decode_pcm(file: BinaryIO, *, name: str) -> Pcm:
 
 
 def _refuse_cut_wav(file: BinaryIO, name: str) -> None:
-    """Refuse a WAV file that is shorter than its header says: libsndfile would take what there is without a word."""
+    """Refuse a WAV file that is shorter than its header says."""
     start = file.read(8)
     n_bytes = file.seek(0, os.SEEK_END)
     file.seek(0)
-    n_said = 8 + int.from_bytes(start[4:], "little")
-    if start[:4] == b"RIFF" and n_bytes < n_said:
+    n_said = _said_by_riff(start)
+    if n_bytes < n_said:
         raise _unreadable(name, f"{n_bytes} bytes of the {n_said} that its header says")
 
 
