@@ -18,7 +18,7 @@ pytest.importorskip("torch", reason=NO_TORCH)
 from toyadmos_datasets.baseline.comparison import compare
 from toyadmos_datasets.baseline.evaluation import evaluate
 from toyadmos_datasets.baseline.evaluations import read_metrics, read_scores
-from toyadmos_datasets.baseline.leakage import LearntClips, ScoredClips, learnt_clips, scored_clips
+from toyadmos_datasets.baseline.leakage import EvaluatedClips, LearntClips, evaluated_clips, learnt_clips
 from toyadmos_datasets.baseline.run_folder import read_run
 from toyadmos_datasets.baseline.trainer import train
 from toyadmos_datasets.errors import DatasetError, LeakageError, OptionError
@@ -180,7 +180,7 @@ def test_what_a_model_was_trained_on_is_not_said_by_the_user(tmp_path):
 
 def test_one_recording_under_two_names_is_an_overlap():
     learnt = LearntClips(events=("a",), recordings=(hash_of(1),), noises=())
-    tested = ScoredClips(recordings={"b": {hash_of(1)}, "c": {hash_of(2)}}, noises=(), recipe_rows=("-", "-"))
+    tested = EvaluatedClips(recordings={"b": {hash_of(1)}, "c": {hash_of(2)}}, noises=(), recipe_rows=("-", "-"))
 
     assert tested.overlap(learnt).events == ("b",)
     assert tested.overlap(learnt).n_events == 2
@@ -188,7 +188,7 @@ def test_one_recording_under_two_names_is_an_overlap():
 
 def test_a_noise_recording_on_both_sides_is_an_overlap():
     learnt = LearntClips(events=("a",), recordings=(), noises=(hash_of(7), hash_of(8)))
-    tested = ScoredClips(recordings={"b": {hash_of(1)}}, noises=(hash_of(8), hash_of(9)), recipe_rows=("-",))
+    tested = EvaluatedClips(recordings={"b": {hash_of(1)}}, noises=(hash_of(8), hash_of(9)), recipe_rows=("-",))
 
     found = tested.overlap(learnt)
 
@@ -207,8 +207,8 @@ def test_noise_that_the_protocol_lets_splits_share_is_no_overlap(divided, baseli
     )
     shared = prepare(asked).out
 
-    assert scored_clips(open_split(divided, "snr_6db", "test")).noises
-    assert scored_clips(open_split(shared, "snr_6db", "test")).noises == ()
+    assert evaluated_clips(open_split(divided, "snr_6db", "test")).noises
+    assert evaluated_clips(open_split(shared, "snr_6db", "test")).noises == ()
 
 
 def test_clips_of_other_recipes_are_not_paired(trained, tmp_path):
@@ -224,7 +224,9 @@ def test_clips_of_other_recipes_are_not_paired(trained, tmp_path):
 
 def test_a_recipes_rows_are_known_at_any_rate_and_differ_by_what_is_mixed(simulated_train, baseline_cache, tmp_path):
     slower = prepare(options(Path("simulate:tiny"), tmp_path, protocols=("basic",), channels="1", rate_hz=8000)).out
-    here, there = (scored_clips(open_split(place, "clean", "test")).recipe_rows for place in (simulated_train, slower))
+    here, there = (
+        evaluated_clips(open_split(place, "clean", "test")).recipe_rows for place in (simulated_train, slower)
+    )
 
     assert here == there
     assert len(set(here)) == len(here)
@@ -232,7 +234,7 @@ def test_a_recipes_rows_are_known_at_any_rate_and_differ_by_what_is_mixed(simula
 
 def test_one_event_at_two_snrs_has_two_recipe_rows(divided):
     clean, noisy = (
-        set(scored_clips(open_split(divided, config, "test")).recipe_rows) for config in ("clean", "snr_6db")
+        set(evaluated_clips(open_split(divided, config, "test")).recipe_rows) for config in ("clean", "snr_6db")
     )
 
     assert not clean & noisy

@@ -27,7 +27,7 @@ from toyadmos_datasets.baseline.evaluations import (
     write_evaluation,
 )
 from toyadmos_datasets.baseline.frames import featured, frames_of, held_features, rows_of
-from toyadmos_datasets.baseline.leakage import ScoredClips, learnt_clips, scored_clips
+from toyadmos_datasets.baseline.leakage import EvaluatedClips, evaluated_clips, learnt_clips
 from toyadmos_datasets.baseline.run_folder import RUN_NAME, Run, read_bounded_table, read_run, write_run
 from toyadmos_datasets.baseline.trainer import load_detector
 from toyadmos_datasets.engine.progress import Progress, Quiet
@@ -111,7 +111,7 @@ def _evaluate_model(options: EvaluateOptions, progress: Progress) -> Evaluation:
     preset = run.system
     split = open_split(options.dataset or Path(run.dataset), options.config or run.config, "test")
     chosen = _with_clip_score(preset, options.clip_score)
-    tested = scored_clips(split)
+    tested = evaluated_clips(split)
     evaluated = Evaluated(
         **_facts_of(split),
         system=chosen.label,
@@ -139,7 +139,7 @@ def _evaluate_scores(options: EvaluateOptions, scores_file: Path, dataset: Path,
     _require_same_method(options.run, run)
     rows = rows_of(split, progress)
     scores = _matched(_read_scores(scores_file), rows, scores_file)
-    tested = scored_clips(split)
+    tested = evaluated_clips(split)
     evaluated = Evaluated(
         **_facts_of(split),
         system=run.label,
@@ -222,7 +222,7 @@ def with_domain(rows: pa.Table, split: SplitOfConfig, run: Run) -> pa.Table:
     return rows.append_column("domain", pa.array(domains, pa.string()))
 
 
-def _scored(rows: pa.Table, tested: ScoredClips, scores: npt.ArrayLike) -> pa.Table:
+def _scored(rows: pa.Table, tested: EvaluatedClips, scores: npt.ArrayLike) -> pa.Table:
     table = rows.append_column("recipe_row", pa.array(tested.recipe_rows, pa.string()))
     return table.append_column("score", pa.array(np.asarray(scores, dtype=np.float64)))
 

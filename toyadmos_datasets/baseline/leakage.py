@@ -108,7 +108,7 @@ def learnt_clips(splits: Iterable[SplitOfConfig]) -> LearntClips:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScoredClips:
+class EvaluatedClips:
     """What a test split consists of.
 
     Attributes:
@@ -134,7 +134,7 @@ class ScoredClips:
         )
 
 
-def scored_clips(split: SplitOfConfig) -> ScoredClips:
+def evaluated_clips(split: SplitOfConfig) -> EvaluatedClips:
     """Return what a test split consists of.
 
     Raises:
@@ -147,7 +147,7 @@ def scored_clips(split: SplitOfConfig) -> ScoredClips:
         recordings.setdefault(row["event_id"], set()).update(row["recording_hashes"])
         noises.update(row["noise_recording_hashes"])
     recipe = read_recipe(split.folder / RECIPE_NAME)
-    return ScoredClips(
+    return EvaluatedClips(
         recordings=recordings,
         noises=() if split.config in recipe.configs_sharing_noise else _without_silence(noises),
         recipe_rows=_recipe_rows(recipe, split, rows),
