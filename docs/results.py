@@ -22,8 +22,14 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.baseline.evaluation import evaluate, read_scores
-from toyadmos_datasets.baseline.run_folder import FRAME_SCORES_NAME
+from toyadmos_datasets.baseline.evaluation import evaluate
+from toyadmos_datasets.baseline.evaluations import (
+    FRAME_SCORES_NAME,
+    METRICS_NAME,
+    evaluation_folders,
+    find_evaluation,
+    read_scores,
+)
 from toyadmos_datasets.baseline.trainer import train
 from toyadmos_datasets.corpus.facts import PAPER_EXPERIMENTS
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
@@ -114,19 +120,19 @@ def rows_of(name: str, place: Path, arguments: argparse.Namespace) -> Iterator[R
         for config in read_manifest(place).configs:
             system = quick(preset, place, config) if arguments.quick else preset
             out = arguments.work / name.replace(" ", "-") / f"{config}-{preset.name}-{system.epochs}"
-            if not (out / "metrics.json").exists():
+            if not evaluation_folders(out):
                 if arguments.done:
                     continue
                 train(TrainOptions(dataset=place, out=out, config=config, preset=system, device=arguments.device))
                 evaluate(EvaluateOptions(run=out, device=arguments.device))
-            metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+            metrics = json.loads((find_evaluation(out) / METRICS_NAME).read_text(encoding="utf-8"))
             print(name, config, preset.name, shown(metrics["auc"]), flush=True)
             yield Row(corpus=name, config=config, preset=system, metrics=metrics, auc_of_means=auc_of_means(out))
 
 
 def auc_of_means(run: Path) -> float:
     """Return the AUC where the mean of a clip's frames is its score, whatever the preset takes."""
-    frames = pq.read_table(run / FRAME_SCORES_NAME)["frame_scores"].to_pylist()
+    frames = pq.read_table(find_evaluation(run) / FRAME_SCORES_NAME)["frame_scores"].to_pylist()
     return auc(read_scores(run)["label"].to_numpy(), [float(np.mean(one)) for one in frames])
 
 

@@ -8,7 +8,7 @@ from wording import refused
 
 from toyadmos_datasets.baseline.frames import log_mel
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.options.presets import CODE, DCASE2020, PAPER
+from toyadmos_datasets.options.presets import CODE, DCASE2020, PAPER, changed
 from toyadmos_datasets.signal.logmel import mel_filterbank
 
 
@@ -29,13 +29,14 @@ def librosa_mel(mono, preset):
         n_fft=preset.n_fft,
         hop_length=preset.n_hop,
         n_mels=preset.n_mels,
-        power=2.0,
+        power=float(preset.power),
         center=preset.is_centred,
+        pad_mode="reflect",
     ).T
 
 
-def test_the_papers_features_agree_with_librosa(mono):
-    expected = np.log(librosa_mel(mono, PAPER) + PAPER.floor)
+def test_the_papers_features_are_log_amplitudes_and_agree_with_librosa(mono):
+    expected = np.log(librosa_mel(mono, changed(PAPER, {"power": 1})) + PAPER.floor)
 
     found = log_mel(mono, PAPER)
 
@@ -43,8 +44,8 @@ def test_the_papers_features_agree_with_librosa(mono):
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_the_challenges_features_agree_with_librosa(mono):
-    # The challenge's baseline: 20 / power * log10(mel + the smallest float that adds to one).
+def test_the_challenges_features_agree_with_librosa_as_it_was_then(mono):
+    # The challenge's baseline: 20 / power * log10(mel + the smallest float that adds to one). Librosa 0.6 reflected.
     expected = 20.0 / 2.0 * np.log10(librosa_mel(mono, DCASE2020) + np.finfo(float).eps)
 
     found = log_mel(mono, DCASE2020)
@@ -53,25 +54,44 @@ def test_the_challenges_features_agree_with_librosa(mono):
     np.testing.assert_allclose(found, expected, atol=1e-4)  # dB
 
 
+def published_bands():
+    """Follow the published code's filterbank one band and one bin at a time, shape (64, 257)."""
+    top = 1127.01048 * np.log(8000 / 700 + 1)
+    centres = [int(700 * (np.exp(top * (band + 1) / 65 / 1127.01048) - 1) // 31.25) for band in range(64)]
+    for band in range(64):
+        before = centres[band - 1] if band else 0
+        centres[band] = before + 1 if centres[band] <= before else centres[band]
+    bands = np.zeros((64, 257))
+    for band, centre in enumerate(centres):
+        left = 0 if band == 0 else centres[band - 1]
+        right = 257 if band == 63 else centres[band + 1]
+        for k in range(left, right):
+            bands[band, k] = (k - left) / (centre - left) if k < centre else (right - k) / (right - centre)
+    return bands / (1e-8 + bands.sum(axis=1, keepdims=True))
+
+
+def test_the_published_filterbank_agrees_bin_by_bin():
+    bands = published_bands()
+    plain = np.floor(700 * (np.exp(np.linspace(0, 1127.01048 * np.log(8000 / 700 + 1), 66) / 1127.01048) - 1) / 31.25)
+
+    np.testing.assert_allclose(mel_filterbank(CODE.log_mel).T, bands, atol=1e-7)
+    # What is odd about it: the first centre is bin 1 and moves others up, and the highest bin counts.
+    centres = [int(np.argmax(band)) for band in bands]
+    assert centres[0] == 1
+    assert plain[1] == 0
+    assert len(set(centres)) == 64
+    assert np.flatnonzero(centres != plain[1:-1]).tolist() == list(range(7))
+    assert bands[63, 256] > 0
+
+
 def published_features(mono):
     """Follow the published code's formulas step by step, one frame and one band at a time, in double precision."""
-    n_bins, bands = 257, []
-    mel_of = lambda hz: 1127.01048 * np.log(1 + hz / 700)  # noqa: E731
-    points = [700 * (np.exp(m / 1127.01048) - 1) for m in np.linspace(0, mel_of(8000), 66)]
-    bins = [int(np.floor(hz / (16_000 / 512))) for hz in points]
-    for left, centre, right in zip(bins, bins[1:], bins[2:], strict=False):
-        band = np.zeros(n_bins)
-        for k in range(left, centre):
-            band[k] = (k - left) / (centre - left)
-        band[centre] = 1.0
-        for k in range(centre + 1, right):
-            band[k] = (right - k) / (right - centre)
-        bands.append(band / band.sum())
+    bands = published_bands()
     window = np.array([0.5 - 0.5 * np.cos(2 * np.pi * n / 511) for n in range(512)])
     rows = []
     for number in range((len(mono) - 512) // 256):
         frame = mono[number * 256 : number * 256 + 512].astype(np.float64) * window
-        spectrum = np.fft.fft(frame)[:n_bins]
+        spectrum = np.fft.fft(frame)[:257]
         amplitude = np.sqrt(spectrum.real**2 + spectrum.imag**2 + 1e-10)
         rows.append([np.log((amplitude * band).sum() + 1e-8) for band in bands])
     return np.array(rows)

@@ -103,8 +103,8 @@ def test_the_codes_stacks_have_the_current_frame_twice_and_zeros_past_the_ends()
     first, last = x.reshape(2, 21, 64)[:, :, 0].tolist()
 
     # Row 30 begins the second clip: what would be earlier is zero, and so is nothing that is its own.
-    assert first == [0.0] * 9 + [30.0, 30.0] + [float(row) for row in range(31, 41)]
-    assert last == [float(row) for row in range(20, 30)] + [29.0] + [0.0] * 10
+    assert first == [0.0] * 10 + [30.0, 30.0] + [float(row) for row in range(31, 40)]
+    assert last == [float(row) for row in range(19, 30)] + [29.0] + [0.0] * 9
     assert len(frames.rows(CODE)) == 55
 
 
@@ -130,7 +130,11 @@ def test_the_learning_rate_decays_as_the_paper_says_and_hardly_in_the_code():
     assert rates[:100] == [1e-4] * 100
     assert np.allclose(np.diff(rates[99:]), rates[100] - rates[99])
     assert rates[-1] == pytest.approx(1e-6)
-    assert CODE.learning_rate_at(199) == pytest.approx(0.99e-4)
+    rate, by_the_code = 1e-4, []
+    for epoch in range(1, 201):  # which lowers the rate after an epoch past the hundredth
+        by_the_code.append(rate)
+        rate -= 1e-4 / 100 / (200 - 100) if epoch > 100 else 0
+    assert [CODE.learning_rate_at(epoch) for epoch in range(200)] == pytest.approx(by_the_code, rel=1e-9)
 
 
 def test_a_frames_score_is_the_squared_error_over_the_frames_stacked():
@@ -200,18 +204,31 @@ def test_a_dataset_with_audio_goes_through_fit_and_score(prepared):
 
 
 def test_presets_are_changed_by_settings_and_by_files(tmp_path):
+    (tmp_path / "paper.toml").write_text("epochs = 3\n")
     (tmp_path / "mine.toml").write_text('base = "dcase2020"\nepochs = 3\noffsets = [0, 1]\n')
 
     mine = chosen_preset(str(tmp_path / "mine.toml"), ["learning_rate=1", "clip_score=max", "is_padded=true"])
 
     assert (mine.name, mine.epochs, mine.offsets, mine.n_code) == ("mine", 3, (0, 1), 8)
     assert (mine.learning_rate, mine.clip_score, mine.is_padded) == (1.0, "max", True)
+    assert (mine.label, chosen_preset(str(tmp_path / "paper.toml")).label) == ("mine (dcase2020*)", "paper*")
+
+
+def test_a_preset_with_changed_settings_has_a_star_and_a_list_of_them():
+    assert [one.label for one in (PAPER, CODE, DCASE2020)] == ["paper", "code", "dcase2020"]
+    assert changed(PAPER, {"epochs": 200}).label == "paper"
+    assert changed(CODE, {"epochs": 3}).label == "code*"
+    assert changed(CODE, {"epochs": 3, "offsets": [0]}).changes == {"offsets": [0], "epochs": 3}
+    assert not PAPER.changes
 
 
 @pytest.mark.parametrize(
     "setting",
     [
         "epoch=3",
+        "name=paper",
+        "base=code",
+        "validation_share=1",
         "epochs",
         "epochs=many",
         "epochs=0",

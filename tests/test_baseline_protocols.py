@@ -16,7 +16,8 @@ pytest.importorskip("torch", reason=NO_TORCH)
 
 from wording import hold_printed
 
-from toyadmos_datasets.baseline.evaluation import evaluate, read_scores
+from toyadmos_datasets.baseline.evaluation import evaluate
+from toyadmos_datasets.baseline.evaluations import METRICS_NAME, find_evaluation, read_scores
 from toyadmos_datasets.baseline.frames import decoded
 from toyadmos_datasets.baseline.trainer import train
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
@@ -64,7 +65,7 @@ def run(left_out, tmp_path_factory) -> Path:
 
 
 def test_where_a_case_is_left_out_each_domain_has_its_figures_and_they_are_joined(run):
-    found = json.loads((run / "metrics.json").read_text())
+    found = json.loads((find_evaluation(run) / METRICS_NAME).read_text())
     scores = read_scores(run)
     cases, labels, values = (scores[name].to_numpy() for name in ("case", "label", "score"))
     by_case = {case: auc(labels[cases == case], values[cases == case]) for case in (1, 2)}
@@ -85,7 +86,7 @@ def test_the_domains_are_told_on_the_command_line_and_in_the_report(run, tmp_pat
 
 
 def test_draws_of_one_event_are_one_event(run):
-    found = json.loads((run / "metrics.json").read_text())
+    found = json.loads((find_evaluation(run) / METRICS_NAME).read_text())
     scores = read_scores(run)
 
     assert set(scores["draw"].to_pylist()) == {0, 1}
@@ -102,10 +103,10 @@ def test_scores_from_elsewhere_tell_draws_apart(run, left_out, tmp_path, capsys)
     untold = toyadmos(capsys, "evaluate", tmp_path / "no", "--scores", tmp_path / "untold.csv", *command)
     paired = toyadmos(capsys, "compare", run, tmp_path / "run", "--json")
 
-    assert json.loads(told.out)["domains"] == json.loads((run / "metrics.json").read_text())["domains"]
+    assert json.loads(told.out)["domains"] == json.loads((find_evaluation(run) / METRICS_NAME).read_text())["domains"]
     assert untold.status == 2
     hold_printed(untold.err)
-    assert json.loads(paired.out)["differences"][0]["difference"]["value"] == 0
+    assert json.loads(paired.out)["pairs"][0]["differences"][0]["difference"]["value"] == 0
 
 
 def test_a_report_of_the_dataset_counts_every_split(left_out, tmp_path, capsys):
@@ -130,4 +131,4 @@ def test_stacked_microphones_are_averaged_as_the_mix_is(tree, tmp_path, baseline
         mean, mix = decoded(one["audio"], 16_000), decoded(other["audio"], 16_000)
         np.testing.assert_allclose(mean * headroom, mix, atol=3 / 32768)
     train(TrainOptions(dataset=places["stack"], out=tmp_path / "run", config="clean", preset=SYSTEM, device="cpu"))
-    assert evaluate(EvaluateOptions(run=tmp_path / "run", device="cpu")).n_anomalous > 0
+    assert evaluate(EvaluateOptions(run=tmp_path / "run", device="cpu")).summary.n_anomalous > 0

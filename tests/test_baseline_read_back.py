@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from baselines import NO_TORCH, SYSTEM
+from baselines import EVALUATION, NO_TORCH, SYSTEM
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutating import mutated_bytes, mutated_json_bytes
@@ -23,8 +23,9 @@ from wording import refused
 from toyadmos_datasets.baseline.checkpoint import newest_checkpoint
 from toyadmos_datasets.baseline.comparison import compare
 from toyadmos_datasets.baseline.detector import Autoencoder, Detector
-from toyadmos_datasets.baseline.evaluation import FRAME_SCORES_SCHEMA, evaluate, read_scores
-from toyadmos_datasets.baseline.run_folder import read_history, read_metrics, read_run, read_table
+from toyadmos_datasets.baseline.evaluation import evaluate
+from toyadmos_datasets.baseline.evaluations import FRAME_SCORES_SCHEMA, read_metrics, read_scores
+from toyadmos_datasets.baseline.run_folder import read_history, read_run, read_table
 from toyadmos_datasets.baseline.trainer import load_detector
 from toyadmos_datasets.errors import DatasetError, OptionError, ToyAdmosError
 from toyadmos_datasets.files.reading import sha256_of
@@ -33,7 +34,12 @@ from toyadmos_datasets.reports.run_report import read_evaluated
 
 shortly = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
-READERS = {"run.json": read_run, "history.json": read_history, "metrics.json": read_metrics}
+METRICS = f"{EVALUATION}/metrics.json"
+READERS = {
+    "run.json": read_run,
+    "history.json": read_history,
+    METRICS: lambda run: read_metrics(run / EVALUATION),
+}
 
 
 @pytest.fixture
@@ -137,8 +143,10 @@ def test_a_mutated_note_of_a_checkpoint_is_the_same_or_passed_over(run, trained,
 
 
 TABLES = {
-    "scores.parquet": read_scores,
-    "frame_scores.parquet": lambda run: read_table(run, "frame_scores.parquet", FRAME_SCORES_SCHEMA),
+    f"{EVALUATION}/scores.parquet": read_scores,
+    f"{EVALUATION}/frame_scores.parquet": lambda run: read_table(
+        run / EVALUATION, "frame_scores.parquet", FRAME_SCORES_SCHEMA
+    ),
 }
 
 
@@ -177,7 +185,7 @@ def _with(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
     ids=["no event", "text", "NaN", "nulls", "labels", "nameless parts", "no duration", "a row less", "no rows"],
 )
 def test_scores_of_wrong_types_ranges_or_clips_are_an_error_that_names_the_table(run, trained, tmp_path, change):
-    pq.write_table(change(read_scores(trained)), run / "scores.parquet")
+    pq.write_table(change(read_scores(trained)), run / EVALUATION / "scores.parquet")
     for read in (lambda: read_evaluated(run), lambda: compare(run, trained)):
         with pytest.raises(ToyAdmosError) as caught:
             read()
@@ -185,7 +193,7 @@ def test_scores_of_wrong_types_ranges_or_clips_are_an_error_that_names_the_table
         assert str(run) in caught.value.where
 
 
-@pytest.mark.parametrize("name", ["run.json", "history.json", "metrics.json", "scores.parquet", "frame_scores.parquet"])
+@pytest.mark.parametrize("name", ["run.json", "history.json", METRICS, *TABLES])
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"schema_version": 2}', b"PAR1PAR1", b"\x00" * 64])
 def test_no_command_is_surprised_by_a_damaged_run(run, capsys, name, content):
     (run / name).write_bytes(content)

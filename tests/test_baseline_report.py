@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from baselines import NO_TORCH
+from baselines import EVALUATION, NO_TORCH
 from chromium import CHROMIUM, NO_CHROMIUM, PLAY_ALL, Tab, chromium
 from preparing import options, toyadmos
 from wording import hold_printed, refused
@@ -23,7 +23,8 @@ pytest.importorskip("torch", reason=NO_TORCH)
 
 from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.baseline.comparison import compare
-from toyadmos_datasets.baseline.evaluation import evaluate, read_scores
+from toyadmos_datasets.baseline.evaluation import evaluate
+from toyadmos_datasets.baseline.evaluations import read_scores
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.jobs.prepare import prepare
@@ -101,7 +102,7 @@ def test_every_picture_and_player_has_a_text(page):
 def test_a_runs_page_says_what_was_trained_and_how_well_it_does(run_page, trained):
     text = Page(run_page).text
     run = json.loads((trained / "run.json").read_text())
-    metrics = json.loads((trained / "metrics.json").read_text())
+    metrics = json.loads((trained / EVALUATION / "metrics.json").read_text())
 
     assert run["recipe_sha256"] in text
     assert f"{metrics['auc']['value']:.3f} [{metrics['auc']['low']:.3f}, {metrics['auc']['high']:.3f}]" in text
@@ -127,6 +128,7 @@ def test_pages_say_in_words_what_each_condition_is(run_page, dataset_page):
 
 def test_frame_scores_stand_under_their_frames_whatever_the_datasets_rate(trained, tmp_path):
     run = Path(shutil.copytree(trained, tmp_path / "run"))
+    shutil.rmtree(run / EVALUATION)
     other = prepare(options("simulate:tiny", tmp_path, protocols=("basic",), channels="1", rate_hz=8000)).out
     evaluate(EvaluateOptions(run=run, dataset=other, device="cpu"))
     report_run(run, tmp_path / "run.html")
@@ -143,9 +145,9 @@ def test_frame_scores_stand_under_their_frames_whatever_the_datasets_rate(traine
 
 def test_a_dataset_that_was_prepared_anew_is_not_taken_for_the_one_that_was_scored(trained, simulated_train, tmp_path):
     run, copy = (Path(shutil.copytree(one, tmp_path / one.name)) for one in (trained, simulated_train))
-    metrics = json.loads((run / "metrics.json").read_text())
+    metrics = json.loads((run / EVALUATION / "metrics.json").read_text())
     metrics["evaluated"]["dataset"] = str(copy)
-    (run / "metrics.json").write_text(json.dumps(metrics))
+    (run / EVALUATION / "metrics.json").write_text(json.dumps(metrics))
     write_manifest(copy, replace(read_manifest(copy), recipe_sha256="0" * 64))
 
     with refused(DatasetError) as caught:
@@ -155,11 +157,12 @@ def test_a_dataset_that_was_prepared_anew_is_not_taken_for_the_one_that_was_scor
     assert not (tmp_path / "run.html").exists()
 
 
-def test_a_run_is_reported_on_no_other_config_than_it_was_scored_on(trained, tmp_path, capsys):
-    ran = toyadmos(capsys, "report", trained, "-o", tmp_path / "run.html", "--config", "clean")
+def test_a_run_is_reported_on_no_config_that_it_was_not_scored_on(trained, tmp_path, capsys):
+    ran = toyadmos(capsys, "report", trained, "-o", tmp_path / "run.html", "--config", "snr_6db")
 
     assert ran.status == 2
-    assert f"toyadmos evaluate {trained} --config clean" in ran.err
+    assert "expected: clean" in ran.err
+    assert f"toyadmos evaluate {trained} --config NAME" in ran.err
     assert not (tmp_path / "run.html").exists()
 
 
@@ -250,8 +253,8 @@ def other_run(trained, folder, scores):
     """A run with the same clips and other scores, in the opposite order."""
     table = read_scores(trained)
     changed = table.set_column(table.schema.get_field_index("score"), "score", pa.array(scores))
-    folder.mkdir()
-    pq.write_table(changed.take(list(range(len(table)))[::-1]), folder / "scores.parquet")
+    shutil.copytree(trained, folder)
+    pq.write_table(changed.take(list(range(len(table)))[::-1]), folder / EVALUATION / "scores.parquet")
     return folder
 
 
@@ -267,15 +270,16 @@ def test_a_run_compared_with_its_opposite_is_clearly_worse(trained, tmp_path, ca
     opposite = other_run(trained, tmp_path / "opposite", [-one for one in read_scores(trained)["score"].to_pylist()])
     ran = toyadmos(capsys, "compare", trained, opposite, "--json")
 
-    first = json.loads(ran.out)["differences"][0]
+    first = json.loads(ran.out)["pairs"][0]["differences"][0]
     assert first["auc_b"] == pytest.approx(1 - first["auc_a"])
     assert first["difference"]["high"] < 0
     assert first["is_clear"]
 
 
 def test_runs_of_different_clips_are_not_compared(trained, tmp_path, capsys):
-    pq.write_table(read_scores(trained).slice(1), tmp_path / "scores.parquet")
-    ran = toyadmos(capsys, "compare", trained, tmp_path)
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    pq.write_table(read_scores(trained).slice(1), run / EVALUATION / "scores.parquet")
+    ran = toyadmos(capsys, "compare", trained, run)
 
     assert ran.status == 2
     hold_printed(ran.err)

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from baselines import NO_TORCH, SETTINGS, SYSTEM
+from baselines import EVALUATION, NO_TORCH, SETTINGS, SYSTEM
 from preparing import COMMAND, hashes, toyadmos
 
 torch = pytest.importorskip("torch", reason=NO_TORCH)
@@ -28,7 +28,8 @@ from safetensors.torch import load_file
 from wording import hold_printed, refused
 
 from toyadmos_datasets.baseline import frames, trainer, training_loop
-from toyadmos_datasets.baseline.evaluation import evaluate, read_scores, score
+from toyadmos_datasets.baseline.evaluation import evaluate, score
+from toyadmos_datasets.baseline.evaluations import read_scores
 from toyadmos_datasets.baseline.frames import decoded
 from toyadmos_datasets.baseline.trainer import load_detector, train
 from toyadmos_datasets.engine.progress import Quiet
@@ -41,7 +42,7 @@ from toyadmos_datasets.values.shards import open_split
 
 
 def test_the_autoencoder_separates_strong_damage(trained):
-    metrics = json.loads((trained / "metrics.json").read_text())
+    metrics = json.loads((trained / EVALUATION / "metrics.json").read_text())
 
     assert metrics["auc"]["value"] > 0.9
     assert metrics["auc"]["low"] <= metrics["auc"]["value"] <= metrics["auc"]["high"]
@@ -54,7 +55,7 @@ def test_the_scores_have_a_row_for_every_clip_of_the_test_split(trained, simulat
     assert scores["event_id"].to_pylist() == test["event_id"].to_pylist()
     assert scores["label"].to_pylist() == test["label"].to_pylist()
     assert {"condition", "channel", "case", "snr_db", "level_db", "score"} <= set(scores.column_names)
-    frames = pq.read_table(trained / "frame_scores.parquet")["frame_scores"].to_pylist()
+    frames = pq.read_table(trained / EVALUATION / "frame_scores.parquet")["frame_scores"].to_pylist()
     assert [max(one) for one in frames] == pytest.approx(scores["score"].to_pylist())
 
 
@@ -128,7 +129,11 @@ def test_an_interrupted_training_leaves_a_run_that_can_be_scored(simulated_train
         train(TrainOptions(dataset=simulated_train, out=tmp_path, preset=SYSTEM, device="cpu"))
     monkeypatch.undo()
 
-    assert evaluate(EvaluateOptions(run=tmp_path, device="cpu")).n_anomalous > 0
+    found = evaluate(EvaluateOptions(run=tmp_path, device="cpu"))
+
+    assert found.summary.n_anomalous > 0
+    assert 0 < found.evaluated.epochs_done < found.evaluated.epochs == SYSTEM.epochs
+    assert found.evaluated.marks[0] == f"UNFINISHED: epoch {found.evaluated.epochs_done} of {SYSTEM.epochs}"
 
 
 def test_identical_copies_are_not_separated(trained, simulated_train):
@@ -161,7 +166,7 @@ def test_scores_from_elsewhere_get_the_same_tables(trained, simulated_train, tmp
     )
 
     assert ran.status == 0, ran.err
-    ours = json.loads((trained / "metrics.json").read_text())
+    ours = json.loads((trained / EVALUATION / "metrics.json").read_text())
     theirs = json.loads(ran.out)
     assert {name: theirs[name] for name in ("auc", "pauc", "groups")} == {
         name: ours[name] for name in ("auc", "pauc", "groups")

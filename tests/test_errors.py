@@ -150,6 +150,7 @@ CODES = {
     "resource": "ResourceError",
     "missing_extra": "MissingExtraError",
     "engine": "EngineError",
+    "leakage": "LeakageError",
     "worker": "WorkerError",
 }
 """What programs may rely on: a code is never given to another class, and a class never gets another."""

@@ -24,6 +24,7 @@ SETTINGS = [
     LogMel(n_fft=512, n_hop=256, n_mels=64, power=1, floor=1e-8),
     LogMel(n_fft=2048, n_hop=100, n_mels=40, fmin_hz=50.0, fmax_hz=7600.0, is_centred=False),
     LogMel(n_fft=1000, n_hop=333, n_mels=20, fmax_hz=900.0),
+    LogMel(pad_mode="reflect"),
 ]
 
 
@@ -38,6 +39,7 @@ def by_librosa(mono, settings):
         fmax=settings.fmax_hz,
         power=settings.power,
         center=settings.is_centred,
+        pad_mode={"zeros": "constant", "reflect": "reflect"}[settings.pad_mode],
     )
     # The DCASE baselines: 20 / power * log10(mel + the smallest float that adds to one).
     log = np.log if settings.scale == "ln" else lambda some: 20 / settings.power * np.log10(some)
@@ -60,7 +62,7 @@ def test_features_agree_with_librosa(clip, settings):
 def test_settings_are_kept_with_the_version_of_what_is_made_by_them():
     parameters = SETTINGS[2].as_parameters()
 
-    assert parameters["version"] == LOG_MEL_VERSION == 5
+    assert parameters["version"] == LOG_MEL_VERSION == 6
     assert LogMel.of_parameters(parameters) == SETTINGS[2]
 
 

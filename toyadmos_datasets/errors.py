@@ -20,6 +20,7 @@
     ├── SilentSignalError (ValueError)        no energy where a level is needed
     ├── ClippingError (ValueError)            a sum past full scale, when that is not allowed
     ├── PlanError (ValueError)                a dataset that cannot be made from the recordings at hand
+    ├── LeakageError (ValueError)             what is tested was trained on
     ├── OutputError (OSError)
     │   ├── OutputConflictError               the folder holds something else
     │   ├── BusyError                         another process is writing there
@@ -207,6 +208,12 @@ class PlanError(ToyAdmosError, ValueError):
     """A dataset cannot be made from the recordings at hand."""
 
     code = "plan"
+
+
+class LeakageError(ToyAdmosError, ValueError):
+    """What is tested was trained on, or it is not known what was."""
+
+    code = "leakage"
 
 
 class OutputError(ToyAdmosError, OSError):

@@ -111,7 +111,8 @@ def _audit_pair(paths: Sequence[Path], first: _Heard, second: _Heard) -> PairRep
 
 def _audit_one(path: Path, heard: _Heard) -> AuditReport:
     findings = Findings()
-    clips, sharing_noise = heard.clips, _sharing_noise(heard.recipe)
+    clips = heard.clips
+    sharing_noise = heard.recipe.configs_sharing_noise if heard.recipe else set()
     counts = count_clips(clips, findings)
     named = with_events(clips)
     check_splits(named, findings, sharing_noise=sharing_noise)
@@ -149,17 +150,6 @@ def _snrs(heard: _Heard, findings: Findings) -> tuple[SnrCheck, ...]:
             weighting=part.parameters.get("weighting"),
             excluded=part.excluded,
         )
-    return found
-
-
-def _sharing_noise(recipe: Recipe | None) -> set[str]:
-    """Return the configs whose splits were asked to share their noise, for itself or to be as the paper was."""
-    found: set[str] = set()
-    for part in recipe.parts if recipe else ():
-        if part.parameters.get("is_noise_shared"):
-            found |= set(part.configs)
-        elif part.parameters.get("is_faithful"):
-            found |= {"waspaa2019"} & set(part.configs)
     return found
 
 

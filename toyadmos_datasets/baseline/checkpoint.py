@@ -42,10 +42,12 @@ class Checkpoint:
     Attributes:
         tensors: Of the model and the optimiser, by name.
         history: Mean loss of every epoch done.
+        validation_history: The same of what is not trained on, where the preset keeps some of it out.
     """
 
     tensors: dict[str, Tensor]
     history: list[float]
+    validation_history: list[float]
 
 
 def save_checkpoint(run: Path, training: Training) -> None:
@@ -56,7 +58,11 @@ def save_checkpoint(run: Path, training: Training) -> None:
     for number, state in training.optimiser.state_dict()["state"].items():
         tensors |= {f"{_OPTIMISER}{number}/{name}": torch.as_tensor(one) for name, one in state.items()}
     write_tensors(folder / f"{stem}.safetensors", tensors)
-    facts = {"history": training.detector.history, "sha256": sha256_of(folder / f"{stem}.safetensors")}
+    facts = {
+        "history": training.detector.history,
+        "validation_history": training.detector.validation_history,
+        "sha256": sha256_of(folder / f"{stem}.safetensors"),
+    }
     write_json(folder / f"{stem}.json", facts)
     for old in sorted(folder.glob("epoch-*.json"))[:-KEPT]:
         old.unlink()
@@ -82,8 +88,10 @@ def newest_checkpoint(run: Path, detector: Detector) -> Checkpoint | None:
             facts = checked(_Facts, read_json(path), what="A checkpoint is damaged.", where=path, remedy=_GO_ON)
             tensors = _read_tensors(path.with_suffix(".safetensors"), facts.sha256, _MOMENTS * _n_bytes(detector))
             _require_fitting(tensors, _expected(detector), path)
-            if len(facts.history) <= detector.preset.epochs:
-                return Checkpoint(tensors=tensors, history=list(facts.history))
+            expected = len(facts.history) if detector.preset.validation_share else 0
+            if len(facts.history) <= detector.preset.epochs and len(facts.validation_history) == expected:
+                history, validation = list(facts.history), list(facts.validation_history)
+                return Checkpoint(tensors=tensors, history=history, validation_history=validation)
         except DatasetError:  # it is not whole, and one before it is
             continue
     return None
@@ -107,6 +115,7 @@ def load_model(detector: Detector, checkpoint: Checkpoint) -> None:
         {name.removeprefix(_MODEL): one for name, one in checkpoint.tensors.items() if name.startswith(_MODEL)}
     )
     detector.history[:] = checkpoint.history
+    detector.validation_history[:] = checkpoint.validation_history
 
 
 def load_weights(detector: Detector, run: Path) -> None:
@@ -120,6 +129,7 @@ def load_weights(detector: Detector, run: Path) -> None:
     _require_fitting(weights, detector.state_dict(), path)
     detector.load_state_dict(weights)
     detector.history[:] = history.losses
+    detector.validation_history[:] = history.validation_losses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +137,7 @@ class _Facts:
     """What stands beside the tensors of a checkpoint."""
 
     history: tuple[float, ...]
+    validation_history: tuple[float, ...]
     sha256: Sha256
 
 

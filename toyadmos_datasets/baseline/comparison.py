@@ -1,7 +1,8 @@
-"""`toyadmos compare`: two runs on the same clips, and whether their difference is more than chance."""
+"""`toyadmos compare`: runs side by side, and whether two differ on the same clips by more than chance."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from toyadmos_datasets.baseline.evaluation import TELLING, read_scores
+from toyadmos_datasets.baseline.evaluations import TELLING, find_evaluation
+from toyadmos_datasets.baseline.run_table import (
+    ScoredRun,
+    TableRow,
+    read_for_table,
+    read_scored,
+    runs_in,
+    table_rows,
+)
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.scores.auc_intervals import PairedDifference, holm, paired_difference
 from toyadmos_datasets.scores.intervals import Interval
@@ -53,26 +62,55 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """All differences of two runs; the first is that of all clips."""
+    """All differences of two evaluations; the first is that of all clips.
+
+    Attributes:
+        run_a: Folder of the first run.
+        run_b: Folder of the second.
+        config: What was scored.
+        marks: What must be known of either: unfinished training, changed settings, overlap.
+        differences: All clips, then by part and condition.
+    """
 
     run_a: str
     run_b: str
+    config: str
+    marks: tuple[str, ...]
     differences: tuple[Difference, ...]
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON values."""
         found = [asdict(one) | {"is_clear": one.is_clear} for one in self.differences]
-        return {"run_a": self.run_a, "run_b": self.run_b, "differences": found}
+        return asdict(self) | {"marks": list(self.marks), "differences": found}
 
 
-def compare(run_a: Path, run_b: Path) -> Comparison:
-    """Compare the scores of two evaluated runs, clip by clip the same.
+def compare(run_a: Path, run_b: Path, *, config: str | None = None, allow_overlap: bool = False) -> Comparison:
+    """Compare an evaluation of each of two runs, clip by clip the same.
+
+    Args:
+        run_a: The first run.
+        run_b: The second.
+        config: Which config's evaluations, or the name of one; see `find_evaluation`.
+        allow_overlap: Whether what was tested may have been trained on; the comparison says so.
 
     Raises:
         DatasetError: A run was not evaluated.
-        OptionError: The runs scored different clips.
+        LeakageError: A run was trained on what it was tested on.
+        OptionError: The runs scored different clips, or clips that were made in different ways.
     """
-    a, b = read_scores(run_a), read_scores(run_b)
+    of_a, of_b = (
+        read_for_table(run, find_evaluation(run, config), allow_overlap=allow_overlap) for run in (run_a, run_b)
+    )
+    return compare_scored(of_a, of_b)
+
+
+def compare_scored(scored_a: ScoredRun, scored_b: ScoredRun) -> Comparison:
+    """Compare two evaluations, clip by clip the same.
+
+    Raises:
+        OptionError: The runs scored different clips, or clips that were made in different ways.
+    """
+    a, b, run_a, run_b = scored_a.scores, scored_b.scores, scored_a.run_folder, scored_b.run_folder
     order = _order(a, b, run_a, run_b)
     labels = a["label"].to_numpy().astype(np.int64)
     of_a, of_b = a["score"].to_numpy(), b["score"].to_numpy()[order]
@@ -84,7 +122,15 @@ def compare(run_a: Path, run_b: Path) -> Comparison:
         rows.append((by, name, clips, paired_difference(*clips, events[chosen])))
     corrected = holm([paired.p_value for *_, paired in rows])
     found = [_difference(*row, p) for row, p in zip(rows, corrected, strict=True)]
-    return Comparison(run_a=str(run_a), run_b=str(run_b), differences=tuple(found))
+    return Comparison(
+        run_a=str(run_a),
+        run_b=str(run_b),
+        config=scored_a.evaluated.config,
+        marks=tuple(
+            f"{name}: {mark}" for name, one in (("A", scored_a), ("B", scored_b)) for mark in one.evaluated.marks
+        ),
+        differences=tuple(found),
+    )
 
 
 def _difference(
@@ -121,7 +167,22 @@ def _order(a: pa.Table, b: pa.Table, run_a: Path, run_b: Path) -> list[int]:
             actual=f"{len(keys[1])} clips, {len(set(keys[0]) & set(places))} of them the same",
             remedy="Evaluate both on one dataset: toyadmos evaluate RUN --dataset DIR --config NAME",
         )
-    return [places[key] for key in keys[0]]
+    order = [places[key] for key in keys[0]]
+    made = b["recipe_row"].to_pylist()
+    others = [
+        key[0]
+        for key, row, place in zip(keys[0], a["recipe_row"].to_pylist(), order, strict=True)
+        if row != made[place]
+    ]
+    if others:
+        raise OptionError(
+            "The runs scored clips of other recipes under the same names, so they cannot be paired.",
+            where=f"{run_a}, {run_b}",
+            expected="the same recordings, noise and gains in every row",
+            actual=f"other ones in {len(others)} of {len(order)} rows, as {others[0]}",
+            remedy="Evaluate both on one dataset: toyadmos evaluate RUN --dataset DIR --config NAME",
+        )
+    return order
 
 
 def _groups(table: pa.Table, is_anomalous: npt.NDArray[np.bool_]) -> list[tuple[str, str, npt.NDArray[np.bool_]]]:
@@ -136,3 +197,61 @@ def _groups(table: pa.Table, is_anomalous: npt.NDArray[np.bool_]) -> list[tuple[
         for condition in sorted(set(conditions) - {"normal"})
     ]
     return [("all", "all clips", is_anomalous), *by_part, *by_condition]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsCompared:
+    """Several runs side by side.
+
+    Attributes:
+        rows: A row for each system and config, with the spread over seeds.
+        pairs: The first run against each other one, for each config that both scored.
+    """
+
+    rows: tuple[TableRow, ...]
+    pairs: tuple[Comparison, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {"rows": [asdict(one) for one in self.rows], "pairs": [one.as_json() for one in self.pairs]}
+
+
+def compare_runs(folders: Iterable[Path], *, configs: Sequence[str] = (), allow_overlap: bool = False) -> RunsCompared:
+    """Compare evaluated runs: all figures side by side, and the first run against each other one, paired.
+
+    Args:
+        folders: Runs, or folders of several seeds.
+        configs: Which configs' evaluations; by default all.
+        allow_overlap: Whether what was tested may have been trained on; table and pairs say so.
+
+    Raises:
+        DatasetError: A run was not evaluated.
+        LeakageError: A run was trained on what it was tested on.
+        OptionError: Two runs have no config in common, or scored different clips.
+    """
+    first, *others = runs_in(folders)
+    chosen: Sequence[str | None] = configs or [None]
+    scored = {
+        run: [one for config in chosen for one in read_scored([run], config=config, allow_overlap=allow_overlap)]
+        for run in (first, *others)
+    }
+    pairs = [compare_scored(*pair) for other in others for pair in _common(first, scored[first], other, scored[other])]
+    rows = table_rows(one for some in scored.values() for one in some)
+    return RunsCompared(rows=tuple(rows), pairs=tuple(pairs))
+
+
+def _common(
+    run_a: Path, of_a: Sequence[ScoredRun], run_b: Path, of_b: Sequence[ScoredRun]
+) -> list[tuple[ScoredRun, ScoredRun]]:
+    """Return the evaluations of two runs that scored one config each by its own clip score, or by the same one."""
+    found = [(a, b) for a in of_a for b in of_b if a.name == b.name]
+    found = found or [(a, b) for a in of_a for b in of_b if a.evaluated.config == b.evaluated.config]
+    if not found:
+        raise OptionError(
+            "The runs scored different clips, so they cannot be paired.",
+            where=f"{run_a}, {run_b}",
+            expected=f"an evaluation of {', '.join(one.evaluated.config for one in of_a)}",
+            actual=", ".join(one.evaluated.config for one in of_b),
+            remedy="Evaluate both on one dataset: toyadmos evaluate RUN --dataset DIR --config NAME",
+        )
+    return found

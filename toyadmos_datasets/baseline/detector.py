@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,24 @@ from torch import Tensor, nn
 from toyadmos_datasets.baseline.frames import Frames
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.options.presets import PAPER, Preset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchNorm:
+    """How layers are batch-normalised.
+
+    Attributes:
+        epsilon: What is added to the variance.
+        momentum: Share of the running statistics that a step keeps.
+    """
+
+    epsilon: float
+    momentum: float
+
+    @classmethod
+    def of(cls, preset: Preset) -> BatchNorm:
+        """Return what a preset says."""
+        return cls(epsilon=preset.batch_norm_epsilon, momentum=preset.batch_norm_momentum)
 
 
 class Autoencoder(nn.Module):
@@ -24,7 +43,7 @@ class Autoencoder(nn.Module):
         n_units: Width of the layers.
         n_hidden: Hidden layers, each for E and D.
         n_code: Width of z.
-        is_batch_normalised: Whether to normalise before each ReLU.
+        batch_norm: How to normalise before each ReLU; None for not at all.
     """
 
     def __init__(
@@ -34,12 +53,12 @@ class Autoencoder(nn.Module):
         n_units: int = 512,
         n_hidden: int = 4,
         n_code: int = 128,
-        is_batch_normalised: bool = False,
+        batch_norm: BatchNorm | None = None,
     ) -> None:
         super().__init__()
         inner = [n_units] * (n_hidden + 1)
-        self.encoder = _dense([n_inputs, *inner, n_code], is_batch_normalised, is_last_linear=False)
-        self.decoder = _dense([n_code, *inner, n_inputs], is_batch_normalised, is_last_linear=True)
+        self.encoder = _dense([n_inputs, *inner, n_code], batch_norm, is_last_linear=False)
+        self.decoder = _dense([n_code, *inner, n_inputs], batch_norm, is_last_linear=True)
 
     @classmethod
     def of(cls, preset: Preset = PAPER, *, seed: int = 0) -> Autoencoder:
@@ -51,7 +70,7 @@ class Autoencoder(nn.Module):
                 n_units=preset.n_units,
                 n_hidden=preset.n_hidden,
                 n_code=preset.n_code,
-                is_batch_normalised=preset.is_batch_normalised,
+                batch_norm=BatchNorm.of(preset) if preset.is_batch_normalised else None,
             )
             glorot = nn.init.xavier_normal_ if preset.start == "glorot_normal" else nn.init.xavier_uniform_
             for layer in model.modules():
@@ -65,20 +84,18 @@ class Autoencoder(nn.Module):
         return self.decoder(self.encoder(x))
 
 
-def _dense(widths: list[int], is_batch_normalised: bool, *, is_last_linear: bool) -> nn.Sequential:  # noqa: FBT001
+def _dense(widths: list[int], batch_norm: BatchNorm | None, *, is_last_linear: bool) -> nn.Sequential:
     layers: list[nn.Module] = []
     for number, (n_in, n_out) in enumerate(pairwise(widths)):
         layers.append(nn.Linear(n_in, n_out))
         if is_last_linear and number == len(widths) - 2:
             break
-        if is_batch_normalised:
-            layers.append(nn.BatchNorm1d(n_out))
+        if batch_norm is not None:
+            layers.append(nn.BatchNorm1d(n_out, eps=batch_norm.epsilon, momentum=1 - batch_norm.momentum))
         layers.append(nn.ReLU())
     return nn.Sequential(*layers)
 
 
-_MOMENTUM = 0.1
-_VARIANCE_FLOOR = 1e-5
 _ROWS_A_PIECE = 1 << 16
 
 
@@ -95,6 +112,7 @@ class Detector(nn.Module):
         self.model = model
         self.preset = preset
         self.history: list[float] = []
+        self.validation_history: list[float] = []
         self.register_buffer("mean", torch.zeros(preset.n_mels))
         self.register_buffer("variance", torch.ones(preset.n_mels))
 
@@ -102,10 +120,10 @@ class Detector(nn.Module):
         """Set mean and variance of each band from the training set, where the preset normalises by them."""
         if self.preset.normalisation != "bands":
             return
-        n_mels, n_rows = self.preset.n_mels, len(frames.values)
+        n_mels, n_rows = self.preset.n_mels, n_trained_on(len(frames.values), self.preset)
         total, squares = np.zeros(n_mels), np.zeros(n_mels)
         for start in range(0, n_rows, _ROWS_A_PIECE):
-            piece = frames.values[start : start + _ROWS_A_PIECE].astype(np.float64)
+            piece = frames.values[start : min(start + _ROWS_A_PIECE, n_rows)].astype(np.float64)
             total += piece.sum(axis=0)
             squares += (piece**2).sum(axis=0)
         mean = total / n_rows
@@ -117,7 +135,7 @@ class Detector(nn.Module):
         x = stacks.around(rows)
         if self.preset.normalisation != "none":
             mean, variance = self._statistics(stacks.values[rows])
-            x = (x - mean) / torch.sqrt(variance + _VARIANCE_FLOOR)
+            x = (x - mean) / torch.sqrt(variance + self.preset.batch_norm_epsilon)
         if self.preset.is_padded:
             x = x * stacks.is_inside(rows)[:, :, None]
         return x.flatten(1)
@@ -127,8 +145,9 @@ class Detector(nn.Module):
             return self.mean, self.variance
         mean, variance = current.mean(dim=0), current.var(dim=0, correction=0)
         n = len(current)
-        self.mean.lerp_(mean, _MOMENTUM)
-        self.variance.lerp_(variance * n / max(n - 1, 1), _MOMENTUM)
+        share = 1 - self.preset.batch_norm_momentum
+        self.mean.lerp_(mean, share)
+        self.variance.lerp_(variance * n / max(n - 1, 1), share)
         return mean, variance
 
     def errors(self, stacks: Stacks, rows: Tensor) -> Tensor:
@@ -137,6 +156,11 @@ class Detector(nn.Module):
         divisor = len(self.preset.offsets) if self.preset.frame_error == "sum" else self.preset.n_inputs
         squared: Tensor = (x - self.model(x)).square().sum(dim=1) / divisor
         return squared
+
+
+def n_trained_on(n: int, preset: Preset) -> int:
+    """Return how many of some inputs, frames or clips are trained on: all but the last ones, which validate."""
+    return max(int(n * (1 - preset.validation_share)), 1)
 
 
 class Stacks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,33 +12,31 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import torch
 
+from toyadmos_datasets.baseline.checkpoint import packed
 from toyadmos_datasets.baseline.detector import Detector, Stacks
-from toyadmos_datasets.baseline.frames import KEPT, MEASURED, featured, frames_of, held_features, rows_of
-from toyadmos_datasets.baseline.run_folder import (
-    FRAME_SCORES_NAME,
-    METRICS_NAME,
-    RUN_NAME,
-    SCORES_NAME,
-    Run,
-    damaged_table,
-    read_bounded_table,
-    read_run,
-    read_table,
-    write_run,
+from toyadmos_datasets.baseline.evaluations import (
+    EVALUATIONS_NAME,
+    TELLING,
+    Evaluated,
+    Evaluation,
+    changes_of,
+    evaluation_name,
+    require_free,
+    write_evaluation,
 )
+from toyadmos_datasets.baseline.frames import featured, frames_of, held_features, rows_of
+from toyadmos_datasets.baseline.leakage import EvaluatedClips, evaluated_clips, learnt_clips
+from toyadmos_datasets.baseline.run_folder import RUN_NAME, Run, read_bounded_table, read_run, write_run
 from toyadmos_datasets.baseline.trainer import load_detector
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
+from toyadmos_datasets.errors import OptionError, OutputConflictError
 from toyadmos_datasets.escaping import shell_word
-from toyadmos_datasets.files.atomic import write_file
-from toyadmos_datasets.files.checked_json import write_json
-from toyadmos_datasets.files.reading import raise_shortage
+from toyadmos_datasets.files.reading import raise_shortage, sha256_of
 from toyadmos_datasets.options.presets import Preset
 from toyadmos_datasets.options.training_options import EvaluateOptions
-from toyadmos_datasets.scores.summary import Summary, summarise
+from toyadmos_datasets.scores.summary import summarise
 from toyadmos_datasets.signal.logmel import FloatArray
 from toyadmos_datasets.values.parquet_files import open_in_own_memory
 from toyadmos_datasets.values.shards import SplitOfConfig, cases_of, open_split
@@ -87,116 +86,133 @@ def clip_score(errors: FloatArray, preset: Preset) -> float:
     return float(np.quantile(errors, preset.quantile))
 
 
-SCORES_SCHEMA = pa.schema(
-    [
-        *(pa.field(name, kind, nullable=name in {"snr_db", "snr_achieved_db"}) for name, kind in KEPT.items()),
-        *(pa.field(name, kind, nullable=False) for name, kind in MEASURED.items()),
-        pa.field("domain", pa.string(), nullable=False),
-        pa.field("score", pa.float64(), nullable=False),
-    ]
-)
-"""Columns of the scores of a run, beside the state of each part."""
-
-FRAME_SCORES_SCHEMA = pa.schema([pa.field("frame_scores", pa.list_(pa.float32()), nullable=False)])
-
-TELLING = ("channel", "draw", "snr_db")
-"""What tells the clips of one event apart: the microphone, which noise it was given, and how much of it."""
-
-
-def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Summary:
-    """Score the test split of a config, and write scores and metrics into the run.
+def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Evaluation:
+    """Score the test split of a config, and write scores and metrics into a folder of the run.
 
     Scores of another method get the same tables as the baseline's; the folder becomes a run without a model.
 
     Raises:
         DatasetError: The run or the dataset is damaged.
+        LeakageError: The run was trained on what is tested, or it is not known on what.
         OptionError: The file of scores lacks a column or a clip, or has one twice.
-        OutputConflictError: Scores of another method, and the folder holds a run that was trained.
+        OutputConflictError: Scores of another method, and the folder holds a run that was trained; or another
+            evaluation of the config is there.
     """
+    shown = progress or Quiet()
     if options.scores is not None and options.dataset is not None:
-        return _evaluate_scores(options.run, options.scores, options.dataset, options.config, progress)
-    return _evaluate_model(options, progress or Quiet())
+        return _evaluate_scores(options, options.scores, options.dataset, shown)
+    return _evaluate_model(options, shown)
 
 
-def _evaluate_model(options: EvaluateOptions, progress: Progress) -> Summary:
+def _evaluate_model(options: EvaluateOptions, progress: Progress) -> Evaluation:
     folder = options.run
     run = read_run(folder)
     detector = load_detector(folder, device=options.device)
     preset = run.system
     split = open_split(options.dataset or Path(run.dataset), options.config or run.config, "test")
+    chosen = _with_clip_score(preset, options.clip_score)
+    tested = evaluated_clips(split)
+    evaluated = Evaluated(
+        **_facts_of(split),
+        system=chosen.label,
+        changes=changes_of(chosen),
+        clip_score=_name_of(chosen),
+        seed=run.seed,
+        epochs_done=len(detector.history),
+        epochs=preset.epochs,
+        overlap=tested.overlap(run.trained_on),
+        scored_by=hashlib.sha256(packed(detector.state_dict())).hexdigest(),
+    )
+    place = folder / EVALUATIONS_NAME / evaluation_name(run, split, _in_short(chosen, preset))
+    _require_fair(evaluated, place, options, progress)
     with held_features(split.manifest.toy):
         data = featured(split, preset, progress)
         errors = frame_scores(detector, data.frames, progress)
-    chosen = options.clip_score or preset
-    chosen = replace(preset, clip_score=chosen.clip_score, quantile=chosen.quantile)
     scores = np.array([clip_score(one, chosen) for one in errors])
-    _write_table(folder / FRAME_SCORES_NAME, pa.table({"frame_scores": pa.array(errors)}))
-    return _finish(folder, split, with_domain(data.rows, split, run), scores, what=_name_of(chosen))
+    rows = with_domain(data.rows, split, run)
+    return _finish(place, evaluated, _scored(rows, tested, scores), errors)
 
 
-def _evaluate_scores(
-    folder: Path, scores_file: Path, dataset: Path, config: str | None, progress: Progress | None
-) -> Summary:
-    _require_no_model(folder)
-    split = open_split(dataset, config, "test")
+def _evaluate_scores(options: EvaluateOptions, scores_file: Path, dataset: Path, progress: Progress) -> Evaluation:
+    split = open_split(dataset, options.config, "test")
+    run = _run_elsewhere(split, options.trained_on or split.config)
+    _require_same_method(options.run, run)
     rows = rows_of(split, progress)
     scores = _matched(_read_scores(scores_file), rows, scores_file)
+    tested = evaluated_clips(split)
+    evaluated = Evaluated(
+        **_facts_of(split),
+        system=run.label,
+        changes=(),
+        clip_score=f"scores from {scores_file.name}",
+        seed=run.seed,
+        epochs_done=0,
+        epochs=0,
+        overlap=tested.overlap(run.trained_on),
+        scored_by=sha256_of(scores_file),
+    )
+    place = options.run / EVALUATIONS_NAME / evaluation_name(run, split, "")
+    _require_fair(evaluated, place, options, progress)
+    write_run(options.run, run)
+    return _finish(place, evaluated, _scored(with_domain(rows, split, run), tested, scores), None)
+
+
+def _facts_of(split: SplitOfConfig) -> dict[str, Any]:
+    """Return what an evaluation keeps of the split that is scored."""
+    return {
+        "dataset": str(split.folder),
+        "config": split.config,
+        "recipe_sha256": split.manifest.recipe_sha256,
+        "shards_sha256": tuple(shard.sha256 for shard in split.shards),
+    }
+
+
+def _require_fair(evaluated: Evaluated, place: Path, options: EvaluateOptions, progress: Progress) -> None:
+    """Raise where clips would be tested that were trained on, or another evaluation be replaced, without leave."""
+    if not options.allow_overlap:
+        evaluated.overlap.require_clean(f"{options.run}, {evaluated.config}")
+    require_free(place, evaluated, progress, overwrite=options.overwrite)
+
+
+def _run_elsewhere(split: SplitOfConfig, trained_on: str) -> Run:
+    """Return the run of another method, which was trained on `train` and `validation` of a config of the dataset."""
     manifest = split.manifest
-    run = Run(
+    train = open_split(split.folder, trained_on, "train")
+    learnt = [train, *[replace(train, split="validation")] * ("validation" in manifest.configs[train.config])]
+    return Run(
         dataset=str(split.folder),
-        config=split.config,
+        config=train.config,
         toy=manifest.toy,
         is_simulated=bool(manifest.source.get("is_simulated", False)),
         recipe_sha256=manifest.recipe_sha256,
-        shards_sha256=(),
+        shards_sha256=tuple(shard.sha256 for one in learnt for shard in one.shards),
         preset=None,
         seed=0,
         device="elsewhere",
         versions={},
-        cases=cases_of(open_split(dataset, split.config, "train")),
+        cases=cases_of(train),
+        trained_on=learnt_clips(learnt),
     )
-    write_run(folder, run)
-    (folder / FRAME_SCORES_NAME).unlink(missing_ok=True)
-    return _finish(folder, split, with_domain(rows, split, run), scores, what=f"scores from {scores_file.name}")
 
 
-def _require_no_model(folder: Path) -> None:
-    if (folder / RUN_NAME).exists() and read_run(folder).preset is not None:
+def _require_same_method(folder: Path, run: Run) -> None:
+    """Raise where a folder holds a run with a model, or of a method that was trained on something else."""
+    if not (folder / RUN_NAME).exists():
+        return
+    found = read_run(folder)
+    if found.preset is not None or found.shards_sha256 != run.shards_sha256:
+        is_model = found.preset is not None
         raise OutputConflictError(
-            "The folder holds a run that was trained.",
+            "The folder holds a run that was trained."
+            if is_model
+            else "The folder holds the scores of a method that was trained on something else.",
             where=folder,
-            expected="a new folder, or one with the scores of another method",
-            actual="a run with a model",
-            remedy="Choose another folder for these scores; nothing was touched.",
+            expected="a new folder, or one with the scores of another method" if is_model else f"{run.config}",
+            actual="a run with a model" if is_model else f"{found.dataset}, {found.config}",
+            remedy="Choose another folder for these scores; nothing was touched."
+            if is_model
+            else f"Choose another folder, or say what it was trained on: --trained-on {shell_word(found.config)}",
         )
-
-
-def read_scores(folder: Path) -> pa.Table:
-    """Read the scores of a run.
-
-    Raises:
-        DatasetError: There are none.
-    """
-    path = folder / SCORES_NAME
-    if not path.exists():
-        raise DatasetError(
-            "The run was not evaluated yet.",
-            where=folder,
-            expected=SCORES_NAME,
-            actual="none",
-            remedy=f"toyadmos evaluate {shell_word(folder)}",
-        )
-    table = read_table(folder, SCORES_NAME, SCORES_SCHEMA)
-    if set(table["label"].to_pylist()) != {0, 1}:
-        raise damaged_table(path, "normal and anomalous clips, labels 0 and 1", "other labels")
-    for name in ("level_db", "duration_s"):
-        if not pc.all(pc.is_finite(table[name])).as_py():
-            raise damaged_table(path, f"finite numbers as {name}", "others")
-    if pc.any(pc.is_nan(table["score"])).as_py():  # an infinite score is the highest or the lowest
-        raise damaged_table(path, "numbers as score", "NaN")
-    if pc.min(table["duration_s"]).as_py() <= 0 or pc.list_flatten(table["damage"]).null_count:
-        raise damaged_table(path, "durations above 0, and names of parts", "others")
-    return table
 
 
 def with_domain(rows: pa.Table, split: SplitOfConfig, run: Run) -> pa.Table:
@@ -206,13 +222,16 @@ def with_domain(rows: pa.Table, split: SplitOfConfig, run: Run) -> pa.Table:
     return rows.append_column("domain", pa.array(domains, pa.string()))
 
 
-def _finish(folder: Path, split: SplitOfConfig, rows: pa.Table, scores: Any, *, what: str) -> Summary:  # noqa: ANN401
-    table = rows.append_column("score", pa.array(np.asarray(scores, dtype=np.float64)))
-    evaluated = {"dataset": str(split.folder), "config": split.config, "recipe_sha256": split.manifest.recipe_sha256}
-    summary = summarise(table, clip_score=what)
-    _write_table(folder / SCORES_NAME, table)
-    write_json(folder / METRICS_NAME, {"evaluated": evaluated} | summary.as_json())
-    return summary
+def _scored(rows: pa.Table, tested: EvaluatedClips, scores: npt.ArrayLike) -> pa.Table:
+    table = rows.append_column("recipe_row", pa.array(tested.recipe_rows, pa.string()))
+    return table.append_column("score", pa.array(np.asarray(scores, dtype=np.float64)))
+
+
+def _finish(place: Path, evaluated: Evaluated, table: pa.Table, errors: list[FloatArray] | None) -> Evaluation:
+    summary = summarise(table, clip_score=evaluated.clip_score)
+    found = Evaluation(folder=place, evaluated=evaluated, summary=summary)
+    write_evaluation(found, table, errors)
+    return found
 
 
 def _name_of(preset: Preset) -> str:
@@ -220,9 +239,19 @@ def _name_of(preset: Preset) -> str:
     return names.get(preset.clip_score, f"{preset.quantile:g}-quantile of the frame scores")
 
 
-def _write_table(path: Path, table: pa.Table) -> None:
-    with write_file(path) as file:
-        pq.write_table(table, file)
+def _with_clip_score(preset: Preset, asked: Preset | None) -> Preset:
+    """Return a preset with the clip score that was asked for; a quantile counts only where it is taken."""
+    if asked is None:
+        return preset
+    quantile = asked.quantile if asked.clip_score == "quantile" else preset.quantile
+    return replace(preset, clip_score=asked.clip_score, quantile=quantile)
+
+
+def _in_short(chosen: Preset, own: Preset) -> str:
+    """Return a clip score in short; empty for the preset's own."""
+    if chosen == own:
+        return ""
+    return f"{chosen.quantile:g}" if chosen.clip_score == "quantile" else chosen.clip_score
 
 
 def _read_scores(path: Path) -> pa.Table:

@@ -1,4 +1,4 @@
-"""The folder of a run: what was trained on what, its weights, scores and metrics."""
+"""The folder of a run: what was trained on what, its weights, and how the training went."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from toyadmos_datasets.baseline.leakage import LearntClips
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.checked_json import Sha256, checked, read_json, write_json
 from toyadmos_datasets.files.installing import upgrade_command
 from toyadmos_datasets.files.reading import is_there, looking, raise_system_fault
-from toyadmos_datasets.options.presets import Preset
+from toyadmos_datasets.options.presets import PRESETS, Preset
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import SIDE
 from toyadmos_datasets.values.parquet_files import footer_fault, open_in_own_memory
@@ -24,11 +25,8 @@ from toyadmos_datasets.values.shards import SplitOfConfig, open_split
 
 RUN_NAME = "run.json"
 WEIGHTS_NAME = "model.safetensors"
-SCORES_NAME = "scores.parquet"
-FRAME_SCORES_NAME = "frame_scores.parquet"
-METRICS_NAME = "metrics.json"
 HISTORY_NAME = "history.json"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _MOST_SCORES_BYTES: Bytes = 1 << 30
 """A hundred times the scores of the frames of a whole toy's test split."""
@@ -55,6 +53,7 @@ class Run:
         device: What it was trained on.
         versions: Of what the figures depend on.
         cases: Cases in the training split.
+        trained_on: The clips that were trained and validated on, so that none of them is tested in silence.
     """
 
     dataset: FolderName
@@ -68,6 +67,12 @@ class Run:
     device: str
     versions: dict[str, str]
     cases: tuple[Case, ...]
+    trained_on: LearntClips
+
+    @property
+    def label(self) -> str:
+        """What the system is called: ``paper``, or ``paper*`` once a setting was changed."""
+        return self.system.label if self.preset is not None else "scores from elsewhere"
 
     @property
     def system(self) -> Preset:
@@ -136,7 +141,11 @@ def _preset_of(content: dict[str, Any], where: object) -> Preset:
     missing = {one.name for one in fields(Preset)} - content.keys()
     if missing:
         raise DatasetError(what, where=where, expected="all settings", actual=f"no {min(missing)}", remedy=remedy)
-    return checked(Preset, content, what=what, where=where, remedy=remedy)
+    preset: Preset = checked(Preset, content, what=what, where=where, remedy=remedy)
+    if preset.base not in PRESETS:
+        known = ", ".join(PRESETS)
+        raise DatasetError(what, where=where, expected=f"base: {known}", actual=ascii(preset.base), remedy=remedy)
+    return preset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +154,12 @@ class History:
 
     Attributes:
         losses: Mean loss of every epoch.
+        validation_losses: The same of what was not trained on, where the preset keeps some of it out; else empty.
         weights_sha256: Of the file of the weights that it ended with.
     """
 
     losses: tuple[float, ...]
+    validation_losses: tuple[float, ...]
     weights_sha256: Sha256
 
 
@@ -164,51 +175,11 @@ def read_history(folder: Path) -> History:
     return checked(History, content, what="The run's history is damaged.", where=path, remedy=remedy)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoredDataset:
-    """What was scored.
-
-    Attributes:
-        dataset: The prepared folder, absolute.
-        config: Its config.
-        recipe_sha256: Of the dataset.
-    """
-
-    dataset: FolderName
-    config: Name
-    recipe_sha256: Sha256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metrics:
-    """What is read back of the metrics of a run: the figures themselves are computed anew of its scores.
-
-    Attributes:
-        evaluated: What was scored.
-        clip_score: How clip scores were made, for people.
-    """
-
-    evaluated: ScoredDataset
-    clip_score: str
-
-
-def read_metrics(folder: Path) -> Metrics:
-    """Read what of a run was scored, and how.
-
-    Raises:
-        DatasetError: The file is missing or damaged.
-    """
-    path, remedy = folder / METRICS_NAME, f"Score it again: toyadmos evaluate {folder}"
-    content = read_json(path, remedy=remedy)
-    known = {one.name: content[one.name] for one in fields(Metrics) if one.name in content}
-    return checked(Metrics, known, what="The run's metrics are damaged.", where=path, remedy=remedy)
-
-
 def read_table(folder: Path, name: str, schema: pa.Schema) -> pa.Table:
     """Read a table of scores of a run.
 
     Args:
-        folder: The run.
+        folder: The evaluation.
         name: The file.
         schema: Columns that it must have, without nulls where a field says so.
 
@@ -234,7 +205,7 @@ def damaged_table(path: Path, expected: str, actual: object) -> DatasetError:
         where=path,
         expected=f"Parquet with {expected}",
         actual=actual,
-        remedy=f"Score it again: toyadmos evaluate {path.parent}",
+        remedy=f"Score it again: toyadmos evaluate {shell_word(path.parents[2])}",
     )
 
 

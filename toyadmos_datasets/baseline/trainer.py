@@ -22,6 +22,7 @@ from toyadmos_datasets.baseline.checkpoint import (
 )
 from toyadmos_datasets.baseline.detector import Autoencoder, Detector, device_named
 from toyadmos_datasets.baseline.frames import featured, held_features
+from toyadmos_datasets.baseline.leakage import learnt_clips
 from toyadmos_datasets.baseline.run_folder import (
     HISTORY_NAME,
     RUN_NAME,
@@ -34,7 +35,7 @@ from toyadmos_datasets.baseline.run_folder import (
 )
 from toyadmos_datasets.baseline.training_loop import Training, begin, go_on
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.errors import DatasetError
+from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.files.job_folder import JobFolder
 from toyadmos_datasets.options.training_options import TrainOptions
@@ -66,15 +67,28 @@ class TrainReport:
     was_done: bool = False
 
 
+def train_each_seed(options: TrainOptions, progress: Progress | None = None) -> list[TrainReport]:
+    """Train as many runs as the options ask for, which differ in their seed alone; see `train`."""
+    return [train(one, progress) for one in options.each_seed()]
+
+
 def train(options: TrainOptions, progress: Progress | None = None) -> TrainReport:
     """Train a system on the normal clips of a config, going on where an earlier process was stopped.
 
     Raises:
         DatasetError: The dataset is damaged, or its training split has anomalous clips.
-        OptionError: There is no such config or device.
+        OptionError: There is no such config or device, or several seeds are asked for.
         OutputConflictError: The folder holds another run.
         BusyError: Another process trains into the folder.
     """
+    if options.seeds != 1:
+        raise OptionError(
+            "One run has one seed.",
+            where="--seeds",
+            expected=1,
+            actual=options.seeds,
+            remedy="Train each: train_each_seed(options)",
+        )
     shown = progress or Quiet()
     split = open_split(options.dataset, options.config, "train")
     run = _run_of(options, split)
@@ -108,7 +122,11 @@ def _train(options: TrainOptions, split: SplitOfConfig, run: Run, progress: Prog
         go_on(training, data.frames, _keeper(options, done, progress))
     losses = training.detector.history
     weights = training.detector.state_dict()
-    history = History(losses=tuple(losses), weights_sha256=hashlib.sha256(packed(weights)).hexdigest())
+    history = History(
+        losses=tuple(losses),
+        validation_losses=tuple(training.detector.validation_history),
+        weights_sha256=hashlib.sha256(packed(weights)).hexdigest(),
+    )
     write_json(options.out / HISTORY_NAME, asdict(history))
     write_tensors(options.out / WEIGHTS_NAME, weights)  # last: with it the run is done
     wall_s = time.monotonic() - start_s
@@ -176,6 +194,7 @@ def _run_of(options: TrainOptions, split: SplitOfConfig) -> Run:
         device=device_named(options.device).type,
         versions={one: importlib.metadata.version(one) for one in packages} | {"python": platform.python_version()},
         cases=cases_of(split),
+        trained_on=learnt_clips([split]),
     )
 
 
@@ -192,4 +211,5 @@ def _folder_of(run: Run, out: Path) -> JobFolder:
 
 def _request_of(run: Run) -> dict[str, Any]:
     """Return what the weights follow from; the dataset counts by its content, wherever it is."""
-    return {name: value for name, value in asdict(run).items() if name not in {"dataset", "versions"}}
+    told_already = {"dataset", "versions", "trained_on"}
+    return {name: value for name, value in asdict(run).items() if name not in told_already}

@@ -11,10 +11,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from toyadmos_datasets.baseline.detector import Detector, Stacks, device_named
+from toyadmos_datasets.baseline.detector import Detector, Stacks, device_named, n_trained_on
 from toyadmos_datasets.baseline.frames import Frames, frames_of
+from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.options.presets import PAPER, Preset
 from toyadmos_datasets.signal.randomness import derived_generator
+
+_ROWS_A_PIECE = 8192
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,6 +77,7 @@ def begin(model: nn.Module, frames: Frames, preset: Preset, *, seed: int, device
     optimiser = torch.optim.Adam(
         detector.parameters(),
         lr=preset.learning_rate,
+        eps=preset.adam_epsilon,
         amsgrad=preset.is_amsgrad,
         weight_decay=preset.weight_decay,
         fused=True,  # one pass over the moments in place of several: a third of the time on a CPU
@@ -97,9 +101,45 @@ def go_on(training: Training, frames: Frames, on_epoch: OnEpoch | None = None) -
             total += loss * len(rows)
             n_inputs += len(rows)
         detector.history.append(float(total) / n_inputs)
+        if preset.validation_share:
+            detector.validation_history.append(_validation_loss(detector, stacks, frames))
         if on_epoch is not None:
             on_epoch(training)
     detector.eval()
+
+
+def _validation_loss(detector: Detector, stacks: Stacks, frames: Frames) -> float:
+    """Return the mean loss of the inputs that are not trained on."""
+    rows = validation_rows(frames, detector.preset)
+    detector.eval()
+    with torch.inference_mode():
+        pieces = torch.from_numpy(rows).to(stacks.values.device).split(_ROWS_A_PIECE)
+        total = sum(float(detector.errors(stacks, piece).sum()) for piece in pieces)
+    detector.train()
+    return total / len(rows)
+
+
+def validation_rows(frames: Frames, preset: Preset) -> npt.NDArray[np.int64]:
+    """Return the rows that are not trained on: the last ones, or those of the last clips where clips are drawn.
+
+    Raises:
+        DatasetError: There are none.
+    """
+    if preset.batch_clips:
+        clips = range(n_trained_on(frames.n_clips, preset), frames.n_clips)
+        found = np.concatenate([np.empty(0, np.int64), *[frames.rows_of(clip, preset) for clip in clips]])
+    else:
+        rows = frames.rows(preset)
+        found = rows[n_trained_on(len(rows), preset) :]
+    if not len(found):
+        raise DatasetError(
+            "There is nothing to validate on.",
+            where=f"validation_share={preset.validation_share}",
+            expected="clips that are not trained on",
+            actual=f"{frames.n_clips} clips in all",
+            remedy="Train on more clips, or on all of them: --set validation_share=0",
+        )
+    return found
 
 
 def _step(training: Training, stacks: Stacks, rows: Tensor) -> Tensor:
@@ -114,12 +154,13 @@ def batches(frames: Frames, preset: Preset, *, seed: int, epoch: int) -> Iterato
     """Yield the rows of every step of an epoch, in an order that follows from seed and epoch alone."""
     generator = derived_generator(seed, "order of training", epoch)
     if preset.batch_clips:
-        order = generator.permutation(frames.n_clips)
+        order = generator.permutation(n_trained_on(frames.n_clips, preset))
         for start in range(0, len(order), preset.batch_clips):
             chosen = order[start : start + preset.batch_clips]
             yield np.concatenate([frames.rows_of(int(clip), preset) for clip in chosen])
         return
-    rows = generator.permutation(frames.rows(preset))
+    rows = frames.rows(preset)
+    rows = generator.permutation(rows[: n_trained_on(len(rows), preset)])
     for start in range(0, len(rows), preset.batch_inputs):
         piece = rows[start : start + preset.batch_inputs]
         if len(piece) > 1 or start == 0:  # a single input has no variance for batch normalisation

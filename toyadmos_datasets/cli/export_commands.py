@@ -10,6 +10,7 @@ import typer
 
 from toyadmos_datasets.cli.command_options import JsonOption
 from toyadmos_datasets.cli.terminal import print_json, print_lines, progress_on_terminal
+from toyadmos_datasets.cli.training_commands import AllowOverlapOption, CsvOption, LatexOption, write_tables
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import format_bytes
@@ -53,21 +54,28 @@ def _lines(report: ExportReport) -> list[str]:
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="An evaluated run, or a prepared dataset.", metavar="RUN|DIR")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(help="Evaluated runs, folders of seeds, or a prepared dataset.", metavar="RUN|DIR..."),
+    ],
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="The page.", metavar="FILE")] = Path("report.html"),
     config: Annotated[
-        str | None, typer.Option(help="For a dataset: config; by default the first.", metavar="NAME")
+        str | None,
+        typer.Option(help="Config of a dataset, by default the first; or which evaluation of a run.", metavar="NAME"),
     ] = None,
     figures: Annotated[
         Path | None, typer.Option(help="For a run: folder for its figures, PNG at 300 dpi and PDF.", metavar="DIR")
     ] = None,
+    csv: CsvOption = None,
+    latex: LatexOption = None,
+    allow_overlap: AllowOverlapOption = False,
     no_audio: Annotated[
         bool, typer.Option("--no-audio", help="Leave the clips out, so that it can be shared.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write one page about a run or a dataset.
+    """Write one page about a run, several runs, or a dataset.
 
     It is one HTML file, which fetches nothing.
     """
@@ -76,37 +84,70 @@ def report(
     require_extra("report")
     from toyadmos_datasets.values.manifest import MANIFEST_NAME
 
+    (folder, *more) = folders
     written = [out]
     if (folder / MANIFEST_NAME).exists():
-        if figures is not None:
-            raise OptionError(
-                "Figures for papers are made of runs.",
-                where="--figures",
-                expected="a run",
-                actual=f"{folder}, a prepared dataset",
-                remedy=f"Leave --figures out: toyadmos report {shell_word(folder)}",
-            )
+        asked = {"--figures": figures, "--csv": csv, "--latex": latex, "RUN": more[0] if more else None}
+        _require_a_run(folder, asked)
         from toyadmos_datasets.reports.dataset_report import report_dataset
 
         report_dataset(folder, out, progress_on_terminal(), config=config, has_audio=not no_audio)
     else:
-        if config is not None:
-            raise OptionError(
-                "A run is reported on the config that it was scored on.",
-                where="--config",
-                expected="a prepared dataset",
-                actual=f"{folder}, a run",
-                remedy=f"Score it on another: toyadmos evaluate {shell_word(folder)} --config {shell_word(config)}",
-            )
-        require_extra("train")
-        from toyadmos_datasets.reports.run_report import report_run
+        written += _report_runs(
+            folders, out, config=config, figures=figures, has_audio=not no_audio, allow_overlap=allow_overlap
+        )
+        if csv is not None or latex is not None:
+            from toyadmos_datasets.baseline.run_table import read_scored, runs_in, table_rows
 
-        found = report_run(folder, out, has_audio=not no_audio)
-        if figures is not None:
-            from toyadmos_datasets.reports.paper_figures import write_figures
-
-            written += write_figures(found, figures)
+            scored = read_scored(runs_in(folders), config=config, allow_overlap=allow_overlap)
+            written += write_tables(table_rows(scored), csv=csv, latex=latex)
     if as_json:
         print_json({"written": [str(path) for path in written]})
         return
     print_lines(f"Written: {path} ({format_bytes(path.stat().st_size)})" for path in written)
+
+
+def _require_a_run(folder: Path, asked: dict[str, Path | None]) -> None:
+    """Raise where something is asked of a dataset that only runs have."""
+    for name, value in asked.items():
+        if value is not None:
+            raise OptionError(
+                "Tables and figures for papers are made of runs.",
+                where=name,
+                expected="a run",
+                actual=f"{folder}, a prepared dataset",
+                remedy=f"Leave {name} out: toyadmos report {shell_word(folder)}",
+            )
+
+
+def _report_runs(
+    folders: list[Path], out: Path, *, config: str | None, figures: Path | None, has_audio: bool, allow_overlap: bool
+) -> list[Path]:
+    """Write the page of a run, or of several side by side; return what was written beside it."""
+    from toyadmos_datasets.files.installing import require_extra
+
+    require_extra("train")
+    from toyadmos_datasets.baseline.run_table import runs_in
+
+    runs = runs_in(folders)
+    if len(runs) > 1:
+        if figures is not None:
+            raise OptionError(
+                "Figures for papers are made of one run.",
+                where="--figures",
+                expected="one run",
+                actual=f"{len(runs)} runs",
+                remedy=f"Make them of each: toyadmos report {shell_word(runs[0])} --figures DIR",
+            )
+        from toyadmos_datasets.reports.runs_page import report_runs
+
+        report_runs(runs, out, config=config, allow_overlap=allow_overlap)
+        return []
+    from toyadmos_datasets.reports.run_report import report_run
+
+    found = report_run(runs[0], out, config=config, has_audio=has_audio, allow_overlap=allow_overlap)
+    if figures is None:
+        return []
+    from toyadmos_datasets.reports.paper_figures import write_figures
+
+    return write_figures(found, figures)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -15,9 +16,25 @@ from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOpt
 from toyadmos_datasets.units import format_duration
 
 if TYPE_CHECKING:
+    from toyadmos_datasets.baseline.comparison import Comparison
+    from toyadmos_datasets.baseline.evaluations import Evaluation
+    from toyadmos_datasets.baseline.run_table import TableRow
     from toyadmos_datasets.baseline.trainer import TrainReport
     from toyadmos_datasets.scores.dcase import DcaseScore
     from toyadmos_datasets.scores.summary import Group, Summary
+
+ConfigsOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--config", help="Only evaluations of this config; can be repeated. By default all.", metavar="NAME"),
+]
+CsvOption: TypeAlias = Annotated[Path | None, typer.Option(help="Write the table as CSV, too.", metavar="FILE")]
+LatexOption: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Write the table for LaTeX, too; it needs booktabs.", metavar="FILE")
+]
+AllowOverlapOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--allow-overlap", help="Take runs that were tested on what they were trained on, and mark them."),
+]
 
 
 @taking(TrainOptions)
@@ -35,13 +52,16 @@ def train(
 
     require_extra("train")
     options = TrainOptions(dataset=dataset, **chosen)
-    from toyadmos_datasets.baseline.trainer import train as run
+    from toyadmos_datasets.baseline.trainer import train_each_seed
 
-    report = run(options, progress_on_terminal())
+    reports = train_each_seed(options, progress_on_terminal())
     if as_json:
-        print_json(_as_json(report))
-    else:
+        found = [_as_json(one) for one in reports]
+        print_json(found[0] if options.seeds == 1 else {"runs": found})
+        return
+    for report in reports:
         print_lines(_lines(report))
+    print_lines([f"Score it with: toyadmos evaluate {shell_word(options.out)}"])
 
 
 def _as_json(report: TrainReport) -> dict[str, object]:
@@ -49,10 +69,14 @@ def _as_json(report: TrainReport) -> dict[str, object]:
 
 
 def _lines(report: TrainReport) -> list[str]:
+    from toyadmos_datasets.baseline.evaluations import changes_of
+
     run = report.run
-    name = run.preset["name"] if run.preset else "-"
     first = f"Nothing to do: {report.out} holds this run." if report.was_done else f"Trained {report.out}"
-    lines = [first, f"system      {name}, seed {run.seed}, on {run.device}", f"data        {run.toy}, {run.config}"]
+    lines = [first, f"system      {run.label}, seed {run.seed}, on {run.device}"]
+    if changes := changes_of(run.system):
+        lines.append(f"changed     {', '.join(changes)}")
+    lines.append(f"data        {run.toy}, {run.config}")
     if run.is_simulated:
         lines.append("The corpus is SIMULATED: results on it are not results on ToyADMOS.")
     if report.n_resumed and not report.was_done:
@@ -60,7 +84,7 @@ def _lines(report: TrainReport) -> list[str]:
     lines.append(f"loss        {report.losses[0]:.4g} in the first epoch, {report.losses[-1]:.4g} in the last")
     if not report.was_done:
         lines.append(f"time        {format_duration(report.wall_s)}")
-    return [*lines, f"Score it with: toyadmos evaluate {shell_word(report.out)}"]
+    return lines
 
 
 _WORST = 8
@@ -68,14 +92,14 @@ _WORST = 8
 
 @taking(EvaluateOptions)
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder of a run; with --scores it is made.", metavar="RUN")],
+    run: Annotated[Path, typer.Argument(help="A run, or a folder of seeds; with --scores it is made.", metavar="RUN")],
     *,
     chosen: dict[str, Any],
     as_json: JsonOption = False,
 ) -> None:
     """Score the test split and tell how well a run does.
 
-    Writes RUN/scores.parquet and RUN/metrics.json.
+    Writes scores.parquet and metrics.json into a folder of the run's evaluations.
     """
     from toyadmos_datasets.files.installing import require_extra
 
@@ -83,15 +107,29 @@ def evaluate(
     if options.scores is None:
         require_extra("train")
     from toyadmos_datasets.baseline import evaluation
+    from toyadmos_datasets.baseline.run_table import runs_in
 
-    found = evaluation.evaluate(options, progress_on_terminal())
+    found = [evaluation.evaluate(replace(options, run=one), progress_on_terminal()) for one in runs_in([run])]
     if as_json:
-        print_json(found.as_json())
-    else:
-        print_lines(lines_of(found, run))
+        print_json(found[0].as_json() if len(found) == 1 else {"evaluations": [one.as_json() for one in found]})
+        return
+    for number, one in enumerate(found):
+        print_lines([*[""] * bool(number), *evaluation_lines(one)])
 
 
-def lines_of(found: Summary, run: Path) -> list[str]:
+def evaluation_lines(found: Evaluation) -> list[str]:
+    """Write an evaluation as tables for people."""
+    evaluated = found.evaluated
+    return [
+        f"{evaluated.system}, seed {evaluated.seed}, on {evaluated.config}",
+        *evaluated.marks,
+        *lines_of(found.summary),
+        "",
+        f"Written: {found.folder / 'scores.parquet'}, {found.folder / 'metrics.json'}",
+    ]
+
+
+def lines_of(found: Summary) -> list[str]:
     """Write a summary as tables for people."""
     lines = [
         f"{found.n_normal} normal and {found.n_anomalous} anomalous clips of {found.n_events} events",
@@ -112,7 +150,7 @@ def lines_of(found: Summary, run: Path) -> list[str]:
             more = f", {len(shown)} of {len(groups)}" if len(groups) > len(shown) else ""
             heading = f"{by} (worst first{more})"
             lines += ["", *table_lines([heading, "normal", "anomalous", "AUC [95 %]", "overlooked [95 %]"], shown)]
-    return [*lines, "", f"Written: {run / 'scores.parquet'}, {run / 'metrics.json'}"]
+    return lines
 
 
 def _figures(found: Summary) -> list[list[str]]:
@@ -151,22 +189,55 @@ def _dcase_cells(found: DcaseScore) -> list[str]:
 
 
 def compare(
-    run_a: Annotated[Path, typer.Argument(help="An evaluated run.", metavar="RUN_A")],
-    run_b: Annotated[Path, typer.Argument(help="Another, of the same test clips.", metavar="RUN_B")],
+    runs: Annotated[list[Path], typer.Argument(help="Evaluated runs, or folders of seeds.", metavar="RUN...")],
     *,
+    configs: ConfigsOption = None,
+    csv: CsvOption = None,
+    latex: LatexOption = None,
+    allow_overlap: AllowOverlapOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two evaluated runs, paired clip by clip.
+    """Compare evaluated runs: all figures side by side, and the first run against each other one.
 
-    The interval is of B's AUC minus A's, of each row alone. A difference is clear where its p value, corrected for the
-    number of rows (Holm), is below 0.05 and its interval leaves out zero.
+    Seeds of one system are joined. Pairs are compared clip by clip. The interval is of B's AUC minus A's, of each row
+    alone. A difference is clear where its p value, corrected for the number of rows (Holm), is below 0.05 and its
+    interval leaves out zero.
     """
-    from toyadmos_datasets.baseline.comparison import compare as run
+    from toyadmos_datasets.baseline.comparison import compare_runs
 
-    found = run(run_a, run_b)
+    found = compare_runs(runs, configs=tuple(configs or ()), allow_overlap=allow_overlap)
+    written = write_tables(found.rows, csv=csv, latex=latex)
     if as_json:
         print_json(found.as_json())
         return
+    print_lines(run_lines(found.rows))
+    for pair in found.pairs:
+        print_lines(["", *_pair_lines(pair)])
+    print_lines(f"Written: {path}" for path in written)
+
+
+def write_tables(rows: Sequence[TableRow], *, csv: Path | None, latex: Path | None) -> list[Path]:
+    """Write the table of runs as CSV and LaTeX, where that was asked for; return the files."""
+    from toyadmos_datasets.baseline.run_table import as_csv, as_latex
+    from toyadmos_datasets.files.atomic import write_text
+
+    asked = [(csv, as_csv), (latex, as_latex)]
+    for path, made in asked:
+        if path is not None:
+            write_text(path, made(rows))
+    return [path for path, _ in asked if path is not None]
+
+
+def run_lines(rows: Sequence[TableRow]) -> list[str]:
+    """Write the table of runs for people, the marks below it."""
+    from toyadmos_datasets.baseline.run_table import HEADING, cells_of
+
+    marks = list(dict.fromkeys(mark for row in rows for mark in row.marks))
+    shown = [[*cells_of(row)[:-1], " ".join(f"({marks.index(mark) + 1})" for mark in row.marks)] for row in rows]
+    return [*table_lines(list(HEADING), shown), *(f"({number}) {mark}" for number, mark in enumerate(marks, start=1))]
+
+
+def _pair_lines(found: Comparison) -> list[str]:
     rows = []
     for one in found.differences:
         difference = one.difference
@@ -175,4 +246,4 @@ def compare(
         aucs = (f"{one.auc_a:.3f}", f"{one.auc_b:.3f}", f"{difference.value:+.3f}")
         rows.append([one.name, str(one.n_anomalous), *aucs, ends, p, "clear" if one.is_clear else "-"])
     heading = ["group", "anomalous", "AUC of A", "AUC of B", "B - A", "95 % interval", "p (Holm)", "difference"]
-    print_lines([f"A  {run_a}", f"B  {run_b}", "", *table_lines(heading, rows)])
+    return [f"A  {found.run_a}", f"B  {found.run_b}, {found.config}", *found.marks, *table_lines(heading, rows)]

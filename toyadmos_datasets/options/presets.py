@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.reading import raise_shortage
-from toyadmos_datasets.options.declaration import Option, Rule, check_options, option
-from toyadmos_datasets.options.render_options import Filterbank, LogMel, Scale, Window
+from toyadmos_datasets.options.declaration import Option, Rule, check_options, option, options_of
+from toyadmos_datasets.options.render_options import Filterbank, LogMel, PadMode, Scale, Window
 from toyadmos_datasets.units import Hertz
 
 Normalisation: TypeAlias = Literal["bands", "batch", "none"]
@@ -42,6 +42,7 @@ def _not_negative(most: float = math.inf) -> Rule:
 
 
 _QUANTILE = Rule(expected="more than 0 and less than 1", holds=lambda value: 0 < value < 1)
+_SHARE = Rule(expected="0 or more and less than 1", holds=lambda value: 0 <= value < 1)
 _OFFSET = Rule(expected=f"at most {_MAX_OFFSET} frames away", holds=lambda value: abs(value) <= _MAX_OFFSET)
 
 
@@ -51,6 +52,7 @@ class Preset:
 
     Attributes:
         name: What it is called.
+        base: The known preset that it changes, or is.
 
     Raises:
         OptionError: A setting is invalid.
@@ -61,6 +63,7 @@ class Preset:
     """
 
     name: str = "paper"
+    base: str = "paper"
     rate_hz: Hertz = field(
         default=16_000, metadata=_setting("Rate that clips are resampled to, Hz.", rule=_positive(1 << 20))
     )
@@ -77,7 +80,7 @@ class Preset:
         default="periodic", metadata=_setting("Hann window, `periodic` or `symmetric`.", choices=get_args(Window))
     )
     power: int = field(
-        default=2,
+        default=1,
         metadata=_setting("Exponent of the magnitude that the filterbank sums, 1 or 2.", choices=(1, 2)),
     )
     log: Scale = field(default="ln", metadata=_setting("`ln`, or `dB` of the power.", choices=get_args(Scale)))
@@ -87,7 +90,14 @@ class Preset:
     )
     is_centred: bool = field(
         default=False,
-        metadata=_setting("Whether frames reach over the clip's ends, into zeros, as librosa's do by default."),
+        metadata=_setting("Whether frames reach over the clip's ends, as librosa's do by default."),
+    )
+    pad_mode: PadMode = field(
+        default="zeros",
+        metadata=_setting(
+            "Into what they reach: `zeros`, librosa's default since 0.10, or `reflect`, that before.",
+            choices=get_args(PadMode),
+        ),
     )
     is_last_frame_dropped: bool = field(default=False, metadata=_setting("Whether the last whole frame is left out."))
     offsets: tuple[int, ...] = field(
@@ -119,6 +129,16 @@ class Preset:
     is_batch_normalised: bool = field(
         default=False, metadata=_setting("Whether the layers but the last are batch-normalised.")
     )
+    batch_norm_epsilon: float = field(
+        default=1e-5,
+        metadata=_setting("What is added to a variance that something is normalised by.", rule=_positive()),
+    )
+    batch_norm_momentum: float = field(
+        default=0.9,
+        metadata=_setting(
+            "Share of the running statistics that a step keeps; PyTorch's momentum is 1 minus it.", rule=_SHARE
+        ),
+    )
     start: Start = field(
         default="glorot_normal",
         metadata=_setting("How weights are drawn at first; biases start at zero.", choices=get_args(Start)),
@@ -132,6 +152,9 @@ class Preset:
     )
     learning_rate: float = field(
         default=1e-4, metadata=_setting("Step size of Adam until `decay_from`.", rule=_positive())
+    )
+    adam_epsilon: float = field(
+        default=1e-8, metadata=_setting("What Adam adds to the root that it divides by.", rule=_positive())
     )
     is_amsgrad: bool = field(default=True, metadata=_setting("Whether Adam is AMSGrad."))
     weight_decay: float = field(default=0.0, metadata=_setting("L2 penalty within Adam.", rule=_not_negative()))
@@ -147,6 +170,13 @@ class Preset:
     decay_factor: float = field(
         default=0.01,
         metadata=_setting("Share of the learning rate that is left from `decay_to` on.", rule=_not_negative()),
+    )
+    validation_share: float = field(
+        default=0.0,
+        metadata=_setting(
+            "Share of the inputs, the last ones, that is not trained on; its loss is told after each epoch.",
+            rule=_SHARE,
+        ),
     )
     frame_error: FrameError = field(
         default="sum",
@@ -174,6 +204,18 @@ class Preset:
             raise _wrong("decay_to", f"at least decay_from, {self.decay_from}", self.decay_to)
 
     @property
+    def changes(self) -> dict[str, Any]:
+        """The settings that are not those of the preset that it is based on, as JSON values."""
+        mine, known = self.as_json(), PRESETS[self.base].as_json()
+        return {name: mine[name] for name in options_of(Preset) if mine[name] != known[name]}
+
+    @property
+    def label(self) -> str:
+        """What it is called wherever a result stands: ``paper``, or ``paper*`` once anything of it was changed."""
+        own = f"{self.base}*" if self.changes else self.base
+        return own if self.name == self.base else f"{self.name} ({own})"
+
+    @property
     def n_inputs(self) -> int:
         """Values in one input of the network."""
         return len(self.offsets) * self.n_mels
@@ -198,6 +240,7 @@ class Preset:
             scale=self.log,
             floor=self.floor,
             is_centred=self.is_centred,
+            pad_mode=self.pad_mode,
             is_last_frame_dropped=self.is_last_frame_dropped,
         )
 
@@ -210,53 +253,65 @@ PAPER = Preset()
 
 CODE = Preset(
     name="code",
+    base="code",
     filterbank="published",
     window="symmetric",
-    power=1,
     floor=1e-8,
     is_last_frame_dropped=True,
-    offsets=(*range(-9, 1), *range(11)),
+    offsets=(*range(-10, 1), *range(10)),
     is_padded=True,
     normalisation="batch",
+    batch_norm_epsilon=2e-5,
     batch_clips=2,
     weight_decay=1e-4,
+    decay_from=101,
+    decay_to=201,
     decay_factor=0.99,
 )
 """The published training code, where it differs from the paper.
 
-The current frame stands twice and one side reaches 9 frames. That it is the earlier side is our guess; it makes
-no difference to a dense network trained on stretches of stationary noise.
+The current frame stands twice, 10 frames before it and 9 after it: the code's loop over the later side begins at the
+frame itself. The code lowers the learning rate after an epoch, so the first lower one is that of epoch 102. The epsilon
+of the normalisation is its framework's. docs/baseline.md says where this still differs from it.
 
 Source:
-    YumaKoizumi/ToyADMOS-dataset, as read.
+    YumaKoizumi/ToyADMOS-dataset, E01_simple_AE_test, as read; the defaults of Chainer 5 to 7.
 """
 
 DCASE2020 = Preset(
     name="dcase2020",
+    base="dcase2020",
     n_fft=1024,
     n_hop=512,
     n_mels=128,
+    power=2,
     log="dB",
     floor=2.220446049250313e-16,
     is_centred=True,
+    pad_mode="reflect",
     offsets=tuple(range(-2, 3)),
     normalisation="none",
     n_hidden=3,
     n_units=128,
     n_code=8,
     is_batch_normalised=True,
+    batch_norm_epsilon=1e-3,
+    batch_norm_momentum=0.99,
     start="glorot_uniform",
     epochs=100,
     learning_rate=1e-3,
+    adam_epsilon=1e-7,
     is_amsgrad=False,
     decay_factor=1.0,
+    validation_share=0.1,
     frame_error="mean",
     clip_score="mean",
 )
 """The baseline of DCASE 2020 task 2.
 
 Source:
-    Koizumi et al., DCASE 2020; the challenge's description of its baseline.
+    Koizumi et al., DCASE 2020; y-kawagu/dcase2020_task2_baseline, as read; the defaults of what it pins, Keras 2.1.6
+    and librosa 0.6.0.
 """
 
 PRESETS = {preset.name: preset for preset in (PAPER, CODE, DCASE2020)}
@@ -292,7 +347,7 @@ def changed(preset: Preset, settings: dict[str, Any]) -> Preset:
     Raises:
         OptionError: There is no such setting, or a value is invalid.
     """
-    known = {one.name for one in fields(Preset)}
+    known = options_of(Preset)
     values: dict[str, Any] = {}
     for name, value in settings.items():
         if name not in known:
@@ -329,7 +384,7 @@ def _from_file(path: Path) -> Preset:
         raise_shortage(error, path)
         raise _wrong(str(path), "a TOML file of settings", error) from error
     base = _known(str(content.pop("base", "paper")))
-    return changed(base, {"name": path.stem} | content)
+    return replace(changed(base, content), name=path.stem)
 
 
 def _pair(text: str) -> tuple[str, Any]:

@@ -15,6 +15,7 @@ from toyadmos_datasets.units import Decibels, Hertz
 Filterbank: TypeAlias = Literal["slaney", "published"]
 Scale: TypeAlias = Literal["dB", "ln"]
 Window: TypeAlias = Literal["periodic", "symmetric"]
+PadMode: TypeAlias = Literal["zeros", "reflect"]
 
 SCALES: tuple[Scale, ...] = ("dB", "ln")
 ENCODINGS = ("wav", "flac")
@@ -55,7 +56,7 @@ class Encoding:
         check_options(self)
 
 
-LOG_MEL_VERSION = 5
+LOG_MEL_VERSION = 6
 """Stands beside the settings wherever features are kept: a change of what `log_mel` returns raises it."""
 
 
@@ -69,7 +70,8 @@ class LogMel:
             1e-10 to a bin's power before the root that `power` 1 takes.
         window: Hann window, ``periodic`` as librosa's, or ``symmetric``.
         floor: What is added before the logarithm, so that silence has one.
-        is_centred: Whether frames reach over the clip's ends, into zeros, as librosa's do by default.
+        is_centred: Whether frames reach over the clip's ends, as librosa's do by default.
+        pad_mode: Into what they reach: ``zeros``, librosa's default since 0.10, or ``reflect``, that before.
         is_last_frame_dropped: Whether the last whole frame is left out.
 
     Raises:
@@ -122,6 +124,7 @@ class LogMel:
     )
     floor: float = 2.220446049250313e-16
     is_centred: bool = True
+    pad_mode: PadMode = "zeros"
     is_last_frame_dropped: bool = False
 
     def __post_init__(self) -> None:

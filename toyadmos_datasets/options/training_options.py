@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from toyadmos_datasets.errors import OptionError
@@ -69,12 +69,29 @@ class TrainOptions:
             rule=at_least(0),
         ),
     )
+    seeds: int = field(
+        default=1,
+        metadata=_of_training(
+            help="Train several runs that differ in their seed alone, in `RUN/seed-0`, `RUN/seed-1` and so on.",
+            page="`evaluate`, `compare` and `report` take `RUN` for all of them.",
+            metavar="N",
+            example="3",
+            rule=at_least(1),
+        ),
+    )
     device: str = field(default="auto", metadata=_of_training(**_DEVICE))
 
     def __post_init__(self) -> None:
         check_options(self)
         object.__setattr__(self, "preset", with_settings(self.preset, self.settings))
         object.__setattr__(self, "settings", ())
+
+    def each_seed(self) -> list[TrainOptions]:
+        """Return the options of each run: one into `out` itself, or one a seed into folders in it."""
+        if self.seeds == 1:
+            return [self]
+        numbers = range(self.seed, self.seed + self.seeds)
+        return [replace(self, seed=one, seeds=1, out=self.out / f"seed-{one}") for one in numbers]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +134,39 @@ class EvaluateOptions:
             example="mine.csv",
         ),
     )
+    trained_on: str | None = field(
+        default=None,
+        metadata=_of_evaluation(
+            help="With `--scores`: config whose `train` and `validation` the method learnt from.",
+            page="By default it is the config that is scored.",
+            metavar="NAME",
+            example="clean",
+        ),
+    )
+    allow_overlap: bool = field(
+        default=False,
+        metadata=_of_evaluation(
+            help="Test clips that were trained on all the same, and mark it in every table.",
+            page="See [baseline.md](baseline.md#what-was-trained-on-is-not-tested).",
+        ),
+    )
+    overwrite: bool = field(
+        default=False,
+        metadata=_of_evaluation(help="Replace another evaluation of the same config in the run."),
+    )
     device: str = field(default="auto", metadata=_of_evaluation(**_DEVICE))
 
     def __post_init__(self) -> None:
         check_options(self)
         if self.scores is None:
+            if self.trained_on is not None:
+                raise OptionError(
+                    "A run with a model keeps what it was trained on.",
+                    where="--trained-on",
+                    expected="--scores",
+                    actual="a run with a model",
+                    remedy="Leave --trained-on out.",
+                )
             return
         if self.dataset is None:
             command = f"toyadmos evaluate {shell_word(self.run)} --scores {shell_word(self.scores)}"

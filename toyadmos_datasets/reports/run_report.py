@@ -11,18 +11,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.baseline.evaluation import FRAME_SCORES_SCHEMA, read_scores
-from toyadmos_datasets.baseline.run_folder import (
+from toyadmos_datasets.baseline.evaluations import (
     FRAME_SCORES_NAME,
-    HISTORY_NAME,
+    FRAME_SCORES_SCHEMA,
     SCORES_NAME,
-    Run,
-    damaged_table,
-    read_history,
-    read_metrics,
-    read_run,
-    read_table,
+    Evaluated,
+    find_evaluation,
 )
+from toyadmos_datasets.baseline.run_folder import HISTORY_NAME, Run, damaged_table, read_history, read_table
+from toyadmos_datasets.baseline.run_table import read_for_table
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.escaping import shell_word
@@ -60,6 +57,8 @@ class ReportedRun:
 
     Attributes:
         folder: The run.
+        evaluation: The folder of its evaluation.
+        evaluated: What was scored by what.
         run: What it is.
         scores: A row a clip.
         summary: What the scores come to.
@@ -68,6 +67,8 @@ class ReportedRun:
     """
 
     folder: Path
+    evaluation: Path
+    evaluated: Evaluated
     run: Run
     scores: pa.Table
     summary: Summary
@@ -77,19 +78,25 @@ class ReportedRun:
     @property
     def name(self) -> str:
         """What it is called in a title."""
-        system = self.run.preset["name"] if self.run.preset else "scores from elsewhere"
-        return f"{self.run.toy}, {self.split.config}: {system}"
+        return f"{self.run.toy}, {self.split.config}: {self.evaluated.system}"
 
 
-def read_evaluated(folder: Path) -> ReportedRun:
-    """Read a run and its evaluation.
+def read_evaluated(folder: Path, *, config: str | None = None, allow_overlap: bool = False) -> ReportedRun:
+    """Read a run and one of its evaluations.
+
+    Args:
+        folder: The run.
+        config: Which evaluation; see `find_evaluation`.
+        allow_overlap: Whether what was tested may have been trained on; the page says so.
 
     Raises:
         DatasetError: It is no run, or was not evaluated, or the dataset is not the one that was scored.
+        LeakageError: The run was trained on what it was tested on.
+        OptionError: It has several evaluations, or none of the config.
     """
-    run, scores = read_run(folder), read_scores(folder)
-    metrics = read_metrics(folder)
-    evaluated = metrics.evaluated
+    found = read_for_table(folder, find_evaluation(folder, config), allow_overlap=allow_overlap)
+    evaluation = find_evaluation(folder, config)
+    evaluated, scores = found.evaluated, found.scores
     split = open_split(Path(evaluated.dataset), evaluated.config, "test")
     if split.manifest.recipe_sha256 != evaluated.recipe_sha256:
         raise DatasetError(
@@ -100,33 +107,41 @@ def read_evaluated(folder: Path) -> ReportedRun:
             remedy=f"Prepare it as it was, or score it as it is: toyadmos evaluate {shell_word(folder)}",
         )
     if split.n_clips != len(scores):
-        raise damaged_table(folder / SCORES_NAME, f"{split.n_clips} clips", f"{len(scores)} rows")
+        raise damaged_table(evaluation / SCORES_NAME, f"{split.n_clips} clips", f"{len(scores)} rows")
     return ReportedRun(
         folder=folder,
-        run=run,
+        evaluation=evaluation,
+        evaluated=evaluated,
+        run=found.run,
         scores=scores,
-        summary=summarise(scores, clip_score=metrics.clip_score),
+        summary=summarise(scores, clip_score=evaluated.clip_score),
         losses=list(read_history(folder).losses) if (folder / HISTORY_NAME).exists() else [],
         split=split,
     )
 
 
-def report_run(folder: Path, out: Path, *, has_audio: bool = True) -> ReportedRun:
+def report_run(
+    folder: Path, out: Path, *, config: str | None = None, has_audio: bool = True, allow_overlap: bool = False
+) -> ReportedRun:
     """Write the report of an evaluated run.
 
     Args:
         folder: The run.
         out: The page.
+        config: Which of its evaluations; see `find_evaluation`.
         has_audio: Whether the clips can be played.
+        allow_overlap: Whether what was tested may have been trained on; the page says so.
 
     Raises:
         DatasetError: It is no run, or was not evaluated, or its dataset is gone.
+        LeakageError: The run was trained on what it was tested on.
+        OptionError: It has several evaluations, or none of the config.
     """
-    found = read_evaluated(folder)
+    found = read_evaluated(folder, config=config, allow_overlap=allow_overlap)
     html = page(
         "run.html.j2",
         found.name,
-        notes=notes(is_simulated=found.run.is_simulated, has_audio=has_audio),
+        notes=[*notes(is_simulated=found.run.is_simulated, has_audio=has_audio), *found.evaluated.marks],
         figures=_figures(found.summary),
         charts_of_run=_charts(found),
         groups=_groups(found.summary, found.split.manifest.toy),
@@ -149,8 +164,9 @@ def _facts(found: ReportedRun) -> dict[str, str]:
     if found.split.config != run.config or str(found.split.folder) != run.dataset:
         facts["scored"] = f"{found.split.folder}, {found.split.config}"
     if run.preset:
-        facts |= {"seed": str(run.seed), "device": run.device, "epochs done": str(len(found.losses))}
+        facts |= {"seed": str(run.seed), "device": run.device, "epochs done": found.evaluated.epochs_text}
         facts["versions"] = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+        facts["changed"] = ", ".join(found.evaluated.changes) or "nothing"
         facts["system"] = ", ".join(f"{name} = {value}" for name, value in run.preset.items())
     return facts
 
@@ -246,13 +262,13 @@ def _worst(found: ReportedRun, *, has_audio: bool) -> list[tuple[str, list[Shown
 
 def _traces(found: ReportedRun) -> pa.ChunkedArray | None:
     """Return the frame scores of every clip, of which each has some; None where a run has none."""
-    if not (found.folder / FRAME_SCORES_NAME).exists():
+    if not (found.evaluation / FRAME_SCORES_NAME).exists():
         return None
-    table = read_table(found.folder, FRAME_SCORES_NAME, FRAME_SCORES_SCHEMA)
+    table = read_table(found.evaluation, FRAME_SCORES_NAME, FRAME_SCORES_SCHEMA)
     lengths = pc.list_value_length(table["frame_scores"])
     if len(table) != len(found.scores) or not pc.all(pc.greater(lengths, 0)).as_py():
         raise damaged_table(
-            found.folder / FRAME_SCORES_NAME, f"frame scores of {len(found.scores)} clips", f"{len(table)} rows"
+            found.evaluation / FRAME_SCORES_NAME, f"frame scores of {len(found.scores)} clips", f"{len(table)} rows"
         )
     return table["frame_scores"]
 

@@ -16,6 +16,9 @@ FloatArray = npt.NDArray[np.float32]
 _AMPLITUDE_FLOOR = 1e-10
 """What the published code adds to a bin's power before the root."""
 
+_SUM_FLOOR = 1e-8
+"""What the published code adds to the sum that it divides a band by."""
+
 _FRAMES_AT_ONCE = 64
 """Half a megabyte of frames stays in a processor's cache; all frames of a clip at once take twice the time."""
 
@@ -47,7 +50,7 @@ def log_mel(mono: npt.NDArray[np.floating], settings: LogMel = DEFAULT) -> Float
             actual=f"shape {mono.shape}",
             remedy="Pass one channel at a time, and leave shorter clips out.",
         )
-    samples = np.pad(mono, settings.n_fft // 2) if settings.is_centred else mono
+    samples = _padded(mono, settings) if settings.is_centred else mono
     frames = np.lib.stride_tricks.sliding_window_view(samples, settings.n_fft)[:: settings.n_hop]
     frames = frames[: -1 if settings.is_last_frame_dropped else None]
     mel = _magnitudes(frames, settings) @ mel_filterbank(settings)
@@ -55,6 +58,12 @@ def log_mel(mono: npt.NDArray[np.floating], settings: LogMel = DEFAULT) -> Float
     if settings.scale == "ln":
         return np.log(mel)  # type: ignore[no-any-return]
     return np.float32(20 / settings.power) * np.log10(mel)  # type: ignore[no-any-return]
+
+
+def _padded(mono: npt.NDArray[np.floating], settings: LogMel) -> npt.NDArray[np.floating]:
+    """Return a clip with half a frame on either side: zeros, or its own samples in reverse, without the outermost."""
+    n_samples = settings.n_fft // 2
+    return np.pad(mono, n_samples) if settings.pad_mode == "zeros" else np.pad(mono, n_samples, mode="reflect")
 
 
 def _magnitudes(frames: npt.NDArray[np.floating], settings: LogMel) -> FloatArray:
@@ -75,7 +84,9 @@ def mel_filterbank(settings: LogMel = DEFAULT) -> FloatArray:
     """Return the weight of each bin in each band, shape (n_bins, n_mels).
 
     ``slaney``: as `librosa.filters.mel` has them, each triangle of area 1 over frequency in Hz.
-    ``published``: triangles between points even on 1127.01048 ln(1 + f / 700), rounded down to bins, each of sum 1.
+    ``published``: triangles between whole bins, each of sum 1. The centres are even on 1127.01048 ln(1 + f / 700) and
+    rounded down to bins; the first is at least bin 1, and one that is not above the one before moves to the bin after
+    that. The first band begins at bin 0, and the last ends at the bin past the highest, so that this one counts.
 
     Source:
         librosa 0.11, `filters.mel`; the published training code, as read.
@@ -93,24 +104,20 @@ def _filterbank(kind: Filterbank, rate_hz: int, n_fft: int, n_mels: int, span_hz
         bands: FloatArray = mel(sr=rate_hz, n_fft=n_fft, n_mels=n_mels, fmin=low_hz, fmax=high_hz)
         return np.ascontiguousarray(bands.T)
     low, high = (1127.01048 * math.log(1 + hz / 700) for hz in span_hz)
-    points_hz = 700 * (np.exp(np.linspace(low, high, n_mels + 2) / 1127.01048) - 1)
-    edges = np.floor(points_hz * n_fft / rate_hz)
-    weights = _triangles(np.arange(n_fft // 2 + 1, dtype=np.float64), edges)
-    # Two points in one bin leave a triangle without an inner bin: its one bin is its centre.
-    for band in np.flatnonzero(weights.sum(axis=0) == 0):
-        weights[int(edges[band + 1]), band] = 1.0
-    weights /= weights.sum(axis=0)
+    centres_hz = 700 * (np.exp(np.linspace(low, high, n_mels + 2)[1:-1] / 1127.01048) - 1)
+    edges = [0]
+    for centre in np.floor(centres_hz * n_fft / rate_hz).astype(int).tolist():
+        edges.append(max(centre, edges[-1] + 1))
+    weights = _triangles(np.arange(n_fft // 2 + 1, dtype=np.float64), np.array([*edges, n_fft // 2 + 1], np.float64))
+    weights /= weights.sum(axis=0) + _SUM_FLOOR
     return weights.astype(np.float32)
 
 
 def _triangles(bins: npt.NDArray[np.float64], points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Rise from each point to the next and fall to the one after, shape (n_bins, n_points - 2)."""
+    """Rise from each point to the next and fall to the one after, shape (n_bins, n_points - 2); points ascend."""
     low, centre, high = points[:-2], points[1:-1], points[2:]
     at = bins[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rising = np.where(centre > low, (at - low) / (centre - low), np.where(at >= centre, 1.0, 0.0))
-        falling = np.where(high > centre, (high - at) / (high - centre), np.where(at <= centre, 1.0, 0.0))
-    return np.maximum(0, np.minimum(rising, falling))
+    return np.maximum(0, np.minimum((at - low) / (centre - low), (high - at) / (high - centre)))
 
 
 @cache

@@ -244,6 +244,17 @@ class Recipe:
         return names
 
     @property
+    def configs_sharing_noise(self) -> set[str]:
+        """Configs whose splits were asked to share their noise, for itself or to be as the paper was."""
+        found: set[str] = set()
+        for part in self.parts:
+            if part.parameters.get("is_noise_shared"):
+                found |= set(part.configs)
+            elif part.parameters.get("is_faithful"):
+                found |= {"waspaa2019"} & set(part.configs)
+        return found
+
+    @property
     def recording_ids(self) -> list[str]:
         """Every recording that the examples need, and those left out, targets and noise, sorted."""
         names, planned = ("recording_ids", "noise_recording_ids"), self.planned
