@@ -18,7 +18,7 @@ from toyadmos_datasets.archives.remote.volume_list import read_manifest as read_
 from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.checked_json import MAX_JSON_BYTES, read_json
 from toyadmos_datasets.files.reading import MAX_CARD_BYTES, MAX_RECIPE_BYTES, read_bounded, read_bounded_file
-from toyadmos_datasets.loading.location import Place
+from toyadmos_datasets.loading.location import DatasetLocation
 from toyadmos_datasets.sharing.recipe_fetch import Remote, fetch_recipe
 from toyadmos_datasets.values.parquet_files import (
     MAX_FOOTER_BYTES,
@@ -87,7 +87,7 @@ def test_what_never_ends_is_read_to_the_bound_and_no_further():
 @pytest.mark.usefixtures("little_memory")
 def test_a_manifest_of_gigabytes_is_refused_near_and_far(tmp_path):
     path = sparse(tmp_path / "manifest.json")
-    for read in (lambda: read_json(path), Place(address=f"file://{tmp_path}").manifest):
+    for read in (lambda: read_json(path), DatasetLocation(address=f"file://{tmp_path}").manifest):
         with pytest.raises(DatasetError) as caught:
             read()
 
@@ -131,7 +131,7 @@ def test_a_card_and_a_table_of_volumes_of_gigabytes_are_refused(tmp_path, manife
 
 @pytest.fixture
 def manifest(prepared):
-    return Place(address=str(prepared)).manifest()
+    return DatasetLocation(address=str(prepared)).manifest()
 
 
 def footer_of(n_bytes: int) -> io.BytesIO:

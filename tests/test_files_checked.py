@@ -9,7 +9,7 @@ import pytest
 
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.checked_json import Count, Sha256, checked
-from toyadmos_datasets.files.reading import expanded
+from toyadmos_datasets.files.reading import expanded_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +70,10 @@ def test_anything_else_is_an_error_that_names_the_file_and_the_field(content, wh
 
 @pytest.mark.parametrize("name", ["~nobody-at-all", "~nobody-at-all/data"])
 def test_a_tilde_of_no_user_is_a_name_like_others(name):
-    assert expanded(name) == Path(name)
+    assert expanded_path(name) == Path(name)
 
 
 def test_a_tilde_is_the_users_home(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    assert expanded("~/data") == tmp_path / "data"
+    assert expanded_path("~/data") == tmp_path / "data"

@@ -249,4 +249,4 @@ def test_a_folder_that_is_replaced_at_every_look_is_busy(copy):
         (copy / "manifest.json").write_text((copy / "manifest.json").read_text() + " ")
 
     with refused(BusyError):
-        consistent_read.open_settled(copy, opening)
+        consistent_read.open_consistently(copy, opening)

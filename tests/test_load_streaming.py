@@ -18,7 +18,7 @@ from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
 from toyadmos_datasets.files.installing import install_command
 from toyadmos_datasets.jobs.prepare import prepare
-from toyadmos_datasets.loading.location import Place
+from toyadmos_datasets.loading.location import DatasetLocation
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")
 
@@ -125,7 +125,7 @@ def test_secrets_are_not_shown(monkeypatch):
 
     assert CANARY not in str(caught.value)
     assert caught.value.__cause__ is None
-    assert CANARY not in repr(Place(address="s3://bucket", storage_options={"secret": CANARY}))
+    assert CANARY not in repr(DatasetLocation(address="s3://bucket", storage_options={"secret": CANARY}))
 
 
 @pytest.mark.parametrize("how", ["its manifest is gone", "another manifest", "a shard of another size", "no shard"])

@@ -304,7 +304,7 @@ def test_noise_may_serve_several_cases(toy, file_name, served):
     name = parse_name(file_name, folder=f"{toy}/EnvironmentalNoise_CNT")
 
     assert (name.case, name.serves) == (ALL_CASES, served)
-    assert name.strange_words
+    assert name.unknown_words
     assert [case for case in (1, 2, 3, 4) if name.may_serve(case)] == list(served)
 
 
@@ -325,22 +325,22 @@ def test_noise_whose_case_is_not_clear_is_never_given_to_the_first(toy, file_nam
     name = parse_name(file_name, folder=f"{toy}/EnvironmentalNoise_CNT")
 
     assert (name.case, name.serves) == (ALL_CASES, ())
-    assert name.strange_words
+    assert name.unknown_words
 
 
 @pytest.mark.parametrize("word", ["N", "HO", "Env"])
 def test_a_numbered_case_says_more_than_any_other_word(word):
     name = parse_name(f"3300110001_ToyTrain_case3_{word}_CNT_ch1_0001.wav", folder=NOISE_FOLDER)
 
-    assert (name.case, name.serves, name.strange_words) == (3, (), (word,))
+    assert (name.case, name.serves, name.unknown_words) == (3, (), (word,))
 
 
 @given(plain_noise())
 def test_only_words_that_nobody_expects_are_strange(name):
     is_expected = name.case != ALL_CASES or toy_named(name.toy).noise_is_shared
 
-    assert name.strange_words == (() if is_expected else ("caseAll",))
-    assert parse_member(name.member.replace("_noise_", "_Env_")).strange_words == (
+    assert name.unknown_words == (() if is_expected else ("caseAll",))
+    assert parse_member(name.member.replace("_noise_", "_Env_")).unknown_words == (
         ("Env",) if is_expected else ("caseAll", "Env")
     )
 
@@ -350,7 +350,7 @@ def test_the_car_may_leave_its_noise_without_a_case():
 
     assert (name.case, name.channel, name.take) == (ALL_CASES, 3, 2)
     assert name.event_id == "ToyCar_noise_CNT_0002"
-    assert name.strange_words == ()
+    assert name.unknown_words == ()
 
 
 @pytest.mark.parametrize("folder", ["ToyPlane", "ToyTrain/case1", "", "x/ToyTrain"])

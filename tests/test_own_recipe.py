@@ -18,7 +18,7 @@ from wording import hold_printed, refused
 
 from toyadmos_datasets.errors import DatasetError, OptionError, PlanError
 from toyadmos_datasets.jobs.prepare import prepare
-from toyadmos_datasets.planning import NONE_JOINED, EqualEvents, PlanOptions, own_recipe
+from toyadmos_datasets.planning import NONE_JOINED, EqualEvents, PlanOptions, complete_custom_recipe
 from toyadmos_datasets.planning.custom_table import read_examples
 from toyadmos_datasets.values.recipe import Recipe, write_recipe
 
@@ -54,7 +54,7 @@ def parquet(path: Path, *some: dict[str, object]) -> Path:
 def own(
     path: Path, *some: dict[str, object], choices: PlanOptions = TRAIN, joined: EqualEvents = NONE_JOINED
 ) -> Recipe:
-    return own_recipe(read_examples(parquet(path, *some)), INDEX, choices, path, joined=joined)
+    return complete_custom_recipe(read_examples(parquet(path, *some)), INDEX, choices, path, joined=joined)
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_csv_says_the_same_as_parquet(tmp_path):
     ]
     pa_csv.write_csv(pa.Table.from_pylist(words), tmp_path / "mine.csv")
 
-    from_csv = own_recipe(read_examples(tmp_path / "mine.csv"), INDEX, TRAIN, tmp_path / "mine.csv")
+    from_csv = complete_custom_recipe(read_examples(tmp_path / "mine.csv"), INDEX, TRAIN, tmp_path / "mine.csv")
 
     assert from_csv.sha256 == own(tmp_path / "mine.parquet", *some).sha256
 
@@ -149,7 +149,7 @@ def test_a_table_of_a_planned_recipe_gives_its_rows_again_in_any_order(tmp_path_
     shuffled = plain.examples.select(some).sort_by([("noise_position", "descending"), ("config", "ascending")])
     pq.write_table(shuffled, place)
 
-    found = own_recipe(read_examples(place), INDEX, TRAIN, place)
+    found = complete_custom_recipe(read_examples(place), INDEX, TRAIN, place)
 
     def key(row: dict) -> str:
         return json.dumps(row, sort_keys=True)
@@ -161,11 +161,11 @@ def test_a_recipe_that_was_written_comes_back_as_it_is(path):
     written = planned(INDEX, "basic", snrs_db=(6.0,))
     write_recipe(written, path)
 
-    found = own_recipe(read_examples(path), INDEX, TRAIN, path)
+    found = complete_custom_recipe(read_examples(path), INDEX, TRAIN, path)
 
     assert (found.sha256, found.notes) == (written.sha256, written.notes)
     with refused(OptionError):
-        own_recipe(read_examples(path), INDEX, PlanOptions(toy="ToyTrain", snr_reference="clip"), path)
+        complete_custom_recipe(read_examples(path), INDEX, PlanOptions(toy="ToyTrain", snr_reference="clip"), path)
 
 
 def test_shared_noise_and_levels_may_be_said_beside_and_are_kept(path):
@@ -280,7 +280,7 @@ def test_one_sound_on_two_sides_is_refused_with_both_recordings_and_the_row(path
         write_recipe(table, path)
 
     with refused(PlanError) as caught:
-        own_recipe(read_examples(path), INDEX, TRAIN, path, joined=joined)
+        complete_custom_recipe(read_examples(path), INDEX, TRAIN, path, joined=joined)
 
     assert f"several splits: {' and '.join(pair)}." in caught.value.what
     assert caught.value.where == f"{path}, row 3 of 3"
@@ -311,7 +311,7 @@ def test_a_take_of_noise_in_two_cases_on_two_sides_is_a_note(path, is_written):
     found = own(path, noisy(), test)
     if is_written:
         write_recipe(Recipe(examples=found.examples, parameters=found.parameters, notes=("As it was.",)), path)
-        found = own_recipe(read_examples(path), INDEX, TRAIN, path)
+        found = complete_custom_recipe(read_examples(path), INDEX, TRAIN, path)
 
     assert len(found.notes) == 2
     assert found.notes[1] == (
@@ -369,7 +369,7 @@ def test_a_recipe_without_rows_is_refused(path):
     pq.write_table(pa.table({"config": ["a"], "split": ["b"], "recording_ids": [["x"]]}).slice(0, 0), path)
 
     with refused(PlanError):
-        own_recipe(read_examples(path), INDEX, TRAIN, path)
+        complete_custom_recipe(read_examples(path), INDEX, TRAIN, path)
 
 
 # --- on the command line

@@ -12,7 +12,7 @@ from wording import refused
 
 from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.errors import PlanError
-from toyadmos_datasets.planning import NONE_JOINED, EqualEvents, find_joined
+from toyadmos_datasets.planning import NONE_JOINED, EqualEvents, find_equal_events
 from toyadmos_datasets.values.index import ACTIVITY_SCHEMA
 
 INDEX = index(cases=(1, 2), n_normal=12, n_anomalous=3)
@@ -46,7 +46,7 @@ SAME = (2**32 - 1, 2**31 + 5, 48_000, 0.5)
 
 
 def test_events_are_joined_by_any_two_microphones_with_the_same_content():
-    found = find_joined(
+    found = find_equal_events(
         IDS, INDEX, catalogue(**{recording("noise", 3): SAME, recording("noise", 1, take=2, case=2): SAME})
     )
 
@@ -57,7 +57,7 @@ def test_events_are_joined_by_any_two_microphones_with_the_same_content():
 def test_one_equal_checksum_or_length_is_not_enough(differing):
     other = tuple(value - 1 if place == differing else value for place, value in enumerate(SAME))
 
-    found = find_joined(IDS, INDEX, catalogue(**{recording("noise"): SAME, recording("noise", case=2): other}))
+    found = find_equal_events(IDS, INDEX, catalogue(**{recording("noise"): SAME, recording("noise", case=2): other}))
 
     assert found == NONE_JOINED
 
@@ -65,7 +65,7 @@ def test_one_equal_checksum_or_length_is_not_enough(differing):
 def test_digital_silence_joins_nothing():
     silent = (*SAME[:3], 0.0)
 
-    found = find_joined(IDS, INDEX, catalogue(**{recording("normal"): silent, recording("ab01"): silent}))
+    found = find_equal_events(IDS, INDEX, catalogue(**{recording("normal"): silent, recording("ab01"): silent}))
 
     assert found == NONE_JOINED
 
@@ -74,20 +74,20 @@ def test_what_the_plan_does_not_use_has_no_say():
     same = {recording("noise"): SAME, recording("noise", case=2): SAME}
     used = [one for one in IDS if one != recording("noise")]
 
-    assert find_joined(used, INDEX, catalogue(**same)) == NONE_JOINED
-    assert find_joined(IDS, INDEX, catalogue(**same).slice(0, 0)) == NONE_JOINED
+    assert find_equal_events(used, INDEX, catalogue(**same)) == NONE_JOINED
+    assert find_equal_events(IDS, INDEX, catalogue(**same).slice(0, 0)) == NONE_JOINED
 
 
 def test_noise_and_machines_are_not_joined_but_what_lies_between_them_is():
     same = dict.fromkeys((recording("noise"), recording("normal"), recording("noise", take=2), recording("ab01")), SAME)
 
-    found = find_joined(IDS, INDEX, catalogue(**same))
+    found = find_equal_events(IDS, INDEX, catalogue(**same))
 
     assert found.groups == ((event("ab01"), event("normal")), (event("noise"), event("noise", take=2)))
 
 
 def test_one_event_with_the_same_sound_on_two_microphones_is_still_one_event():
-    found = find_joined(IDS, INDEX, catalogue(**{recording("normal", channel): SAME for channel in (1, 2)}))
+    found = find_equal_events(IDS, INDEX, catalogue(**{recording("normal", channel): SAME for channel in (1, 2)}))
 
     assert found == NONE_JOINED
 
@@ -96,7 +96,7 @@ def test_groups_stay_together_and_grow():
     same = dict.fromkeys((recording("noise", take=2), recording("noise", take=3)), SAME)
     before = EqualEvents(groups=((event("noise"), event("noise", take=2)), (event("ab01"), event("ab02"))))
 
-    found = find_joined(IDS, INDEX, catalogue(**same), so_far=before)
+    found = find_equal_events(IDS, INDEX, catalogue(**same), so_far=before)
 
     assert found.groups == ((event("ab01"), event("ab02")), tuple(event("noise", take=take) for take in (1, 2, 3)))
 

@@ -98,7 +98,7 @@ def test_a_protocol_keeps_its_laws_or_says_why_it_cannot(protocol, data):
         assert recipe.where
         assert recipe.remedy
         return
-    require_sides_apart(recipe, joined)
+    require_disjoint_splits(recipe, joined)
     require_whole(recipe, index, asked)
     require_quick_look(recipe, asked["max_events"])
     require_noise_of_the_same_microphones(recipe)
@@ -129,7 +129,7 @@ def planned_or_refused(
         return error
 
 
-def require_sides_apart(recipe: Recipe, joined: EqualEvents) -> None:
+def require_disjoint_splits(recipe: Recipe, joined: EqualEvents) -> None:
     """No event, no take of noise and no sound is in two splits of a config, and no split is empty."""
     group = {event: events[0] for events in joined.groups for event in events}
     sides: dict[tuple[str, str, str], set[str]] = defaultdict(set)

@@ -25,7 +25,7 @@ from toyadmos_datasets.files import lock
 from toyadmos_datasets.files.checked_json import parse_json
 from toyadmos_datasets.loading.clip_cache import split_places
 from toyadmos_datasets.loading.clip_positions import read_places, read_spans
-from toyadmos_datasets.loading.location import Place
+from toyadmos_datasets.loading.location import DatasetLocation
 from toyadmos_datasets.sharing.bucket import RECORD_NAME, Bucket
 from toyadmos_datasets.sharing.recipe_fetch import parse_manifest
 from toyadmos_datasets.simulation.simulated_corpus import CorpusRecord, corpus_folder
@@ -58,7 +58,7 @@ def test_a_mutated_manifest_is_valid_or_refused_near_and_far(prepared, data):
     content = data.draw(mutated_json_bytes(whole))
     memory, name = fsspec.filesystem("memory"), f"/mutated-{uuid.uuid4().hex}/{MANIFEST_NAME}"
     memory.pipe(name, content)
-    far = found_or_refused(Place(address=f"memory:/{name.removesuffix('/' + MANIFEST_NAME)}").manifest)
+    far = found_or_refused(DatasetLocation(address=f"memory:/{name.removesuffix('/' + MANIFEST_NAME)}").manifest)
     memory.rm(name)
     shared = found_or_refused(lambda: parse_manifest(content, "x"))
 
@@ -70,7 +70,7 @@ def test_a_mutated_manifest_is_valid_or_refused_near_and_far(prepared, data):
 
 
 def test_a_bit_flipped_anywhere_in_what_is_kept_of_places_is_found_and_mended(prepared, tmp_path):
-    place = Place(address=str(prepared))
+    place = DatasetLocation(address=str(prepared))
     splits = next(iter(place.manifest().configs.values()))
     kept = split_places(place, "train", splits["train"], tmp_path)
     whole, rows = kept.read_bytes(), read_places(kept)

@@ -42,7 +42,7 @@ def flip_a_bit(folder: Path, split: str) -> tuple[Path, str]:
     return path, shard.sha256
 
 
-def require_told(error: DatasetError, path: Path, sha256: str) -> None:
+def require_parameter_types(error: DatasetError, path: Path, sha256: str) -> None:
     """Fail unless an error names the shard and both hashes."""
     assert error.where == str(path)
     assert error.expected == f"sha256 {sha256}"
@@ -62,7 +62,7 @@ def test_a_reader_in_python_tells_of_a_flipped_bit(copy, tmp_path, reader):
     with pytest.raises(DatasetError) as caught:
         READERS[reader](copy, tmp_path)
 
-    require_told(caught.value, path, sha256)
+    require_parameter_types(caught.value, path, sha256)
 
 
 def test_a_loader_of_batches_tells_of_a_flipped_bit(copy, tmp_path):
@@ -71,7 +71,7 @@ def test_a_loader_of_batches_tells_of_a_flipped_bit(copy, tmp_path):
     with pytest.raises(DatasetError) as caught:
         torch_loader(copy, cache_dir=tmp_path / "hf")
 
-    require_told(caught.value, path, sha256)
+    require_parameter_types(caught.value, path, sha256)
 
 
 COMMANDS = {

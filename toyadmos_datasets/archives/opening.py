@@ -24,7 +24,7 @@ from toyadmos_datasets.archives.tree_source import MAX_DEPTH
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.errors import SourceError, SourceNotFoundError
 from toyadmos_datasets.escaping import shell_line, shell_word
-from toyadmos_datasets.files.reading import expanded, raise_shortage
+from toyadmos_datasets.files.reading import expanded_path, raise_shortage
 from toyadmos_datasets.values.source import Source
 
 _TAR = r"\.(?:tar(?:\.(?:gz|xz|bz2|zst))?|tgz|txz|tbz2?)"
@@ -81,7 +81,7 @@ def open_source(location: str | Path, toy: str, *, ignore: Sequence[str] = ()) -
         IndexConflictError: Two names in it are one.
     """
     patterns = Ignore(patterns=tuple(ignore))
-    place = expanded(location).absolute()
+    place = expanded_path(location).absolute()
     with reading(place):
         is_folder, is_file = place.is_dir(), place.is_file()
     if is_folder:

@@ -20,7 +20,7 @@ from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictEr
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import Count, Sha256, checked, read_json, write_json
-from toyadmos_datasets.files.reading import is_there, looking
+from toyadmos_datasets.files.reading import file_errors, is_there
 from toyadmos_datasets.options.presets import Preset
 from toyadmos_datasets.scores.summary import Summary
 from toyadmos_datasets.values.shards import SplitOfConfig
@@ -146,7 +146,7 @@ def evaluation_name(run: Run, split: SplitOfConfig, clip_score: str) -> str:
 def evaluation_folders(run: Path) -> list[Path]:
     """Return the folders of a run's evaluations, by name."""
     place = run / EVALUATIONS_NAME
-    with looking(place):
+    with file_errors(place):
         return sorted(one for one in place.iterdir() if one.is_dir()) if is_there(place) else []
 
 
@@ -239,7 +239,7 @@ def require_free(folder: Path, new: Evaluated, progress: Progress, *, overwrite:
     Raises:
         OutputConflictError: The folder holds the evaluation of another dataset, or other scores.
     """
-    with looking(folder):
+    with file_errors(folder):
         if overwrite or not is_there(folder / METRICS_NAME):
             return
     try:

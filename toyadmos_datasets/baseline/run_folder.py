@@ -16,7 +16,7 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.checked_json import Sha256, checked, read_json, write_json
 from toyadmos_datasets.files.installing import upgrade_command
-from toyadmos_datasets.files.reading import is_there, looking, raise_system_fault
+from toyadmos_datasets.files.reading import file_errors, is_there, raise_system_fault
 from toyadmos_datasets.options.presets import PRESETS, Preset
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import SIDE
@@ -107,7 +107,7 @@ def read_run(folder: Path) -> Run:
     """
     path = folder / RUN_NAME
     remedy = f"Train it: toyadmos train DIR --config NAME --out {shell_word(folder)}"
-    with looking(folder):
+    with file_errors(folder):
         is_run = is_there(path)
     if not is_run:
         raise DatasetError("This folder holds no run.", where=folder, expected=RUN_NAME, actual="none", remedy=remedy)

@@ -13,7 +13,7 @@ from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.engine.preflight import versions
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.files.checked_json import canonical_json
-from toyadmos_datasets.files.reading import expanded
+from toyadmos_datasets.files.reading import expanded_path
 from toyadmos_datasets.jobs.prepare import PrepareOptions
 from toyadmos_datasets.options.declaration import defaults_of, options_of
 from toyadmos_datasets.options.fetch_choices import FetchChoices
@@ -89,7 +89,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
         Raises:
             OptionError: A value is invalid.
         """
-        cache = default_cache() if self.cache is None else expanded(self.cache).absolute()
+        cache = default_cache() if self.cache is None else expanded_path(self.cache).absolute()
         planned = {name: getattr(self, name) for name in _PLANNED}
         planned["cases"] = None if self.cases is None else tuple(self.cases)
         planned["channels"] = None if self.channels is None else str(self.channels)

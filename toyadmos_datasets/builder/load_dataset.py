@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.files.reading import expanded
+from toyadmos_datasets.files.reading import expanded_path
 from toyadmos_datasets.loading import check_decode, check_split, load_prepared
 from toyadmos_datasets.loading.clip_cache import writable_or_stand_in
 
@@ -92,4 +92,4 @@ def _builders_cache(cache_dir: str | os.PathLike[str] | None) -> str:
         return os.fspath(cache_dir)
     from datasets import config  # noqa: PLC0415  # takes a second
 
-    return str(writable_or_stand_in(expanded(config.HF_DATASETS_CACHE)))
+    return str(writable_or_stand_in(expanded_path(config.HF_DATASETS_CACHE)))

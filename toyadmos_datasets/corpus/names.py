@@ -21,7 +21,7 @@ from toyadmos_datasets.corpus.noise_names import (
     NoiseStem,
     noise_event_id,
     read_noise_stem,
-    strange_words,
+    unknown_words,
 )
 from toyadmos_datasets.corpus.toys import ALL_CASES, CHANNELS, TOYS, RecordingType, Sound
 from toyadmos_datasets.errors import OptionError
@@ -107,9 +107,9 @@ class RecordingName:
         return "_".join((self.toy, _case_word(self.case), self.condition, self.recording_type, f"{self.take:04d}"))
 
     @property
-    def strange_words(self) -> tuple[str, ...]:
+    def unknown_words(self) -> tuple[str, ...]:
         """Words of a noise recording's name that nobody has seen; see `noise_names`."""
-        return strange_words(self.recording_id, _TOYS[self.toy]) if self.condition == NOISE else ()
+        return unknown_words(self.recording_id, _TOYS[self.toy]) if self.condition == NOISE else ()
 
     def may_serve(self, case: int) -> bool:
         """Whether this noise may be heard with a case: its name says that case, or none."""

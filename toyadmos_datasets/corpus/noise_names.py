@@ -3,7 +3,7 @@
 What is known: ToyCar's carry ``caseAll``, the others' ``case<N>``, and all hold ``ch<K>`` and end in the
 digits of the take. What stands in the condition's place is unknown, so the folder alone makes a file noise.
 What a name says of toy and channel must not contradict itself or the folder. Unknown words are tolerated, and
-`strange_words` tells them, so that an index can count them.
+`unknown_words` tells them, so that an index can count them.
 
 Whom noise serves: the case or the cases that its name says (``case1``, ``case1-2``, ``case1_case2``, ``case12``);
 where it says none, the cases of the scale that it says (the train's ``HO`` and ``N``); otherwise every case
@@ -105,7 +105,7 @@ def noise_event_id(stem: str, *, toy: str) -> str:
     return event if toy in event else f"{toy}_{event}"
 
 
-def strange_words(stem: str, toy: Toy) -> tuple[str, ...]:
+def unknown_words(stem: str, toy: Toy) -> tuple[str, ...]:
     """Return what of a noise recording's name nobody has seen, in order; ``no case`` where a case is to be expected."""
     known = {toy.name, "noise", "CNT", *(f"case{case}" for case in toy.cases)}
     if toy.noise_is_shared:

@@ -25,7 +25,7 @@ class RayExecutor(Executor):
         reference = ray.remote(_call).remote(function, *args, **kwargs)
         future: Future[Any] = Future()
 
-        def settle(done: Future[Any]) -> None:
+        def separate_equal_content(done: Future[Any]) -> None:
             """Hand on what the cluster says of the call."""
             if future.cancelled():
                 return
@@ -44,7 +44,7 @@ class RayExecutor(Executor):
                 ray.cancel(reference, force=False)
 
         future.add_done_callback(cancel)
-        reference.future().add_done_callback(settle)
+        reference.future().add_done_callback(separate_equal_content)
         return future
 
 

@@ -27,7 +27,7 @@ from toyadmos_datasets.exporting.export_layouts import (
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.files.job_folder import JobFolder
-from toyadmos_datasets.signal.clip_codec import form_of, rewrite_as_wav
+from toyadmos_datasets.signal.clip_codec import clip_format, rewrite_as_wav
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import STEMS, Manifest, Shard, check_shard_sizes, read_manifest
 from toyadmos_datasets.values.shards import check_shards
@@ -262,7 +262,7 @@ def _packed(work: _Work) -> Iterator[Placed]:
 
 
 def _placed(path: str, clip: Clip, n_samples: int, content: bytes, attributes: dict[str, str]) -> Placed:
-    rate_hz, n_channels = form_of(content, path)
+    rate_hz, n_channels = clip_format(content, path)
     return Placed(
         path=path,
         columns=clip.columns,

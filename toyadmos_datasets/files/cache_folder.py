@@ -14,7 +14,7 @@ from typing import Self
 import platformdirs
 
 from toyadmos_datasets.errors import BusyError
-from toyadmos_datasets.files.reading import expanded
+from toyadmos_datasets.files.reading import expanded_path
 from toyadmos_datasets.units import Seconds
 
 CACHE_VARIABLE = "TOYADMOS_CACHE"
@@ -23,7 +23,7 @@ CACHE_VARIABLE = "TOYADMOS_CACHE"
 def default_cache() -> Path:
     """Return the cache folder: what `TOYADMOS_CACHE` says, or the platform's place for such things."""
     chosen = os.environ.get(CACHE_VARIABLE)
-    return expanded(chosen) if chosen else Path(platformdirs.user_cache_dir("toyadmos"))
+    return expanded_path(chosen) if chosen else Path(platformdirs.user_cache_dir("toyadmos"))
 
 
 try:

@@ -38,7 +38,7 @@ _LARGEST_REQUEST = 1 << 42
 
 
 @contextlib.contextmanager
-def looking(place: Path) -> Iterator[None]:
+def file_errors(place: Path) -> Iterator[None]:
     """Turn an OSError inside the block into an error that names `place` and says what to do.
 
     Raises:
@@ -146,7 +146,7 @@ def _is_absurd(error: MemoryError) -> bool:
     return asked is not None and int(asked[1][:20]) > _LARGEST_REQUEST
 
 
-def expanded(path: str | os.PathLike[str]) -> Path:
+def expanded_path(path: str | os.PathLike[str]) -> Path:
     """Return a path with its ``~`` resolved; where there is no such user it is a name like others, as in a shell."""
     return Path(os.path.expanduser(path))  # noqa: PTH111  # Path's own raises where there is no such user
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.names import NOISE, SUFFIX
-from toyadmos_datasets.corpus.noise_names import strange_words
+from toyadmos_datasets.corpus.noise_names import unknown_words
 from toyadmos_datasets.corpus.toys import ALL_CASES, CORPUS_RATE_HZ, TOYS, toy_named
 from toyadmos_datasets.errors import CONTINUED, OddSourceError
 from toyadmos_datasets.units import Bytes
@@ -170,7 +170,7 @@ def _noise_names(table: pa.Table) -> Iterator[Oddity | None]:
     places, first = np.unique(stems.indices.to_numpy(), return_index=True)
     served: dict[tuple[int, ...], list[tuple[int, tuple[str, ...]]]] = {}
     for place, row in zip(places.tolist(), noise.take(pa.array(first)).to_pylist(), strict=True):
-        words = strange_words(stems.dictionary[place].as_py(), toy_named(row["toy"]))
+        words = unknown_words(stems.dictionary[place].as_py(), toy_named(row["toy"]))
         if words:
             cases = (row["case"],) if row["case"] != ALL_CASES else tuple(row["serves"])
             served.setdefault(cases, []).append((place, words))

@@ -200,7 +200,7 @@ def ingest(
     return IngestReport(n_reused=len(index) - len(missing), n_ingested=len(missing) - len(bad), bad=tuple(bad))
 
 
-def mending(attempt: Callable[[], Result], store: Store, progress: Progress) -> Result:
+def repairing_store(attempt: Callable[[], Result], store: Store, progress: Progress) -> Result:
     """Return what an attempt gives that ingests what it needs; where it meets damage, mend the store and try again.
 
     Damaged segments are set aside, so that the next attempt ingests their recordings again.
@@ -395,7 +395,7 @@ def _ingest_member(
         wav = open_wav(
             counter.through(chunks), name=member.path, n_bytes=member.n_bytes, is_proved=member.crc32 is not None
         )
-        resampled = list(resample_chunks(counter.looking(wav.chunks), CORPUS_RATE_HZ, rate_hz))
+        resampled = list(resample_chunks(counter.counting(wav.chunks), CORPUS_RATE_HZ, rate_hz))
     except WavError:
         for _ in chunks:  # where the source has a wrong CRC32 for it, that is the reason and is raised here
             pass
@@ -438,7 +438,7 @@ class _Counter:
                 self.crc32 = zlib.crc32(chunk, self.crc32)
             yield chunk
 
-    def looking(self, chunks: Iterator[npt.NDArray[np.int16]]) -> Iterator[npt.NDArray[np.int16]]:
+    def counting(self, chunks: Iterator[npt.NDArray[np.int16]]) -> Iterator[npt.NDArray[np.int16]]:
         """Pass samples on, and count those at full scale."""
         for chunk in chunks:
             self.n_full_scale += count_full_scale(chunk)

@@ -11,7 +11,7 @@ from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.atomic import writing
 from toyadmos_datasets.files.cache_folder import exclusive_lease
-from toyadmos_datasets.files.reading import looking
+from toyadmos_datasets.files.reading import file_errors
 from toyadmos_datasets.units import Bytes
 
 KINDS = ("archives", "recordings", "simulated", "features")
@@ -45,7 +45,7 @@ def list_cache(folder: Path) -> tuple[CacheEntry, ...]:
     found = []
     for kind in KINDS:
         kind_folder = folder / kind
-        with looking(kind_folder):
+        with file_errors(kind_folder):
             inside = sorted(kind_folder.iterdir()) if kind_folder.is_dir() else []
         for path in inside:
             toy = path.name.partition("-")[0]

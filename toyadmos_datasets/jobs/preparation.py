@@ -23,9 +23,9 @@ from toyadmos_datasets.ingest import Indexed, index_source
 from toyadmos_datasets.ingest.machine_activity import activity_of
 from toyadmos_datasets.ingest.recordings import INGESTED_BY, Store, store_for
 from toyadmos_datasets.options.render_options import LOCAL
-from toyadmos_datasets.planning import NONE_JOINED, EqualEvents, find_joined, windowed_recordings
+from toyadmos_datasets.planning import NONE_JOINED, EqualEvents, find_equal_events, windowed_recordings
 from toyadmos_datasets.rendering import (
-    LeavingOut,
+    ExclusionRequest,
     OutputFolder,
     Part,
     PreparedFolder,
@@ -34,7 +34,7 @@ from toyadmos_datasets.rendering import (
     whole_part,
 )
 from toyadmos_datasets.values.health import Exclusion
-from toyadmos_datasets.values.manifest import SkippedRecording, unusable_side
+from toyadmos_datasets.values.manifest import SkippedRecording, invalid_split_name
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recording_store import read_catalogue, require_stored
 from toyadmos_datasets.values.source import Source
@@ -154,9 +154,9 @@ class Preparation:
         return store_for(self.cache, self.source, self.render.encoding.rate_hz)
 
     @property
-    def leaving_out(self) -> LeavingOut:
+    def leaving_out(self) -> ExclusionRequest:
         """What is left out when the recordings are known."""
-        return LeavingOut(exclusion=self.exclude, is_skipping=self.skip_bad)
+        return ExclusionRequest(exclusion=self.exclude, is_skipping=self.skip_bad)
 
     def index(self) -> Indexed:
         """List the recordings of the source."""
@@ -187,7 +187,7 @@ class Preparation:
             if bad:
                 index = _without_events(index, bad)
                 continue
-            found = find_joined(recipe.recording_ids, index, catalogue, so_far=joined)
+            found = find_equal_events(recipe.recording_ids, index, catalogue, so_far=joined)
             if found == joined:
                 missing = wanted.filter(pc.invert(pc.is_in(wanted["recording_id"], catalogue["recording_id"])))
                 notes = (*recipe.notes, UNCHECKED) if len(missing) else recipe.notes
@@ -227,7 +227,7 @@ class Preparation:
 
 def _require_usable_names(recipe: Recipe) -> None:
     """Raise where a config or a split could not be a part of a path; a recipe may come from anywhere."""
-    unusable = unusable_side(recipe.examples)
+    unusable = invalid_split_name(recipe.examples)
     if unusable is not None:
         raise PlanError(
             "A config or a split has a name that cannot be a part of a path.",

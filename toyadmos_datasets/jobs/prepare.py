@@ -25,14 +25,21 @@ from toyadmos_datasets.ingest.recordings import (
     IngestReport,
     bytes_to_decode,
     ingest,
-    mending,
     missing_recordings,
+    repairing_store,
     require_undamaged,
 )
 from toyadmos_datasets.jobs.preparation import Preparation, PreparationPlan
 from toyadmos_datasets.jobs.sources import holding_cache, require_outside, resolve_source, written_in
 from toyadmos_datasets.options.fetch_choices import FetchChoices
-from toyadmos_datasets.planning import OWN, EqualEvents, PlanOptions, own_recipe, plan, require_own
+from toyadmos_datasets.planning import (
+    OWN,
+    EqualEvents,
+    PlanOptions,
+    complete_custom_recipe,
+    plan,
+    require_no_choice_beside,
+)
 from toyadmos_datasets.planning.custom_table import read_examples
 from toyadmos_datasets.rendering import OutputFolder, PreparedFolder, RenderOptions, ShardTask, render, shard_tasks
 from toyadmos_datasets.units import format_bytes
@@ -91,7 +98,7 @@ class PrepareOptions:
 
     def __post_init__(self) -> None:
         if self.recipe is not None:
-            require_own(self.plan, self.recipe)
+            require_no_choice_beside(self.plan, self.recipe)
         if self.headroom not in HEADROOMS or (self.headroom == OWN_HEADROOM and not self.add):
             raise OptionError(
                 "What is added has the headroom of the dataset, or one of its own.",
@@ -172,7 +179,7 @@ class PrepareOptions:
         if path is None:
             return lambda index, joined: plan(index, self.plan, joined=joined)
         table = read_examples(path)
-        return lambda index, joined: own_recipe(table, index, self.plan, path, joined=joined)
+        return lambda index, joined: complete_custom_recipe(table, index, self.plan, path, joined=joined)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +256,7 @@ def carry_out(preparation: Preparation, progress: Progress) -> PrepareReport:
                 )
             return manifest, report
 
-        manifest, report = mending(made, preparation.store, progress)
+        manifest, report = repairing_store(made, preparation.store, progress)
         if manifest is None:  # everything is there, by way of other requests
             output.discard_partial()
             return _found_done(preparation)
@@ -292,7 +299,7 @@ def prepared_tasks(preparation: Preparation, progress: Progress | None = None) -
             )
 
     with Lease(preparation.cache, preparation.source.toy) as lease:
-        return mending(tasks, preparation.store, progress)
+        return repairing_store(tasks, preparation.store, progress)
 
 
 def _ingested(

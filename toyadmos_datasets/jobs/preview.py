@@ -22,7 +22,7 @@ from toyadmos_datasets.jobs.sources import foreseen_source, require_outside, wri
 from toyadmos_datasets.options.render_options import ENCODINGS
 from toyadmos_datasets.planning.recipe_plan import SplitCount, count_examples
 from toyadmos_datasets.rendering import PreparedFolder, summary_of
-from toyadmos_datasets.rendering.example_health import known_of
+from toyadmos_datasets.rendering.example_health import stored_health
 from toyadmos_datasets.rendering.exclusion import reasons_of
 from toyadmos_datasets.rendering.mixing_rules import is_stacked, values_a_sample
 from toyadmos_datasets.rendering.shard_writer import ROWS_A_SHARD
@@ -219,7 +219,7 @@ def _to_render(recipe: Recipe, preparation: Preparation, state: State) -> Recipe
 
 def _health(recipe: Recipe, catalogue: pa.Table, exclusion: Exclusion) -> Health:
     """Count what is odd as far as the store knows it: whole recordings, and not the noise's stretches."""
-    known = known_of(recipe.examples, catalogue)
+    known = stored_health(recipe.examples, catalogue)
     reasons = reasons_of(known, exclusion, known["health"].combine_chunks())
     is_out = np.logical_or.reduce([np.zeros(len(known), dtype=np.bool_), *reasons.values()])
     return summary_of(known.filter(pa.array(~is_out)), known.filter(pa.array(is_out)))

@@ -15,7 +15,7 @@ from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import OptionError, OutputConflictError
 from toyadmos_datasets.escaping import escaped, shell_word, without_secrets
 from toyadmos_datasets.files.cache_folder import Lease
-from toyadmos_datasets.files.reading import expanded, raise_shortage
+from toyadmos_datasets.files.reading import expanded_path, raise_shortage
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.simulation import MODEL_VERSION, SIZES, planned_tree, simulate
 from toyadmos_datasets.units import Bytes, format_bytes
@@ -131,7 +131,7 @@ def require_outside(source: Source, *paths: Path) -> None:
     folders = [(_identity(folder), folder) for folder in source.folders]
     by_identity = {identity: folder for identity, folder in folders if identity is not None}
     for path in paths:
-        resolved = expanded(path).resolve()
+        resolved = expanded_path(path).resolve()
         folder = next(
             (by_identity[one] for one in map(_identity, (resolved, *resolved.parents)) if one in by_identity), None
         )

@@ -17,7 +17,7 @@ from toyadmos_datasets.escaping import escaped
 from toyadmos_datasets.files.atomic import make_temporary_folder, temporary_path
 from toyadmos_datasets.files.checked_json import canonical_json
 from toyadmos_datasets.loading.clip_positions import PLACES_VERSION, is_whole, placed, write_places
-from toyadmos_datasets.loading.location import Place
+from toyadmos_datasets.loading.location import DatasetLocation
 from toyadmos_datasets.values.manifest import Shard
 
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -69,7 +69,7 @@ def _temporary_folder(owner_pid: int) -> Path:
 _FOLDER = "toyadmos"
 
 
-def split_places(place: Place, split: str, shards: Sequence[Shard], cache: Path) -> Path:
+def split_places(place: DatasetLocation, split: str, shards: Sequence[Shard], cache: Path) -> Path:
     """Return the file that says where the clips of a split are, made now if it is not there.
 
     When it is made, the shards are compared with their hashes; after that, as long as no shard is touched, only
@@ -95,7 +95,7 @@ def split_places(place: Place, split: str, shards: Sequence[Shard], cache: Path)
     return _kept_places(place, split, shards, stand_in_for(cache))
 
 
-def _kept_places(place: Place, split: str, shards: Sequence[Shard], cache: Path) -> Path:
+def _kept_places(place: DatasetLocation, split: str, shards: Sequence[Shard], cache: Path) -> Path:
     folder = _near(place, shards, cache)
     found = [placed(folder, shard) for shard in shards]
     facts = {"version": PLACES_VERSION, "shards": [shard.facts for shard in found]}
@@ -105,7 +105,7 @@ def _kept_places(place: Place, split: str, shards: Sequence[Shard], cache: Path)
     return path
 
 
-def _near(place: Place, shards: Sequence[Shard], cache: Path) -> Path:
+def _near(place: DatasetLocation, shards: Sequence[Shard], cache: Path) -> Path:
     if not place.is_far:
         return place.folder
     folder = cache / _FOLDER / f"copy-{_key([place.shown, [shard.sha256 for shard in shards]])}"

@@ -27,7 +27,7 @@ _PERIOD_S: Seconds = 0.02
 _TRIES = 20
 
 
-def open_settled(folder: Path, opening: Callable[[Manifest], Opened]) -> Opened:
+def open_consistently(folder: Path, opening: Callable[[Manifest], Opened]) -> Opened:
     """Call `opening` with the manifest, again if the dataset was replaced meanwhile.
 
     Args:

@@ -15,7 +15,7 @@ from toyadmos_datasets.errors import DatasetError, ToyAdmosError
 from toyadmos_datasets.files.address import is_address, open_address, shown_address
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import MAX_JSON_BYTES, parse_json
-from toyadmos_datasets.files.reading import expanded, raise_shortage, raise_system_fault, read_bounded
+from toyadmos_datasets.files.reading import expanded_path, raise_shortage, raise_system_fault, read_bounded
 from toyadmos_datasets.files.safe_paths import inside
 from toyadmos_datasets.values.manifest import MANIFEST_NAME, Manifest, Shard, manifest_of, read_manifest
 
@@ -23,7 +23,7 @@ _PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class DatasetLocation:
     """A prepared dataset, near or far; it can be pickled, and opens its file system where it is used.
 
     Attributes:
@@ -42,7 +42,7 @@ class Place:
     @property
     def folder(self) -> Path:
         """The folder, where it is near."""
-        return expanded(self.address).absolute()
+        return expanded_path(self.address).absolute()
 
     @property
     def shown(self) -> str:

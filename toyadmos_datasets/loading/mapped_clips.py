@@ -17,7 +17,7 @@ from datasets.table import MemoryMappedTable
 from toyadmos_datasets.loading.clip_cache import split_places
 from toyadmos_datasets.loading.clip_positions import ClipSpans, read_places, read_spans
 from toyadmos_datasets.loading.derived_features import decoding, features_of
-from toyadmos_datasets.loading.location import Place
+from toyadmos_datasets.loading.location import DatasetLocation
 from toyadmos_datasets.options.render_options import LogMel
 from toyadmos_datasets.signal.clip_codec import decode_clip
 from toyadmos_datasets.signal.logmel import log_mel
@@ -87,7 +87,7 @@ for _name in (
 
 
 def open_split(
-    place: Place, split: str, shards: Sequence[Shard], *, decode: bool | str, cache: Path
+    place: DatasetLocation, split: str, shards: Sequence[Shard], *, decode: bool | str, cache: Path
 ) -> datasets.Dataset:
     """Open the shards of a split where they are.
 

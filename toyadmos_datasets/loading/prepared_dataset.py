@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 from datasets.iterable_dataset import ArrowExamplesIterable
 
 from toyadmos_datasets.errors import DatasetError, OptionError, ToyAdmosError
-from toyadmos_datasets.files.reading import expanded, raise_shortage, raise_system_fault
+from toyadmos_datasets.files.reading import expanded_path, raise_shortage, raise_system_fault
 from toyadmos_datasets.loading.choices import check_decode, check_split, chosen_splits, part_of
-from toyadmos_datasets.loading.consistent_read import open_settled
+from toyadmos_datasets.loading.consistent_read import open_consistently
 from toyadmos_datasets.loading.derived_features import decoding, features_of
-from toyadmos_datasets.loading.location import Place
+from toyadmos_datasets.loading.location import DatasetLocation
 from toyadmos_datasets.loading.saved_datasets import is_saved, open_saved
 from toyadmos_datasets.values.manifest import Manifest, Shard
 from toyadmos_datasets.values.parquet_files import require_bounded_group, require_rows, require_short_footer
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 _AGAIN = "Prepare or share the dataset again."
 
 
-def stream_split(place: Place, split: str, shards: Sequence[Shard], *, decode: bool | str) -> datasets.IterableDataset:
+def stream_split(
+    place: DatasetLocation, split: str, shards: Sequence[Shard], *, decode: bool | str
+) -> datasets.IterableDataset:
     """Return the rows of a split, to be read one after the other.
 
     It has as many shards as the split has files, for workers and ranks to share; `state_dict` works.
@@ -42,7 +44,7 @@ def stream_split(place: Place, split: str, shards: Sequence[Shard], *, decode: b
     return decoding(datasets.IterableDataset(rows, info=info, split=datasets.NamedSplit(split)), decode)
 
 
-def _tables(place: Place, shards: Sequence[Shard]) -> Iterator[tuple[str, pa.Table]]:
+def _tables(place: DatasetLocation, shards: Sequence[Shard]) -> Iterator[tuple[str, pa.Table]]:
     """Read shards a row group at a time: near ones are compared with their hashes, all pages with their checksums."""
     for number, shard in enumerate(shards):
         with place.open(shard) as file:
@@ -53,7 +55,7 @@ def _tables(place: Place, shards: Sequence[Shard]) -> Iterator[tuple[str, pa.Tab
                 yield f"{number}_{group}", table
 
 
-def _row_groups(file: IO[bytes], place: Place, shard: Shard) -> Iterator[pa.Table]:
+def _row_groups(file: IO[bytes], place: DatasetLocation, shard: Shard) -> Iterator[pa.Table]:
     """Read the row groups of a shard; of a far one, each is given after a look whether the dataset is still the one."""
     try:
         parquet = _opened(file, place, shard)
@@ -69,7 +71,7 @@ def _row_groups(file: IO[bytes], place: Place, shard: Shard) -> Iterator[pa.Tabl
         raise _failed(place, shard, error) from (None if place.is_far else error)
 
 
-def _features(file: IO[bytes], place: Place, shard: Shard) -> datasets.Features:
+def _features(file: IO[bytes], place: DatasetLocation, shard: Shard) -> datasets.Features:
     try:
         return features_of(_opened(file, place, shard).schema_arrow, where=place.where(shard))
     except ToyAdmosError:
@@ -78,7 +80,7 @@ def _features(file: IO[bytes], place: Place, shard: Shard) -> datasets.Features:
         raise _failed(place, shard, error) from (None if place.is_far else error)
 
 
-def _opened(file: IO[bytes], place: Place, shard: Shard) -> pq.ParquetFile:
+def _opened(file: IO[bytes], place: DatasetLocation, shard: Shard) -> pq.ParquetFile:
     """Open a shard after looking at how much its footer says that it is to hold."""
     require_short_footer(file, where=place.where(shard), remedy=_AGAIN)
     parquet = pq.ParquetFile(file, page_checksum_verification=True)
@@ -86,7 +88,7 @@ def _opened(file: IO[bytes], place: Place, shard: Shard) -> pq.ParquetFile:
     return parquet
 
 
-def _failed(place: Place, shard: Shard, error: Exception) -> DatasetError:
+def _failed(place: DatasetLocation, shard: Shard, error: Exception) -> DatasetError:
     """Tell a shard that is damaged from one that was replaced meanwhile, and from one that stopped coming."""
     (raise_shortage if place.is_far else raise_system_fault)(error, place.where(shard))
     is_of_arrow = isinstance(error, pa.ArrowException) or (isinstance(error, OSError) and error.errno is None)
@@ -137,7 +139,7 @@ def load_prepared(
         OptionError: There is no such config, split or decoding.
         MissingExtraError: soundfile is not installed, and `decode` is on; or a package for the address.
     """
-    place = Place(address=os.fspath(path), storage_options=dict(storage_options or {}))
+    place = DatasetLocation(address=os.fspath(path), storage_options=dict(storage_options or {}))
 
     def opening(manifest: Manifest) -> Any:  # noqa: ANN401  # one of the four
         """Open what is asked for."""
@@ -151,7 +153,7 @@ def load_prepared(
     if not place.is_far and is_saved(place):
         return open_saved(place, name, split, decode=decode, streaming=streaming)
     try:
-        return opening(place.manifest()) if place.is_far else open_settled(place.folder, opening)
+        return opening(place.manifest()) if place.is_far else open_consistently(place.folder, opening)
     except DatasetError:
         if not place.is_far or not is_saved(place):
             raise
@@ -159,7 +161,7 @@ def load_prepared(
 
 
 def _streamed(
-    place: Place, splits: dict[str, list[Shard]], asked: str | None, *, decode: bool | str
+    place: DatasetLocation, splits: dict[str, list[Shard]], asked: str | None, *, decode: bool | str
 ) -> IterableDataset | IterableDatasetDict:
     import datasets  # noqa: PLC0415  (takes a second, which reading the manifest need not wait for)
 
@@ -187,7 +189,7 @@ def _used(splits: dict[str, list[Shard]], asked: str | None) -> dict[str, list[S
 
 
 def _mapped(
-    place: Place, splits: dict[str, list[Shard]], asked: str | None, *, decode: bool | str, cache: Path
+    place: DatasetLocation, splits: dict[str, list[Shard]], asked: str | None, *, decode: bool | str, cache: Path
 ) -> Dataset | DatasetDict:
     import datasets  # noqa: PLC0415  (as above)
 
@@ -200,4 +202,4 @@ def _mapped(
 def _cache(cache_dir: str | os.PathLike[str] | None) -> Path:
     import datasets  # noqa: PLC0415  (as above)
 
-    return expanded(cache_dir or datasets.config.HF_DATASETS_CACHE).absolute()
+    return expanded_path(cache_dir or datasets.config.HF_DATASETS_CACHE).absolute()

@@ -10,10 +10,10 @@ from typing import Any
 from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.address import open_address
 from toyadmos_datasets.files.checked_json import Value, checked, read_json
-from toyadmos_datasets.files.reading import is_there, looking, raise_system_fault
+from toyadmos_datasets.files.reading import file_errors, is_there, raise_system_fault
 from toyadmos_datasets.files.safe_paths import inside
 from toyadmos_datasets.loading.choices import check_decode, check_split, part_of
-from toyadmos_datasets.loading.location import Place
+from toyadmos_datasets.loading.location import DatasetLocation
 from toyadmos_datasets.values.manifest import MANIFEST_NAME
 from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS
 
@@ -25,10 +25,10 @@ UNKNOWN_DEPTH = 16
 """What is saved does not say how many bits its clips have; each says so itself when it is decoded."""
 
 
-def is_saved(place: Place) -> bool:
+def is_saved(place: DatasetLocation) -> bool:
     """Whether `save_to_disk` wrote this; a prepared dataset is none."""
     if not place.is_far:
-        with looking(place.folder):
+        with file_errors(place.folder):
             is_prepared = is_there(place.folder / MANIFEST_NAME)
         return not is_prepared and any((place.folder / name).is_file() for name in (_DICT, _STATE))
     try:
@@ -38,7 +38,9 @@ def is_saved(place: Place) -> bool:
         return False
 
 
-def open_saved(place: Place, name: str | None, split: str | None, *, decode: bool | str, streaming: bool) -> Any:  # noqa: ANN401  # one of the four
+def open_saved(
+    place: DatasetLocation, name: str | None, split: str | None, *, decode: bool | str, streaming: bool
+) -> Any:  # noqa: ANN401  # one of the four
     """Open what `save_to_disk` wrote.
 
     Args:
@@ -71,7 +73,7 @@ def open_saved(place: Place, name: str | None, split: str | None, *, decode: boo
     return _as_it_goes(chosen, decode) if streaming else chosen
 
 
-def _read(place: Place) -> Any:  # noqa: ANN401  # a Dataset or a DatasetDict
+def _read(place: DatasetLocation) -> Any:  # noqa: ANN401  # a Dataset or a DatasetDict
     import datasets  # noqa: PLC0415  (as above)
 
     where = place.address if place.is_far else str(place.folder)

@@ -14,13 +14,13 @@ import pyarrow as pa
 
 from toyadmos_datasets.errors import MissingExtraError, OptionError
 from toyadmos_datasets.files.checked_json import checked
-from toyadmos_datasets.files.reading import expanded
+from toyadmos_datasets.files.reading import expanded_path
 from toyadmos_datasets.loading.choices import chosen_splits, require_choice
 from toyadmos_datasets.loading.clip_cache import split_places
 from toyadmos_datasets.loading.clip_positions import read_spans
-from toyadmos_datasets.loading.consistent_read import open_settled
+from toyadmos_datasets.loading.consistent_read import open_consistently
 from toyadmos_datasets.loading.epochs import Epochs
-from toyadmos_datasets.loading.location import Place
+from toyadmos_datasets.loading.location import DatasetLocation
 from toyadmos_datasets.loading.mapped_clips import FEATURES, Clips, Features
 from toyadmos_datasets.options.render_options import LogMel
 from toyadmos_datasets.units import Hertz
@@ -93,7 +93,7 @@ def torch_loader(
 
     require_choice("features", features, FEATURES)
     places = _places(
-        Place(address=os.fspath(path), storage_options=dict(storage_options or {})), name, split, cache_dir
+        DatasetLocation(address=os.fspath(path), storage_options=dict(storage_options or {})), name, split, cache_dir
     )
     rows = read_spans(places).rows
     for column in columns:
@@ -114,11 +114,11 @@ def torch_loader(
     return ResumableLoader(clips, epochs, **options)
 
 
-def _places(place: Place, name: str | None, split: str, cache_dir: str | os.PathLike[str] | None) -> Path:
+def _places(place: DatasetLocation, name: str | None, split: str, cache_dir: str | os.PathLike[str] | None) -> Path:
     """Find where the clips are."""
     import datasets.config  # noqa: PLC0415  (takes a second)
 
-    cache = expanded(cache_dir or datasets.config.HF_DATASETS_CACHE).absolute()
+    cache = expanded_path(cache_dir or datasets.config.HF_DATASETS_CACHE).absolute()
 
     def opening(manifest: Manifest) -> Path:
         """Find the clips of the split."""
@@ -134,7 +134,7 @@ def _places(place: Place, name: str | None, split: str, cache_dir: str | os.Path
         require_choice("split", split, splits)
         return split_places(place, split, splits[split], cache)
 
-    return opening(place.manifest()) if place.is_far else open_settled(place.folder, opening)
+    return opening(place.manifest()) if place.is_far else open_consistently(place.folder, opening)
 
 
 def _settings(log_mel: LogMel | None, rate_hz: Hertz) -> LogMel:

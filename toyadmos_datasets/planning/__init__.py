@@ -2,8 +2,8 @@
 
 from toyadmos_datasets.options.catalogue import PROTOCOLS, Protocol
 from toyadmos_datasets.options.plan_options import PROTOCOL_NAMES, PlanOptions
-from toyadmos_datasets.planning.custom_recipe import OWN, own_recipe, require_own
-from toyadmos_datasets.planning.events import NONE_JOINED, EqualEvents, find_joined
+from toyadmos_datasets.planning.custom_recipe import OWN, complete_custom_recipe, require_no_choice_beside
+from toyadmos_datasets.planning.events import NONE_JOINED, EqualEvents, find_equal_events
 from toyadmos_datasets.planning.recipe_plan import plan, windowed_recordings
 
 __all__ = [
@@ -14,9 +14,9 @@ __all__ = [
     "EqualEvents",
     "PlanOptions",
     "Protocol",
-    "find_joined",
-    "own_recipe",
+    "complete_custom_recipe",
+    "find_equal_events",
     "plan",
-    "require_own",
+    "require_no_choice_beside",
     "windowed_recordings",
 ]

@@ -20,7 +20,7 @@ _NO_SPLIT = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Settled:
+class SeparatedLayout:
     """A layout whose splits have no sound in common.
 
     Attributes:
@@ -34,7 +34,7 @@ class Settled:
     left_out: Numbers
 
 
-def settle(scope: Scope, layout: SplitLayout) -> Settled:
+def separate_equal_content(scope: Scope, layout: SplitLayout) -> SeparatedLayout:
     """Move events that carry the same sound to one split, and cut each split to what a quick look has of it.
 
     The test has them where one of them is in the test, or where some are normal and others anomalous; else the split
@@ -59,7 +59,7 @@ def settle(scope: Scope, layout: SplitLayout) -> Settled:
             kept = replace(kept, targets=np.sort(np.concatenate([kept.targets, arriving])))
         _require_cases_left(scope, split, kept)
         splits.append(_quick_look(scope, kept))
-    return Settled(layout=replace(layout, splits=tuple(splits)), moved=moved, left_out=left_out)
+    return SeparatedLayout(layout=replace(layout, splits=tuple(splits)), moved=moved, left_out=left_out)
 
 
 def same_sound_notes(events: Events, numbers: Numbers, what: str, rule: str) -> list[str]:
@@ -79,7 +79,7 @@ def same_sound_notes(events: Events, numbers: Numbers, what: str, rule: str) -> 
     return [f"{len(same)} {what} carry the same sound under several names (such as {names}): {rule}."]
 
 
-def moved_notes(scope: Scope, settled: list[Settled]) -> list[str]:
+def moved_notes(scope: Scope, settled: list[SeparatedLayout]) -> list[str]:
     """Say how many events were moved, or left out, by all layouts of a protocol together."""
     nobody = np.empty(0, dtype=np.int64)
     moved = np.unique(np.concatenate([nobody, *(one.moved for one in settled)]))

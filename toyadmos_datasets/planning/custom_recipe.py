@@ -15,12 +15,12 @@ from toyadmos_datasets.options.plan_options import STACK, PlanOptions
 from toyadmos_datasets.planning.content_split import same_sound_notes
 from toyadmos_datasets.planning.custom_table import (
     SIDE_COLUMNS,
-    OwnTable,
+    CustomTable,
     check_rows,
-    require_sides_apart,
-    takes_on_two_sides,
+    require_disjoint_splits,
+    takes_in_several_splits,
 )
-from toyadmos_datasets.planning.events import NONE_JOINED, EqualEvents, Numbers, events_of, in_one_piece
+from toyadmos_datasets.planning.events import NONE_JOINED, EqualEvents, Numbers, contiguous, events_of
 from toyadmos_datasets.values.recipe import IS_EXCLUDED, RECIPE_SCHEMA, Recipe, unmarked
 from toyadmos_datasets.values.recipe_parameters import check_parameters
 from toyadmos_datasets.values.recipe_rows import MIXING
@@ -29,7 +29,7 @@ OWN = "own"
 """What stands in the place of the protocols among a recipe's parameters."""
 
 
-def require_own(options: PlanOptions, path: Path) -> None:
+def require_no_choice_beside(options: PlanOptions, path: Path) -> None:
     """Refuse options that choose examples beside a recipe that says which.
 
     Raises:
@@ -48,7 +48,7 @@ def require_own(options: PlanOptions, path: Path) -> None:
         )
 
 
-def own_recipe(
+def complete_custom_recipe(
     examples: Recipe | pa.Table, index: pa.Table, options: PlanOptions, path: Path, *, joined: EqualEvents = NONE_JOINED
 ) -> Recipe:
     """Check a user's recipe against the index and make it whole.
@@ -73,10 +73,10 @@ def own_recipe(
         _require_its_own_parameters(examples, options, path)
         check_parameters(examples.parameters, where=path)
         parameters = examples.parameters
-    own = OwnTable(table=table.combine_chunks(), events=events_of(index, joined), path=path)
+    own = CustomTable(table=table.combine_chunks(), events=events_of(index, joined), path=path)
     whole = _completed(own, options.toy)
     is_noise_shared = any(parameters.get(name) for name in ("is_noise_shared", "is_faithful"))
-    require_sides_apart(own, whole, is_noise_shared=is_noise_shared)
+    require_disjoint_splits(own, whole, is_noise_shared=is_noise_shared)
     notes = _notes(own, whole, is_noise_shared=is_noise_shared)
     if isinstance(examples, Recipe):
         return replace(examples, notes=tuple(dict.fromkeys((*examples.notes, *notes))))
@@ -85,19 +85,19 @@ def own_recipe(
     return Recipe(examples=rows, parameters=parameters, notes=(note, *notes), excluded=excluded)
 
 
-def _marked(own: OwnTable, whole: pa.Table) -> pa.Table:
+def _marked(own: CustomTable, whole: pa.Table) -> pa.Table:
     """Say which rows are left out: those that the table says so of, such as a recipe that was changed by hand."""
     given = own.table[IS_EXCLUDED.name] if IS_EXCLUDED.name in own.table.column_names else None
     return whole.append_column(IS_EXCLUDED, pa.repeat(False, len(whole)) if given is None else given)
 
 
-def _notes(own: OwnTable, whole: pa.Table, *, is_noise_shared: bool) -> list[str]:
+def _notes(own: CustomTable, whole: pa.Table, *, is_noise_shared: bool) -> list[str]:
     """Say which events carry the same sound, and which noise may."""
     noise = np.unique(own.noise_event[own.has_noise])
     notes = same_sound_notes(own.events, np.unique(own.event), "events", "they stand in one split")
     rule = "all splits share them" if is_noise_shared else "they are one recording for every split"
     notes += same_sound_notes(own.events, noise, "noise recordings", rule)
-    return notes if is_noise_shared else [*notes, *takes_on_two_sides(own, whole)]
+    return notes if is_noise_shared else [*notes, *takes_in_several_splits(own, whole)]
 
 
 def _require_its_own_parameters(recipe: Recipe, options: PlanOptions, path: Path) -> None:
@@ -120,7 +120,7 @@ def _require_its_own_parameters(recipe: Recipe, options: PlanOptions, path: Path
         )
 
 
-def _completed(own: OwnTable, toy: str) -> pa.Table:
+def _completed(own: CustomTable, toy: str) -> pa.Table:
     """Return all columns of a recipe, after checking every rule that holds for a single row."""
     check_rows(own)
     facts = _facts(own, toy)
@@ -140,7 +140,7 @@ def _completed(own: OwnTable, toy: str) -> pa.Table:
     return pa.table(whole, schema=RECIPE_SCHEMA)
 
 
-def _mixing(own: OwnTable) -> dict[str, pa.ChunkedArray | pa.Array]:
+def _mixing(own: CustomTable) -> dict[str, pa.ChunkedArray | pa.Array]:
     """Return gains, SNR and position; a clean target without a gain has 0 dB."""
     given = {name: own.column(name) for name in MIXING}
     clean = pc.if_else(pa.array(own.has_noise), pa.scalar(None, pa.float64()), 0.0)
@@ -148,7 +148,7 @@ def _mixing(own: OwnTable) -> dict[str, pa.ChunkedArray | pa.Array]:
     return given
 
 
-def _facts(own: OwnTable, toy: str) -> dict[str, pa.Array]:
+def _facts(own: CustomTable, toy: str) -> dict[str, pa.Array]:
     """Return what the recordings' names say of each row."""
     places, n = pa.array(own.event), len(own.event)
     first = own.targets.of_rows(own.targets.channel)
@@ -164,7 +164,7 @@ def _facts(own: OwnTable, toy: str) -> dict[str, pa.Array]:
     }
 
 
-def _noise_lists(own: OwnTable) -> pa.ListArray:
+def _noise_lists(own: CustomTable) -> pa.ListArray:
     lists = own.column("noise_recording_ids")
     flat = pc.list_flatten(lists)
     flat = flat.combine_chunks() if isinstance(flat, pa.ChunkedArray) else flat
@@ -176,7 +176,7 @@ def _counted(columns: dict[str, Any]) -> pa.Array:
     """Number the examples that share config, split, event, window and channel, in the order of the table."""
     names = (*SIDE_COLUMNS, "event_id", "channel", "target_start")
     codes = [
-        pc.fill_null(in_one_piece(columns[name]).dictionary_encode().indices, -1).to_numpy(zero_copy_only=False)
+        pc.fill_null(contiguous(columns[name]).dictionary_encode().indices, -1).to_numpy(zero_copy_only=False)
         for name in names
     ]
     order = np.lexsort(codes)
@@ -190,7 +190,7 @@ def _counted(columns: dict[str, Any]) -> pa.Array:
 def _in_order(whole: pa.Table, event: Numbers) -> pa.Table:
     """Sort by config and split as they first appear, then event, window, draw and channel."""
     config, split = (
-        in_one_piece(whole[name]).dictionary_encode().indices.to_numpy(zero_copy_only=False) for name in SIDE_COLUMNS
+        contiguous(whole[name]).dictionary_encode().indices.to_numpy(zero_copy_only=False) for name in SIDE_COLUMNS
     )
     start, draw, channel = (
         pc.fill_null(whole[name], 0).to_numpy(zero_copy_only=False) for name in ("target_start", "draw", "channel")

@@ -23,7 +23,7 @@ from toyadmos_datasets.values.shared_recipe import is_shared_recipe, read_shared
 SIDE_COLUMNS = ("config", "split")
 
 
-def check_rows(own: OwnTable) -> None:
+def check_rows(own: CustomTable) -> None:
     """Raise unless each row is valid by itself, and its target, noise and window are in the source.
 
     Raises:
@@ -36,7 +36,7 @@ def check_rows(own: OwnTable) -> None:
     _check_window(own)
 
 
-def require_sides_apart(own: OwnTable, whole: pa.Table, *, is_noise_shared: bool) -> None:
+def require_disjoint_splits(own: CustomTable, whole: pa.Table, *, is_noise_shared: bool) -> None:
     """Raise where an event, a noise recording or a sound is in two splits of a config, or an example stands twice."""
     config, split = _codes(whole)
     start, draw, channel = (
@@ -54,7 +54,7 @@ def require_sides_apart(own: OwnTable, whole: pa.Table, *, is_noise_shared: bool
         _require_sound_on_one_side(own, "noise_recording_ids", own.noise_event, config, split)
 
 
-def takes_on_two_sides(own: OwnTable, whole: pa.Table) -> list[str]:
+def takes_in_several_splits(own: CustomTable, whole: pa.Table) -> list[str]:
     """Say which noise of one take number is in several splits of a config: the takes of cases may be one recording."""
     config, split = _codes(whole)
     noise = own.noise_event
@@ -79,12 +79,12 @@ def _codes(whole: pa.Table) -> tuple[Numbers, Numbers]:
     return config, split
 
 
-def _check_targets(own: OwnTable) -> None:
+def _check_targets(own: CustomTable) -> None:
     is_noise = own.sounds_of(own.event) == "noise"
     own.refuse(is_noise, "A noise recording stands where a machine's belongs.", "normal or anomalous", "noise")
 
 
-def _check_noise(own: OwnTable) -> None:
+def _check_noise(own: CustomTable) -> None:
     _check_one_event(own, own.noise, "noise_recording_ids")
     noise = own.noise_event
     is_other = own.has_noise & (own.sounds_of(noise) != "noise")
@@ -98,7 +98,7 @@ def _check_noise(own: OwnTable) -> None:
     own.refuse(is_other, "Noise is of another case than the target.", "the same case", "another")
 
 
-def _check_window(own: OwnTable) -> None:
+def _check_window(own: CustomTable) -> None:
     start, length = own.column("target_start"), own.column("target_length")
     has_start = pc.is_valid(start).to_numpy(zero_copy_only=False)
     first, n = (
@@ -110,7 +110,7 @@ def _check_window(own: OwnTable) -> None:
     own.refuse(is_outside, "A window is not within its recording.", pa.array(ends), "more samples at 48 kHz")
 
 
-def _check_one_event(own: OwnTable, some: Recordings, column: str) -> None:
+def _check_one_event(own: CustomTable, some: Recordings, column: str) -> None:
     strange = some.event != some.of_rows(some.event)[some.row]
     twice = np.zeros(len(strange), dtype=np.bool_)
     order = np.lexsort((some.channel, some.row))
@@ -121,7 +121,7 @@ def _check_one_event(own: OwnTable, some: Recordings, column: str) -> None:
         own.refuse(is_wrong, f"The recordings of one row {what}.", "one event, each microphone once", column)
 
 
-def _require_one_side(own: OwnTable, what: str, numbers: Numbers, config: Numbers, split: Numbers) -> None:
+def _require_one_side(own: CustomTable, what: str, numbers: Numbers, config: Numbers, split: Numbers) -> None:
     is_second = _is_on_second_side(numbers, config, split)
     if is_second.any():
         number = numbers[np.flatnonzero(is_second)[0]]
@@ -137,7 +137,9 @@ def _require_one_side(own: OwnTable, what: str, numbers: Numbers, config: Number
         )
 
 
-def _require_sound_on_one_side(own: OwnTable, column: str, numbers: Numbers, config: Numbers, split: Numbers) -> None:
+def _require_sound_on_one_side(
+    own: CustomTable, column: str, numbers: Numbers, config: Numbers, split: Numbers
+) -> None:
     group = np.where(numbers == ABSENT, ABSENT, own.events.group[numbers])
     is_second = _is_on_second_side(group, config, split)
     if is_second.any():
@@ -172,7 +174,7 @@ def _row_on_another_side(numbers: Numbers, row: np.integer, config: Numbers, spl
 
 
 def _splits_of(
-    own: OwnTable, numbers: Numbers, is_second: npt.NDArray[np.bool_], config: Numbers, split: Numbers
+    own: CustomTable, numbers: Numbers, is_second: npt.NDArray[np.bool_], config: Numbers, split: Numbers
 ) -> str:
     """Name the splits that have the number of the first marked row."""
     row = np.flatnonzero(is_second)[0]
@@ -280,7 +282,7 @@ class Recordings:
         return found
 
 
-class OwnTable:
+class CustomTable:
     """The rows of a table that is to become a recipe.
 
     Args:

@@ -52,7 +52,7 @@ NONE_JOINED = EqualEvents()
 """What is known before any recording has been read."""
 
 
-def find_joined(
+def find_equal_events(
     recording_ids: Sequence[str], index: pa.Table, catalogue: pa.Table, *, so_far: EqualEvents = NONE_JOINED
 ) -> EqualEvents:
     """Join the events of which any two recordings have the same content.
@@ -195,7 +195,7 @@ def events_of(index: pa.Table, joined: EqualEvents = NONE_JOINED) -> Events:
             "n_bytes",
         ]
     ).combine_chunks()
-    encoded = in_one_piece(index["event_id"]).dictionary_encode()
+    encoded = contiguous(index["event_id"]).dictionary_encode()
     order = pc.sort_indices(encoded.dictionary).to_numpy()
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
@@ -208,11 +208,11 @@ def events_of(index: pa.Table, joined: EqualEvents = NONE_JOINED) -> Events:
     event_id = encoded.dictionary.take(order)
     return Events(
         event_id=event_id,
-        **{name: in_one_piece(index[name]).take(first) for name in ("sound", "recording_type", "condition")},
+        **{name: contiguous(index[name]).take(first) for name in ("sound", "recording_type", "condition")},
         case=index["case"].to_numpy()[first],
         serves=_served_by(index.select(["case", "sound", "serves"]).take(first)),
         take=index["take"].to_numpy()[first],
-        recording_id=in_one_piece(index["recording_id"]),
+        recording_id=contiguous(index["recording_id"]),
         recordings=recordings,
         n_samples=np.maximum(n_bytes - _WAV_HEADER_BYTES, 0) // _SAMPLE_BYTES,
         identity=_hashes_of(event_id),
@@ -220,7 +220,7 @@ def events_of(index: pa.Table, joined: EqualEvents = NONE_JOINED) -> Events:
     )
 
 
-def in_one_piece(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+def contiguous(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return a column in one piece."""
     if not isinstance(column, pa.ChunkedArray):
         return column
@@ -234,7 +234,7 @@ def _served_by(index: pa.Table) -> npt.NDArray[np.bool_]:
     case = index["case"].to_numpy()
     is_noise = pc.equal(index["sound"], "noise").to_numpy()
     serves[np.arange(len(index)), case] = is_noise & (case != ALL_CASES)
-    several = in_one_piece(index["serves"])
+    several = contiguous(index["serves"])
     serves[pc.list_parent_indices(several).to_numpy(), pc.list_flatten(several).to_numpy()] = True
     return serves
 

@@ -13,7 +13,12 @@ import pyarrow.compute as pc
 from toyadmos_datasets.errors import OptionError, PlanError
 from toyadmos_datasets.options.catalogue import PROTOCOLS, Protocol, protocol_named
 from toyadmos_datasets.options.plan_options import PlanOptions
-from toyadmos_datasets.planning.content_split import Settled, moved_notes, same_sound_notes, settle
+from toyadmos_datasets.planning.content_split import (
+    SeparatedLayout,
+    moved_notes,
+    same_sound_notes,
+    separate_equal_content,
+)
 from toyadmos_datasets.planning.event_selection import scope_of
 from toyadmos_datasets.planning.events import ABSENT, NONE_JOINED, EqualEvents, Numbers, events_of
 from toyadmos_datasets.planning.noise import NoisePool, split_noise
@@ -247,7 +252,7 @@ def plan(
     for name in options.protocols:
         scope = scope_of(events, options, protocol_named(name), activity)
         planned = PLANNERS[name](scope)
-        settled = [settle(scope, layout) for layout in planned.layouts]
+        settled = [separate_equal_content(scope, layout) for layout in planned.layouts]
         for one in settled:
             tables += rows_of(scope, one.layout)
         notes += [*planned.notes, *_common_notes(scope), *_same_sound_notes(scope, settled)]
@@ -279,7 +284,7 @@ def _common_notes(scope: Scope) -> list[str]:
     return notes
 
 
-def _same_sound_notes(scope: Scope, settled: list[Settled]) -> list[str]:
+def _same_sound_notes(scope: Scope, settled: list[SeparatedLayout]) -> list[str]:
     """Say which events and which noise carry the same sound, and what follows for the splits."""
     notes = same_sound_notes(scope.events, scope.targets, "events", "they stand in one split")
     notes += moved_notes(scope, settled)

@@ -2,7 +2,7 @@
 
 from toyadmos_datasets.options.render_options import Encoding, RenderOptions
 from toyadmos_datasets.rendering.example_health import summary_of
-from toyadmos_datasets.rendering.exclusion import LeavingOut
+from toyadmos_datasets.rendering.exclusion import ExclusionRequest
 from toyadmos_datasets.rendering.growth import Part, PreparedFolder, whole_part
 from toyadmos_datasets.rendering.logmel_shards import require_features_possible
 from toyadmos_datasets.rendering.output_folder import OutputFolder
@@ -12,7 +12,7 @@ from toyadmos_datasets.rendering.shard_writer import ROWS_A_GROUP, ShardTask, re
 __all__ = [
     "ROWS_A_GROUP",
     "Encoding",
-    "LeavingOut",
+    "ExclusionRequest",
     "OutputFolder",
     "Part",
     "PreparedFolder",

@@ -80,7 +80,7 @@ class HeardStretches:
         return stretches_of(recording[:, np.newaxis], start, n_samples)
 
 
-def heard_in(examples: pa.Table, targets: Stretches, catalogue: pa.Table) -> HeardStretches:
+def heard_stretches(examples: pa.Table, targets: Stretches, catalogue: pa.Table) -> HeardStretches:
     """Take examples apart into microphones; where no window was asked for, each is heard to its end."""
     example, place = np.nonzero(targets.recordings != NO_RECORDING)
     recording = targets.recordings[example, place]
@@ -128,7 +128,7 @@ def health_of(examples: pa.Table, heard: HeardStretches, windows: StretchLevels,
     return pa.ListArray.from_arrays(offsets, names)
 
 
-def known_of(examples: pa.Table, catalogue: pa.Table) -> pa.Table:
+def stored_health(examples: pa.Table, catalogue: pa.Table) -> pa.Table:
     """Return the examples of whole recordings that the store has, with `health`, as far as that tells before mixing."""
     ids = examples["recording_ids"].combine_chunks()
     is_known = pc.is_null(examples["target_start"]).to_numpy()
@@ -137,7 +137,7 @@ def known_of(examples: pa.Table, catalogue: pa.Table) -> pa.Table:
     known = examples.filter(pa.array(is_known))
     recordings = recording_numbers(known["recording_ids"], catalogue)
     nothing = np.zeros(len(known), dtype=np.int64)
-    heard = heard_in(known, stretches_of(recordings, nothing, nothing), catalogue)
+    heard = heard_stretches(known, stretches_of(recordings, nothing, nothing), catalogue)
     none = StretchLevels(level_db=np.empty(0), active_level_db=np.empty(0), peak=np.empty(0))
     return known.append_column("health", health_of(known, heard, none, catalogue))
 
@@ -146,7 +146,7 @@ def summary_of(examples: pa.Table, excluded: pa.Table | None = None) -> Health:
     """Count the examples that have a flag, by label and condition.
 
     Args:
-        examples: The examples, with what `resolve` or `known_of` says of them.
+        examples: The examples, with what `resolve` or `stored_health` says of them.
         excluded: What is left out already.
     """
     health, n = examples["health"].combine_chunks(), len(examples)
@@ -161,7 +161,7 @@ def summary_of(examples: pa.Table, excluded: pa.Table | None = None) -> Health:
         if (part, flag) in rows
         for one in _by_condition(examples.take(pa.array(rows[part, flag])))
     ]
-    pieces = pieces_of(examples)
+    pieces = exclusion_units(examples)
     is_odd = np.isin(pieces, pieces[np.concatenate(list(rows.values()))])
     left = examples.slice(0, 0) if excluded is None else excluded
     return Health(
@@ -188,7 +188,7 @@ def _by_condition(examples: pa.Table) -> list[dict[str, Any]]:
     ]
 
 
-def pieces_of(examples: pa.Table) -> Numbers:
+def exclusion_units(examples: pa.Table) -> Numbers:
     """Number what is left out as a whole: events, and of continuous recordings the windows."""
     is_window = pc.is_valid(examples["target_length"]).to_numpy()
     start = np.where(is_window, pc.fill_null(examples["target_start"], -1).to_numpy(), -1)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.errors import PlanError, SilentSignalError
-from toyadmos_datasets.rendering.example_health import pieces_of
+from toyadmos_datasets.rendering.example_health import exclusion_units
 from toyadmos_datasets.rendering.mixing_rules import MixingRules
 from toyadmos_datasets.rendering.stretches import Decibel, Flags, Numbers, Parts, StretchLevels
 from toyadmos_datasets.values.health import OPTION, SILENT, Exclusion
@@ -26,7 +26,7 @@ SKIPPED_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeavingOut:
+class ExclusionRequest:
     """What is to be left out.
 
     Attributes:
@@ -67,7 +67,7 @@ class SkippedEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class ExclusionResult:
     """What became of a recipe.
 
     Attributes:
@@ -113,15 +113,15 @@ def unmixable_of(
     return Unmixable(rows=rows, faults=tuple(faults), wheres=tuple(wheres))
 
 
-def leave_out(
+def exclude_examples(
     recipe: Recipe,
-    asked: LeavingOut,
+    asked: ExclusionRequest,
     *,
     health: pa.Array,
     noise_level_db: Decibel,
     unmixable: Unmixable,
     rules: MixingRules,
-) -> Kept:
+) -> ExclusionResult:
     """Decide what is left out.
 
     Args:
@@ -137,7 +137,7 @@ def leave_out(
         PlanError: Nothing is left of a split or a class.
     """
     examples = recipe.planned
-    pieces = pieces_of(examples)
+    pieces = exclusion_units(examples)
     before = np.arange(len(examples)) >= len(recipe.examples)
     is_silent = np.isneginf(noise_level_db) | _marked(len(examples), unmixable.rows)
     reasons = reasons_of(examples, asked.exclusion, health, is_silent)
@@ -160,7 +160,7 @@ def leave_out(
         notes=(*recipe.notes, *notes),
         excluded=examples.filter(pa.array(is_out)),
     )
-    return Kept(recipe=changed, rows=np.flatnonzero(~is_out), skipped=skipped)
+    return ExclusionResult(recipe=changed, rows=np.flatnonzero(~is_out), skipped=skipped)
 
 
 def reasons_of(
@@ -174,7 +174,7 @@ def reasons_of(
         health: The flags of every example.
         is_silent: Examples that the flag ``silent`` stands for beside those that have it: zeros for a noise.
     """
-    pieces, parents, words = pieces_of(examples), pc.list_parent_indices(health), health.flatten()
+    pieces, parents, words = exclusion_units(examples), pc.list_parent_indices(health), health.flatten()
     rows = {flag: _marked(len(health), parents.filter(pc.equal(words, flag)).to_numpy()) for flag in exclusion.flags}
     if SILENT in rows and is_silent is not None:
         rows[SILENT] |= is_silent

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from toyadmos_datasets.engine import Engine
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import PlanError
-from toyadmos_datasets.rendering.example_health import HeardStretches, health_of, heard_in
-from toyadmos_datasets.rendering.exclusion import LeavingOut, SkippedEvent, leave_out, unmixable_of
+from toyadmos_datasets.rendering.example_health import HeardStretches, health_of, heard_stretches
+from toyadmos_datasets.rendering.exclusion import ExclusionRequest, SkippedEvent, exclude_examples, unmixable_of
 from toyadmos_datasets.rendering.mixing_rules import MixingRules, rules_of
 from toyadmos_datasets.rendering.stretches import Parts, Stretches, StretchLevels, floats, measure_stretches, place
 from toyadmos_datasets.signal.levels import db_to_gain, power_to_db
@@ -127,7 +127,7 @@ def resolve(
     rate_hz: Hertz,
     bit_depth: int = 16,
     headroom_db: Decibels | None = None,
-    leaving_out: LeavingOut | None = None,
+    leaving_out: ExclusionRequest | None = None,
     workers: int = 1,
     engine: Engine | None = None,
     progress: Progress,
@@ -154,15 +154,15 @@ def resolve(
     examples = recipe.planned
     rules = rules_of(recipe.parameters, rate_hz)
     parts = place(examples, catalogue, rules)
-    heard = heard_in(examples, parts.targets, catalogue)
+    heard = heard_stretches(examples, parts.targets, catalogue)
     measured = _measured(parts, heard, catalogue, rules, workers=workers, engine=engine, progress=progress)
     targets, noises = measured.compared
     references_db = reference_levels(examples, targets, rules)
     health = health_of(examples, heard, measured.windows, catalogue)
     noise_level_db = parts.of_noisy(measured.noises.level_db)
-    kept = leave_out(
+    kept = exclude_examples(
         recipe,
-        leaving_out or LeavingOut(),
+        leaving_out or ExclusionRequest(),
         health=health,
         noise_level_db=noise_level_db,
         unmixable=unmixable_of(

@@ -21,7 +21,7 @@ from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.options.render_options import RenderOptions
 from toyadmos_datasets.rendering.dataset_card import card_of
 from toyadmos_datasets.rendering.dataset_content import RenderedPart, content_of, largest_of
-from toyadmos_datasets.rendering.exclusion import LeavingOut
+from toyadmos_datasets.rendering.exclusion import ExclusionRequest
 from toyadmos_datasets.rendering.growth import Part, PreparedFolder
 from toyadmos_datasets.rendering.logmel_shards import feature_shards, require_features_possible
 from toyadmos_datasets.rendering.mixing_rules import is_stacked, rules_of, values_a_sample
@@ -47,7 +47,7 @@ def render(
     *,
     there: PreparedFolder | None = None,
     skipped: tuple[SkippedRecording, ...] = (),
-    leaving_out: LeavingOut | None = None,
+    leaving_out: ExclusionRequest | None = None,
     oddities: tuple[Oddity, ...] = (),
     engine: Engine | None = None,
     progress: Progress,
@@ -128,7 +128,7 @@ class _Ready:
 def _ready_parts(
     parts: Sequence[Part],
     catalogue: pa.Table,
-    leaving_out: LeavingOut | None,
+    leaving_out: ExclusionRequest | None,
     *,
     there: PreparedFolder | None,
     engine: Engine | None,
@@ -206,7 +206,7 @@ def shard_tasks(
     output: OutputFolder,
     options: RenderOptions,
     *,
-    leaving_out: LeavingOut | None = None,
+    leaving_out: ExclusionRequest | None = None,
     progress: Progress,
 ) -> list[ShardTask]:
     """Return the tasks that `render` would run, in the order of the dataset, for callers that run them by other means.
@@ -236,7 +236,7 @@ def _resolved(
     catalogue: pa.Table,
     options: RenderOptions,
     *,
-    leaving_out: LeavingOut | None,
+    leaving_out: ExclusionRequest | None,
     engine: Engine | None = None,
     progress: Progress,
 ) -> Resolved:

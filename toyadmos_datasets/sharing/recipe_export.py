@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.files.reading import looking
+from toyadmos_datasets.files.reading import file_errors
 from toyadmos_datasets.sharing.fingerprint import ShardPrint, fingerprint_shards
 from toyadmos_datasets.signal.clip_codec import DIGEST_BYTES
 from toyadmos_datasets.values.manifest import RECIPE_NAME, read_manifest
@@ -48,7 +48,7 @@ def open_recipe(path: Path) -> OpenedRecipe:
     Raises:
         DatasetError: There is none, or it is damaged or was changed.
     """
-    with looking(path):
+    with file_errors(path):
         is_folder, is_there = path.is_dir(), path.exists()
     if not is_there:
         raise DatasetError(

@@ -15,7 +15,7 @@ from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.address import is_address, open_address, require_no_secrets, shown_address
 from toyadmos_datasets.files.atomic import temporary_folder, write_file
 from toyadmos_datasets.files.checked_json import MAX_JSON_BYTES, parse_json
-from toyadmos_datasets.files.reading import MAX_CARD_BYTES, MAX_RECIPE_BYTES, expanded, read_bounded
+from toyadmos_datasets.files.reading import MAX_CARD_BYTES, MAX_RECIPE_BYTES, expanded_path, read_bounded
 from toyadmos_datasets.sharing.destination import HIDDEN, LAST_NAMES
 from toyadmos_datasets.sharing.hub import checked_token
 from toyadmos_datasets.sharing.parcel import SHARED_NAME
@@ -162,7 +162,7 @@ def fetch_recipe(address: str, out: str | os.PathLike[str], *, token: str | None
             expected="hf://datasets/user/name, s3://bucket/folder, https://host/mine.toyrecipe",
             remedy="A recipe on this machine need not be fetched.",
         )
-    path = expanded(out)
+    path = expanded_path(out)
     if path.is_dir():
         raise OptionError(
             "The output is a folder.", where=path, expected="a file", remedy=f"-o {shell_word(path / SHARED_NAME)}"

@@ -12,7 +12,7 @@ from toyadmos_datasets.errors import LicenseError, OptionError, OutputConflictEr
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.address import is_address, shown_address
 from toyadmos_datasets.files.atomic import temporary_folder
-from toyadmos_datasets.files.reading import expanded
+from toyadmos_datasets.files.reading import expanded_path
 from toyadmos_datasets.sharing.bucket import Bucket
 from toyadmos_datasets.sharing.destination import Destination, Standing
 from toyadmos_datasets.sharing.hub import Hub
@@ -116,7 +116,7 @@ def share(
 
 def _destination(options: ShareOptions) -> Destination:
     if not is_address(options.destination):
-        address = f"file://{expanded(options.destination).absolute()}"
+        address = f"file://{expanded_path(options.destination).absolute()}"
         raise OptionError(
             "The destination is no address.",
             where=options.destination,

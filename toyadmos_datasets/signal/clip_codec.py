@@ -290,7 +290,7 @@ def rewrite_as_wav(content: bytes, name: str, n_samples: int | None = None) -> t
         return write_clip(frames.T, file.samplerate, "WAV", file.subtype), len(frames)
 
 
-def form_of(content: bytes, name: str) -> tuple[Hertz, int]:
+def clip_format(content: bytes, name: str) -> tuple[Hertz, int]:
     """Return the rate and the number of channels of a clip.
 
     Raises:

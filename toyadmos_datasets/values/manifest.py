@@ -17,18 +17,18 @@ from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.checked_json import Count, Sha256, checked, read_json, write_json
 from toyadmos_datasets.files.installing import upgrade_command
-from toyadmos_datasets.files.reading import is_there, looking
+from toyadmos_datasets.files.reading import file_errors, is_there
 from toyadmos_datasets.files.safe_paths import unsafe_reason
 from toyadmos_datasets.units import Decibels, Hertz
 from toyadmos_datasets.values.health import Health
-from toyadmos_datasets.values.recipe_parameters import Request, SourceFacts, require_told
+from toyadmos_datasets.values.recipe_parameters import Request, SourceFacts, require_parameter_types
 from toyadmos_datasets.values.source import Oddity
 
 SIDE = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 """Letters, digits, ``_``, ``.`` and ``-``, and neither a dot nor a dash at the start."""
 
 
-def unusable_side(examples: pa.Table) -> str | None:
+def invalid_split_name(examples: pa.Table) -> str | None:
     """Return the first config or split of a recipe's rows whose name cannot be a part of a path, or None."""
     names = [name for column in ("config", "split") for name in pc.unique(examples[column]).to_pylist()]
     return next((name for name in names if not _is_usable(name)), None)
@@ -39,7 +39,7 @@ def shard_path(config: str, split: str, number: int, count: int) -> str:
     return f"data/{config}/{split}-{number:05d}-of-{count:05d}.parquet"
 
 
-def is_shard_place(path: str, config: str, split: str) -> bool:
+def is_shard_path(path: str, config: str, split: str) -> bool:
     """Whether a path is one that `shard_path` gives for this config and split."""
     numbers = re.fullmatch(r"data/.+-([0-9]{5,9})-of-([0-9]{5,9})\.parquet", path)
     if numbers is None or not _is_usable(config) or not _is_usable(split):
@@ -326,7 +326,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST_NAME
     remedy = "Prepare the folder again with the same command and --overwrite."
-    with looking(folder):
+    with file_errors(folder):
         if not is_there(path):
             raise DatasetError(
                 "This folder holds no prepared dataset, or one that is not complete.",
@@ -360,9 +360,9 @@ def manifest_of(content: dict[str, Any], where: object) -> Manifest:
         )
     what, remedy = "The manifest is damaged.", "Prepare the folder again with the same command and --overwrite."
     manifest = checked(Manifest, content, what=what, where=where, remedy=remedy)
-    require_told(SourceFacts, manifest.source, what=what, where=where, remedy=remedy)
+    require_parameter_types(SourceFacts, manifest.source, what=what, where=where, remedy=remedy)
     for request in manifest.requests:
-        require_told(Request, request, what=what, where=where, remedy=remedy)
+        require_parameter_types(Request, request, what=what, where=where, remedy=remedy)
     if manifest.toy not in {toy.name for toy in TOYS}:
         raise DatasetError(what, where=where, expected="a toy", actual=ascii(manifest.toy), remedy=remedy)
     for shard in manifest.shards:
@@ -372,7 +372,7 @@ def manifest_of(content: dict[str, Any], where: object) -> Manifest:
 
 def _require_own_place(shard: Shard, where: object) -> None:
     """Raise unless a shard lies where its config, split and number put it: below `data`, and nowhere else."""
-    if not is_shard_place(shard.path, shard.config, shard.split):
+    if not is_shard_path(shard.path, shard.config, shard.split):
         raise DatasetError(
             "The manifest is damaged: a shard is not where its config and split put it.",
             where=where,
@@ -402,7 +402,7 @@ def check_shard_sizes(folder: Path, shards: Sequence[Shard]) -> None:
     """
     for shard in shards:
         path = folder / shard.path
-        with looking(path):
+        with file_errors(path):
             n_bytes = path.stat().st_size if is_there(path) else None
         if n_bytes != shard.n_bytes:
             raise DatasetError(

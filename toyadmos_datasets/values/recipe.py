@@ -20,7 +20,7 @@ from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import canonical_json, checked, parse_json
 from toyadmos_datasets.files.reading import raise_system_fault
 from toyadmos_datasets.values.parquet_files import Explain, read_parquet
-from toyadmos_datasets.values.recipe_parameters import Parameters, require_told
+from toyadmos_datasets.values.recipe_parameters import Parameters, require_parameter_types
 from toyadmos_datasets.values.recipe_rows import fault_of_rows
 
 
@@ -333,7 +333,7 @@ def read_recipe(path: Path) -> Recipe:
             raise _unreadable(path, f"version {version}")
         header = checked(_Header, content, what="The recipe is damaged.", where=path, remedy=_AGAIN)
         for one in (header.parameters, *(added.parameters for added in header.added)):
-            require_told(Parameters, one, what="The recipe is damaged.", where=path, remedy=_AGAIN)
+            require_parameter_types(Parameters, one, what="The recipe is damaged.", where=path, remedy=_AGAIN)
         examples, excluded = unmarked(table.cast(FILE_SCHEMA))
         recipe = Recipe(
             examples=examples,

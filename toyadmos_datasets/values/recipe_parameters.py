@@ -49,7 +49,9 @@ class Parameters(TypedDict, total=False):
     n_draws: Count
 
 
-def require_told(kind: type[object], content: dict[str, Any], *, what: str, where: object, remedy: str) -> None:
+def require_parameter_types(
+    kind: type[object], content: dict[str, Any], *, what: str, where: object, remedy: str
+) -> None:
     """Raise unless the keys that are read have the types that they are read with.
 
     Args:

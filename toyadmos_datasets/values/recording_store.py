@@ -39,7 +39,7 @@ from toyadmos_datasets.files.atomic import (
     write_file,
     writing,
 )
-from toyadmos_datasets.files.reading import looking, raise_system_fault
+from toyadmos_datasets.files.reading import file_errors, raise_system_fault
 from toyadmos_datasets.units import Bytes
 
 SEGMENT_BYTES: Bytes = 256_000_000
@@ -236,7 +236,7 @@ def rows_files(folder: Path) -> list[Path]:
     Raises:
         DatasetError: The system does not let us look there.
     """
-    with looking(folder):
+    with file_errors(folder):
         return sorted(folder.glob(f"*{ROWS_SUFFIX}"))
 
 

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.job_folder import is_committing
-from toyadmos_datasets.files.reading import is_there, looking, raise_system_fault, sha256_of
+from toyadmos_datasets.files.reading import file_errors, is_there, raise_system_fault, sha256_of
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import MANIFEST_NAME, Manifest, Shard, check_shard_sizes, read_manifest
 from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, footer_fault
@@ -75,7 +75,7 @@ def require_current(folder: Path, shard: Shard) -> None:
     Raises:
         DatasetError: The manifest no longer lists the shard, or the new one is not there yet.
     """
-    with looking(folder):
+    with file_errors(folder):
         has_manifest = is_there(folder / MANIFEST_NAME)
         is_replacing = is_committing(folder, MANIFEST_NAME)
     if not is_replacing and (not has_manifest or shard in read_manifest(folder).shards):

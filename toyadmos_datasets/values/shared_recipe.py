@@ -23,7 +23,7 @@ from toyadmos_datasets.files.checked_json import Count, Sha256, canonical_json, 
 from toyadmos_datasets.files.reading import raise_system_fault
 from toyadmos_datasets.signal.clip_codec import DIGEST_BYTES
 from toyadmos_datasets.units import Decibels
-from toyadmos_datasets.values.manifest import Addition, SkippedRecording, is_shard_place
+from toyadmos_datasets.values.manifest import Addition, SkippedRecording, is_shard_path
 from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, read_parquet
 from toyadmos_datasets.values.recipe import (
     FILE_SCHEMA,
@@ -34,7 +34,7 @@ from toyadmos_datasets.values.recipe import (
     header_of,
     unmarked,
 )
-from toyadmos_datasets.values.recipe_parameters import Parameters, Request, SourceFacts, require_told
+from toyadmos_datasets.values.recipe_parameters import Parameters, Request, SourceFacts, require_parameter_types
 
 FORMAT_VERSION = 2
 GROWN_VERSION = 3
@@ -199,7 +199,7 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
     told += [(Parameters, one.parameters) for one in header.added]
     told += [(Request, one) for one in shared.requests]
     for kind, content in told:
-        require_told(kind, content, what=_UNREADABLE, where=path, remedy=_GET_AGAIN)
+        require_parameter_types(kind, content, what=_UNREADABLE, where=path, remedy=_GET_AGAIN)
     check_rows(shared.recipe, partial(_unreadable, path))
     check_added(shared.recipe, partial(_unreadable, path))
     _require_names(shared, path)
@@ -267,7 +267,7 @@ def _require_names(shared: SharedRecipe, path: Path) -> None:
     told = [*pc.unique(examples["toy"]).to_pylist(), shared.recipe.parameters.get("toy"), *of_added, shared.toy]
     if any(one != toy for one in told):
         raise _unreadable(path, f"rows of {', '.join(sorted(set(map(ascii, told))))}")
-    stray = next((one.path for one in shared.shards if not is_shard_place(one.path, one.config, one.split)), None)
+    stray = next((one.path for one in shared.shards if not is_shard_path(one.path, one.config, one.split)), None)
     if stray is not None:
         raise _unreadable(path, f"a shard at {stray!a}")
 

@@ -18,8 +18,8 @@ from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, ToyAdmosError
 from toyadmos_datasets.files.reading import (
     MAX_CARD_BYTES,
+    file_errors,
     is_there,
-    looking,
     raise_shortage,
     read_bounded_file,
     system_fault_of,
@@ -120,7 +120,7 @@ def is_prepared(folder: Path) -> bool:
     Raises:
         DatasetError: The folder cannot be looked at.
     """
-    with looking(folder):
+    with file_errors(folder):
         return is_there(folder / MANIFEST_NAME)
 
 

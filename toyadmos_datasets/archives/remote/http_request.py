@@ -23,7 +23,7 @@ from toyadmos_datasets.corpus.facts import RECORD_URL
 from toyadmos_datasets.errors import FetchError, OptionError
 from toyadmos_datasets.escaping import without_secrets
 from toyadmos_datasets.files.address import RECORD
-from toyadmos_datasets.files.reading import expanded
+from toyadmos_datasets.files.reading import expanded_path
 from toyadmos_datasets.units import Seconds
 
 _LOOK_S: Seconds = 0.25
@@ -333,7 +333,7 @@ def shown_url(address: str) -> str:
 
 
 def _read_netrc() -> httpx.NetRCAuth:
-    path = expanded(os.environ.get("NETRC") or "~/.netrc")
+    path = expanded_path(os.environ.get("NETRC") or "~/.netrc")
     try:
         return httpx.NetRCAuth(str(path))
     except (OSError, netrc.NetrcParseError, UnicodeDecodeError) as error:
