@@ -37,7 +37,7 @@ def keep_until_stopped(task: tuple[Path, int], watch: Watch, look_every_s: float
     folder, number = task
     (folder / f"{number}.begun").touch()
     try:
-        for _ in range(600 if number else 1):
+        for _ in range(round(60 / look_every_s) if number else 1):
             watch.advance(1, at=f"clip-{number}")
             time.sleep(look_every_s if number else 0)
     except Stopped:
