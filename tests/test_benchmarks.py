@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -21,6 +22,9 @@ def runs(script: str, *options: str) -> list[str]:
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()
+
+
+IN_DRILLS = pytest.mark.skipif(not os.environ.get("TOYADMOS_DRILLS"), reason="It takes long: `make drills` runs it")
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +62,7 @@ def test_every_script_has_a_test():
     }
 
 
+@IN_DRILLS
 def test_engines_tell_what_a_cluster_costs_and_that_it_makes_the_same(tmp_path, corpus):
     pytest.importorskip("distributed")
     lines = runs("engines.py", "--source", str(corpus), "--work", str(tmp_path))
@@ -87,6 +92,7 @@ def test_store_checks_tell_the_ratio_to_a_config_that_compares_nothing(corpus, t
     assert any(line.startswith("as it is / without comparing: ") for line in lines)
 
 
+@IN_DRILLS
 def test_second_snr_tells_the_ratio_to_the_bare_loop_for_each_encoding(corpus, tmp_path):
     lines = runs("second_snr.py", "--source", str(corpus), "--work", str(tmp_path))
 
@@ -101,6 +107,7 @@ def test_volumes_tells_the_ratio_to_the_floor_on_given_volumes(corpus, tmp_path)
 
 
 @pytest.mark.skipif(not (shutil.which("7z") or shutil.which("7zz")), reason="no 7z program")
+@IN_DRILLS
 def test_solid_block_tells_the_ratio_of_two_workers_to_one_and_to_7z(corpus, tmp_path):
     lines = runs("solid_block.py", "--source", str(corpus / "tree"), "--work", str(tmp_path))
 
@@ -137,6 +144,7 @@ def test_indexing_tells_the_ratio_to_another_version(tmp_path):
         assert any(line.startswith(f"{kind}, before: ") and line.endswith(" MB at most") for line in lines)
 
 
+@IN_DRILLS
 def test_interval_coverage_tells_the_least_coverage_of_every_figure_and_false_positives():
     lines = runs("interval_coverage.py")
 
@@ -172,8 +180,9 @@ def test_loading_tells_clips_a_second_and_sizes(corpus, tmp_path):
     assert not any(line.startswith("NOTE") for line in lines)
 
 
-def test_opening_tells_the_ratio_to_plain_datasets_and_to_half_as_many_shards(corpus, tmp_path):
-    lines = runs("opening.py", "--source", str(corpus), "--work", str(tmp_path))
+@IN_DRILLS
+def test_opening_tells_the_ratio_to_plain_datasets_and_to_half_as_many_shards(tmp_path):
+    lines = runs("opening.py", "--work", str(tmp_path))
 
     assert any(line.startswith("ours, first / plain, first: ") for line in lines)
     assert any(line.startswith("ours, first / ours, first, half: ") for line in lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
 
 __all__ = ["without_syncing"]  # a fixture
+
+IN_DRILLS = pytest.mark.skipif(not os.environ.get("TOYADMOS_DRILLS"), reason="It takes long: `make drills` runs it")
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +105,11 @@ def is_within_commit(path: Path) -> bool:
     return (path / ".partial" / "before" / "manifest.json").exists() and (path / ".partial" / "manifest.json").exists()
 
 
-@pytest.mark.parametrize("version", VERSIONS, ids=["newest", "oldest"])
+@pytest.mark.parametrize(
+    "version",
+    [VERSIONS[0], pytest.param(VERSIONS[1], marks=IN_DRILLS)],
+    ids=["newest", "oldest"],
+)
 def test_plain_datasets_opens_the_old_or_the_new_after_a_cut_at_any_step(cuts, old_and_new, tmp_path, version):
     place, states = cuts
     wholes = judged(list(old_and_new.values()), tmp_path, version)
