@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from preparing import hashes, listing, options, toyadmos
 from tiny import TinyCorpus, write_tree
+from wording import refused
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.auditing import audit
@@ -179,7 +180,7 @@ def test_an_snr_relative_to_another_level_does_not_clash_with_clips_that_have_no
 
 @pytest.mark.parametrize(
     ("changed", "flag"),
-    [({"container": "wav"}, "--encoding"), ({"bit_depth": 24}, "--bit-depth"), ({"rate_hz": 48_000}, "--rate")],
+    [({"container": "flac"}, "--encoding"), ({"bit_depth": 24}, "--bit-depth"), ({"rate_hz": 48_000}, "--rate")],
 )
 def test_what_all_configs_of_a_folder_have_in_common_cannot_be_changed(tree, place, changed, flag):
     with pytest.raises(OutputConflictError) as caught:
@@ -242,7 +243,7 @@ def test_another_headroom_than_the_folders_is_an_error(tree, place):
 
 
 def test_nothing_is_added_where_no_dataset_is(tree, tmp_path):
-    with pytest.raises(OutputConflictError, match="There is no dataset to add to"):
+    with refused(OutputConflictError):
         add(tree, tmp_path)
 
     assert not (tmp_path / "out").exists()
@@ -343,7 +344,7 @@ def test_additions_that_the_recipe_lacks_are_not_rebuilt(tree, grown, tmp_path):
 
 
 def test_a_grown_recipe_is_no_recipe_of_ones_own(tree, grown, tmp_path):
-    with pytest.raises(OptionError, match="has grown"):
+    with refused(OptionError):
         prepare(options(tree, tmp_path, recipe=grown / "out" / "recipe.parquet", cache=grown / "cache"))
 
 

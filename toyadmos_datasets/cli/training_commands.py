@@ -197,7 +197,7 @@ def compare(
     allow_overlap: AllowOverlapOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare evaluated runs: all figures side by side, and the first run against each other one.
+    """Compare evaluated runs, side by side and in pairs.
 
     Seeds of one system are joined. Pairs are compared clip by clip. The interval is of B's AUC minus A's, of each row
     alone. A difference is clear where its p value, corrected for the number of rows (Holm), is below 0.05 and its
