@@ -272,3 +272,11 @@ def test_an_engine_that_is_not_installed_names_its_extra(monkeypatch):
         pass
 
     assert "[ray]" in str(caught.value.remedy)
+
+
+def test_a_sign_of_life_that_is_just_being_written_over_is_no_silence(tmp_path):
+    (tmp_path / "driver").write_text("")
+
+    Watch(tmp_path, silence_s=60).advance()
+
+    assert (tmp_path / "task.at").exists()

@@ -84,7 +84,7 @@ class Watch:
     _done: int = field(default=0, init=False)
     _at: str = field(default="", init=False)
     _next_report_s: float = field(default=0.0, init=False)
-    _heard: str = field(default="", init=False)
+    _heard: str | None = field(default=None, init=False)  # a file that is just being written over reads as ""
     _heard_at_s: float = field(default=0.0, init=False)
 
     def advance(self, amount: int = 0, at: str | None = None) -> None:
