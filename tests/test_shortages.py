@@ -228,6 +228,14 @@ def refuse_to_open(monkeypatch: pytest.MonkeyPatch, named: str, number: int) -> 
 
     monkeypatch.setattr(Path, "open", opened)
     monkeypatch.setattr("builtins.open", lambda path, *arguments, **options: opened(Path(path), *arguments, **options))
+    memory_map = pa.memory_map
+
+    def mapped(path: str, *arguments: object) -> object:
+        if path.endswith(named):
+            raise OSError(number, os.strerror(number), path)
+        return memory_map(path, *arguments)
+
+    monkeypatch.setattr(pa, "memory_map", mapped)
 
 
 @pytest.mark.parametrize("number", REFUSALS)

@@ -98,7 +98,7 @@ def test_the_citation_is_balanced_bibtex():
 
 
 def test_importing_the_corpus_loads_neither_numpy_nor_pyarrow():
-    modules = ("names", "damage", "volumes", "paper", "toys")
+    modules = ("names", "damage", "volumes", "facts", "toys")
     code = "import sys\n" + "".join(f"import toyadmos_datasets.corpus.{module}\n" for module in modules)
     code += "print(sorted({'numpy', 'pyarrow', 'datasets', 'librosa', 'torch'} & sys.modules.keys()))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -39,6 +39,7 @@ VARYING = (
     (r"'[\w-]+' codec can't decode .*", ".."),
     (r"\b\d{4,} ((?:decoded |packed )?bytes)\b", r"N \1"),
     (r"\bprocess \d+", "process N"),
+    (r'ETag was "\d+" and is "\d+"', 'ETag was "N" and is "N"'),
     (r"\bHOST\.\d+\.[0-9a-f]+\b", "HOST.N.HASH"),
     (r"\b\d[\d.]* [kMGT]?B free", "N free"),
 )
