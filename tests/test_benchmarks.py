@@ -153,6 +153,7 @@ def test_interval_coverage_tells_the_least_coverage_of_every_figure_and_false_po
     assert any(line.startswith("compare, false positives: at most ") for line in lines)
 
 
+@IN_DRILLS
 def test_baseline_epoch_tells_the_ratio_to_the_naive_loop():
     pytest.importorskip("torch", reason=NO_TORCH)
     lines = runs("baseline_epoch.py")
