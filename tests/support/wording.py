@@ -38,6 +38,8 @@ VARYING = (
     (r"(?m)^(  actual: +).*: line \d+ column \d+ \(char \d+\)$", r"\1.."),
     (r"'[\w-]+' codec can't decode .*", ".."),
     (r"\b\d{4,} ((?:decoded |packed )?bytes)\b", r"N \1"),
+    (r"git -C \S+ pull && pip install --editable \S+", "git -C CHECKOUT pull && pip install --editable CHECKOUT"),
+    (r"pip install --editable '?[^'\s\[]+\[(\w+)\]'?", r"pip install --editable CHECKOUT[\1]"),
     (r"\bprocess \d+", "process N"),
     (r'ETag was "\d+" and is "\d+"', 'ETag was "N" and is "N"'),
     (r"\bHOST\.\d+\.[0-9a-f]+\b", "HOST.N.HASH"),
