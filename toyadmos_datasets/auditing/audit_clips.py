@@ -312,6 +312,7 @@ class _ShardClips:
         return self.shard.n_rows
 
     def stored(self) -> Iterator[StoredClip]:
+        """Yield the clips of the shard as they are stored, with what its rows say of them."""
         known = [name for name in CLIPS_SCHEMA.names if name not in {"place", "config", "split"}]
         wanted = {*known, "audio", *STEMS, *toy_named(self.toy).parts}
         for number, row in enumerate(clip_rows(self.folder, [self.shard], is_wanted=wanted.__contains__)):

@@ -53,6 +53,7 @@ class _FolderClips:
         return len(self.places)
 
     def stored(self) -> Iterator[StoredClip]:
+        """Yield the files as clips, with what their paths say of them."""
         for place in self.places:
             path = _path_of(place)
             facts = _facts_of(path, root=self.root.name) | {"place": place}

@@ -37,7 +37,7 @@ def resolve_source(
     fetch: FetchChoices | None = None,
     ignore: Sequence[str] = (),
 ) -> Source:
-    """Open the source that a text names; a simulated corpus is made first if the cache has it not.
+    """Open the source that a text names; a simulated corpus is made first if it is not cached.
 
     Only its tree is made: packing the volumes takes twice as long as synthesising, and nothing here needs them.
 

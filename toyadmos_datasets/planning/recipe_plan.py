@@ -243,7 +243,7 @@ def plan(
         joined: Events that carry the same sound, which no two splits of a config have.
 
     Raises:
-        PlanError: The source has not what the protocol needs.
+        PlanError: The source lacks recordings that the protocol needs.
         OptionError: The options contradict each other.
     """
     events = events_of(index, joined)
