@@ -278,3 +278,17 @@ class _Cleaning:
 
     def say(self, text: str) -> None:
         """Ignore a text."""
+
+
+def test_a_holder_that_has_just_left_does_not_stop_the_cleaning(tmp_path, monkeypatch):
+    with Lease(tmp_path, "ToyTrain") as lease:
+        lease.take(is_made=True)
+
+        def leave(_path: Path) -> list[str]:
+            """Be gone before anybody can name the holder."""
+            lease.__exit__(None, None, None)
+            return []
+
+        monkeypatch.setattr("toyadmos_datasets.files.cache_folder._holders", leave)
+        with exclusive_lease(tmp_path, "ToyTrain"), pytest.raises(BusyError), exclusive_lease(tmp_path, "ToyTrain"):
+            pytest.fail("two have it alone")

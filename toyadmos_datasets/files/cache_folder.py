@@ -108,15 +108,26 @@ def exclusive_lease(cache: Path, toy: str) -> Iterator[None]:
     descriptor = _opened(path)
     try:
         if descriptor is not None and fcntl is not None:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno in _TAKEN:
-                    raise _in_use(path, toy) from error
+            _lock_alone(descriptor, path, toy)
         yield
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _lock_alone(descriptor: int, path: Path, toy: str) -> None:
+    """Lock a file alone; once more where whoever had it was gone before the system could name them."""
+    for is_last in (False, True):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                return
+            holders = _holders(path)
+            if holders or is_last:
+                raise _in_use(path, toy, holders) from error
+        else:
+            return
 
 
 def lease_path(cache: Path, toy: str) -> Path:
@@ -132,8 +143,7 @@ def _opened(path: Path) -> int | None:
     return None
 
 
-def _in_use(path: Path, toy: str) -> BusyError:
-    holders = _holders(path)
+def _in_use(path: Path, toy: str, holders: list[str]) -> BusyError:
     return BusyError(
         f"What the cache has of {toy} is in use.",
         where=path.parent,
