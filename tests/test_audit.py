@@ -9,12 +9,12 @@ import pytest
 from auditing import first_changed, found_in
 from rewriting import in_split, rewritten
 
-from toyadmos_datasets import audit_dataset
+from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.values.recipe import Recipe, read_recipe, write_recipe
 
 
 def test_a_prepared_dataset_is_clean(prepared):
-    report = audit_dataset(prepared)
+    report = audit(prepared)
 
     assert report.is_clean
     assert not report.has_leak
@@ -32,7 +32,7 @@ def test_a_prepared_dataset_is_clean(prepared):
 
 
 def test_workers_change_nothing(prepared):
-    one, two = (audit_dataset(prepared, workers=workers) for workers in (1, 2))
+    one, two = (audit(prepared, workers=workers) for workers in (1, 2))
 
     assert one.as_json() == two.as_json()
     assert one.clips == two.clips
@@ -47,10 +47,10 @@ def test_a_damaged_clip_called_normal_is_found(prepared, rows_by_split, tmp_path
         prepared, tmp_path / "test", in_split("clean/test", lambda rows: [row | {"label": 0} for row in rows])
     )
 
-    leaks = found_in(audit_dataset(in_train), "leak")
+    leaks = found_in(audit(in_train), "leak")
     (said,) = leaks["A damaged clip stands among the normal ones that are learnt from."]
     assert damaged["recording_ids"][0] in said
-    problems = found_in(audit_dataset(in_test), "problem")
+    problems = found_in(audit(in_test), "problem")
     assert len(problems["A label contradicts the name of the recording."]) == 2
     assert problems["The test split has no anomalous clip."] == ("clean",)
 
@@ -68,7 +68,7 @@ def test_a_damaged_clip_called_normal_is_found(prepared, rows_by_split, tmp_path
 )
 def test_columns_that_contradict_the_names_are_found(prepared, tmp_path, values, what):
     copy = rewritten(prepared, tmp_path / "copy", in_split("clean/train", first_changed(**values)))
-    problems = found_in(audit_dataset(copy), "problem")
+    problems = found_in(audit(copy), "problem")
 
     assert what in problems
     assert all("row 0" in place for place in problems[what])
@@ -80,7 +80,7 @@ def test_noise_of_another_microphone_or_case_is_found(prepared, tmp_path):
 
     copy = rewritten(prepared, tmp_path / "copy", in_split("snr_6db/train", first_changed(noise_recording_ids=other)))
 
-    assert "The noise of a clip was heard by other microphones." in found_in(audit_dataset(copy), "problem")
+    assert "The noise of a clip was heard by other microphones." in found_in(audit(copy), "problem")
 
 
 def test_a_recipe_is_audited_without_audio(prepared, tmp_path):
@@ -91,7 +91,7 @@ def test_a_recipe_is_audited_without_audio(prepared, tmp_path):
     changed = Recipe(examples=pa.Table.from_pylist(moved, schema=recipe.examples.schema), parameters=recipe.parameters)
     write_recipe(changed, tmp_path / "changed.parquet")
 
-    assert audit_dataset(prepared / "recipe.parquet").is_clean
-    report = audit_dataset(tmp_path / "changed.parquet")
+    assert audit(prepared / "recipe.parquet").is_clean
+    report = audit(tmp_path / "changed.parquet")
     assert report.kind == "recipe"
     assert "An event stands on two sides." in found_in(report, "leak")

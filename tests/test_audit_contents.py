@@ -13,7 +13,7 @@ from preparing import options
 from rewriting import flac_of, in_split, rewritten
 from tiny import TinyCorpus, only, write_tree
 
-from toyadmos_datasets import audit_dataset
+from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.auditing.audit_clips import clips_table, family_of
 from toyadmos_datasets.auditing.findings import Findings
 from toyadmos_datasets.auditing.split_check import check_splits, check_takes, is_silence, with_events
@@ -57,7 +57,7 @@ def planted(folder, copy, split, **columns):
 
 
 def test_what_was_made_without_copies_is_found_to_have_none(stemmed):
-    report = audit_dataset(stemmed)
+    report = audit(stemmed)
 
     assert report.is_clean
     assert not [one for one in report.findings if "name" in one.what]
@@ -74,7 +74,7 @@ def test_a_test_clip_planted_in_train_under_another_name_and_case_is_found(stemm
         tmp_path / "copy",
         in_split("clean/train", lambda rows: [*rows, victim | {name: host[name] for name in own} | {"take": 9}]),
     )
-    leaks = found_in(audit_dataset(copy), "leak")
+    leaks = found_in(audit(copy), "leak")
 
     assert victim["event_id"] in leaks["An event stands on two sides, under several names."][0]
     assert "Identical audio stands on two sides." in leaks
@@ -90,7 +90,7 @@ def test_a_target_planted_at_another_gain_is_found_although_no_column_tells(stem
         tmp_path / "copy",
         in_split("clean/train", first_changed(audio=clip(sound), target=clip(sound))),
     )
-    leaks = found_in(audit_dataset(copy), "leak")
+    leaks = found_in(audit(copy), "leak")
 
     (said, *_) = leaks.pop("The sound of a machine stands on two sides, under two names.")
     assert not leaks
@@ -105,7 +105,7 @@ def test_noise_that_overlaps_that_of_another_split_is_found_under_any_name(stemm
     noise = stem(rows["snr_0db/train"][0], "noise")
     moved = np.concatenate([noise[shift:], np.random.default_rng(0).normal(0, 300, shift)])
     copy = planted(stemmed, tmp_path / "copy", "snr_0db/test", noise=np.rint(moved * 0.4).astype(np.int16))
-    leaks = found_in(audit_dataset(copy), "leak")
+    leaks = found_in(audit(copy), "leak")
 
     (said,) = leaks.pop("A stretch of noise stands on two sides, under two names.")
     assert not leaks
@@ -119,7 +119,7 @@ def test_digital_silence_is_no_copy(stemmed, tmp_path):
     def silence(here, rows):
         return [rows[0] | {"audio": zeros, "target": zeros}, *rows[1:]] if here.startswith("clean") else rows
 
-    report = audit_dataset(rewritten(stemmed, tmp_path / "copy", silence))
+    report = audit(rewritten(stemmed, tmp_path / "copy", silence))
 
     assert not report.has_leak
     assert len(found_in(report, "problem")["A clip is digital silence."]) == 2
@@ -138,7 +138,7 @@ def test_a_clip_of_one_config_in_the_test_of_another_is_found(prepared, rows_by_
     def steal(here, rows):
         return [*rows, stolen] if here == "snr_6db/test" else rows
 
-    leaks = found_in(audit_dataset(rewritten(prepared, tmp_path / "copy", steal)), "leak")
+    leaks = found_in(audit(rewritten(prepared, tmp_path / "copy", steal)), "leak")
 
     assert "Identical audio stands on two sides, in two configs that differ in noise alone." in leaks
     (event,) = leaks["An event stands on two sides."]
@@ -147,7 +147,7 @@ def test_a_clip_of_one_config_in_the_test_of_another_is_found(prepared, rows_by_
 
 def test_configs_that_divide_events_in_other_ways_are_noted(tmp_path):
     tree = write_tree(TinyCorpus(cases=(1, 2), channels=(1,), n_normal=8).files(), tmp_path / "tree")
-    report = audit_dataset(prepare(options(tree, tmp_path, protocols=("leave-one-case-out",))).out)
+    report = audit(prepare(options(tree, tmp_path, protocols=("leave-one-case-out",))).out)
     said = found_in(report, "note")["Two configs divide the events in different ways."]
 
     assert not report.has_leak
@@ -226,7 +226,7 @@ def test_a_corpus_with_one_sound_under_two_names_leaks_where_the_plan_does_not_k
     files = corpus.files()
     members = [only(files, f"normal_IND_ch1_000{take}") for take in (1, 2)]
     files[members[1]] = files[members[0]]
-    report = audit_dataset(prepare(options(write_tree(files, tmp_path / "tree"), tmp_path, protocols=("basic",))).out)
+    report = audit(prepare(options(write_tree(files, tmp_path / "tree"), tmp_path, protocols=("basic",))).out)
     names = {what for kind in ("leak", "note") for what in found_in(report, kind)}
 
     assert names & {"A recording has several names.", "An event stands on two sides, under several names."}
@@ -237,7 +237,7 @@ def test_files_of_a_folder_are_compared_by_their_sound(tmp_path):
     write_wav(tmp_path / "mine/train/normal_a.wav", sound[:SECOND])
     write_wav(tmp_path / "mine/test/normal_b.wav", sound[SECOND // 2 : SECOND + SECOND // 2] // 2)
     write_wav(tmp_path / "mine/test/anomaly_c.wav", sound[SECOND + SECOND // 2 :])
-    leaks = found_in(audit_dataset(tmp_path / "mine"), "leak")
+    leaks = found_in(audit(tmp_path / "mine"), "leak")
 
     (said,) = leaks["The sound of a machine stands on two sides, under two names."]
     assert "train/normal_a.wav" in said

@@ -8,7 +8,7 @@ import soundfile
 from auditing import found_in, write_wav
 from tiny import TinyCorpus, only
 
-from toyadmos_datasets import audit_dataset
+from toyadmos_datasets.auditing import audit
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def dcase(tmp_path):
 
 
 def test_a_folder_in_dcase_layout_is_audited(dcase):
-    report = audit_dataset(dcase)
+    report = audit(dcase)
 
     assert report.is_clean
     assert (report.kind, report.toys) == ("folder", ("ToyCar",))
@@ -42,7 +42,7 @@ def test_identical_audio_and_damaged_files_in_a_folder_are_found(dcase):
     (dcase / "ToyCar/test/normal_id_01_00000008.wav").write_bytes(b"RIFF of nothing")
     cut = dcase / "ToyCar/train/normal_id_01_00000002.wav"
     cut.write_bytes(cut.read_bytes()[:-1000])
-    report = audit_dataset(dcase, workers=2)
+    report = audit(dcase, workers=2)
 
     (twice,) = found_in(report, "leak")["Identical audio stands on two sides."]
     assert "ToyCar/test/anomaly_id_01_00000009.flac (test) = ToyCar/train/normal_id_01_00000000.wav (train)" in twice
@@ -59,7 +59,7 @@ def test_a_tree_of_the_corpus_sorted_into_splits_by_file_leaks_events(tmp_path):
         path = tmp_path / "mine" / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(files[place.partition("/")[2]] if "normal/" not in place else files[damaged])
-    leaks = found_in(audit_dataset(tmp_path / "mine"), "leak")
+    leaks = found_in(audit(tmp_path / "mine"), "leak")
 
     assert "ToyTrain_case1_normal_IND_0001 in test" in leaks["An event stands on two sides."][0]
     assert "ab01" in leaks["A damaged clip stands among the normal ones that are learnt from."][0]
@@ -70,7 +70,7 @@ def test_clips_as_this_package_names_them_are_known_by_their_events(tmp_path):
     for place in ("train/normal/ToyTrain_case1_normal_IND_0001_ch1", "test/normal/ToyTrain_case1_normal_IND_0001_mix"):
         write_wav(tmp_path / f"mine/clean/{place}.wav", random.normal(0, 1000, 4000).astype(np.int16))
     write_wav(tmp_path / "mine/clean/train/normal/ToyTrain_case1_ab01_IND_0001_ch1.wav", np.arange(4000) / 9000)
-    leaks = found_in(audit_dataset(tmp_path / "mine"), "leak")
+    leaks = found_in(audit(tmp_path / "mine"), "leak")
 
     assert "ToyTrain_case1_normal_IND_0001 in " in leaks["An event stands on two sides."][0]
     assert "ab01" in leaks["A damaged clip stands among the normal ones that are learnt from."][0]
@@ -79,7 +79,7 @@ def test_clips_as_this_package_names_them_are_known_by_their_events(tmp_path):
 def test_paths_that_tell_nothing_are_said_to(tmp_path):
     write_wav(tmp_path / "sounds/one.wav", np.arange(400) / 500, subtype="FLOAT")
     write_wav(tmp_path / "sounds/two.wav", np.arange(400, dtype=np.int32) << 10, subtype="PCM_24")
-    report = audit_dataset(tmp_path / "sounds")
+    report = audit(tmp_path / "sounds")
 
     assert [one.label for one in report.counts] == ["unknown"]
     assert found_in(report, "note")["The path of a clip tells no label."] == ("one.wav", "two.wav")

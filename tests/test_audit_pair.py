@@ -11,7 +11,7 @@ from preparing import options, toyadmos
 from rewriting import flac_of, in_split, rewritten, samples_of
 from tiny import TinyCorpus, wav_bytes, write_tree
 
-from toyadmos_datasets import audit_dataset
+from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.jobs.prepare import prepare
 
 EVENT = "The {} learns from an event that the {} tests."
@@ -31,7 +31,7 @@ def of_case_2(tmp_path_factory):
 
 
 def test_datasets_that_have_nothing_in_common_are_apart(prepared, of_case_2):
-    report = audit_dataset(prepared, of_case_2)
+    report = audit(prepared, of_case_2)
 
     assert not report.has_leak
     assert not report.common
@@ -40,13 +40,13 @@ def test_datasets_that_have_nothing_in_common_are_apart(prepared, of_case_2):
 
 
 def test_a_dataset_is_apart_from_itself(prepared):
-    assert not audit_dataset(prepared, prepared).has_leak
+    assert not audit(prepared, prepared).has_leak
 
 
 def test_each_direction_is_told_apart_with_its_configs(prepared, of_case_2, rows_by_split, tmp_path):
     learnt = rows_by_split["clean/train"][0]
     copy = rewritten(of_case_2, tmp_path / "copy", in_split("clean/test", lambda rows: [*rows, learnt]))
-    one, other = audit_dataset(prepared, copy), audit_dataset(copy, prepared)
+    one, other = audit(prepared, copy), audit(copy, prepared)
     events = leaks_of(one)[EVENT.format("first", "second")]
 
     assert events[0].startswith(f"clean and clean: {learnt['event_id']} in first (data/clean/train-")
@@ -66,7 +66,7 @@ def test_noise_that_one_learns_from_is_found_in_the_test_of_the_other(prepared, 
     learnt = rows_by_split["snr_6db/train"][0]
     noise = {name: learnt[name] for name in ("noise_recording_hashes", "noise_start")}
     copy = rewritten(of_case_2, tmp_path / "copy", in_split("snr_6db/test", lambda rows: [rows[0] | noise, *rows[1:]]))
-    report = audit_dataset(prepared, copy)
+    report = audit(prepared, copy)
     (row,) = report.common
 
     assert (row.learner, row.learnt_config, row.tested_config) == ("first", "snr_6db", "snr_6db")
@@ -82,8 +82,8 @@ def test_a_clip_under_another_name_and_gain_is_found(prepared, rows_by_split, tm
     copy = rewritten(
         prepared, tmp_path / "copy", in_split("clean/test", lambda rows: [rows[0] | {"audio": audio}, *rows[1:]])
     )
-    (of_folder,) = leaks_of(audit_dataset(tmp_path / "one", tmp_path / "other"))[SOUND.format("first", "second")]
-    (of_dataset,) = leaks_of(audit_dataset(copy, tmp_path / "one"))[SOUND.format("second", "first")]
+    (of_folder,) = leaks_of(audit(tmp_path / "one", tmp_path / "other"))[SOUND.format("first", "second")]
+    (of_dataset,) = leaks_of(audit(copy, tmp_path / "one"))[SOUND.format("second", "first")]
 
     assert "train/a.wav" in of_folder
     assert "test/b.wav" in of_folder
@@ -97,9 +97,9 @@ def test_a_recipe_and_a_folder_are_compared_by_what_they_tell(prepared, rows_by_
     write_wav(tmp_path / "mine/train" / f"{tested['recording_ids'][0]}.wav", samples_of(tested))
     folder, recipe = tmp_path / "mine", prepared / "recipe.parquet"
 
-    assert EVENT.format("first", "second") in leaks_of(audit_dataset(folder, recipe))
-    assert EVENT.format("second", "first") in leaks_of(audit_dataset(recipe, folder))
-    assert "The first learns from a clip that the second tests." in leaks_of(audit_dataset(folder, prepared))
+    assert EVENT.format("first", "second") in leaks_of(audit(folder, recipe))
+    assert EVENT.format("second", "first") in leaks_of(audit(recipe, folder))
+    assert "The first learns from a clip that the second tests." in leaks_of(audit(folder, prepared))
 
 
 def test_files_in_no_split_may_be_learnt_from_and_tested(tmp_path):
@@ -107,21 +107,21 @@ def test_files_in_no_split_may_be_learnt_from_and_tested(tmp_path):
     write_wav(tmp_path / "one/a.wav", sound)
     write_wav(tmp_path / "other/b.wav", sound)
 
-    assert len(leaks_of(audit_dataset(tmp_path / "one", tmp_path / "other"))) == 2
+    assert len(leaks_of(audit(tmp_path / "one", tmp_path / "other"))) == 2
 
 
 def test_files_of_one_path_are_not_one_recording(tmp_path):
     for number, name in enumerate(("one", "other")):
         write_wav(tmp_path / name / "a.wav", np.random.default_rng(number).normal(0, 2000, 8000).astype(np.int16))
 
-    assert not audit_dataset(tmp_path / "one", tmp_path / "other").has_leak
+    assert not audit(tmp_path / "one", tmp_path / "other").has_leak
 
 
 def test_zeros_in_both_are_no_leak(tmp_path):
     for name, split in (("one", "train"), ("other", "test")):
         write_wav(tmp_path / name / split / "a.wav", np.zeros(8000, np.int16))
 
-    assert not audit_dataset(tmp_path / "one", tmp_path / "other").has_leak
+    assert not audit(tmp_path / "one", tmp_path / "other").has_leak
 
 
 def test_equal_names_of_other_recordings_are_no_leak(prepared, tmp_path):
@@ -134,9 +134,9 @@ def test_equal_names_of_other_recordings_are_no_leak(prepared, tmp_path):
         prepare(options(tree, tmp_path / f"of {tree.name}", protocols=("basic",), snrs_db=(6.0,), seed=1)).out
         for tree in (same, other)
     )
-    report = audit_dataset(prepared, of_other)
+    report = audit(prepared, of_other)
 
-    assert EVENT.format("first", "second") in leaks_of(audit_dataset(prepared, of_same))
+    assert EVENT.format("first", "second") in leaks_of(audit(prepared, of_same))
     assert not report.has_leak
     assert [one.what.partition(":")[0] for one in report.findings] == ["Equal names are not of equal recordings"]
 
@@ -147,7 +147,7 @@ def test_files_read_at_other_rates_are_told_by_their_checksum(prepared, of_case_
     def change(rows):
         return [rows[0] | {"recording_hashes": [f"{source}0000000abb8"]}, *rows[1:]]
 
-    report = audit_dataset(prepared, rewritten(of_case_2, tmp_path / "copy", in_split("clean/test", change)))
+    report = audit(prepared, rewritten(of_case_2, tmp_path / "copy", in_split("clean/test", change)))
 
     assert not report.has_leak
     assert [one.severity for one in report.findings] == ["note"]
@@ -179,7 +179,7 @@ def test_what_two_have_in_common_is_told_in_the_order_of_the_clips(tmp_path):
         sound = random.normal(0, 2000, 4_000).astype(np.int16)
         for place in ("one/train", "other/test"):
             write_wav(tmp_path / place / f"{number}.wav", sound)
-    told = leaks_of(audit_dataset(tmp_path / "one", tmp_path / "other"))
+    told = leaks_of(audit(tmp_path / "one", tmp_path / "other"))
 
     places = told["The first learns from a clip that the second tests."]
     assert [f"first (train/{number}.wav)" in place for number, place in enumerate(places)] == [True] * 8

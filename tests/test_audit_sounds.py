@@ -9,7 +9,7 @@ from preparing import options
 from rewriting import flac_of, in_split, rewritten, samples_of
 from tiny import TinyCorpus, write_tree
 
-from toyadmos_datasets import audit_dataset
+from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.jobs.prepare import prepare
 
 
@@ -20,7 +20,7 @@ def test_an_snr_that_is_not_what_was_asked_for_is_found(prepared, tmp_path):
     def change(here, rows):
         return quieter(rows) if here.startswith("snr") else rows
 
-    report = audit_dataset(rewritten(prepared, tmp_path / "copy", change))
+    report = audit(rewritten(prepared, tmp_path / "copy", change))
 
     assert "The achieved SNR is not what was asked for: off by over 0.01 dB." in found_in(report, "problem")
     assert report.snrs[0].largest_error_db == pytest.approx(0.03, abs=1e-3)
@@ -30,7 +30,7 @@ def test_where_noise_is_measured_where_machines_are_active_the_columns_tell_the_
     tree = write_tree(TinyCorpus().files(), tmp_path / "tree")
     whole = prepare(options(tree, tmp_path, protocols=("basic",), snrs_db=(0.0,), snr_reference="active")).out
 
-    (snr,) = audit_dataset(whole).snrs
+    (snr,) = audit(whole).snrs
     assert (snr.reference, snr.is_from_stems, snr.n_groups) == ("active", False, snr.n_clips)
     assert snr.largest_error_db < 0.01
 
@@ -45,8 +45,8 @@ def test_one_snr_of_several_that_is_not_what_was_asked_for_is_found(tmp_path):
             for row in rows
         ]
 
-    report = audit_dataset(whole)
-    spoilt = audit_dataset(rewritten(whole, tmp_path / "copy", in_split("noise_shift/test", raise_anomalous)))
+    report = audit(whole)
+    spoilt = audit(rewritten(whole, tmp_path / "copy", in_split("noise_shift/test", raise_anomalous)))
 
     assert report.is_clean
     assert [one.requested_db for one in report.snrs] == [-6.0, 0.0, 6.0]
@@ -63,7 +63,7 @@ def test_loudness_that_gives_the_label_away_is_told_with_its_auc(prepared, tmp_p
             for row in rows
         ]
 
-    report = audit_dataset(rewritten(prepared, tmp_path / "copy", in_split("clean/test", louder)))
+    report = audit(rewritten(prepared, tmp_path / "copy", in_split("clean/test", louder)))
     check = next(one for one in report.levels if one.config == "clean")
 
     assert check.auc == 1.0
@@ -79,7 +79,7 @@ def test_loudness_is_compared_within_a_case_and_channel_too(tmp_path):
             condition, digits = ("normal", "00") if louder == 1 else ("ab01", "01")
             name = f"31{digits}0{channel}{take:04d}_ToyTrain_case1_{condition}_IND_ch{channel}_{take:04d}.wav"
             write_wav(tmp_path / "mine/test" / name, random.normal(0, gain * louder, 8000).astype(np.int16))
-    (check,) = audit_dataset(tmp_path / "mine").levels
+    (check,) = audit(tmp_path / "mine").levels
 
     assert (check.auc, check.auc_within) == (0.75, 1.0)
     assert check.separation == 1.0
@@ -89,7 +89,7 @@ def test_stems_give_the_snr_of_every_clip_and_their_sum(tmp_path):
     tree = write_tree(TinyCorpus(channels=(1, 2, 3, 4)).files(), tmp_path / "tree")
     asked = options(tree, tmp_path, protocols=("basic",), snrs_db=(0.0,), channels="stack", stems=True)
     whole = prepare(asked).out
-    report = audit_dataset(whole)
+    report = audit(whole)
     (snr,) = report.snrs
 
     assert report.is_clean
@@ -102,7 +102,7 @@ def test_stems_give_the_snr_of_every_clip_and_their_sum(tmp_path):
         stems = rows[1]["noise"]
         return [rows[0] | {"noise": stems}, *rows[1:]]
 
-    spoilt = audit_dataset(rewritten(whole, tmp_path / "copy", in_split("snr_0db/train", swap)))
+    spoilt = audit(rewritten(whole, tmp_path / "copy", in_split("snr_0db/train", swap)))
     assert "row 0: up to " in found_in(spoilt, "problem")["Target and noise do not add up to the clip."][0]
 
 
@@ -114,7 +114,7 @@ def test_silence_clipping_and_damage_are_found_and_stop_nothing(prepared, tmp_pa
         spoilt = [row | {"audio": {"bytes": audio, "path": None}} for row, audio in zip(rows, audios, strict=False)]
         return [*spoilt, *rows[len(audios) :]]
 
-    report = audit_dataset(rewritten(prepared, tmp_path / "copy", in_split("snr_6db/train", change)))
+    report = audit(rewritten(prepared, tmp_path / "copy", in_split("snr_6db/train", change)))
     problems = found_in(report, "problem")
 
     assert "row 0: -200.0 dB" in problems["A clip is digital silence."][0]

@@ -12,7 +12,7 @@ from preparing import options
 from rewriting import flac_of, in_split, rewritten, samples_of
 from tiny import TinyCorpus, write_tree
 
-from toyadmos_datasets import audit_dataset
+from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.auditing.audit_clips import clips_table
 from toyadmos_datasets.auditing.findings import Findings
 from toyadmos_datasets.auditing.split_check import check_splits, with_events
@@ -22,7 +22,7 @@ from toyadmos_datasets.jobs.prepare import prepare
 def test_an_event_on_two_sides_is_a_leak(prepared, rows_by_split, tmp_path):
     stolen = rows_by_split["clean/train"][0]
     copy = rewritten(prepared, tmp_path / "copy", in_split("clean/test", lambda rows: [*rows, stolen]))
-    leaks = found_in(audit_dataset(copy), "leak")
+    leaks = found_in(audit(copy), "leak")
 
     (event,) = leaks["An event stands on two sides."]
     assert event.startswith(f"clean: {stolen['event_id']} in train (data/clean/train-")
@@ -45,8 +45,8 @@ def test_identical_audio_under_other_names_is_found(prepared, rows_by_split, tmp
     across = rewritten(prepared, tmp_path / "across", in_split("clean/test", first_changed(**copy)))
     within = rewritten(prepared, tmp_path / "within", in_split("clean/train", lambda rows: [rows[0], rows[1] | copy]))
 
-    assert list(found_in(audit_dataset(across), "leak")) == ["Identical audio stands on two sides."]
-    report = audit_dataset(within)
+    assert list(found_in(audit(across), "leak")) == ["Identical audio stands on two sides."]
+    report = audit(within)
     assert not report.has_leak
     assert list(found_in(report, "problem")) == ["Identical audio stands in a config more than once."]
 
@@ -55,7 +55,7 @@ def test_noise_on_two_sides_is_a_leak_and_its_overlap_is_measured(prepared, rows
     other = rows_by_split["snr_6db/train"][0]
     noise = {name: other[name] for name in ("noise_recording_ids", "noise_recording_hashes", "noise_start")}
     copy = rewritten(prepared, tmp_path / "copy", in_split("snr_6db/test", first_changed(**noise)))
-    leaks = found_in(audit_dataset(copy), "leak")
+    leaks = found_in(audit(copy), "leak")
 
     assert set(leaks) == {"A noise recording stands on two sides.", "A stretch of noise stands on two sides."}
     start = other["noise_start"]
@@ -71,7 +71,7 @@ def test_noise_on_two_sides_is_a_leak_and_its_overlap_is_measured(prepared, rows
 )
 def test_noise_that_was_asked_to_be_shared_is_told_and_is_no_leak(tmp_path, asked):
     tree = write_tree(TinyCorpus(n_noise=1).files(), tmp_path / "tree")
-    report = audit_dataset(prepare(options(tree, tmp_path, **asked)).out)
+    report = audit(prepare(options(tree, tmp_path, **asked)).out)
 
     assert not report.has_leak
     assert "A noise recording stands on two sides, as was asked for." in found_in(report, "problem")

@@ -14,7 +14,7 @@ from rewriting import rewritten
 from tiny import TinyCorpus, only, sound_of, wav_bytes, write_tree, write_volumes
 from wording import refused
 
-from toyadmos_datasets import audit_dataset
+from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.corpus.names import parse_name
 from toyadmos_datasets.errors import OptionError, OutputConflictError, PlanError, SilentSignalError
 from toyadmos_datasets.jobs.prepare import PrepareReport, prepare
@@ -263,7 +263,7 @@ def test_an_audit_finds_the_snr_that_was_asked_for_beside_what_is_left_out_or_si
 ):
     asked = options(tree, tmp_path, exclude=exclusion_of([flags]), stems=stems, cache=cache, **NOISY)
 
-    report = audit_dataset(prepare(asked).out)
+    report = audit(prepare(asked).out)
 
     assert {one.requested_db for one in report.snrs} == {0.0, 6.0}
     assert all(one.largest_error_db < 0.01 for one in report.snrs)
@@ -274,7 +274,7 @@ def test_an_snr_that_is_not_there_is_found_beside_what_is_left_out(tmp_path, exc
     def change(here, some):
         return [one | {"snr_achieved_db": one["snr_achieved_db"] + 0.03} if one["snr_db"] else one for one in some]
 
-    report = audit_dataset(rewritten(excluded.out, tmp_path / "copy", change))
+    report = audit(rewritten(excluded.out, tmp_path / "copy", change))
 
     assert any("The achieved SNR is not what was asked for" in one.what for one in report.findings)
 
@@ -351,7 +351,7 @@ def test_zeros_stop_no_protocol_whose_ratios_exist(tmp_path, tree, cache, asked)
     assert events(report) >= set(EVENTS["silent"])
     silent = [row for row in rows(report).values() if "silent" in row["health"]]
     assert {row["snr_achieved_db"] for row in silent} == {None}
-    assert not [one.what for one in audit_dataset(report.out).findings if one.severity == "leak" or "SNR" in one.what]
+    assert not [one.what for one in audit(report.out).findings if one.severity == "leak" or "SNR" in one.what]
 
 
 RATIOS = [("clip", None), ("active", None), ("clip", "A"), ("active", "A")]

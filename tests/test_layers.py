@@ -36,7 +36,7 @@ STAGES = (
 COMPOSITIONS = ("jobs", "verifying")
 """Rooms that put stages together, and know nothing of each other."""
 LAYER_THREE = ("builder", "baseline", "reports")
-CLI = "cli"
+API, CLI = "api", "cli"
 
 _ONE = {*LAYER_ZERO, *LAYER_ONE_ORDER}
 _TWO = {*_ONE, *STAGES, *COMPOSITIONS}
@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "builder": _TWO,
     "baseline": _TWO,
     "reports": {*_TWO, "baseline"},
+    API: {*_TWO, *LAYER_THREE},
     CLI: {*_TWO, *LAYER_THREE},
 }
 """Which of the package's top-level names each may import, besides itself."""

@@ -43,7 +43,7 @@ def test_every_public_name_is_there(name):
 
 
 def test_type_checkers_see_the_same_names_from_the_same_places():
-    lazy = {name: f"toyadmos_datasets.{place}" for name, place in toyadmos_datasets._PLACES.items()}
+    lazy = {name: f"toyadmos_datasets.{place}:{name}" for name, place in toyadmos_datasets._PLACES.items()}
 
     assert names_for_type_checkers() == lazy
     assert {*lazy, "ToyAdmosError", "__version__"} == set(toyadmos_datasets.__all__)
@@ -51,8 +51,7 @@ def test_type_checkers_see_the_same_names_from_the_same_places():
 
 def test_a_name_is_what_its_place_says():
     for name, place in toyadmos_datasets._PLACES.items():
-        module, _, attribute = place.partition(":")
-        meant = getattr(importlib.import_module(f"toyadmos_datasets.{module}"), attribute)
+        meant = getattr(importlib.import_module(f"toyadmos_datasets.{place}"), name)
 
         assert getattr(toyadmos_datasets, name) is meant
 

@@ -18,7 +18,7 @@ from baselines import NO_TORCH
 from preparing import hashes, listing, options, toyadmos
 from tiny import TinyCorpus, write_tree
 
-from toyadmos_datasets import load_dataset, verify_dataset
+from toyadmos_datasets import load_dataset
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.errors import DatasetError, DiskFullError, ResourceError, StoreError
@@ -32,6 +32,7 @@ from toyadmos_datasets.values.recipe import read_recipe
 from toyadmos_datasets.values.recording_store import RecordingReader, read_catalogue
 from toyadmos_datasets.values.shared_recipe import read_shared_recipe
 from toyadmos_datasets.values.store_repair import damaged_samples, set_aside_damaged_rows
+from toyadmos_datasets.verifying import verify_dataset
 
 pytestmark = pytest.mark.usefixtures("datasets_cache", "baseline_cache")
 

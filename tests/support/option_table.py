@@ -13,10 +13,10 @@ from typing import Any
 
 import typer
 
-from toyadmos_datasets.cli.command_options import PlaceOptions
 from toyadmos_datasets.cli.main import app
 from toyadmos_datasets.options.declaration import Option, defaults_of, options_of
 from toyadmos_datasets.options.fetch_choices import DownloadOptions, FetchChoices
+from toyadmos_datasets.options.place_options import PlaceOptions
 from toyadmos_datasets.options.plan_options import PlanOptions
 from toyadmos_datasets.options.presets import PRESETS, Preset
 from toyadmos_datasets.options.render_options import Encoding, LogMel, RenderOptions

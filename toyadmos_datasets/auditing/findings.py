@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 
 from toyadmos_datasets.units import Decibels, Seconds
+from toyadmos_datasets.values.report_display import DisplayedReport, Rows
 
 Severity: TypeAlias = Literal["leak", "problem", "note"]
 Kind: TypeAlias = Literal["dataset", "recipe", "folder"]
@@ -112,8 +114,8 @@ class SnrCheck:
     clips_db: tuple[Decibels, Decibels, Decibels]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class AuditReport(DisplayedReport):
     """What an audit found.
 
     Attributes:
@@ -128,6 +130,8 @@ class AuditReport:
         clips: A row for every clip, with `auditing.audit_clips.CLIPS_SCHEMA`.
     """
 
+    displayed = ("place", "n_clips", "has_leak", "n_findings")
+
     place: str
     kind: Kind
     toys: tuple[str, ...]
@@ -137,6 +141,20 @@ class AuditReport:
     levels: tuple[LevelCheck, ...]
     snrs: tuple[SnrCheck, ...]
     clips: pa.Table
+
+    @property
+    def n_clips(self) -> int:
+        """How many clips were looked at."""
+        return len(self.clips)
+
+    @property
+    def n_findings(self) -> int:
+        """How much was found."""
+        return len(self.findings)
+
+    def display_rows(self) -> Rows:
+        """Return a row for each finding."""
+        return _finding_rows(self.findings)
 
     @property
     def n_decoded(self) -> int:
@@ -197,8 +215,8 @@ class CommonCount:
     n_alike: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PairReport(DisplayedReport):
     """Whether one of two datasets learns from anything that the other tests.
 
     Attributes:
@@ -210,12 +228,18 @@ class PairReport:
         findings: The worst first.
     """
 
+    displayed = ("places", "has_leak")
+
     places: tuple[str, str]
     kinds: tuple[Kind, Kind]
     are_simulated: tuple[bool, bool]
     n_clips: tuple[int, int]
     common: tuple[CommonCount, ...]
     findings: tuple[Finding, ...]
+
+    def display_rows(self) -> Rows:
+        """Return a row for each finding."""
+        return _finding_rows(self.findings)
 
     @property
     def has_leak(self) -> bool:
@@ -227,6 +251,10 @@ class PairReport:
         said = {name: list(getattr(self, name)) for name in ("places", "kinds", "are_simulated", "n_clips")}
         lists = {name: [asdict(one) for one in getattr(self, name)] for name in ("common", "findings")}
         return {**said, "has_leak": self.has_leak, **lists}
+
+
+def _finding_rows(findings: Iterable[Finding]) -> Rows:
+    return ["severity", "finding", "places"], [[one.severity, one.what, len(one.places)] for one in findings]
 
 
 class Findings:

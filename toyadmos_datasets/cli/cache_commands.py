@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toyadmos_datasets.cli.command_options import (
-    RECORD,
     CacheOption,
     IgnoreOption,
     JsonOption,
@@ -27,6 +26,7 @@ from toyadmos_datasets.cli.terminal import (
     table_lines,
 )
 from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.files.address import RECORD
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.options.fetch_choices import DownloadOptions, FetchChoices
 from toyadmos_datasets.units import format_bytes

@@ -5,20 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
 
 import typer
 
 from toyadmos_datasets.cli.terminal import number_of, print_lines, words_of
-from toyadmos_datasets.corpus.toys import toy_named
-from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.files.cache_folder import CACHE_VARIABLE, default_cache
-from toyadmos_datasets.options.declaration import Option, defaults_of, option, options_of
+from toyadmos_datasets.options.declaration import Option, defaults_of, options_of, type_of
 from toyadmos_datasets.options.fetch_choices import FetchChoices
+from toyadmos_datasets.options.place_options import PlaceOptions
 from toyadmos_datasets.options.plan_options import PlanOptions
 from toyadmos_datasets.options.render_options import Encoding, LogMel, RenderOptions
 
@@ -26,112 +22,6 @@ if TYPE_CHECKING:
     from toyadmos_datasets.jobs.prepare import PrepareOptions
 
 Command: TypeAlias = Callable[..., Any]
-RECORD = "record"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceOptions:
-    """Where a dataset comes from and goes to, and what stays out of it, as it is typed."""
-
-    source: str = field(
-        default=RECORD,
-        metadata=option(
-            help="`record` (the official one on Zenodo), `https://host/folder/` of a mirror, a folder with the volumes "
-            "or the extracted tree, or: `simulate[:tiny|small|medium]`.",
-            page="See [sources.md](sources.md).",
-            metavar="SRC",
-            example="simulate",
-            typed={"envvar": "TOYADMOS_SOURCE"},
-        ),
-    )
-    ignore: list[str] | None = field(
-        default=None,
-        metadata=option(
-            help="Leave out files and folders of the source with such a name or path; can be repeated.",
-            page="See [sources.md](sources.md#leaving-files-out).",
-            metavar="PATTERN",
-            example="'*_copy.wav'",
-        ),
-    )
-    strict: bool = field(
-        default=False,
-        metadata=option(
-            help="Refuse a source of which anything is not as published, instead of counting it.",
-            page='Each note of "as found" is an error.',
-        ),
-    )
-    out: Path | None = field(
-        default=None,
-        metadata=option(
-            help="Folder of the dataset; by default `data/TOY`.",
-            page="It is never inside the toy's own folder.",
-            metavar="DIR",
-            example="data/car-noisy",
-            typed={"file_okay": False},
-        ),
-    )
-    recipe: Path | None = field(
-        default=None,
-        metadata=option(
-            help="A table of your own (Parquet or CSV) in the place of a protocol.",
-            page="What it needs is in [protocols.md](protocols.md#a-recipe-of-your-own).",
-            metavar="FILE",
-            typed={"exists": True, "dir_okay": False},
-        ),
-    )
-    cache: Path | None = field(
-        default=None,
-        metadata=option(
-            help=f"Where recordings are kept between runs, or `{CACHE_VARIABLE}`.",
-            page="By default it is the platform's place for caches.",
-            metavar="DIR",
-            example="/fast/disk",
-            typed={"file_okay": False},
-        ),
-    )
-    skip_bad: bool = field(
-        default=False,
-        metadata=option(
-            help="Leave out and list recordings that cannot be read.",
-            page="Events whose SNR does not exist, because one side of it is digital silence, are left out, too; "
-            "`manifest.json` lists them.",
-        ),
-    )
-    exclude: list[str] | None = field(
-        default=None,
-        metadata=option(
-            help="Leave out events with these flags, or those that a text file names.",
-            page="They are left out once the splits are drawn; no other clip changes. See "
-            "[protocols.md](protocols.md#health-and-what-to-leave-out).",
-            metavar="FLAGS|FILE",
-            example="near_silent,clipped",
-        ),
-    )
-    overwrite: bool = field(
-        default=False,
-        metadata=option(
-            help="Replace a dataset that was prepared in the folder before.",
-            page="It stays until the new one is whole, and comes back if putting the new one in its place is cut: at "
-            "the error, or with the next command.",
-        ),
-    )
-    add: bool = field(
-        default=False,
-        metadata=option(
-            help="Add the configs that are new to the dataset that was prepared in the folder before.",
-            page="What is there keeps its bytes. See [Adding to a dataset](#adding-to-a-dataset).",
-        ),
-    )
-    headroom: str = field(
-        default="folder",
-        metadata=option(
-            help="With --add, the headroom of the new configs: `folder`, that of the dataset, or `own`.",
-            page="With `own` their levels differ from those of the others; the column `headroom_db` tells by how much.",
-            metavar="WHOSE",
-            example="own --add",
-            choices=("folder", "own"),
-        ),
-    )
 
 
 def typed(kind: type[Any], name: str, **facts: Any) -> Any:  # noqa: ANN401  # as typer.Option
@@ -159,27 +49,15 @@ def _parameter(kind: type[Any], name: str, *, is_left_open: bool) -> inspect.Par
     facts = {"show_default": f"{default}"} if is_told else {}
     if is_left_open or isinstance(default, tuple):
         default = None
-    taken = _typed_as(_type_of(kind, name), one)
+    taken = _typed_as(type_of(kind, name), one)
     shown = taken | None if default is None else taken
     annotation = Annotated[shown, typed(kind, name, **facts)]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _type_of(kind: type[Any], name: str) -> Any:  # noqa: ANN401  # a type, or a generic one
-    """Return the type of a field's values besides None."""
-    hint = _hints_of(cast("Hashable", kind))[name]
-    return next(part for part in get_args(hint) if part is not NoneType) if NoneType in get_args(hint) else hint
-
-
-@functools.cache
-def _hints_of(kind: Hashable) -> dict[str, Any]:
-    """Return the types of a class's fields; evaluating them takes a while."""
-    return get_type_hints(cast("type[Any]", kind))
-
-
 def _typed_as(hint: Any, one: Option) -> Any:  # noqa: ANN401  # types
     """Return the type that typer reads; words are read here, so that errors say what is expected."""
-    if get_origin(hint) in {tuple, list}:
+    if get_origin(hint) is tuple:
         return list[str]
     return hint if hint in {bool, int, float, Path} and one.parse is None else str
 
@@ -195,11 +73,13 @@ def values_of(kind: type[Any], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _value_of(kind: type[Any], name: str, value: Any) -> Any:  # noqa: ANN401  # any type of option
-    one, hint = options_of(kind)[name], _type_of(kind, name)
+    one, hint = options_of(kind)[name], type_of(kind, name)
     if one.parse is not None:
         return one.parse(value)
     if get_origin(hint) is not tuple:
         return value
+    if not one.is_split:
+        return tuple(value)
     of, words = get_args(hint)[0], words_of(value)
     values = tuple(words if of is str else (number_of(word, of, one.flag) for word in words))
     return values or defaults_of(kind)[name] or values  # an empty text stands for the default where that is a list
@@ -263,54 +143,20 @@ def _ask(text: str) -> bool:
 
 def chosen_workers(given: int | None) -> int:
     """Return the number of processes that were asked for, or by default as many as there are processors."""
-    from toyadmos_datasets.engine import processors
+    from toyadmos_datasets.engine import chosen_workers as chosen
 
-    return given or processors()
-
-
-def _render_options(given: dict[str, Any]) -> RenderOptions:
-    encoding = Encoding(**values_of(Encoding, given))
-    features, settings = given["log_mel"], values_of(LogMel, given)
-    if features not in {None, "logmel"} or (features is None and settings):
-        raise OptionError(
-            "There are no such features." if features else "Settings of features are given, and no features.",
-            where="--features",
-            expected="logmel",
-            actual=features or "not given",
-            remedy="--features logmel",
-        )
-    log_mel = None if features is None else LogMel(rate_hz=encoding.rate_hz, **settings)
-    chosen = {"encoding": encoding, "log_mel": log_mel, "workers": chosen_workers(given["workers"])}
-    return RenderOptions(**values_of(RenderOptions, given) | chosen)
-
-
-def _places(given: dict[str, Any]) -> dict[str, Any]:
-    from toyadmos_datasets.values.health import exclusion_of
-
-    if not given["source"]:
-        raise OptionError(
-            "It is not said where the recordings are.",
-            where="--source",
-            expected="record, an address, a folder with the volumes or the extracted tree, or simulate",
-            actual="nothing",
-            remedy="Leave --source out for the official record, or type: --source simulate",
-        )
-    return values_of(PlaceOptions, given) | {
-        "ignore": tuple(given["ignore"] or ()),
-        "exclude": exclusion_of(given["exclude"] or []),
-        "cache": given["cache"] or default_cache(),
-        "out": given["out"] or Path("data") / toy_named(given["toy"]).short,
-    }
+    return chosen(given)
 
 
 def _request(**given: Any) -> PrepareOptions:  # noqa: ANN401  # each option by its own type
-    plan, places = PlanOptions(**values_of(PlanOptions, given)), _places(given)
-    render, fetch = _render_options(given), fetch_choices(**given)
+    kinds = (PlanOptions, PlaceOptions, Encoding, RenderOptions, LogMel)
+    chosen = {name: value for kind in kinds for name, value in values_of(kind, given).items()}
+    fetch = fetch_choices(**given)
     from toyadmos_datasets.engine.arrow_memory import keep_pandas_out
-    from toyadmos_datasets.jobs.prepare import PrepareOptions
+    from toyadmos_datasets.jobs.requests import prepare_options
 
     keep_pandas_out()
-    return PrepareOptions(plan=plan, render=render, fetch=fetch, **places)
+    return prepare_options(chosen, fetch)
 
 
 REQUEST = [

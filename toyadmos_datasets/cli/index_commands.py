@@ -16,22 +16,16 @@ from toyadmos_datasets.cli.command_options import (
     ManifestOption,
     StrictOption,
     ToyOption,
-    chosen_workers,
     fetch_choices,
 )
 from toyadmos_datasets.cli.terminal import print_json, print_lines, progress_on_terminal, table_lines
-from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from toyadmos_datasets.ingest import AsFound
-    from toyadmos_datasets.options.fetch_choices import FetchChoices
+    from toyadmos_datasets.jobs.indexing import IndexReport
     from toyadmos_datasets.planning.recipe_plan import ListedProtocol
-    from toyadmos_datasets.values.source import Source
 
 
 _SHOWN = ("recording_id", "sound", "channel", "n_bytes", "crc32", "block", "condition_text")
@@ -67,67 +61,34 @@ def index(
     Tells what agrees with the published counts, what is missing, and what is odd and tolerated.
     """
     from toyadmos_datasets.engine.arrow_memory import keep_pandas_out
-    from toyadmos_datasets.files.checked_json import write_json
-    from toyadmos_datasets.ingest import as_found, describe_source, require_sound, survey_source
-    from toyadmos_datasets.jobs.sources import require_outside
-    from toyadmos_datasets.values.index import write_index
+    from toyadmos_datasets.jobs.indexing import IndexOptions
+    from toyadmos_datasets.jobs.indexing import index as run
 
     keep_pandas_out()
-    fetch = fetch_choices(manifest=manifest, accept_license=accept_license)
-    opened = _opened(source, toy, cache, fetch, ignore)
-    require_outside(opened, *(path for path in (out, report) if path is not None))
-    indexed = survey_source(opened)
-    if report is not None:  # also, and all the more, of a source that cannot be indexed
-        write_json(report, describe_source(indexed, opened))
-    require_sound(indexed, opened.location, strict=strict)
-    if out is not None:
-        write_index(indexed.table, out)
-    _print_index(indexed.table, as_found(indexed, opened), opened, out=out, as_json=as_json)
-
-
-def _opened(source: str, toy: str, cache: Path | None, fetch: FetchChoices, ignore: list[str] | None) -> Source:
-    """Open a source with as many workers as there are processors, should it be simulated first."""
-    from toyadmos_datasets.jobs.sources import resolve_source
-
-    return resolve_source(
-        source,
-        toy_named(toy).name,
-        cache or default_cache(),
-        workers=chosen_workers(None),
-        progress=progress_on_terminal(),
-        fetch=fetch,
+    options = IndexOptions(
+        source=source,
+        toy=toy,
+        cache=cache or default_cache(),
+        out=out,
+        report=report,
         ignore=ignore or (),
+        strict=strict,
+        fetch=fetch_choices(manifest=manifest, accept_license=accept_license),
     )
+    _print_index(run(options, progress_on_terminal()), out=out, as_json=as_json)
 
 
-def _print_index(table: pa.Table, found: AsFound, source: Source, *, out: Path | None, as_json: bool) -> None:
+def _print_index(found: IndexReport, *, out: Path | None, as_json: bool) -> None:
     """Print what was indexed: the rows, unless they were written, and what agrees with the published counts."""
     if as_json:
-        print_json({"recordings": _with_words(table).to_pylist(), "as_found": found.as_json()}, indent=None)
+        print_json({"recordings": found.table.to_pylist(), "as_found": found.as_found.as_json()}, indent=None)
         return
     if out is None:
-        rows = [[_cell(name, row[name]) for name in _SHOWN] for row in _with_words(table).select(_SHOWN).to_pylist()]
+        rows = [[_cell(name, row[name]) for name in _SHOWN] for row in found.table.select(_SHOWN).to_pylist()]
         print_lines(table_lines(_SHOWN, rows))
-    n_bytes = sum(block.n_packed_bytes for block in source.blocks())
-    blocks = f"{len(source.blocks())} blocks ({source.kind}), {format_bytes(n_bytes)} on disk."
+    blocks = f"{found.n_blocks} blocks ({found.kind}), {format_bytes(found.n_packed_bytes)} on disk."
     written = "" if out is None else f" Written to {out}."
-    print_lines([f"{len(table)} recordings in {blocks}{written}", *found.lines()], err=True)
-
-
-def _with_words(table: pa.Table) -> pa.Table:
-    """Return an index with what each condition is in words; null for noise."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    from toyadmos_datasets.corpus.damage import condition_text
-    from toyadmos_datasets.corpus.names import NOISE
-
-    pairs = table.group_by(["toy", "condition"]).aggregate([]).to_pylist()
-    words = {
-        one["condition"]: condition_text(one["toy"], one["condition"]) for one in pairs if one["condition"] != NOISE
-    }
-    places = pc.index_in(table["condition"], value_set=pa.array(list(words), pa.string()))
-    return table.append_column("condition_text", pa.array(list(words.values()), pa.string()).take(places))
+    print_lines([f"{len(found.table)} recordings in {blocks}{written}", *found.as_found.lines()], err=True)
 
 
 def _cell(name: str, value: object) -> str:
@@ -165,8 +126,11 @@ def protocols(
         )
     listed = list_protocols()
     if source is not None and toy is not None:
+        from toyadmos_datasets.jobs.indexing import IndexOptions, opened_source
+
         fetch = fetch_choices(manifest=manifest, accept_license=accept_license)
-        opened = _opened(source, toy, cache, fetch, ignore)
+        options = IndexOptions(source=source, toy=toy, cache=cache or default_cache(), ignore=ignore or (), fetch=fetch)
+        opened = opened_source(options, progress_on_terminal())
         listed = list_protocols(build_index(opened.members()), opened.toy)
     if as_json:
         print_json([asdict(one) for one in listed])

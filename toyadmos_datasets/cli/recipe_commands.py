@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toyadmos_datasets.cli.command_options import (
-    RECORD,
     CacheOption,
     EngineOption,
     IgnoreOption,
@@ -22,6 +21,7 @@ from toyadmos_datasets.cli.command_options import (
 )
 from toyadmos_datasets.cli.terminal import print_json, print_lines, progress_on_terminal, table_lines
 from toyadmos_datasets.escaping import shell_word
+from toyadmos_datasets.files.address import RECORD
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.units import format_bytes
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toyadmos_datasets.cli.command_options import (
-    RECORD,
     CacheOption,
     IgnoreOption,
     JsonOption,
@@ -22,9 +21,9 @@ from toyadmos_datasets.cli.command_options import (
     fetch_choices,
 )
 from toyadmos_datasets.cli.terminal import print_json, print_lines, progress_on_terminal, table_lines
-from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.escaping import shell_word
+from toyadmos_datasets.files.address import RECORD
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.units import format_bytes
 
@@ -73,26 +72,19 @@ def verify(
     if location is None:
         return _verify_copies(toy, tuple(ignore or ()), as_json=as_json, options=(source, manifest, cache))
     from toyadmos_datasets.engine.arrow_memory import keep_pandas_out
-    from toyadmos_datasets.files.address import is_address
-    from toyadmos_datasets.verifying import is_prepared, verify_dataset, verify_shared, verify_source
+    from toyadmos_datasets.verifying import SourceVerdict, verify_place
 
     keep_pandas_out()
-    folder = Path(location)
-    progress, n_workers = progress_on_terminal(), chosen_workers(workers)
-    if is_address(location):
-        verdict = verify_shared(location, progress, workers=n_workers)
-        lines = _dataset_lines(verdict)
-    elif is_prepared(folder) and toy is None:
-        verdict = verify_dataset(folder, progress, workers=n_workers)
-        lines = _dataset_lines(verdict)
-    else:
-        name = _required_toy(toy, folder)
-        found = verify_source(location, name, progress, workers=n_workers, ignore=ignore or (), strict=strict)
-        return _tell_source(found, as_json=as_json)
+    n_workers = chosen_workers(workers)
+    verdict = verify_place(
+        location, progress_on_terminal(), toy=toy, workers=n_workers, ignore=ignore or (), strict=strict
+    )
+    if isinstance(verdict, SourceVerdict):
+        return _tell_source(verdict, as_json=as_json)
     if as_json:
         print_json(asdict(verdict) | {"is_good": verdict.is_good})
     else:
-        print_lines([*lines, *_problem_lines(verdict.problems)])
+        print_lines([*_dataset_lines(verdict), *_problem_lines(verdict.problems)])
     return 0 if verdict.is_good else 1
 
 
@@ -109,6 +101,7 @@ def _tell_source(verdict: SourceVerdict, *, as_json: bool) -> int:
 def _list_volumes(location: str | None, toy: str | None, table: Path, *, as_json: bool) -> int:
     from toyadmos_datasets.archives.remote.volume_list import describe_volumes, write_manifest
     from toyadmos_datasets.files.address import is_address, shown_address
+    from toyadmos_datasets.verifying import required_toy
 
     if location is None or is_address(location):
         raise OptionError(
@@ -118,7 +111,7 @@ def _list_volumes(location: str | None, toy: str | None, table: Path, *, as_json
             actual="none" if location is None else shown_address(location),
             remedy=f"toyadmos verify FOLDER --toy {toy or 'train'} --write-manifest {shell_word(table)}",
         )
-    name = _required_toy(toy, Path(location))
+    name = required_toy(toy, Path(location))
     volumes = describe_volumes(Path(location), name)
     write_manifest(table, volumes)
     if as_json:
@@ -133,11 +126,12 @@ def _verify_copies(
 ) -> int:
     from toyadmos_datasets.jobs.download import verify_copies
     from toyadmos_datasets.options.fetch_choices import DownloadOptions
+    from toyadmos_datasets.verifying import required_toy
 
     source, manifest, cache = options
     verdict = verify_copies(
         DownloadOptions(
-            toy=_required_toy(toy, None),
+            toy=required_toy(toy, None),
             source=source,
             cache=cache or default_cache(),
             fetch=fetch_choices(manifest=manifest),
@@ -154,26 +148,6 @@ def _verify_copies(
     for path in verdict.wrong:
         print_lines([f"wrong: {path}; its block is fetched again when it is wanted"])
     return 0 if verdict.is_good else 1
-
-
-def _required_toy(toy: str | None, location: Path | None) -> str:
-    if toy is None and location is not None and not location.exists():
-        raise OptionError(
-            "There is nothing to verify.",
-            where=location,
-            expected="a prepared dataset (with manifest.json), or a source and --toy",
-            actual="no such folder",
-            remedy="Say where it is: toyadmos verify DIR",
-        )
-    if toy is None:
-        raise OptionError(
-            "There is no prepared dataset here, and for a source it is not said of which toy.",
-            where=location,
-            expected="a folder with manifest.json, or --toy",
-            actual="neither",
-            remedy=f"toyadmos verify {'' if location is None else shell_word(location)} --toy train".replace("  ", " "),
-        )
-    return toy_named(toy).name
 
 
 def _dataset_lines(verdict: DatasetVerdict) -> list[str]:

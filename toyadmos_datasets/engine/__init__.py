@@ -2,7 +2,7 @@
 
 from toyadmos_datasets.engine.clusters import opened_engine
 from toyadmos_datasets.engine.engines import Engine, proved
-from toyadmos_datasets.engine.processor_count import processors, usable_workers
+from toyadmos_datasets.engine.processor_count import chosen_workers, processors, usable_workers
 from toyadmos_datasets.engine.progress import Stopped, Watch
 from toyadmos_datasets.engine.tasks import LazyTasks, run_tasks
 
@@ -11,6 +11,7 @@ __all__ = [
     "LazyTasks",
     "Stopped",
     "Watch",
+    "chosen_workers",
     "opened_engine",
     "processors",
     "proved",

@@ -9,6 +9,9 @@ from pathlib import Path, PurePosixPath
 
 from joblib.externals import loky
 
+from toyadmos_datasets.options.declaration import options_of
+from toyadmos_datasets.options.render_options import RenderOptions
+
 _GROUPS_OF_PROCESS = "proc/self/cgroup"
 _MOUNT = "sys/fs/cgroup"
 _CPU = "cpu"
@@ -33,6 +36,18 @@ def usable_workers(workers: int) -> int:
         1
     """
     return min(workers, processors() + 1)
+
+
+def chosen_workers(given: int | None) -> int:
+    """Return the number of processes that were asked for, or by default as many as there are processors.
+
+    Raises:
+        OptionError: The number is invalid.
+    """
+    if given is None:
+        return processors()
+    options_of(RenderOptions)["workers"].check(given)
+    return given
 
 
 def _quota(root: Path = Path("/")) -> int | None:

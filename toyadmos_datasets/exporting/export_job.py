@@ -30,6 +30,7 @@ from toyadmos_datasets.files.job_folder import JobFolder
 from toyadmos_datasets.signal.clip_codec import clip_format, rewrite_as_wav
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import STEMS, Manifest, Shard, check_shard_sizes, read_manifest
+from toyadmos_datasets.values.report_display import DisplayedReport
 from toyadmos_datasets.values.shards import check_shards
 
 EXPORT_VERSION = 2
@@ -59,8 +60,8 @@ class ExportOptions:
     config: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ExportReport(DisplayedReport):
     """What was exported.
 
     Attributes:
@@ -72,6 +73,8 @@ class ExportReport:
         n_samples: Length that all clips were cut to; None where they were left as they are.
         left_out: Clips by split that the layout has no place for.
     """
+
+    displayed = ("out", "layout", "config", "n_clips", "was_done")
 
     out: Path
     layout: str

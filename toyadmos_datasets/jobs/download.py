@@ -17,17 +17,20 @@ from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.ingest import build_index, select
 from toyadmos_datasets.jobs.sources import resolve_source
 from toyadmos_datasets.options.fetch_choices import DownloadOptions
+from toyadmos_datasets.values.report_display import DisplayedReport
 from toyadmos_datasets.values.source import FetchEstimate, Source
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DownloadReport(DisplayedReport):
     """What `download` did.
 
     Attributes:
         folder: Where the copies of the volumes are.
         estimate: What was missing before, and the way that was chosen.
     """
+
+    displayed = ("folder",)
 
     folder: Path
     estimate: FetchEstimate

@@ -42,12 +42,13 @@ from toyadmos_datasets.planning import (
 )
 from toyadmos_datasets.planning.custom_table import read_examples
 from toyadmos_datasets.rendering import OutputFolder, PreparedFolder, RenderOptions, ShardTask, render, shard_tasks
-from toyadmos_datasets.units import format_bytes
+from toyadmos_datasets.units import Bytes, format_bytes
 from toyadmos_datasets.values.dataset_requests import OWN_HEADROOM
 from toyadmos_datasets.values.health import Exclusion, header_oddities
 from toyadmos_datasets.values.manifest import Manifest, SkippedRecording, read_manifest
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recording_store import read_catalogue, require_stored
+from toyadmos_datasets.values.report_display import DisplayedReport, Rows
 from toyadmos_datasets.values.source import Source
 
 _LOOK_AGAIN_S = 0.5
@@ -182,8 +183,8 @@ class PrepareOptions:
         return lambda index, joined: complete_custom_recipe(table, index, self.plan, path, joined=joined)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrepareReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PrepareReport(DisplayedReport):
     """What `prepare` did.
 
     Attributes:
@@ -195,11 +196,37 @@ class PrepareReport:
             stands in the manifest too.
     """
 
+    displayed = ("out", "configs", "n_clips", "n_bytes", "was_done")
+
     out: Path
     manifest: Manifest
     was_done: bool
     ingested: IngestReport | None = None
     as_found: AsFound | None = None
+
+    @property
+    def configs(self) -> list[str]:
+        """Names of the dataset's configs."""
+        return list(self.manifest.configs)
+
+    @property
+    def n_clips(self) -> int:
+        """Clips in all configs."""
+        return sum(one.n_rows for one in self.manifest.shards)
+
+    @property
+    def n_bytes(self) -> Bytes:
+        """Size of all shards."""
+        return sum(one.n_bytes for one in self.manifest.shards)
+
+    def display_rows(self) -> Rows:
+        """Return a row for each split."""
+        rows = [
+            [config, split, sum(one.n_rows for one in shards), format_bytes(sum(one.n_bytes for one in shards))]
+            for config, splits in self.manifest.configs.items()
+            for split, shards in splits.items()
+        ]
+        return ["config", "split", "clips", "size"], rows
 
 
 def prepare(options: PrepareOptions, progress: Progress | None = None) -> PrepareReport:

@@ -29,6 +29,7 @@ from toyadmos_datasets.rendering.shard_writer import ROWS_A_SHARD
 from toyadmos_datasets.units import Bytes, Seconds
 from toyadmos_datasets.values.health import Exclusion, Health
 from toyadmos_datasets.values.recipe import Recipe
+from toyadmos_datasets.values.report_display import DisplayedReport, Rows
 from toyadmos_datasets.values.source import FetchEstimate, Source
 
 ARCHIVE_BYTES_A_S = 28e6
@@ -56,8 +57,8 @@ SHARD_BYTES: Bytes = 10_000
 """What a shard takes beside its audio: schema, footer, the other columns."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Preview(DisplayedReport):
     """What `prepare` with the same options would do.
 
     Attributes:
@@ -89,6 +90,8 @@ class Preview:
         as_found: What the source holds beside what was published, and what is tolerated.
     """
 
+    displayed = ("out", "state", "n_recordings", "n_decoded_bytes", "n_dataset_bytes", "expected_s")
+
     location: str
     kind: str
     counts: tuple[SplitCount, ...]
@@ -115,6 +118,11 @@ class Preview:
     health: Health
     n_unmeasured_clips: int
     as_found: AsFound
+
+    def display_rows(self) -> Rows:
+        """Return a row for each split and label."""
+        rows = [[one.config, one.split, one.label, one.n_events, one.n_clips] for one in self.counts]
+        return ["config", "split", "label", "events", "clips"], rows
 
 
 def preview(options: PrepareOptions, progress: Progress | None = None) -> Preview:

@@ -25,6 +25,7 @@ from toyadmos_datasets.values.dataset_requests import OWN_HEADROOM
 from toyadmos_datasets.values.manifest import FEATURES_SUFFIX
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recipe_parameters import check_parameters
+from toyadmos_datasets.values.report_display import DisplayedReport
 from toyadmos_datasets.values.shared_recipe import SharedRecipe, read_shared_recipe
 from toyadmos_datasets.values.source import Source
 
@@ -56,8 +57,8 @@ class RebuildOptions:
     ignore: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RebuildReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RebuildReport(DisplayedReport):
     """What `rebuild` did.
 
     Attributes:
@@ -65,6 +66,8 @@ class RebuildReport:
         n_shards: Shards that were compared.
         moved: Where the bytes differ from those of who shared the recipe; None if they are the same.
     """
+
+    displayed = ("is_same", "n_shards")
 
     prepared: PrepareReport
     n_shards: int

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Mapping
+import os
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
-from types import MappingProxyType
-from typing import Any, cast
+from numbers import Integral, Real
+from pathlib import Path
+from types import MappingProxyType, NoneType
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.files.reading import expanded_path
 
 _METADATA = "option"
 
@@ -43,6 +47,7 @@ class Option:
     Attributes:
         help: What it does, for ``--help`` and docs/cli.md; names stand in backticks.
         flag: How it is typed; by default ``--`` and the field's name. ``{name}`` in it stands for that name.
+            Python's keyword is the same without the dashes before it: ``snr_reference`` for ``--snr-reference``.
         metavar: What stands for its value in ``--help``.
         page: What docs/cli.md says besides.
         example: A value for docs/cli.md, as it is typed; options that it needs may follow.
@@ -50,6 +55,7 @@ class Option:
         is_requested: Whether bytes of the dataset follow from it, so that manifests keep it.
         choices: All values that it can have.
         is_set: Whether a tuple has each value once.
+        is_split: Whether what is typed is several values where commas or blanks stand in it.
         rule: What its values fulfil.
         protocols: The protocols that take it; empty for all.
         remedy: What to do about a wrong value.
@@ -66,11 +72,17 @@ class Option:
     is_requested: bool = True
     choices: tuple[object, ...] = ()
     is_set: bool = True
+    is_split: bool = True
     rule: Rule | None = None
     protocols: tuple[str, ...] = ()
     remedy: str = "toyadmos prepare --help"
     parse: Callable[[str], Any] | None = None
     typed: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def keyword(self) -> str:
+        """Its name in Python."""
+        return self.flag.removeprefix("--").replace("-", "_")
 
     def check(self, value: object) -> None:
         """Raise unless the option can have a value; each part of a tuple has to be fine.
@@ -130,16 +142,74 @@ def defaults_of(kind: type[Any]) -> Mapping[str, Any]:
 
 
 def check_options(options: Any) -> None:  # noqa: ANN401  # any dataclass that declares options
-    """Raise unless each option has a value that it can have; None is one where it is the default.
+    """Give each option the type that it is declared with, and raise unless it has a value that it can have.
+
+    None is one where it is the default. Equal wishes become equal values: 6, 6.0 and [6] are the SNRs ``(6.0,)``.
 
     Raises:
-        OptionError: One has not.
+        OptionError: A value is invalid.
     """
-    defaults = defaults_of(type(options))
-    for name, one in options_of(type(options)).items():
+    kind = type(options)
+    defaults = defaults_of(kind)
+    for name, one in options_of(kind).items():
         value = getattr(options, name)
-        if value is not None or defaults.get(name, MISSING) is not None:
-            one.check(value)
+        if value is None and defaults.get(name, MISSING) is None:
+            continue
+        settled = settled_value(value, type_of(kind, name), one)
+        object.__setattr__(options, name, settled)
+        one.check(settled)
+
+
+def type_of(kind: type[Any], name: str) -> Any:  # noqa: ANN401  # a type, or a generic one
+    """Return the type of a field's values besides None."""
+    hint = _hints_of(cast("Hashable", kind))[name]
+    return next(part for part in get_args(hint) if part is not NoneType) if NoneType in get_args(hint) else hint
+
+
+@functools.cache
+def _hints_of(kind: Hashable) -> dict[str, Any]:
+    """Return the types of a class's fields; evaluating them takes a while."""
+    return get_type_hints(cast("type[Any]", kind))
+
+
+def settled_value(value: Any, hint: Any, one: Option) -> Any:  # noqa: ANN401  # any type of option
+    """Return a value as an option's declared type; one value stands for a list of one.
+
+    Raises:
+        OptionError: It is of another kind.
+    """
+    if get_origin(hint) is not tuple:
+        return _settled_single(value, hint, one)
+    if isinstance(value, Mapping):
+        value = [f"{name}={setting}" for name, setting in value.items()]
+    parts = value if isinstance(value, Iterable) and not isinstance(value, (str, bytes)) else [value]
+    return tuple(_settled_single(part, get_args(hint)[0], one) for part in parts)
+
+
+_KINDS: Mapping[Any, str] = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    Path: "a path",
+}
+
+
+def _settled_single(value: Any, kind: Any, one: Option) -> Any:  # noqa: ANN401  # any type of option
+    if one.parse is not None and kind is not str and not isinstance(value, kind):
+        return one.parse(str(value))
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if kind is int and is_number and (isinstance(value, Integral) or float(value).is_integer()):
+        return int(value)
+    if kind is float and is_number:
+        return float(value) + 0.0  # -0.0 becomes 0.0
+    if kind is str and is_number:
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    if kind is Path and isinstance(value, (str, os.PathLike)):
+        return expanded_path(value)
+    if kind in _KINDS and (kind in {int, float} or not isinstance(value, kind)):
+        raise one.refusal(_KINDS[kind], repr(value))
+    return value
 
 
 def request_of(options: Any) -> dict[str, Any]:  # noqa: ANN401  # any dataclass that declares options

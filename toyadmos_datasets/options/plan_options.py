@@ -231,7 +231,7 @@ class PlanOptions:
         ),
     )
     seed: int = field(
-        default=0, metadata=option(help="Seed of every draw.", metavar="N", example="1", typed={"min": 0})
+        default=0, metadata=option(help="Seed of every draw.", metavar="N", example="1", rule=at_least(0))
     )
 
     def __post_init__(self) -> None:

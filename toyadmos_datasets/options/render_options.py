@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.options.declaration import Rule, check_options, of_request, option, request_of, within
+from toyadmos_datasets.options.declaration import Rule, at_least, check_options, of_request, option, request_of, within
 from toyadmos_datasets.units import Decibels, Hertz
 
 Filterbank: TypeAlias = Literal["slaney", "published"]
@@ -48,7 +48,7 @@ class Encoding:
             help="Sampling rate in Hz; 48000 keeps every sample as it is.",
             metavar="HZ",
             example="48000",
-            typed={"min": 1000, "max": 192_000},
+            rule=within(1000, 192_000, "Hz"),
         ),
     )
 
@@ -128,6 +128,7 @@ class LogMel:
     is_last_frame_dropped: bool = False
 
     def __post_init__(self) -> None:
+        check_options(self)
         if self.n_fft < 2:
             raise _wrong("n_fft", "at least 2 samples", self.n_fft)
         if not 1 <= self.n_hop <= self.n_fft:
@@ -237,7 +238,8 @@ class RenderOptions:
             metavar="N",
             example="4",
             is_requested=False,
-            typed={"min": 1, "show_default": False},
+            rule=at_least(1),
+            typed={"show_default": False},
         ),
     )
     engine: str = field(

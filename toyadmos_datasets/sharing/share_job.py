@@ -19,6 +19,7 @@ from toyadmos_datasets.sharing.hub import Hub
 from toyadmos_datasets.sharing.parcel import SHARED_NAME, Outgoing, Parcel, dataset_parcel, recipe_parcel
 from toyadmos_datasets.sharing.recipe_export import export_recipe
 from toyadmos_datasets.units import Bytes
+from toyadmos_datasets.values.report_display import DisplayedReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +55,8 @@ class ShareOptions:
         return not self.is_to_hub if self.with_audio is None else self.with_audio
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ShareReport(DisplayedReport):
     """What `share` did, or would do.
 
     Attributes:
@@ -68,6 +69,8 @@ class ShareReport:
         n_bytes_held: Their size.
         removed: Paths of another dataset that were removed, or would be.
     """
+
+    displayed = ("destination", "has_audio", "is_dry_run", "n_bytes_sent", "n_bytes_held")
 
     destination: str
     has_audio: bool

@@ -19,6 +19,7 @@ from toyadmos_datasets.simulation.corpus_files import MARKER_NAME, marker_text, 
 from toyadmos_datasets.simulation.simulated_events import Event, list_blocks, list_events, size_named
 from toyadmos_datasets.simulation.synthesiser import MODEL_VERSION
 from toyadmos_datasets.units import Bytes
+from toyadmos_datasets.values.report_display import DisplayedReport
 
 RECORD_NAME = "simulated.json"
 
@@ -139,8 +140,8 @@ def corpus_folder(out: Path, wanted: CorpusRecord) -> CorpusFolder:
 Report: TypeAlias = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimulatedCorpus:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SimulatedCorpus(DisplayedReport):
     """A finished corpus.
 
     Attributes:
@@ -150,6 +151,8 @@ class SimulatedCorpus:
         n_recordings: Number of WAV files.
         n_bytes: Their size, bytes.
     """
+
+    displayed = ("toy", "tree", "volumes", "n_recordings", "n_bytes")
 
     toy: str
     tree: Path | None

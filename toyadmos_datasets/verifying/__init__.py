@@ -1,6 +1,7 @@
 """Reads a prepared dataset, or a source, once through, and tells everything that is wrong with it."""
 
 from toyadmos_datasets.verifying.dataset_verification import DatasetVerdict, Problem, is_prepared, verify_dataset
+from toyadmos_datasets.verifying.place_verification import required_toy, verify_place
 from toyadmos_datasets.verifying.shared_verification import verify_shared
 from toyadmos_datasets.verifying.source_verification import SourceState, SourceVerdict, verify_source
 
@@ -10,7 +11,9 @@ __all__ = [
     "SourceState",
     "SourceVerdict",
     "is_prepared",
+    "required_toy",
     "verify_dataset",
+    "verify_place",
     "verify_shared",
     "verify_source",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from toyadmos_datasets.files.reading import (
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import CARD_NAME, MANIFEST_NAME, RECIPE_NAME, Manifest, Shard, read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
+from toyadmos_datasets.values.report_display import DisplayedReport, Rows
 
 _PIECE_BYTES: Bytes = 8 << 20
 
@@ -84,12 +85,19 @@ def problem_of(error: ToyAdmosError, path: str) -> Problem:
     )
 
 
+def problem_rows(problems: Iterable[Problem]) -> Rows:
+    """Return a table of problems, a row each."""
+    return ["path", "problem", "expected", "actual"], [
+        [one.path, one.what, one.expected, one.actual] for one in problems
+    ]
+
+
 _AGAIN = "Prepare the folder again with the same command and --overwrite."
 _MOVE = "Move it out of the folder: programs without this package would read it too."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetVerdict:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DatasetVerdict(DisplayedReport):
     """What reading a prepared folder showed.
 
     Attributes:
@@ -101,12 +109,23 @@ class DatasetVerdict:
         problems: What is wrong, ordered by path; empty for a folder that is what its manifest says.
     """
 
+    displayed = ("folder", "toy", "is_good", "n_rows", "n_bytes", "n_problems")
+
     folder: Path | str
     toy: str
     n_shards: int
     n_rows: int
     n_bytes: Bytes
     problems: tuple[Problem, ...]
+
+    @property
+    def n_problems(self) -> int:
+        """How much is wrong."""
+        return len(self.problems)
+
+    def display_rows(self) -> Rows:
+        """Return a row for each problem, or the facts where there is none."""
+        return problem_rows(self.problems) if self.problems else DisplayedReport.display_rows(self)
 
     @property
     def is_good(self) -> bool:

@@ -21,8 +21,9 @@ from toyadmos_datasets.ingest import AsFound, as_found, refuse_oddities, survey_
 from toyadmos_datasets.signal.wav import open_wav
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.health import header_flags, header_oddities
+from toyadmos_datasets.values.report_display import DisplayedReport, Rows
 from toyadmos_datasets.values.source import Member, Oddity, Source
-from toyadmos_datasets.verifying.dataset_verification import Problem, hash_of, problem_of
+from toyadmos_datasets.verifying.dataset_verification import Problem, hash_of, problem_of, problem_rows
 
 _FLAGS_SCHEMA = pa.schema([("recording_id", pa.string()), ("flags", pa.list_(pa.string()))])
 """Which recordings have odd headers; here they are called by their paths."""
@@ -33,8 +34,8 @@ _TASK_BYTES: Bytes = 64_000_000
 """Blocks of a tree are single recordings; a task takes about so much of them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceVerdict:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SourceVerdict(DisplayedReport):
     """What reading a source showed.
 
     Attributes:
@@ -49,6 +50,8 @@ class SourceVerdict:
         problems: What is wrong, ordered by path; empty for a source that can be used whole.
     """
 
+    displayed = ("location", "toy", "state", "n_recordings", "n_problems")
+
     location: str
     kind: str
     toy: str
@@ -58,6 +61,15 @@ class SourceVerdict:
     n_volumes_compared: int
     as_found: AsFound
     problems: tuple[Problem, ...]
+
+    @property
+    def n_problems(self) -> int:
+        """How much is wrong."""
+        return len(self.problems)
+
+    def display_rows(self) -> Rows:
+        """Return a row for each problem, or the facts where there is none."""
+        return problem_rows(self.problems) if self.problems else DisplayedReport.display_rows(self)
 
     @property
     def is_good(self) -> bool:

@@ -1,0 +1,80 @@
+"""`train`, `evaluate` and `compare` in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Unpack
+
+from toyadmos_datasets.api.keywords import EvaluateKeywords, StrPath, TrainKeywords, fields_of
+from toyadmos_datasets.api.progress_bars import ProgressChoice, chosen_progress
+from toyadmos_datasets.api.python_words import in_python_words
+from toyadmos_datasets.files.installing import require_extra
+from toyadmos_datasets.files.reading import expanded_path
+from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
+
+if TYPE_CHECKING:
+    from toyadmos_datasets.baseline.comparison import RunsCompared
+    from toyadmos_datasets.baseline.evaluations import Evaluation
+    from toyadmos_datasets.baseline.trainer import TrainReport
+
+
+@in_python_words()
+def train(
+    dataset: StrPath, *, out: StrPath, progress: ProgressChoice = None, **options: Unpack[TrainKeywords]
+) -> list[TrainReport]:
+    """Train the reference detector on the normal clips of a dataset, as `toyadmos train`.
+
+    A run that was interrupted goes on where it stopped, to the same weights.
+
+    Args:
+        dataset: A prepared dataset.
+        out: Folder of the run.
+        progress: As for `prepare`.
+        **options: ``config=``, ``preset=``, ``set={"epochs": 20}``, ``seed=``, ``seeds=``, ``device=``.
+
+    Returns:
+        A report for each seed; there is one seed by default.
+    """
+    require_extra("train")
+    chosen = fields_of({**options, "out": out}, TrainOptions)
+    from toyadmos_datasets.baseline.trainer import train_each_seed
+
+    return train_each_seed(TrainOptions(dataset=expanded_path(dataset), **chosen), chosen_progress(progress))
+
+
+@in_python_words()
+def evaluate(run: StrPath, *, progress: ProgressChoice = None, **options: Unpack[EvaluateKeywords]) -> list[Evaluation]:
+    """Score the test split and tell how well a run does, as `toyadmos evaluate`.
+
+    Args:
+        run: A run, or a folder of seeds; with ``scores=`` it is made.
+        progress: As for `prepare`.
+        **options: ``dataset=``, ``config=``, ``clip_score=``, ``scores=`` and so on, see docs/cli.md.
+
+    Returns:
+        An evaluation for each run.
+    """
+    chosen = EvaluateOptions(run=expanded_path(run), **fields_of(options, EvaluateOptions))
+    if chosen.scores is None:
+        require_extra("train")
+    from toyadmos_datasets.baseline.evaluation import evaluate as evaluate_run
+    from toyadmos_datasets.baseline.run_table import runs_in
+
+    shown = chosen_progress(progress)
+    return [evaluate_run(replace(chosen, run=one), shown) for one in runs_in([chosen.run])]
+
+
+@in_python_words()
+def compare(*runs: StrPath, config: str | Sequence[str] = (), allow_overlap: bool = False) -> RunsCompared:
+    """Compare evaluated runs, side by side and in pairs, as `toyadmos compare`.
+
+    Args:
+        *runs: Evaluated runs, or folders of seeds.
+        config: Only evaluations of these configs; by default all.
+        allow_overlap: Take runs that were tested on what they were trained on, and mark them.
+    """
+    from toyadmos_datasets.baseline.comparison import compare_runs
+
+    configs = (config,) if isinstance(config, str) else tuple(config)
+    return compare_runs([expanded_path(one) for one in runs], configs=configs, allow_overlap=allow_overlap)
