@@ -134,7 +134,7 @@ def test_the_conveyor_has_no_fourth_case():
     st.lists(st.integers(-10_000, 10_000), unique=True, max_size=4),
     st.sampled_from(["1", "2", "3", "4", "mix", "all", None]),
     st.none() | st.sets(st.integers(1, 4), min_size=1).map(lambda some: tuple(sorted(some))),
-    st.integers(-(2**63), 2**64),
+    st.integers(0, 2**64),
 )
 def test_every_option_is_a_json_value_that_the_request_keeps(hundredths, channels, cases, seed):
     options = PlanOptions(

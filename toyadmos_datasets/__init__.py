@@ -24,8 +24,8 @@ from toyadmos_datasets.registration import register_with_datasets
 if TYPE_CHECKING:
     from toyadmos_datasets.api.checking import audit, verify
     from toyadmos_datasets.api.preparing import download, index, plan, prepare, protocols, rebuild, simulate
+    from toyadmos_datasets.api.publishing import export, share
     from toyadmos_datasets.api.recording_names import parse_name
-    from toyadmos_datasets.api.sharing import export, share
     from toyadmos_datasets.api.training import compare, evaluate, train
     from toyadmos_datasets.auditing import AuditReport, PairReport
     from toyadmos_datasets.builder import load_dataset
@@ -92,7 +92,7 @@ _PLACES = {
     "decode_with_soundfile": "loading.derived_features",
     "download": "api.preparing",
     "evaluate": "api.training",
-    "export": "api.sharing",
+    "export": "api.publishing",
     "fetch_recipe": "sharing",
     "format_name": "corpus.names",
     "index": "api.preparing",
@@ -102,7 +102,7 @@ _PLACES = {
     "prepare": "api.preparing",
     "protocols": "api.preparing",
     "rebuild": "api.preparing",
-    "share": "api.sharing",
+    "share": "api.publishing",
     "simulate": "api.preparing",
     "torch_loader": "loading.torch_loader",
     "train": "api.training",
