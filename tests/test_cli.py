@@ -19,7 +19,7 @@ from small import SMALL, basic
 from tiny import STORED, only, write_tree, write_volumes
 from wording import hold_printed
 
-from toyadmos_datasets.cli.main import app
+from toyadmos_datasets.cli import command_table, option_groups, terminal
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.jobs import preview
@@ -27,7 +27,7 @@ from toyadmos_datasets.jobs.sources import simulated_folder
 from toyadmos_datasets.values.index import read_index
 from toyadmos_datasets.values.manifest import read_manifest
 
-COMMANDS = sorted(str(command.name) for command in app.registered_commands)
+COMMANDS = sorted(command_table.COMMANDS)
 pytestmark = pytest.mark.usefixtures("without_surroundings")
 
 
@@ -60,7 +60,7 @@ def test_help_is_printed_on_request(capsys, arguments):
 
 
 def test_the_list_of_commands_cuts_no_sentence(capsys):
-    assert "..." not in toyadmos(capsys, "--help").out.split("Commands:")[1]
+    assert "..." not in toyadmos(capsys, "--help").out.split("\nPrepare:")[1]
 
 
 LEFT_BY = {
@@ -101,21 +101,23 @@ def test_prepare_says_what_there_is_now_and_how_to_load_it(capsys, small_tree, t
     lines = ran.out.splitlines()
 
     assert (ran.status, ran.err) == (0, "")
-    assert lines[0] == "Prepared here"
-    assert lines[1].split() == ["config", "split", "clips", "size"]
+    assert re.fullmatch(r"Prepared here in \S+ s: 18 clips, [\d.]+ [kM]B", lines[0])
+    assert lines[1].split() == ["config", "split", "clips", "hours", "size"]
     assert [line.split()[:3] for line in lines[2:8]] == [
         [shard.config, shard.split, str(shard.n_rows)] for shard in read_manifest(tmp_path / "here").shards
     ]
-    assert lines[-1] == (
-        'Load it with: import toyadmos_datasets; ds = toyadmos_datasets.load_dataset("./here", "clean")'
-    )
+    assert lines[-3].startswith("Load it with: import toyadmos_datasets; ds = toyadmos_datasets.load_dataset(")
+    assert lines[-2:] == [
+        "Check it with: toyadmos audit here",
+        "Share it with: toyadmos recipe export here --out mine.toyrecipe",
+    ]
     assert "SIMULATED" not in ran.out
 
 
 def test_a_dataset_lands_in_data_by_default(capsys, small_tree, tmp_path):
     toyadmos(capsys, "prepare", *basic(small_tree))
 
-    assert read_manifest(tmp_path / "data" / "train").toy == "ToyTrain"
+    assert read_manifest(tmp_path / "data" / "train-basic").toy == "ToyTrain"
 
 
 def test_the_same_command_again_says_that_there_is_nothing_to_do(capsys, small_tree):
@@ -123,7 +125,7 @@ def test_the_same_command_again_says_that_there_is_nothing_to_do(capsys, small_t
     ran = toyadmos(capsys, "prepare", *basic(small_tree))
 
     assert ran.status == 0
-    assert ran.out.startswith("Nothing to do: data/train already holds this dataset.\n")
+    assert ran.out.startswith("Nothing to do: data/train-basic already holds this dataset, ")
 
 
 def test_a_second_dataset_says_what_it_took_from_the_cache(capsys, small_tree):
@@ -153,9 +155,9 @@ def test_clips_past_full_scale_are_an_error_by_default_and_counted_on_request(ca
     loud = basic(small_tree, "--snr", "-60", "--headroom-db", "0")
     refused = toyadmos(capsys, "prepare", *loud)
     ran = toyadmos(capsys, "prepare", *loud, "--on-clip", "count")
-    manifest = read_manifest(tmp_path / "data" / "train")
+    manifest = read_manifest(tmp_path / "data" / "train-basic")
     n_loud = sum(shard.n_rows for shard in manifest.shards if shard.config == "snr_minus_60db")
-    card = (tmp_path / "data" / "train" / "README.md").read_text()
+    card = (tmp_path / "data" / "train-basic" / "README.md").read_text()
 
     assert (refused.status, ran.status) == (1, 0)
     assert fields(refused.err)["what"] == "An example exceeds full scale."
@@ -171,7 +173,7 @@ def test_plan_tells_the_way_from_the_source_to_the_folder(capsys, small_tree):
     assert ran.status == 0
     assert ran.out.splitlines()[0].split() == ["config", "split", "label", "events", "clips"]
     assert list(told) == ["source", "recordings", "read", "decode", "cache", "write", "size", "time", "health", "note"]
-    assert told["write"].endswith("in 4 shards to data/train")
+    assert told["write"].endswith("in 4 shards to data/train-basic")
     assert re.fullmatch(r"size +about [\d.]+ [kM]B as WAV, [\d.]+ [kM]B as FLAC \(--encoding\)", told["size"])
 
 
@@ -198,7 +200,7 @@ def test_plan_says_when_there_is_nothing_to_do(capsys, small_tree):
     toyadmos(capsys, "prepare", *basic(small_tree))
     ran = toyadmos(capsys, "plan", *basic(small_tree))
 
-    assert "write       nothing: data/train already holds this dataset\n" in ran.out
+    assert "write       nothing: data/train-basic already holds this dataset\n" in ran.out
 
 
 def test_verify_counts_odd_headers_and_finds_nothing_wrong(capsys, small_files, tmp_path):
@@ -214,7 +216,7 @@ def test_verify_counts_odd_headers_and_finds_nothing_wrong(capsys, small_files, 
 
 
 def test_index_prints_a_row_a_recording_and_its_summary_beside_them(capsys, small_tree, small_files):
-    ran = toyadmos(capsys, "index", small_tree, "--toy", "train")
+    ran = toyadmos(capsys, "index", small_tree, "--toy", "train", "--rows")
     names = [line.split()[0] for line in ran.out.splitlines()[1:]]
 
     assert names == sorted(Path(member).stem for member in small_files)
@@ -237,7 +239,7 @@ def test_index_of_volumes_tells_size_checksum_and_block_of_every_recording(capsy
     ends = (content[:-2] + last.to_bytes(2, "little") for last in range(1 << 16))
     some = small_files | {first: next(one for one in ends if zlib.crc32(one) < 1 << 24)}  # two zeros stand before it
     source = write_volumes(some, tmp_path / "volumes", n_blocks=3)
-    ran = toyadmos(capsys, "index", source, "--toy", "train")
+    ran = toyadmos(capsys, "index", source, "--toy", "train", "--rows")
     heading, *rows = (line.split() for line in ran.out.splitlines())
 
     assert heading == ["recording_id", "sound", "channel", "n_bytes", "crc32", "block", "condition_text"]
@@ -253,7 +255,7 @@ def test_index_writes_the_table_that_json_prints_on_request(capsys, small_tree, 
     ran = toyadmos(capsys, "index", small_tree, "--toy", "train", "--out", "index.parquet")
     printed = toyadmos(capsys, "index", small_tree, "--toy", "train", "--json")
 
-    assert (ran.status, ran.out) == (0, "")
+    assert (ran.status, ran.out.splitlines()[0].split()[0]) == (0, "case")
     assert "Written to index.parquet.\n" in ran.err
     rows = json.loads(printed.out)["recordings"]
     words = [row.pop("condition_text") for row in rows]
@@ -263,10 +265,10 @@ def test_index_writes_the_table_that_json_prints_on_request(capsys, small_tree, 
 
 def test_verify_tells_good_from_bad_by_its_exit_status(capsys, small_tree, tmp_path):
     toyadmos(capsys, "prepare", *basic(small_tree))
-    good = toyadmos(capsys, "verify", "data/train", "--workers", "1")
-    shard = next((tmp_path / "data" / "train").rglob("*.parquet"))
+    good = toyadmos(capsys, "verify", "data/train-basic", "--workers", "1")
+    shard = next((tmp_path / "data" / "train-basic").rglob("*.parquet"))
     shard.write_bytes(shard.read_bytes()[:-1])
-    bad = toyadmos(capsys, "verify", "data/train", "--workers", "1")
+    bad = toyadmos(capsys, "verify", "data/train-basic", "--workers", "1")
 
     assert (good.status, good.out.splitlines()[-1]) == (0, "Everything is as it should be.")
     assert bad.status == 1
@@ -304,7 +306,7 @@ def json_runs(small_tree: Path, simulated: Path) -> dict[str, list[object]]:
         "prepare again": ["prepare", *basic(small_tree)],
         "plan": ["plan", *basic(small_tree, "--out", "other")],
         "index": ["index", small_tree, "--toy", "train"],
-        "verify a dataset": ["verify", "data/train", "--workers", "1"],
+        "verify a dataset": ["verify", "data/train-basic", "--workers", "1"],
         "verify a source": ["verify", small_tree, "--toy", "train", "--workers", "1"],
         "simulate": ["simulate", "--toy", "train", "--size", "tiny", "--out", simulated, "--no-volumes"],
     }
@@ -339,11 +341,15 @@ def test_json_says_what_was_skipped(capsys, tmp_path, small_files):
     assert [one["member"] for one in json.loads(ran.out)["manifest"]["skipped"]] == [bad]
 
 
-def test_json_of_an_error_is_no_value_but_the_same_block(capsys, tmp_path):
-    ran = toyadmos(capsys, "prepare", *basic(tmp_path / "nowhere", "--json"))
+def test_json_of_an_error_is_one_value_beside_the_block(capsys, tmp_path):
+    ran = toyadmos(capsys, "prepare", *basic(tmp_path / "nowhere"), "--json")
+    wrong = toyadmos(capsys, "prepare", "--toy", "tank", "--json")
 
-    assert (ran.status, ran.out) == (1, "")
-    assert fields(ran.err)["what"] == "There are no recordings of ToyTrain at this place."
+    assert (ran.status, wrong.status) == (1, 2)
+    told = json.loads(ran.out)["error"]
+    assert (told["class"], told["code"]) == ("SourceNotFoundError", "source_not_found")
+    assert fields(ran.err) == {name: told[name] for name in fields(ran.err)}
+    assert json.loads(wrong.out)["error"]["where"] == "--toy"
 
 
 # Errors
@@ -418,7 +424,7 @@ def test_debug_shows_a_traceback_before_the_block_wherever_it_stands(capsys, tmp
 
 
 def test_a_busy_folder_is_an_error_that_says_who_and_what_to_do(capsys, small_tree, tmp_path):
-    with folder_lock(tmp_path / "data" / "train"):
+    with folder_lock(tmp_path / "data" / "train-basic"):
         ran = toyadmos(capsys, "prepare", *basic(small_tree))
     told = fields(ran.err)
 
@@ -446,3 +452,71 @@ def test_the_console_script_is_this_program():
     done = subprocess.run([str(script), "--version"], check=True, capture_output=True, text=True, timeout=60)
 
     assert done.stdout.startswith("toyadmos ")
+
+
+# Manners
+
+
+def test_a_quiet_command_prints_nothing_but_what_json_asks_for(capsys, small_tree):
+    quiet = toyadmos(capsys, "-q", "prepare", *basic(small_tree))
+    asked = toyadmos(capsys, "prepare", *basic(small_tree), "--quiet", "--json")
+
+    assert (quiet.status, quiet.out, quiet.err) == (0, "", "")
+    assert json.loads(asked.out)["was_done"] is True
+
+
+def test_a_verbose_command_tells_each_step(capsys, small_tree):
+    ran = toyadmos(capsys, "prepare", *basic(small_tree), "-v")
+
+    assert re.search(r"^Rendering: done in \S+ s$", ran.err, re.MULTILINE)
+
+
+def test_a_log_gets_a_line_now_and_then(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
+    with terminal.Lines().stage("Rendering", 100, "clips") as on_progress:
+        for now[0], done in ((1.0, 50), (12.0, 60), (23.0, 61), (43.0, 62), (44.0, 99)):
+            on_progress(done)
+
+    assert capsys.readouterr().err.splitlines() == [f"Rendering: {n}%, {n} of 100 clips" for n in (60, 62)]
+
+
+def test_options_that_mean_one_protocol_choose_it_and_say_so(capsys):
+    ran = toyadmos(capsys, "plan", "--toy", "train", "--source", "simulate:tiny", "--shots", "1", "--workers", "1")
+
+    assert ran.status == 0
+    assert "few-shot" in ran.err
+    assert "data/train-few-shot" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("typed", "advice"),
+    [
+        (["--snr", "6", "0", "-6"], "--snr 6,0,-6"),
+        (["--protocol", "basc"], "basic"),
+        (["--snr", "6"], "--protocol basic"),
+    ],
+)
+def test_what_was_probably_meant_is_advised(capsys, small_tree, typed, advice):
+    ran = toyadmos(capsys, "prepare", "--toy", "train", "--source", small_tree, *typed)
+
+    assert ran.status == 2
+    assert advice in fields(ran.err)["remedy"]
+
+
+def test_the_shell_can_complete_commands():
+    environment = os.environ | {"_TOYADMOS_COMPLETE": "complete_bash", "COMP_WORDS": "toyadmos pre", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from toyadmos_datasets.cli import main; main()"],
+        check=False, capture_output=True, text=True, timeout=60, env=environment,
+    )  # fmt: skip
+
+    assert done.stdout.split() == ["prepare"]
+
+
+def test_every_option_of_prepare_is_in_one_group(capsys):
+    grouped = [flag for flags in option_groups.GROUPS.values() for flag in flags]
+    shown = toyadmos(capsys, "prepare", "--help").out.split("General:")[1].split("Examples:")[0]
+
+    assert len(grouped) == len(set(grouped))
+    assert re.findall(r"^ +(?:-h, )?(--[a-z-]+)", shown, re.MULTILINE) == ["--json", "--help"]

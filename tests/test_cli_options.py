@@ -153,7 +153,8 @@ def test_without_options_it_is_the_papers_experiment_in_16_bit_wav_at_16_khz(ask
 
 @pytest.mark.parametrize(("words", "changes"), CASES, ids=[words for words, _ in CASES])
 def test_an_option_changes_what_it_says_and_nothing_else(asked, words, changes):
-    expected = replace(TRAIN, **changes.get("", {}))
+    others = changes.get("plan", {}).get("protocols", ())
+    expected = replace(TRAIN, **{"out": Path("data") / "-".join(["train", *others])} | changes.get("", {}))
     for part in PARTS:
         if part in changes:
             expected = replace(expected, **{part: replace(getattr(expected, part), **changes[part])})

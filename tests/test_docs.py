@@ -40,7 +40,7 @@ def flags_of(command: str) -> set[str]:
 def documented_in(text: str) -> set[str]:
     """Return the options that have a row in a table."""
     rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `-")]
-    return {word for row in rows for word in re.findall(r"`(--?[a-z-]+)`", row)}
+    return {word for row in rows for word in re.findall(r"`(--?[a-zV-]+)`", row)}
 
 
 def examples_in(text: str) -> list[list[str]]:

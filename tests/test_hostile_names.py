@@ -72,7 +72,8 @@ FAILING = {
 
 def commands() -> set[str]:
     """Name every command of the program."""
-    top = typer.main.get_command(app).commands
+    program = typer.main.get_command(app)
+    top = {name: program.get_command(None, name) for name in program.list_commands(None)}
     return {f"{name} {inner}".strip() for name, one in top.items() for inner in getattr(one, "commands", {"": None})}
 
 
@@ -149,9 +150,9 @@ def test_bars_draw_names_as_text(monkeypatch, capsys):
     drawn = io.StringIO()
     console = Console(file=drawn, force_terminal=True, width=400, color_system=None)
     monkeypatch.setattr("rich.console.Console", lambda **_: console)
-    with progress_bars.Bars(is_shown=True).stage(f"Reading [bold]{HOSTILE}", 3, "clips") as on_progress:
+    with progress_bars.Bars().stage(f"Reading [bold]{HOSTILE}", 3, "clips") as on_progress:
         on_progress(3)
-    progress_bars.Bars(is_shown=False).say(HOSTILE)
+    progress_bars.Bars().say(HOSTILE)
 
     assert r"[bold]a\x1b[2Jb" in drawn.getvalue()
     assert raw_in(drawn.getvalue()) <= {"\x1b", "\r"}  # those by which rich draws

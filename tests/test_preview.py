@@ -12,9 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from preparing import listing, options
 from tiny import PACKED, STORED, TinyCorpus, write_tree, write_volumes
-from wording import refused
 
-from toyadmos_datasets.errors import BusyError, OutputConflictError, PlanError
+from toyadmos_datasets.errors import BusyError, PlanError
 from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.ingest.recordings import ingest as ingest_recordings
 from toyadmos_datasets.jobs import preview as preview_module
@@ -179,11 +178,18 @@ def test_what_is_to_be_decoded_or_rendered_is_expected_to_take_its_time(tmp_path
     assert kept < mixed_too
 
 
-def test_what_prepare_would_refuse_is_refused(tmp_path, sources):
+def test_a_folder_that_prepare_would_refuse_is_told_and_no_error(tmp_path, sources):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").touch()
-    with refused(OutputConflictError):
-        preview(options(sources["tree"], tmp_path))
+    told = preview(options(sources["tree"], tmp_path))
+    free = preview(options(sources["tree"], tmp_path, out=tmp_path / "free"))
+
+    assert told.state == "conflict"
+    assert "thesis.tex" in told.conflict
+    assert (told.counts, free.conflict) == (free.counts, None)
+
+
+def test_what_cannot_be_planned_is_refused(tmp_path, sources):
     with pytest.raises(PlanError):
         preview(options(sources["tree"], tmp_path, cases=(4,)))
 

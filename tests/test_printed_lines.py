@@ -102,7 +102,7 @@ def test_the_line_after_prepare_loads_the_folder_that_it_was_printed_for(capsys,
         line = line_after(ran, BEGIN)
 
         assert (name, ran.status, line) == (name, 0, line_after(again, BEGIN))
-        lines += [line, "print(ds['train'].num_rows, ds['train'][0]['audio']['array'].dtype, ds['train'][0]['snr_db'])"]
+        lines += [line, "print(ds.num_rows, ds[0]['audio']['array'].dtype, ds[0]['snr_db'])"]
         n_rows = next(one.n_rows for one in read_manifest(tmp_path / name).shards if one.split == "train")
     seen = python(lines, tmp_path, version)
 
@@ -110,7 +110,9 @@ def test_the_line_after_prepare_loads_the_folder_that_it_was_printed_for(capsys,
 
 
 def test_the_line_names_the_first_of_several_configs():
-    assert loading_line(Path("data/train"), "clean").endswith('load_dataset("data/train", "clean")')
+    line = loading_line(Path("data/train"), "clean", "train")
+
+    assert line.endswith('load_dataset("data/train", "clean", split="train"); ds[0]["audio"]')
 
 
 @pytest.mark.parametrize("name", TYPED)

@@ -17,7 +17,7 @@ import toyadmos_datasets as toyadmos
 from toyadmos_datasets.api import keywords, progress_bars
 from toyadmos_datasets.api.progress_bars import TqdmBars, chosen_progress
 from toyadmos_datasets.api.python_words import in_python_words, python_text_of
-from toyadmos_datasets.cli.main import app
+from toyadmos_datasets.cli import command_table
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import NameGrammarError, OptionError, ToyAdmosError
 from toyadmos_datasets.jobs.requests import prepare_options
@@ -28,7 +28,7 @@ from toyadmos_datasets.options.plan_options import PlanOptions
 from toyadmos_datasets.options.render_options import Encoding, LogMel, RenderOptions
 from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
 
-COMMANDS = sorted({one.name for one in app.registered_commands} - {"cache", "fetch-recipe", "report"})
+COMMANDS = sorted(set(command_table.COMMANDS) - {"cache", "fetch-recipe", "recipe", "report"})
 DECLARED = {
     keywords.FetchKeywords: (FetchChoices,),
     keywords.PrepareKeywords: (PlanOptions, PlaceOptions, Encoding, RenderOptions, LogMel, FetchChoices),

@@ -63,7 +63,8 @@ DECLARED = {
 def commands_of(program: Any, prefix: str = "") -> dict[str, Any]:  # click's, of whatever version
     """Return every command by its name; one of a group behind the group's."""
     found = {}
-    for name, command in program.commands.items():
+    for name in program.list_commands(None):
+        command = program.get_command(None, name)
         is_group = hasattr(command, "commands")
         found |= commands_of(command, f"{name} ") if is_group else {f"{prefix}{name}": command}
     return found

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from toyadmos_datasets.cli.main import DEBUG, run
+from toyadmos_datasets.cli.main import run
 from toyadmos_datasets.files.reading import sha256_of
 from toyadmos_datasets.jobs.prepare import PrepareOptions
 from toyadmos_datasets.planning import PlanOptions
@@ -49,8 +49,7 @@ def toyadmos(capsys: pytest.CaptureFixture[str], *arguments: object) -> Ran:
     capsys.readouterr()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # as `start` does
-    words = [str(one) for one in arguments]
-    status = run([word for word in words if word != DEBUG], is_debugging=DEBUG in words)
+    status = run([str(one) for one in arguments])
     captured = capsys.readouterr()
     return Ran(status=status, out=captured.out, err=captured.err)
 

@@ -11,6 +11,7 @@ from toyadmos_datasets.api.progress_bars import ProgressChoice, chosen_progress
 from toyadmos_datasets.api.python_words import in_python_words
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import chosen_workers
+from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.files.address import RECORD
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.files.reading import expanded_path
@@ -51,7 +52,7 @@ def prepare(
     Args:
         toy: ``"car"``, ``"conveyor"`` or ``"train"``.
         source: ``"record"``, the address of a mirror, a folder with the volumes or the tree, or ``"simulate"``.
-        out: Folder of the dataset; by default ``data/TOY``.
+        out: Folder of the dataset; by default ``data/TOY``, or ``data/TOY-PROTOCOL``.
         progress: Shows how far it is; False for none, by default bars as `datasets` has them.
         **options: ``protocol=``, ``snr=``, ``channels=``, ``seed=`` and so on: all of docs/cli.md, without dashes;
             ``executor=`` is any `concurrent.futures.Executor` whose workers see the same folders.
@@ -69,8 +70,8 @@ def prepare(
         >>> list(report.manifest.configs)
         ['clean']
     """
-    request = _request(toy, source, out, options)
-    return prepare_job.prepare(request, chosen_progress(progress))
+    shown = chosen_progress(progress)
+    return prepare_job.prepare(_request(toy, source, out, options, shown), shown)
 
 
 @in_python_words()
@@ -94,17 +95,19 @@ def plan(
     Returns:
         Clips of each config and split, and what would be fetched, decoded and written, in bytes and seconds.
     """
-    request = _request(toy, source, out, options)
-    return preview.preview(request, chosen_progress(progress))
+    shown = chosen_progress(progress)
+    return preview.preview(_request(toy, source, out, options, shown), shown)
 
 
-def _request(toy: str, source: str | StrPath, out: StrPath | None, options: PrepareKeywords) -> PrepareOptions:
+def _request(
+    toy: str, source: str | StrPath, out: StrPath | None, options: PrepareKeywords, progress: Progress
+) -> PrepareOptions:
     given: dict[str, Any] = dict(options)
     executor = given.pop("executor", None)
     chosen = fields_of({**given, "toy": toy, "source": source, "out": out}, *_REQUEST_KINDS)
     chosen["source"] = _source_text(chosen["source"])
     fetch = FetchChoices(**{name: chosen.pop(name) for name in options_of(FetchChoices) if name in chosen})
-    return prepare_options(chosen, fetch, executor=executor)
+    return prepare_options(chosen, fetch, executor=executor, say=progress.say)
 
 
 def _source_text(source: str | StrPath) -> str:

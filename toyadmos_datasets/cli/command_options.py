@@ -156,7 +156,7 @@ def _request(**given: Any) -> PrepareOptions:  # noqa: ANN401  # each option by 
     from toyadmos_datasets.jobs.requests import prepare_options
 
     keep_pandas_out()
-    return prepare_options(chosen, fetch)
+    return prepare_options(chosen, fetch, say=lambda text: print_lines([text], err=True))
 
 
 REQUEST = [

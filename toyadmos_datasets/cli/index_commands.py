@@ -19,6 +19,7 @@ from toyadmos_datasets.cli.command_options import (
     fetch_choices,
 )
 from toyadmos_datasets.cli.terminal import print_json, print_lines, progress_on_terminal, table_lines
+from toyadmos_datasets.corpus.toys import ALL_CASES
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.units import format_bytes
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from toyadmos_datasets.planning.recipe_plan import ListedProtocol
 
 
+_SUMMARY = ("case", "sound", "type", "conditions", "microphones", "recordings", "size")
 _SHOWN = ("recording_id", "sound", "channel", "n_bytes", "crc32", "block", "condition_text")
 
 
@@ -49,6 +51,7 @@ def index(
             help="Write what the source is made of, without audio, for a bug report.", metavar="FILE", dir_okay=False
         ),
     ] = None,
+    rows: Annotated[bool, typer.Option("--rows", help="Print a row for every recording.")] = False,
     ignore: IgnoreOption = None,
     strict: StrictOption = False,
     manifest: ManifestOption = None,
@@ -75,20 +78,43 @@ def index(
         strict=strict,
         fetch=fetch_choices(manifest=manifest, accept_license=accept_license),
     )
-    _print_index(run(options, progress_on_terminal()), out=out, as_json=as_json)
+    _print_index(run(options, progress_on_terminal()), out=out, rows=rows, as_json=as_json)
 
 
-def _print_index(found: IndexReport, *, out: Path | None, as_json: bool) -> None:
-    """Print what was indexed: the rows, unless they were written, and what agrees with the published counts."""
+def _print_index(found: IndexReport, *, out: Path | None, rows: bool, as_json: bool) -> None:
+    """Print what was indexed: a summary, or every row, and what agrees with the published counts."""
     if as_json:
         print_json({"recordings": found.table.to_pylist(), "as_found": found.as_found.as_json()}, indent=None)
         return
-    if out is None:
-        rows = [[_cell(name, row[name]) for name in _SHOWN] for row in found.table.select(_SHOWN).to_pylist()]
-        print_lines(table_lines(_SHOWN, rows))
+    if rows:
+        shown = [[_cell(name, row[name]) for name in _SHOWN] for row in found.table.select(_SHOWN).to_pylist()]
+        print_lines(table_lines(_SHOWN, shown))
+    else:
+        print_lines([*table_lines(_SUMMARY, _summary(found)), "--rows prints every recording, --out FILE writes them."])
     blocks = f"{found.n_blocks} blocks ({found.kind}), {format_bytes(found.n_packed_bytes)} on disk."
     written = "" if out is None else f" Written to {out}."
     print_lines([f"{len(found.table)} recordings in {blocks}{written}", *found.as_found.lines()], err=True)
+
+
+def _summary(found: IndexReport) -> list[list[str]]:
+    """Count recordings and conditions by case, sound and type."""
+    keys = ["case", "sound", "recording_type"]
+    counted = found.table.group_by(keys, use_threads=False).aggregate(
+        [("recording_id", "count"), ("condition", "count_distinct"), ("channel", "count_distinct"), ("n_bytes", "sum")]
+    )
+    rows = counted.sort_by([(key, "ascending") for key in keys]).to_pylist()
+    return [
+        [
+            "all" if row["case"] == ALL_CASES else str(row["case"]),
+            row["sound"],
+            row["recording_type"],
+            str(row["condition_count_distinct"]),
+            str(row["channel_count_distinct"]),
+            str(row["recording_id_count"]),
+            format_bytes(row["n_bytes_sum"]),
+        ]
+        for row in rows
+    ]
 
 
 def _cell(name: str, value: object) -> str:

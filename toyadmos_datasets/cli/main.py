@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
+import re
 import signal
 import sys
 import traceback
@@ -13,46 +15,22 @@ from typing import Annotated, cast
 
 import typer
 
-from toyadmos_datasets.cli import recipe_commands
-from toyadmos_datasets.cli.audit_command import audit
-from toyadmos_datasets.cli.cache_commands import cache, download, simulate
-from toyadmos_datasets.cli.export_commands import export, report
-from toyadmos_datasets.cli.index_commands import index, protocols
+from toyadmos_datasets.cli.command_table import COMMANDS, SETTINGS, Commands, nearest_command
 from toyadmos_datasets.cli.interrupt import EXIT_INTERRUPTED, Interrupts
-from toyadmos_datasets.cli.prepare_commands import plan, prepare
-from toyadmos_datasets.cli.share_commands import fetch_recipe, share
-from toyadmos_datasets.cli.training_commands import compare, evaluate, train
-from toyadmos_datasets.cli.verify_command import verify
+from toyadmos_datasets.cli.terminal import Verbosity, print_json, set_verbosity
 from toyadmos_datasets.errors import DiskFullError, OptionError, ToyAdmosError
 from toyadmos_datasets.escaping import escaped_lines, without_secrets
 from toyadmos_datasets.files.reading import shortage_of
 
 app = typer.Typer(
     name="toyadmos",
+    cls=Commands,
     help="ToyADMOS as a clean, reproducible dataset for anomalous sound detection.",
-    add_completion=False,
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=SETTINGS,
 )
-app.command("prepare")(prepare)
-app.command("plan")(plan)
-app.command("protocols")(protocols)
-app.command("download")(download)
-app.command("index")(index)
-app.command("verify")(verify)
-app.command("audit")(audit)
-app.add_typer(recipe_commands.app, name="recipe")
-app.command("simulate")(simulate)
-app.command("cache")(cache)
-app.command("train")(train)
-app.command("evaluate")(evaluate)
-app.command("compare")(compare)
-app.command("report")(report)
-app.command("share")(share)
-app.command("export")(export)
-app.command("fetch-recipe")(fetch_recipe)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so
@@ -87,12 +65,18 @@ def _global(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", help="Print the version, and that of liblzma.", callback=_show_version, is_eager=True
+            "--version", "-V", help="Print the version, and that of liblzma.", callback=_show_version, is_eager=True
         ),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print errors only, and what --json asks for; goes anywhere.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Tell each step and how long it took; goes anywhere.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error; goes anywhere.")] = False,
 ) -> None:
-    del version, debug
+    del version, quiet, verbose, debug
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
         raise typer.Exit(2)
@@ -101,6 +85,15 @@ def _global(
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 DEBUG = "--debug"
+_AS_JSON = "--json"
+_ANYWHERE = {
+    DEBUG: None,
+    "--quiet": Verbosity.QUIET,
+    "-q": Verbosity.QUIET,
+    "--verbose": Verbosity.VERBOSE,
+    "-v": Verbosity.VERBOSE,
+}
+"""Options that stand before or after a command, and how much is told with each."""
 
 # typer has click inside or beside it, depending on its version; the base of its parameter errors is in both.
 _WrongArguments = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
@@ -111,16 +104,18 @@ def start(arguments: Sequence[str], interrupts: Interrupts | None = None) -> int
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # a replaced stream may not know encodings
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    status = run([one for one in arguments if one != DEBUG], is_debugging=DEBUG in arguments, interrupts=interrupts)
+    status = run(arguments, interrupts=interrupts)
     for number in (signal.SIGINT, signal.SIGTERM):  # the interpreter ends by itself now, and not in a traceback
         signal.signal(number, signal.SIG_IGN)
     return status
 
 
-def run(arguments: Sequence[str], *, is_debugging: bool = False, interrupts: Interrupts | None = None) -> int:
+def run(arguments: Sequence[str], *, interrupts: Interrupts | None = None) -> int:
     """Run one command and return its exit status; with debugging, an error's traceback stands before its text."""
+    told = [level for one, level in _ANYWHERE.items() if one in arguments and level is not None]
+    set_verbosity(told[-1] if told else Verbosity.NORMAL)
     try:
-        return _command(arguments)
+        return _command([one for one in arguments if one not in _ANYWHERE])
     except BrokenPipeError:
         # The reader of our output has gone; the interpreter must not try to flush to it at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -129,10 +124,20 @@ def run(arguments: Sequence[str], *, is_debugging: bool = False, interrupts: Int
         (interrupts or Interrupts()).say()
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001  # the last resort: a user sees text and no traceback
-        if is_debugging:
+        if DEBUG in arguments:
             _say(traceback.format_exc())
-        _say(f"error: {error if isinstance(error, ToyAdmosError) else _explained(error)}")
+        known = error if isinstance(error, ToyAdmosError) else _explained(error)
+        if _AS_JSON in arguments:
+            _print_error(known)
+        _say(f"error: {known}")
         return EXIT_USAGE if isinstance(error, OptionError) else EXIT_FAILED
+
+
+def _print_error(error: ToyAdmosError) -> None:
+    """Print an error as the one JSON value of a command that failed."""
+    facts = {name: without_secrets(text) for name, text in {"what": error.what, **error.facts}.items()}
+    with contextlib.suppress(OSError):  # standard output may be what failed
+        print_json({"error": {"class": type(error).__name__, "code": error.code, **facts}})
 
 
 def _command(arguments: Sequence[str]) -> int:
@@ -143,10 +148,26 @@ def _command(arguments: Sequence[str]) -> int:
         status = exit_.exit_code
     except _WrongArguments as error:
         command = error.ctx.command_path if error.ctx else "toyadmos"
-        raise OptionError(error.format_message(), remedy=f"See what there is: {command} --help") from error
+        remedy = _meant(arguments) or f"See what there is: {command} --help"
+        raise OptionError(error.format_message(), remedy=remedy) from error
     if status == EXIT_INTERRUPTED:  # what typer makes of an interrupt
         raise KeyboardInterrupt
     return status if isinstance(status, int) else 0
+
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+
+def _meant(arguments: Sequence[str]) -> str | None:
+    """Return what somebody probably meant whose arguments are wrong; None where that is not plain."""
+    word = next((one for one in arguments if not one.startswith("-")), None)
+    if word is not None and word not in COMMANDS and (near := nearest_command(word)):
+        return f"Did you mean: toyadmos {near}"
+    for number, option in enumerate(arguments):
+        values = list(itertools.takewhile(_NUMBER.fullmatch, arguments[number + 1 :]))
+        if option.startswith("--") and len(values) > 1:
+            return f"Several values of an option stand behind commas: {option} {','.join(values)}"
+    return None
 
 
 def _say(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ from toyadmos_datasets.cli.audit_command import health_lines
 from toyadmos_datasets.cli.cache_commands import fetch_lines
 from toyadmos_datasets.cli.command_options import JsonOption, taking_request
 from toyadmos_datasets.cli.terminal import loading_line, print_json, print_lines, progress_on_terminal, table_lines
-from toyadmos_datasets.units import format_bytes, format_duration
+from toyadmos_datasets.escaping import shell_word
+from toyadmos_datasets.units import Seconds, format_bytes, format_duration
 
 if TYPE_CHECKING:
     from toyadmos_datasets.jobs.prepare import PrepareOptions, PrepareReport
@@ -25,11 +27,12 @@ def prepare(request: PrepareOptions, *, as_json: JsonOption = False) -> None:
     """
     from toyadmos_datasets.jobs.prepare import prepare as run
 
+    begun_s = time.monotonic()
     report = run(request, progress_on_terminal())
     if as_json:
         print_json(_as_json(report))
     else:
-        print_lines(_lines(report))
+        print_lines(_lines(report, time.monotonic() - begun_s))
 
 
 def _as_json(report: PrepareReport) -> dict[str, object]:
@@ -43,19 +46,17 @@ def _as_json(report: PrepareReport) -> dict[str, object]:
     }
 
 
-def _lines(report: PrepareReport) -> list[str]:
+def _lines(report: PrepareReport, took_s: Seconds) -> list[str]:
     manifest = report.manifest
-    rows = [
-        [config, split, str(sum(one.n_rows for one in shards)), format_bytes(sum(one.n_bytes for one in shards))]
-        for config, splits in manifest.configs.items()
-        for split, shards in splits.items()
-    ]
+    amount = f"{report.n_clips} clips, {format_bytes(report.n_bytes)}"
     lines = [
-        f"Nothing to do: {report.out} already holds this dataset." if report.was_done else f"Prepared {report.out}"
+        f"Nothing to do: {report.out} already holds this dataset, {amount}."
+        if report.was_done
+        else f"Prepared {report.out} in {format_duration(took_s)}: {amount}"
     ]
     if manifest.source["is_simulated"]:
         lines.append("The corpus is SIMULATED: results on it are not results on ToyADMOS.")
-    lines += table_lines(["config", "split", "clips", "size"], rows)
+    lines += table_lines(["config", "split", "clips", "hours", "size"], _split_rows(report))
     n_clipped = sum(shard.n_clipped for shard in manifest.shards)
     if n_clipped:
         lines.append(f"Clips that exceed full scale, and stand at full scale there: {n_clipped}")
@@ -68,8 +69,39 @@ def _lines(report: PrepareReport) -> list[str]:
             f"{report.ingested.n_reused} recordings were in the cache, {report.ingested.n_ingested} were read."
         )
     lines += _as_found(report)
-    lines.append(f"Load it with: {loading_line(report.out, next(iter(manifest.configs)))}")
-    return lines
+    return [*lines, *_notes(report), *_next_lines(report)]
+
+
+def _split_rows(report: PrepareReport) -> list[list[str]]:
+    from toyadmos_datasets.values.shards import clip_seconds
+
+    rows = []
+    for config, splits in report.manifest.configs.items():
+        rate_hz = report.manifest.request_of(config)["rate_hz"]
+        for split, shards in splits.items():
+            hours = clip_seconds(report.out, shards, rate_hz) / 3600
+            n_clips, n_bytes = (sum(getattr(one, name) for one in shards) for name in ("n_rows", "n_bytes"))
+            rows.append([config, split, str(n_clips), f"{hours:.2f}", format_bytes(n_bytes)])
+    return rows
+
+
+def _notes(report: PrepareReport) -> list[str]:
+    """Return what a reader of the dataset must know, as its card has it."""
+    from toyadmos_datasets.values.manifest import RECIPE_NAME
+    from toyadmos_datasets.values.recipe import read_recipe
+
+    return [f"Note: {note}" for note in read_recipe(report.out / RECIPE_NAME).notes]
+
+
+def _next_lines(report: PrepareReport) -> list[str]:
+    """Return what to type next."""
+    config, splits = next(iter(report.manifest.configs.items()))
+    folder = shell_word(report.out)
+    return [
+        f"Load it with: {loading_line(report.out, config, next(iter(splits)))}",
+        f"Check it with: toyadmos audit {folder}",
+        f"Share it with: toyadmos recipe export {folder} --out mine.toyrecipe",
+    ]
 
 
 def _as_found(report: PrepareReport) -> list[str]:
@@ -110,6 +142,8 @@ def _preview_lines(found: Preview) -> list[str]:
         f"decode      {format_bytes(found.n_decoded_bytes)}",
         f"cache       {format_bytes(found.n_store_bytes)} more in {found.store}",
         f"write       {_written(found)}",
+        *([] if found.conflict is None else ["conflict    prepare would refuse this:"]),
+        *(f"{'':<12}{line}" for line in (found.conflict or "").splitlines()),
         f"size        {_sizes(found)}",
         f"time        about {format_duration(found.expected_s)} on {found.workers} workers, by one machine's speed",
         *_unknown(found),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import json
+import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -14,14 +17,39 @@ import typer
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.escaping import escaped, python_text
-from toyadmos_datasets.units import format_bytes
+from toyadmos_datasets.units import Seconds, format_bytes, format_duration
 
 if TYPE_CHECKING:
     from toyadmos_datasets.engine.progress import Progress
 
 
+class Verbosity(enum.Enum):
+    """How much a command tells."""
+
+    QUIET = "errors only"
+    NORMAL = "results, and progress"
+    VERBOSE = "each step, too"
+
+
+_told = Verbosity.NORMAL
+
+
+def set_verbosity(level: Verbosity) -> None:
+    """Say how much this process tells from now on."""
+    global _told  # noqa: PLW0603  # there is one terminal
+    _told = level
+    if level is Verbosity.VERBOSE:
+        logging.basicConfig(format="%(message)s", stream=sys.stderr)
+        logging.getLogger("toyadmos_datasets").setLevel(logging.INFO)
+
+
 def print_lines(lines: Iterable[str], *, err: bool = False) -> None:
-    """Print lines; what is not visible in one of them, a line feed included, is escaped."""
+    """Print lines; what is not visible in one of them, a line feed included, is escaped.
+
+    What goes to standard error, such as a question, is printed to quiet users, too.
+    """
+    if _told is Verbosity.QUIET and not err:
+        return
     typer.echo("\n".join(map(escaped, lines)), err=err)
 
 
@@ -31,21 +59,21 @@ def print_json(value: object, *, indent: int | None = 2) -> None:
     typer.echo(written.replace("\x7f", "\\u007f"))  # the one control character that JSON leaves as it is
 
 
-def loading_line(folder: Path, config: str) -> str:
-    """Return a line of Python that loads a config of a prepared folder, whatever the folder is called.
+def loading_line(folder: Path, config: str, split: str) -> str:
+    """Return a line of Python that gives the first clip of a prepared folder, whatever the folder is called.
 
     It is of this package and not of plain `datasets`, which takes ``[`` and ``*`` in a path for a pattern and ``::``
     for a chain of addresses, and which decodes only where torchcodec does.
 
     Example:
-        >>> print(loading_line(Path("data/train"), "clean"))
-        import toyadmos_datasets; ds = toyadmos_datasets.load_dataset("data/train", "clean")
+        >>> print(loading_line(Path("data/a"), "clean", "train"))
+        import toyadmos_datasets; ds = toyadmos_datasets.load_dataset("data/a", "clean", split="train"); ds[0]["audio"]
     """
     place = str(folder)
     if len(folder.parts) == 1 and not folder.is_absolute():
         place = f"./{place}"  # `train` alone is a toy
-    arguments = f"{python_text(place)}, {python_text(config)}"
-    return f"import toyadmos_datasets; ds = toyadmos_datasets.load_dataset({arguments})"
+    arguments = f"{python_text(place)}, {python_text(config)}, split={python_text(split)}"
+    return f'import toyadmos_datasets; ds = toyadmos_datasets.load_dataset({arguments}); ds[0]["audio"]'
 
 
 def table_lines(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -92,8 +120,12 @@ def number_of(word: str, kind: Callable[[str], Number], option: str) -> Number:
 
 
 def progress_on_terminal() -> Progress:
-    """Return what shows progress: bars on a terminal, silence in logs and pipes."""
-    return Bars(is_shown=sys.stderr.isatty())
+    """Return what shows progress: bars on a terminal, now and then a line in logs and pipes."""
+    if _told is Verbosity.QUIET:
+        return Lines(is_shown=False)
+    if _told is Verbosity.VERBOSE or not sys.stderr.isatty():
+        return Lines(is_verbose=_told is Verbosity.VERBOSE)
+    return Bars()
 
 
 def say_above_bars(text: str) -> None:
@@ -106,17 +138,12 @@ def say_above_bars(text: str) -> None:
 
 
 class Bars:
-    """A bar for each stage, with its rate and the time left; stages may run inside and beside each other.
-
-    Args:
-        is_shown: Whether to draw at all.
-    """
+    """A bar for each stage, with its rate and the time left; stages may run inside and beside each other."""
 
     drawing: ClassVar[Bars | None] = None
     """Those that are on the terminal now; there is one terminal."""
 
-    def __init__(self, *, is_shown: bool) -> None:
-        self._is_shown = is_shown
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._drawn: Any = None
         self._n_open = 0
@@ -124,7 +151,7 @@ class Bars:
     @contextlib.contextmanager
     def stage(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
         """Draw a bar while the block runs; a stage with nothing to do is not shown."""
-        if not self._is_shown or total <= 0:
+        if total <= 0:
             yield lambda _done: None
             return
         with self._lock:
@@ -158,6 +185,54 @@ class Bars:
             typer.echo(escaped(text), err=True)
         else:
             drawn.console.print(escaped(text), markup=False, highlight=False)
+
+
+LINE_EVERY_S: Seconds = 30.0
+"""Between two lines of a stage where nothing is drawn, at most."""
+LINE_EVERY_SHARE = 0.05
+LEAST_S: Seconds = 10.0
+"""Between two lines, at least, however fast a stage is."""
+
+
+class Lines:
+    """A line now and then for each stage: for logs.
+
+    Args:
+        is_shown: Whether to print at all.
+        is_verbose: Whether to tell every stage and how long it took.
+    """
+
+    def __init__(self, *, is_shown: bool = True, is_verbose: bool = False) -> None:
+        self._is_shown = is_shown
+        self._is_verbose = is_verbose
+
+    @contextlib.contextmanager
+    def stage(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        """Print how far the block is, every 30 s or 5 %; a stage with nothing to do is not shown."""
+        if total <= 0:
+            yield lambda _done: None
+            return
+        begun_s = told_s = time.monotonic()
+        told = 0
+
+        def show(done: int) -> None:
+            """Print a line where the last one is long ago."""
+            nonlocal told_s, told
+            waited_s = time.monotonic() - told_s
+            if waited_s >= LINE_EVERY_S or (waited_s >= LEAST_S and done - told >= LINE_EVERY_SHARE * total):
+                told_s, told = time.monotonic(), done
+                self.say(f"{what}: {min(done / total, 1):.0%}, {_amount(done, total, unit)}")
+
+        if self._is_verbose:
+            self.say(f"{what} ..")
+        yield show
+        if self._is_verbose:
+            self.say(f"{what}: done in {format_duration(time.monotonic() - begun_s)}")
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        if self._is_shown:
+            typer.echo(escaped(text), err=True)
 
 
 def _amount(done: int, total: int, unit: str) -> str:

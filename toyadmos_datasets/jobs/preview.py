@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ, toy_named
 from toyadmos_datasets.engine import usable_workers
 from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.errors import DatasetError, OutputConflictError
 from toyadmos_datasets.files.cache_folder import Lease
-from toyadmos_datasets.files.job_folder import State
 from toyadmos_datasets.ingest import AsFound, as_found
 from toyadmos_datasets.ingest.recordings import bytes_to_decode, bytes_to_store
 from toyadmos_datasets.ingest.task_cuts import bytes_by_block, large_blocks
@@ -74,7 +74,9 @@ class Preview(DisplayedReport):
         store: The recording store.
         n_store_bytes: How much it grows.
         out: Folder of the dataset.
-        state: What is in it: ``new``, ``cut``, ``done``, ``replace`` or ``add``.
+        state: What is in it: ``new``, ``cut``, ``done``, ``replace`` or ``add``; ``conflict`` where `prepare` would be
+            refused.
+        conflict: Why it would be refused; None where it would not.
         n_dataset_bytes: About how much is written there.
         n_bytes_encoded: About what the dataset takes in each encoding, whichever was asked for.
         n_shards: Number of shards.
@@ -114,6 +116,7 @@ class Preview(DisplayedReport):
     longest_s: Seconds
     fetch: FetchEstimate | None
     n_simulated_bytes: Bytes
+    conflict: str | None
     notes: tuple[str, ...]
     health: Health
     n_unmeasured_clips: int
@@ -155,7 +158,7 @@ def _preview(options: PrepareOptions, progress: Progress) -> Preview:
     indexed, store = preparation.index(), preparation.store
     planned = preparation.plan(indexed.table, progress)
     wanted, missing = planned.wanted, planned.missing
-    state = preparation.output.state(overwrite=options.overwrite)
+    state, conflict = _state_of(preparation, overwrite=options.overwrite)
     recipe = _to_render(planned.recipe, preparation, state)
     counts = count_examples(recipe.examples)
     n_shards = sum(-(-n // ROWS_A_SHARD) for n in _rows_by_split(counts).values())
@@ -196,6 +199,7 @@ def _preview(options: PrepareOptions, progress: Progress) -> Preview:
         longest_s=0.0 if state == "done" else START_S + busy_s / workers + if_not_s,
         fetch=source.fetch_estimate(missing["member"].to_pylist()),
         n_simulated_bytes=n_simulated_bytes,
+        conflict=conflict,
         notes=recipe.notes,
         health=health,
         n_unmeasured_clips=n_clips - health.n_clips_in_all - health.n_left_out_clips,
@@ -217,7 +221,15 @@ def _largest_blocks(source: Source, missing: pa.Table, workers: int) -> tuple[li
     )
 
 
-def _to_render(recipe: Recipe, preparation: Preparation, state: State) -> Recipe:
+def _state_of(preparation: Preparation, *, overwrite: bool) -> tuple[str, str | None]:
+    """Return what is in the folder of the dataset, and why `prepare` would refuse it, if it would."""
+    try:
+        return preparation.output.state(overwrite=overwrite), None
+    except (DatasetError, OutputConflictError) as error:
+        return "conflict", str(error)
+
+
+def _to_render(recipe: Recipe, preparation: Preparation, state: str) -> Recipe:
     """Return the examples that are rendered: all, or those that a folder does not have yet."""
     if state != "add":
         return recipe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from toyadmos_datasets.engine import chosen_workers
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.jobs.prepare import PrepareOptions
-from toyadmos_datasets.options.declaration import options_of
+from toyadmos_datasets.options.declaration import defaults_of, options_of
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.options.place_options import PlaceOptions
-from toyadmos_datasets.options.plan_options import PlanOptions
+from toyadmos_datasets.options.plan_options import PlanOptions, implied_protocol
 from toyadmos_datasets.options.render_options import Encoding, LogMel, RenderOptions
 from toyadmos_datasets.values.health import exclusion_of
 
@@ -24,18 +24,31 @@ LOG_MEL = "logmel"
 
 
 def prepare_options(
-    chosen: Mapping[str, Any], fetch: FetchChoices | None = None, *, executor: Executor | None = None
+    chosen: Mapping[str, Any],
+    fetch: FetchChoices | None = None,
+    *,
+    executor: Executor | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> PrepareOptions:
     """Return what `prepare` and `plan` are asked for.
+
+    Where no protocol is chosen and an option can mean only one, it is that one.
 
     Args:
         chosen: Values by the names of their fields; what is left out, or None, has its default.
         fetch: How a source on the web is fetched.
         executor: Runs the tasks in the place of the machine's own processes.
+        say: Told which protocol was taken, where options chose it.
 
     Raises:
         OptionError: A value is invalid, or contradicts another.
     """
+    implied = implied_protocol(chosen)
+    if implied is not None:
+        protocol, flag = implied
+        chosen = {**chosen, "protocols": (protocol,)}
+        if say is not None:
+            say(f"{flag} is an option of {protocol}, so the protocol is {protocol}.")
     plan = PlanOptions(**_chosen(PlanOptions, chosen))
     places = PlaceOptions(**_chosen(PlaceOptions, chosen))
     _require_source(places.source)
@@ -45,11 +58,17 @@ def prepare_options(
         "recipe": places.recipe,
         "exclude": exclusion_of(places.exclude),
         "cache": places.cache or default_cache(),
-        "out": places.out or Path("data") / toy_named(plan.toy).short,
+        "out": places.out or _default_out(plan),
     }
     return PrepareOptions(
         plan=plan, render=_render_options(chosen), fetch=fetch or FetchChoices(), executor=executor, **kept
     )
+
+
+def _default_out(plan: PlanOptions) -> Path:
+    """Return ``data/TOY``, or ``data/TOY-PROTOCOL`` for another protocol than the default."""
+    others = [] if plan.protocols == defaults_of(PlanOptions)["protocols"] else plan.protocols
+    return Path("data") / "-".join([toy_named(plan.toy).short, *others])
 
 
 def _chosen(kind: type[Any], chosen: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import os
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -94,7 +95,9 @@ class Option:
         for one in values:
             if self.choices and one not in self.choices:
                 joint = " or " if len(self.choices) == 2 else ", "
-                raise self.refusal(joint.join(map(str, self.choices)), one)
+                near = difflib.get_close_matches(str(one), map(str, self.choices), n=1)
+                meant = replace(self, remedy=f"Did you mean {near[0]}?") if near else self
+                raise meant.refusal(joint.join(map(str, self.choices)), one)
         if self.is_set and len(set(values)) != len(values):
             raise self.refusal("each value once", ", ".join(map(str, values)))
         for one in values:

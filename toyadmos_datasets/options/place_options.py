@@ -46,8 +46,8 @@ class PlaceOptions:
     out: Path | None = field(
         default=None,
         metadata=option(
-            help="Folder of the dataset; by default `data/TOY`.",
-            page="It is never inside the toy's own folder.",
+            help="Folder of the dataset; by default `data/TOY`, or `data/TOY-PROTOCOL`.",
+            page="`data/TOY` is for the default protocol. It is never inside the toy's own folder.",
             metavar="DIR",
             example="data/car-noisy",
             typed={"file_okay": False},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -257,10 +258,10 @@ class PlanOptions:
             is_taken = not one.protocols or set(one.protocols) & set(self.protocols)
             if not is_taken and getattr(self, name) != defaults_of(PlanOptions)[name]:
                 raise OptionError(
-                    "An option was given that no protocol asked for takes.",
+                    f"The protocol {' and '.join(self.protocols)} takes no {one.flag}.",
                     where=one.flag,
-                    expected=" or ".join(f"--protocol {taker}" for taker in one.protocols),
-                    actual=f"--protocol {' --protocol '.join(self.protocols)}",
+                    expected=f"--protocol {' or '.join(one.protocols)}",
+                    actual=f"--protocol {' '.join(self.protocols)}",
                     remedy=f"Add: --protocol {one.protocols[0]}",
                 )
 
@@ -283,3 +284,22 @@ class PlanOptions:
     def as_parameters(self) -> dict[str, Any]:
         """Return the options as JSON values, as recipes keep them."""
         return request_of(self)
+
+
+def implied_protocol(chosen: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the only protocol that chosen options can mean, and the option that says so.
+
+    Args:
+        chosen: Values by the names of their fields.
+
+    Returns:
+        Protocol and option, where no protocol is chosen and one option is of a single other one; else None.
+    """
+    if chosen.get("protocols"):
+        return None
+    defaults = defaults_of(PlanOptions)
+    for name, one in options_of(PlanOptions).items():
+        is_chosen = name in chosen and chosen[name] != defaults.get(name)
+        if is_chosen and len(one.protocols) == 1 and one.protocols != defaults["protocols"]:
+            return one.protocols[0], one.flag
+    return None

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.job_folder import is_committing
 from toyadmos_datasets.files.reading import file_errors, is_there, raise_system_fault, sha256_of
-from toyadmos_datasets.units import Bytes
+from toyadmos_datasets.units import Bytes, Hertz, Seconds
 from toyadmos_datasets.values.manifest import MANIFEST_NAME, Manifest, Shard, check_shard_sizes, read_manifest
 from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, footer_fault
 
@@ -280,3 +281,16 @@ def _naming(path: Path) -> Iterator[None]:
             actual=error,
             remedy="Look for what else is damaged: toyadmos verify DIR",
         ) from error
+
+
+def clip_seconds(folder: Path, shards: Iterable[Shard], rate_hz: Hertz) -> Seconds:
+    """Return how long the clips of shards last in all; only the column with their lengths is read.
+
+    Raises:
+        DatasetError: A shard cannot be read.
+    """
+    n_samples = 0
+    for shard in shards:
+        with _naming(folder / shard.path), (folder / shard.path).open("rb") as file:
+            n_samples += pc.sum(pq.read_table(file, columns=["n_samples"])["n_samples"]).as_py() or 0
+    return n_samples / rate_hz
