@@ -12,6 +12,9 @@ DEMO ?= data/demo
 PYTEST_ARGS ?=
 DRILLS ?= 10000
 
+FIRST_CLIP = from toyadmos_datasets import load_dataset; clip = load_dataset("$(DEMO)", split="train")[0]; \
+  print(clip["condition_text"], clip["audio"]["array"].shape, clip["audio"]["sampling_rate"], "Hz")
+
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
@@ -32,8 +35,11 @@ RAY := $(VENV)/ray
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(CORE)  ## Prepare a simulated ToyTrain into data/demo.
+demo: $(CORE)  ## Prepare a simulated ToyTrain into data/demo, and load a clip of it.
+	@echo '== Simulating a corpus and preparing it into $(DEMO); the recordings stay in the cache of toyadmos'
 	$(BIN)/toyadmos prepare --toy train --source simulate --out $(DEMO)
+	@echo '== Loading the first clip'
+	$(BIN)/python -c '$(FIRST_CLIP)'
 
 test: lint types $(OLDEST) $(S3)  ## Run lint, types and tests (PYTEST_ARGS="-k words" to choose).
 	PYTHONPATH=$(S3) $(BIN)/python -m pytest -k "s3 or bucket_that" tests/test_share_bucket.py
@@ -65,21 +71,25 @@ clean:  ## Remove caches and build outputs.
 	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
-distclean: clean  ## Remove the environment and the demo as well.
+distclean: clean  ## Remove the environment, the demo, and the simulated corpus that it left in the cache.
+	@test ! -x $(BIN)/toyadmos || $(BIN)/toyadmos cache --toy train --kind simulated --clean
 	rm -rf $(VENV) $(DEMO)
 
 $(MADE):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@echo '== Making the environment $(VENV)'
 	$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
 $(CORE): $(MADE) pyproject.toml constraints.txt
+	@echo '== Installing the package into $(VENV): about 870 MB, some minutes'
 	$(PIP_INSTALL) --editable .
 	@touch $@
 
 # The development install brings the core with it, so both stamps are new and `make demo` installs nothing again.
 $(DEV): $(MADE) pyproject.toml constraints.txt
+	@echo '== Installing what the tests need into $(VENV), PyTorch included: some minutes'
 	$(PIP_INSTALL) --editable '.[test,dev,report,dask]'
 	$(PIP_INSTALL) --editable '.[train]' || \
 	  echo '######## torch cannot be had here: the tests of the baseline WILL BE SKIPPED ########' >&2
