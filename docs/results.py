@@ -1,26 +1,32 @@
-"""Train and score every preset on prepared datasets, and write docs/results.md.
+"""Train and score presets, and write docs/results.md; what earlier calls found is kept in docs/results.json.
 
-    python docs/results.py --work runs/results --corpus "simulated ToyTrain=data/simulated" --quick
-    python docs/results.py --work runs/results --archives /data/toyadmos     the paper's experiment, on the archives
+    python docs/results.py --archives /data/toyadmos --work runs/results --seeds 3       the paper's experiment
+    python docs/results.py --archives /data/toyadmos --work runs/results --toy car       one toy at a time
+    python docs/results.py --corpus "simulated ToyTrain=data/simulated" --work runs/results --quick
+    python docs/results.py                                                               write the page anew
 
-Runs that are done in the work folder are not made again, so that the script can be stopped and gone on with, and
-called again with more corpora.
+The page is written after every run. A run that is done in the work folder is not trained again, so that the script can
+be stopped and called again. A result replaces the earlier one of the same corpus, config, system and seed.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import os
 import platform
-import textwrap
+import shlex
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+from results_page import Result, page
 
 from toyadmos_datasets.baseline.evaluation import evaluate
 from toyadmos_datasets.baseline.evaluations import (
@@ -30,8 +36,11 @@ from toyadmos_datasets.baseline.evaluations import (
     find_evaluation,
     read_scores,
 )
+from toyadmos_datasets.baseline.run_folder import read_run
 from toyadmos_datasets.baseline.trainer import train
 from toyadmos_datasets.corpus.facts import PAPER_EXPERIMENTS
+from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.errors import SourceError
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
 from toyadmos_datasets.options.presets import PRESETS, Preset, changed
 from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
@@ -43,174 +52,145 @@ from toyadmos_datasets.values.manifest import read_manifest
 QUICK: dict[str, dict[str, Any]] = {
     "paper": {"learning_rate": 1e-3, "batch_inputs": 128},
     "code": {"learning_rate": 1e-3, "batch_inputs": 128, "batch_clips": 0},
-    "dcase2020": {},
 }
 """What is changed with `--quick`, beside the epochs, so that a CPU manages a row in minutes; named in the table."""
 
 QUICK_CLIPS = {"paper": 80, "code": 80, "dcase2020": 1500}
 """How many clips training passes over with `--quick`, each as often as there are epochs, which are at least two."""
 
-PUBLISHED = """\
-| | ToyCar | ToyConveyor | ToyTrain |
-| --- | --- | --- | --- |
-| paper, AUC as its code computes it (`waspaa2019`) | {car:.3f} | {conveyor:.3f} | {train:.3f} |
-| DCASE 2020 baseline, AUC / pAUC (its own noise and split) | 0.801 / 0.672 | 0.727 / 0.607 | not in it |
-| this package, on the true corpus | not run | not run | not run |
-"""
-
-COLUMNS = (
-    "preset",
-    "changed for speed",
-    "noise",
-    "AUC",
-    "by the mean frame",
-    "as published",
-    "pAUC, McClish",
-    "overlooked",
-    "loudness alone",
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One trained and scored system."""
+class Corpus:
+    """What is trained and scored on."""
 
-    corpus: str
-    config: str
-    preset: Preset
-    metrics: dict[str, Any]
-    auc_of_means: float
+    name: str
+    dataset: Path
+    is_true: bool
 
 
 def main() -> None:
+    arguments = parsed()
+    data = arguments.out.with_suffix(".json")
+    kept = [Result(**one) for one in json.loads(data.read_text())["results"]] if data.exists() else []
+    notes = json.loads(data.read_text())["notes"] if data.exists() else {}
+    notes |= dict(one.split("=", 1) for one in arguments.note)
+    save(arguments.out, kept, notes)
+    for corpus in corpora(arguments):
+        for result in results_of(corpus, arguments):
+            print(f"{result.corpus}, {result.config}, {result.system}, seed {result.seed}: AUC {result.auc[0]:.3f}")
+            kept = [one for one in kept if one.key != result.key] + [result]
+            save(arguments.out, kept, notes)
+
+
+def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--work", type=Path, required=True, help="where runs are kept")
-    parser.add_argument("--corpus", action="append", default=[], metavar="NAME=DIR", help="a prepared dataset")
     parser.add_argument("--archives", help="folder with the volumes or trees of the true corpus")
-    parser.add_argument("--quick", action="store_true", help="few epochs, for a CPU")
-    parser.add_argument("--note", action="append", default=[], help="a paragraph on what the corpora are")
+    parser.add_argument("--toy", action="append", help="with --archives: only this toy; can be repeated")
+    parser.add_argument("--corpus", action="append", default=[], metavar="NAME=DIR", help="a prepared dataset")
+    parser.add_argument("--work", type=Path, default=Path("runs/results"), help="where datasets and runs are kept")
     parser.add_argument("--presets", default=",".join(PRESETS), help="some of them, with commas between")
-    parser.add_argument("--done", action="store_true", help="train nothing, and write what is there")
+    parser.add_argument("--configs", help="of a corpus: some of them, with commas between; by default all")
+    parser.add_argument("--seeds", type=int, default=1, help="how many runs of each system, from seed 0")
+    parser.add_argument("--quick", action="store_true", help="few epochs, for a CPU")
+    parser.add_argument(
+        "--note", action="append", default=[], metavar="NAME=TEXT", help="a paragraph about a corpus, kept with it"
+    )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.md"))
-    arguments = parser.parse_args()
-    corpora = dict(one.split("=", 1) for one in arguments.corpus)
-    if arguments.archives:
-        corpora |= dict(prepared(arguments.archives, arguments.work))
-    rows = [row for name, place in corpora.items() for row in rows_of(name, Path(place), arguments)]
-    arguments.out.write_text(page(rows, arguments.device, arguments.note), encoding="utf-8")
+    return parser.parse_args()
 
 
-def prepared(source: str, work: Path) -> Iterator[tuple[str, str]]:
-    """Prepare the paper's experiment for each toy."""
-    for experiment in PAPER_EXPERIMENTS:
-        options = PrepareOptions(
-            plan=PlanOptions(toy=experiment.toy, protocols=("waspaa2019",)),
-            render=RenderOptions(workers=os.cpu_count() or 1),
-            source=source,
-            out=work / "data" / experiment.toy,
-            cache=work / "cache",
-        )
-        yield experiment.toy, str(prepare(options).out)
+def save(out: Path, results: list[Result], notes: dict[str, str]) -> None:
+    """Write the results as data and as a page; the data first, and each whole or not at all."""
+    data = json.dumps({"results": [asdict(one) for one in results], "notes": notes}, indent=1, ensure_ascii=False)
+    for path, text in ((out.with_suffix(".json"), data + "\n"), (out, page(results, notes))):
+        temporary = path.with_suffix(f".tmp{os.getpid()}")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
 
 
-def rows_of(name: str, place: Path, arguments: argparse.Namespace) -> Iterator[Row]:
-    """Train and score every preset on every config of a dataset."""
+def corpora(arguments: argparse.Namespace) -> Iterator[Corpus]:
+    for one in arguments.corpus:
+        name, _, place = one.partition("=")
+        yield Corpus(name=name, dataset=Path(place), is_true=False)
+    wanted = {toy_named(one).name for one in arguments.toy or []}
+    for experiment in PAPER_EXPERIMENTS if arguments.archives else ():
+        if not wanted or experiment.toy in wanted:
+            try:
+                yield prepared(experiment.toy, arguments)
+            except SourceError as error:
+                if wanted:
+                    raise
+                print(f"{experiment.toy} is left as it was: {error}", file=sys.stderr)
+
+
+def prepared(toy: str, arguments: argparse.Namespace) -> Corpus:
+    """Prepare the paper's experiment for a toy, unless that is done."""
+    options = PrepareOptions(
+        plan=PlanOptions(toy=toy, protocols=("waspaa2019",)),
+        render=RenderOptions(workers=os.cpu_count() or 1),
+        source=arguments.archives,
+        out=arguments.work / "data" / toy,
+        cache=arguments.work / "cache",
+    )
+    return Corpus(name=toy, dataset=prepare(options).out, is_true=True)
+
+
+def results_of(corpus: Corpus, arguments: argparse.Namespace) -> Iterator[Result]:
+    """Train and score every system on every config of a dataset, with every seed."""
+    configs = arguments.configs.split(",") if arguments.configs else list(read_manifest(corpus.dataset).configs)
     for preset in [PRESETS[one] for one in arguments.presets.split(",")]:
-        for config in read_manifest(place).configs:
-            system = quick(preset, place, config) if arguments.quick else preset
-            out = arguments.work / name.replace(" ", "-") / f"{config}-{preset.name}-{system.epochs}"
-            if not evaluation_folders(out):
-                if arguments.done:
-                    continue
-                train(TrainOptions(dataset=place, out=out, config=config, preset=system, device=arguments.device))
-                evaluate(EvaluateOptions(run=out, device=arguments.device))
-            metrics = json.loads((find_evaluation(out) / METRICS_NAME).read_text(encoding="utf-8"))
-            print(name, config, preset.name, shown(metrics["auc"]), flush=True)
-            yield Row(corpus=name, config=config, preset=system, metrics=metrics, auc_of_means=auc_of_means(out))
+        for config in configs:
+            system = quick(preset, corpus.dataset, config) if arguments.quick else preset
+            for seed in range(arguments.seeds):
+                yield result_of(corpus, config, system, seed, arguments)
 
 
-def auc_of_means(run: Path) -> float:
-    """Return the AUC where the mean of a clip's frames is its score, whatever the preset takes."""
-    frames = pq.read_table(find_evaluation(run) / FRAME_SCORES_NAME)["frame_scores"].to_pylist()
-    return auc(read_scores(run)["label"].to_numpy(), [float(np.mean(one)) for one in frames])
+def result_of(corpus: Corpus, config: str, system: Preset, seed: int, arguments: argparse.Namespace) -> Result:
+    recipe = read_manifest(corpus.dataset).recipe_sha256
+    settings = "-".join([system.label.rstrip("*"), *(f"{name}={value}" for name, value in system.changes.items())])
+    out = arguments.work / "runs" / f"{corpus.name.replace(' ', '-')}-{recipe[:8]}" / config / settings / f"seed-{seed}"
+    if not evaluation_folders(out):
+        device = arguments.device
+        train(TrainOptions(dataset=corpus.dataset, out=out, config=config, preset=system, seed=seed, device=device))
+        evaluate(EvaluateOptions(run=out, device=device))
+    run, evaluation = read_run(out), find_evaluation(out)
+    found = json.loads((evaluation / METRICS_NAME).read_text(encoding="utf-8"))
+    frames = pq.read_table(evaluation / FRAME_SCORES_NAME)["frame_scores"].to_pylist()
+    return Result(
+        corpus=corpus.name,
+        is_true=corpus.is_true,
+        config=config,
+        system=system.name,
+        changes=[f"{name} {value}" for name, value in system.changes.items()],
+        seed=seed,
+        n_normal=found["n_normal"],
+        n_anomalous=found["n_anomalous"],
+        auc=ends(found["auc"]),
+        auc_of_means=auc(read_scores(out)["label"].to_numpy(), [float(np.mean(one)) for one in frames]),
+        auc_as_published=found["auc_as_published"]["value"],
+        pauc_mcclish=ends(found["pauc_mcclish"]),
+        share_overlooked=found["share_overlooked"]["value"],
+        auc_of_loudness=found["loudness"]["auc"]["value"],
+        verdict=found["loudness"]["verdict"],
+        recipe=recipe[:12],
+        run=f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, {platform.machine()}, device {run.device}, "
+        f"toyadmos-datasets {version('toyadmos-datasets')}",
+        command=shlex.join(["python", "docs/results.py", *sys.argv[1:]]),
+    )
+
+
+def ends(interval: dict[str, float]) -> list[float]:
+    return [interval["value"], interval["low"], interval["high"]]
 
 
 def quick(preset: Preset, place: Path, config: str) -> Preset:
     """Return a preset that is trained for minutes: fewer epochs, larger and more steps."""
+    if preset.name not in QUICK_CLIPS:
+        return preset
     n_clips = sum(shard.n_rows for shard in read_manifest(place).configs[config]["train"])
     epochs = min(max(-(-QUICK_CLIPS[preset.name] // n_clips), 2), preset.epochs)
-    return changed(preset, QUICK[preset.name] | {"epochs": epochs})
-
-
-def shown(interval: dict[str, float]) -> str:
-    return f"{interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
-
-
-def page(rows: list[Row], device: str, notes: list[str]) -> str:
-    experiments = {one.toy.removeprefix("Toy").lower(): one.auc for one in PAPER_EXPERIMENTS}
-    lines = [
-        "# Results",
-        "",
-        "Written by [results.py](results.py). Intervals: 95 %. What each figure and its interval is:",
-        "[baseline.md](baseline.md).",
-        "",
-        "## The true corpus",
-        "",
-        "**Nobody who works on this package could reach the archives: no row here is a result on ToyADMOS.** The",
-        "published figures:",
-        "",
-        PUBLISHED.format(**experiments),
-        "If you have the archives, fill the last row (200 epochs, a GPU is advisable) with",
-        "",
-        "    python docs/results.py --work runs/results --archives /data/toyadmos",
-        "",
-        "## What could be run here",
-        "",
-        f"{platform.machine()}, device {device}, one seed. With `--quick` the training is cut short as the table says;",
-        "these rows show that the pipeline works and what it tells apart, not how good the systems are. A system that",
-        "does not beat loudness (in its better direction) has shown nothing.",
-        "Rows that are missing were not run. The published system takes a clip's largest frame as its score, DCASE's",
-        "the mean; *by the mean frame* is the AUC of the same frames' mean, for comparison. Noise `waspaa2019` is the",
-        "paper's experiment with its gains; a level in dB is the protocol `basic` at that SNR. The AUC as published is",
-        "the AUC wherever there are at least as many anomalous as normal clips and no ties, as here.",
-        *(line for note in notes for line in ("", *textwrap.wrap(note, 118))),
-    ]
-    for corpus in dict.fromkeys(row.corpus for row in rows):
-        mine = [row for row in rows if row.corpus == corpus]
-        first = mine[0].metrics
-        lines += [
-            "",
-            f"### {corpus}",
-            "",
-            f"Test: {first['n_normal']} normal and {first['n_anomalous']} anomalous clips.",
-            "",
-            f"| {' | '.join(COLUMNS)} |",
-            f"|{' --- |' * len(COLUMNS)}",
-            *(line(row) for row in mine),
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def line(row: Row) -> str:
-    found, default = row.metrics, PRESETS[row.preset.name]
-    names = ("epochs", "learning_rate", "batch_inputs", "batch_clips")
-    changes = [
-        f"{name} {getattr(row.preset, name):g}" for name in names if getattr(row.preset, name) != getattr(default, name)
-    ]
-    snr = row.config.removeprefix("snr_").replace("minus_", "-").replace("db", " dB")
-    cells = [
-        row.preset.name,
-        ", ".join(changes) or "none",
-        snr,
-        shown(found["auc"]),
-        f"{row.auc_of_means:.3f}",
-        f"{found['auc_as_published']['value']:.3f}",
-        shown(found["pauc_mcclish"]),
-        f"{found['share_overlooked']['value']:.0%}",
-        f"{found['loudness']['auc']['value']:.3f}, {found['loudness']['verdict']}",
-    ]
-    return f"| {' | '.join(cells)} |"
+    return changed(preset, QUICK.get(preset.name, {}) | {"epochs": epochs})
 
 
 if __name__ == "__main__":

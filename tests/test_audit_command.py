@@ -43,7 +43,7 @@ def test_the_command_prints_json_and_writes_a_page_that_fetches_nothing(capsys, 
     assert "prefers-color-scheme: dark" in html
     assert not re.search(r"<script|https?://(?!www\.w3\.org)|src=|@import", html)
     drawn = re.findall(r"<svg[^>]*>", html)
-    assert len(drawn) == 4
+    assert len(drawn) == 3
     assert all('role="img" aria-label="' in one for one in drawn)
 
 

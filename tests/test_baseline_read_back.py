@@ -30,7 +30,7 @@ from toyadmos_datasets.baseline.trainer import load_detector
 from toyadmos_datasets.errors import DatasetError, OptionError, ToyAdmosError
 from toyadmos_datasets.files.reading import sha256_of
 from toyadmos_datasets.options.training_options import EvaluateOptions
-from toyadmos_datasets.reports.run_report import read_evaluated
+from toyadmos_datasets.reports.reported_run import read_evaluated
 
 shortly = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

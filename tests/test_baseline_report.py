@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import json
 import re
 import shutil
@@ -22,18 +24,25 @@ from wording import hold_printed, refused
 pytest.importorskip("torch", reason=NO_TORCH)
 
 from toyadmos_datasets.auditing import audit
+from toyadmos_datasets.baseline.band_errors import band_errors
 from toyadmos_datasets.baseline.comparison import compare
-from toyadmos_datasets.baseline.evaluation import evaluate
+from toyadmos_datasets.baseline.evaluation import evaluate, frame_scores
 from toyadmos_datasets.baseline.evaluations import read_scores
+from toyadmos_datasets.baseline.frames import decoded
+from toyadmos_datasets.baseline.run_folder import read_run
+from toyadmos_datasets.baseline.trainer import load_detector
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.options.training_options import EvaluateOptions
+from toyadmos_datasets.reports.band_section import band_section
 from toyadmos_datasets.reports.dataset_report import report_dataset
+from toyadmos_datasets.reports.reported_run import read_evaluated
 from toyadmos_datasets.reports.run_report import report_run
 from toyadmos_datasets.values.manifest import read_manifest, write_manifest
 
 PNG, PDF = b"\x89PNG", b"%PDF"
+OF_PAGE = {"run": "trained", "dataset": "simulated_train"}
 
 
 class Page(HTMLParser):
@@ -85,7 +94,8 @@ def test_a_page_fetches_nothing_and_runs_nothing(page):
         if name in {"src", "href", "srcset", "poster", "action"}
     ]
     assert links
-    assert all(link.startswith("data:") for link in links)
+    ids = {attributes["id"] for _, attributes in found.tags if "id" in attributes}
+    assert all(link.startswith("data:") or link.removeprefix("#") in ids for link in links)
     assert "url(" not in page.read_text(encoding="utf-8")
     assert "default-src 'none'" in page.read_text(encoding="utf-8")
 
@@ -117,7 +127,76 @@ def test_the_worst_clips_of_a_runs_page_are_the_worst(run_page, trained):
     alternatives = [one["alt"] for one in Page(run_page).all("img")]
 
     assert lowest["event_id"] in alternatives[0]
-    assert len(Page(run_page).all("audio")) == 8
+    assert len(Page(run_page).all("audio")) == len(alternatives) == 16
+
+
+def test_a_clip_of_a_page_stands_beside_one_of_the_other_label_and_the_same_case(run_page, dataset_page):
+    for page in (run_page, dataset_page):
+        told = [
+            (attributes["alt"].partition("_IND_")[0].rpartition("_")[0], "_normal_" in attributes["alt"])
+            for attributes in Page(page).all("img")
+        ]
+
+        assert len(told) % 2 == 0
+        assert all(
+            (case, is_normal) == (other, not is_other)
+            for (case, is_normal), (other, is_other) in zip(told[::2], told[1::2], strict=True)
+        )
+
+
+def test_a_page_begins_with_verdict_totals_date_commands_and_contents(page, request):
+    found, html = Page(page), page.read_text(encoding="utf-8")
+    top = html.partition("<section")[0]
+
+    assert 'class="verdict"' in top
+    assert re.search(r"Made \d{4}-\d\d-\d\d \d\d:\d\d UTC by toyadmos-datasets \d", top)
+    assert f"toyadmos report {request.getfixturevalue(OF_PAGE[page.stem])}" in top
+    contents = [one["href"].removeprefix("#") for one in found.all("a") if one["href"].startswith("#")]
+    assert contents == [one["id"] for one in found.all("section")]
+
+
+def test_every_spectrogram_has_axes_and_a_bar_of_colours(page):
+    found, html = Page(page), page.read_text(encoding="utf-8")
+    n_pictures = len(found.all("img"))
+
+    assert n_pictures > 0
+    assert html.count(">time, s</text>") == html.count(">mel bands, kHz</text>") == n_pictures
+    assert html.count("linear-gradient(to top, #000003") == n_pictures
+    assert html.count(">dB</text>") == n_pictures
+
+
+def test_the_tables_of_a_page_are_files_for_papers_on_it_and_by_the_command_line(trained, tmp_path, capsys):
+    ran = toyadmos(capsys, "report", trained, "-o", tmp_path / "r.html", "--no-audio", "--tables", tmp_path / "tables")
+    links = {one["download"]: one["href"] for one in Page(tmp_path / "r.html").all("a") if "download" in one}
+    written = {path.name: path.read_bytes() for path in (tmp_path / "tables").iterdir()}
+
+    assert ran.status == 0, ran.err
+    assert {name: base64.b64decode(address.partition(",")[2]) for name, address in links.items()} == written
+    rows = list(csv.DictReader(written["thresholds.csv"].decode().splitlines()))
+    assert [row["FPR at most"] for row in rows] == ["1%", "5%", "10%"]
+    metrics = json.loads((trained / EVALUATION / "metrics.json").read_text())
+    assert float(rows[2]["F1, low"]) == metrics["f1"]["low"] == metrics["operating_points"][2]["f1"]["low"]
+    assert written["by-condition.tex"].startswith(rb"\begin{tabular}{llrrrrr}")
+
+
+def test_the_residual_by_band_is_where_the_damage_sounds(trained):
+    found = band_section(read_evaluated(trained))
+    ratios_db = [float(row[-1]) for row in found.table.rows]
+
+    assert [row[0] for row in found.table.rows] == ["ab01", "ab02", "ab12", "ab42"]
+    assert min(ratios_db) > 3
+
+
+def test_the_errors_of_the_bands_add_up_to_those_of_the_frames(trained):
+    detector = load_detector(trained, device="cpu")
+    clips = [
+        decoded(row["audio"], 16_000) for row, _ in zip(read_run(trained).split("test").rows(), "ab", strict=False)
+    ]
+    by_band = band_errors(detector, clips)
+    by_frame = frame_scores(detector, clips)
+
+    # The paper's error of a frame is the sum over its bands, a mean over the stacked frames.
+    assert by_band.sum(axis=1) == pytest.approx([one.mean() for one in by_frame], rel=1e-4)
 
 
 def test_pages_say_in_words_what_each_condition_is(run_page, dataset_page):
@@ -139,7 +218,7 @@ def test_frame_scores_stand_under_their_frames_whatever_the_datasets_rate(traine
     duration_s = read_scores(run)["duration_s"][0].as_py()
 
     # The first input stands around the eleventh frame of 512 samples, and the last ends as far from the clip's end.
-    assert first == pytest.approx([1000 * (10 * 256 + 256) / 16_000 / duration_s] * 8, abs=0.1)
+    assert first == pytest.approx([1000 * (10 * 256 + 256) / 16_000 / duration_s] * 16, abs=0.1)
     assert last == pytest.approx([1000 - one for one in first], abs=1000 * 256 / 16_000 / duration_s)
 
 
@@ -170,13 +249,13 @@ def test_a_datasets_page_has_spectrograms_of_each_condition_and_the_audits_level
     found = Page(dataset_page)
     conditions = re.findall(r"<h3>(normal|ab\d\d): ", dataset_page.read_text(encoding="utf-8"))
 
-    assert conditions == ["normal", "ab01", "ab02", "ab12", "ab42"]
+    assert conditions == ["ab01", "ab02", "ab12", "ab42"]
     shown = [re.search(r"_(normal|ab\d\d)_", one["alt"])[1] for one in found.all("img")]
-    assert Counter(shown) == {"normal": 3, "ab01": 3, "ab02": 3, "ab12": 3, "ab42": 3}
-    assert len(found.all("audio")) == len(conditions)
+    assert Counter(shown) == {"normal": 12, "ab01": 3, "ab02": 3, "ab12": 3, "ab42": 3}
+    assert len(found.all("audio")) == len(shown)
     check = next(one for one in audit(simulated_train).levels if one.split == "test")
     assert f"{check.auc:.3f}" in found.text
-    assert f"{check.normal_db:.1f} dB" in found.text
+    assert f"{check.normal_db:.1f}" in found.text
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +303,7 @@ def test_report_and_figures_by_the_command_line(trained, tmp_path, capsys):
     assert ran.status == 0, ran.err
     assert not Page(tmp_path / "r.html").all("audio")
     written = {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()}
-    names = ("roc", "scores", "loss", "auc-by-part", "auc-by-condition")
+    names = ("roc", "precision-recall", "det", "scores", "loss", "auc-by-part", "auc-by-condition")
     assert set(written) == {f"{name}.{kind}" for name in names for kind in ("png", "pdf")}
     assert all(content.startswith(PNG if name.endswith("png") else PDF) for name, content in written.items())
     width_px = int.from_bytes(written["roc.png"][16:20])

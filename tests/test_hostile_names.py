@@ -35,7 +35,9 @@ from toyadmos_datasets.cli.terminal import table_lines
 from toyadmos_datasets.loading.clip_cache import stand_in_for
 from toyadmos_datasets.reports.audit_page import page_of
 from toyadmos_datasets.reports.charts import histogram
-from toyadmos_datasets.reports.html_page import page, templates
+from toyadmos_datasets.reports.html_page import Head, page, templates
+from toyadmos_datasets.reports.report_tables import Table
+from toyadmos_datasets.reports.spectrograms import Picture, ShownClip
 from toyadmos_datasets.scores.intervals import Interval
 from toyadmos_datasets.sharing.parcel import recipe_card
 from toyadmos_datasets.values.recipe import read_recipe
@@ -193,15 +195,20 @@ def test_a_page_takes_names_for_text(monkeypatch):
         {% import "parts.html.j2" as parts %}
         {% from "charts.html.j2" import chart_figure, count_bars, interval_bars %}
         {% block content %}
-        {{ name }}{{ parts.facts_table({name: name}) }}{{ parts.rows_table([name], [[name]]) }}
+        {{ name }}{{ parts.facts_table({name: name}) }}{{ parts.report_table(table) }}
         {{ chart_figure(chart, name) }}{{ count_bars(counts) }}{{ interval_bars(name, [group]) }}
-        {{ parts.clip_media({"event_id": name, "picture": name, "sound": name}) }}
+        {{ parts.clip_card(clip) }}
         {% endblock %}"""
     monkeypatch.setattr(templates(), "loader", ChoiceLoader([DictLoader({"hostile": template}), templates().loader]))
     name, chart = ATTACK, histogram([(ATTACK, np.arange(5.0))], ATTACK)
     whole = Interval(value=1, low=1, high=1)
     group = {"name": name, "auc": whole, "share_overlooked": whole}
-    shown = page("hostile", name, notes=[name], name=name, chart=chart, counts=[(name, name, 1)], group=group)
+    head = Head(title=name, verdict=name, totals=name, commands=[name], notes=[name], kind="audit")
+    picture = Picture(address=name, axes=chart.axes, shades=(0, 1))
+    clip = ShownClip(event_id=name, condition=name, state=name, place=name, picture=picture, sound=name, score=name)
+    table = Table(name=name, heading=[name], rows=[[name]])
+    values = {"name": name, "chart": chart, "counts": [(name, name, 1)], "group": group, "clip": clip, "table": table}
+    shown = page("hostile", head, None, values)
 
     assert raw_in(shown) == set()
     assert "script" not in Seen(shown).tags

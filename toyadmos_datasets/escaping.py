@@ -26,6 +26,17 @@ _SECRET_PARAMETER = re.compile(
 _MARKUP = re.compile(r"[\\`*\[\]<|&]|__+|~~+")
 """What Markdown, and HTML in it, may take for more than text; a single underscore within a word is none."""
 
+_LATEX = {one: f"\\{one}" for one in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "*": r"$^{*}$",
+    "<": r"$<$",
+    ">": r"$>$",
+}
+"""What LaTeX takes for more than text, or prints as something else."""
+
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
@@ -92,6 +103,16 @@ def markdown_code(text: object) -> str:
         return f"`{written}`"
     fence = "`" * (max(map(len, runs)) + 1)
     return f"{fence} {written} {fence}"
+
+
+def latex_text(text: object) -> str:
+    r"""Write a text for a cell of a LaTeX table, where it stays text; what is not visible is left out.
+
+    Example:
+        >>> print(latex_text("paper* at 6 dB: 12 %"))
+        paper$^{*}$ at 6 dB: 12 \%
+    """
+    return "".join(_LATEX.get(one, one) for one in str(text) if one.isprintable())
 
 
 def shell_word(text: str | os.PathLike[str]) -> str:

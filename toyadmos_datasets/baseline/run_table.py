@@ -21,6 +21,7 @@ from toyadmos_datasets.baseline.evaluations import (
 )
 from toyadmos_datasets.baseline.leakage import Overlap
 from toyadmos_datasets.baseline.run_folder import RUN_NAME, Run, read_run
+from toyadmos_datasets.escaping import latex_text
 from toyadmos_datasets.scores.metrics import auc, partial_auc_mcclish
 
 SEED_FOLDER = re.compile(r"seed-([0-9]{1,19})")
@@ -217,15 +218,6 @@ def as_csv(rows: Sequence[TableRow]) -> str:
     return out.getvalue()
 
 
-_LATEX_ESCAPES = {one: f"\\{one}" for one in "&%$#_{}"} | {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "*": r"$^{*}$",
-}
-
-
 def as_latex(rows: Sequence[TableRow]) -> str:
     """Return rows as a LaTeX table that needs the package booktabs; marks are notes below it."""
     marks = list(dict.fromkeys(mark for row in rows for mark in row.marks))
@@ -235,13 +227,9 @@ def as_latex(rows: Sequence[TableRow]) -> str:
         *cells, loudness, _ = cells_of(row)
         lines.append(_latex_line([*cells, loudness], f"$^{{{notes}}}$" if notes else ""))
     lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par\footnotesize $^{{{number}}}$ {_latex(mark)}" for number, mark in enumerate(marks, start=1)]
+    lines += [rf"\par\footnotesize $^{{{number}}}$ {latex_text(mark)}" for number, mark in enumerate(marks, start=1)]
     return "\n".join(lines) + "\n"
 
 
 def _latex_line(cells: Sequence[str], note: str = "") -> str:
-    return " & ".join(map(_latex, cells)) + note + r" \\"
-
-
-def _latex(text: str) -> str:
-    return "".join(_LATEX_ESCAPES.get(one, one) for one in text if one.isprintable())
+    return " & ".join(map(latex_text, cells)) + note + r" \\"

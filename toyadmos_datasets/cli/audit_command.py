@@ -98,10 +98,9 @@ def audit(
     keep_pandas_out()
     found = run(place, other, workers=chosen_workers(workers), progress=progress_on_terminal())
     if report is not None:
-        from toyadmos_datasets.files.atomic import write_text
-        from toyadmos_datasets.reports.audit_page import page_of, page_of_pair
+        from toyadmos_datasets.reports.audit_page import write_audit_page
 
-        write_text(report, page_of(found) if isinstance(found, AuditReport) else page_of_pair(found))
+        write_audit_page(found, report)
     if as_json:
         print_json(found.as_json())
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,7 @@ from toyadmos_datasets.units import format_bytes
 
 if TYPE_CHECKING:
     from toyadmos_datasets.exporting import ExportReport
+    from toyadmos_datasets.reports.report_tables import Table
 
 
 def export(
@@ -67,6 +68,10 @@ def report(
     figures: Annotated[
         Path | None, typer.Option(help="For a run: folder for its figures, PNG at 300 dpi and PDF.", metavar="DIR")
     ] = None,
+    tables: Annotated[
+        Path | None,
+        typer.Option(help="For a run or a dataset: folder for the tables of its page, CSV and LaTeX.", metavar="DIR"),
+    ] = None,
     csv: CsvOption = None,
     latex: LatexOption = None,
     allow_overlap: AllowOverlapOption = False,
@@ -91,11 +96,11 @@ def report(
         _require_a_run(folder, asked)
         from toyadmos_datasets.reports.dataset_report import report_dataset
 
-        report_dataset(folder, out, progress_on_terminal(), config=config, has_audio=not no_audio)
+        made = report_dataset(folder, out, progress_on_terminal(), config=config, has_audio=not no_audio)
+        written += _write_tables(made, tables)
     else:
-        written += _report_runs(
-            folders, out, config=config, figures=figures, has_audio=not no_audio, allow_overlap=allow_overlap
-        )
+        asked_for = _Asked(figures=figures, tables=tables, has_audio=not no_audio, allow_overlap=allow_overlap)
+        written += _report_runs(folders, out, asked_for, config=config)
         if csv is not None or latex is not None:
             from toyadmos_datasets.baseline.run_table import read_scored, runs_in, table_rows
 
@@ -120,9 +125,24 @@ def _require_a_run(folder: Path, asked: dict[str, Path | None]) -> None:
             )
 
 
-def _report_runs(
-    folders: list[Path], out: Path, *, config: str | None, figures: Path | None, has_audio: bool, allow_overlap: bool
-) -> list[Path]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is asked of a run's page, or of the page of several.
+
+    Attributes:
+        figures: Folder for the figures of one run.
+        tables: Folder for its tables.
+        has_audio: Whether clips can be played.
+        allow_overlap: Whether what was tested may have been trained on.
+    """
+
+    figures: Path | None
+    tables: Path | None
+    has_audio: bool
+    allow_overlap: bool
+
+
+def _report_runs(folders: list[Path], out: Path, asked: _Asked, *, config: str | None) -> list[Path]:
     """Write the page of a run, or of several side by side; return what was written beside it."""
     from toyadmos_datasets.files.installing import require_extra
 
@@ -131,23 +151,39 @@ def _report_runs(
 
     runs = runs_in(folders)
     if len(runs) > 1:
-        if figures is not None:
-            raise OptionError(
-                "Figures for papers are made of one run.",
-                where="--figures",
-                expected="one run",
-                actual=f"{len(runs)} runs",
-                remedy=f"Make them of each: toyadmos report {shell_word(runs[0])} --figures DIR",
-            )
+        _require_one_run(runs, "--figures", asked.figures, "Figures for papers are")
+        _require_one_run(runs, "--tables", asked.tables, "The tables of a page are")
         from toyadmos_datasets.reports.runs_page import report_runs
 
-        report_runs(runs, out, config=config, allow_overlap=allow_overlap)
+        report_runs(runs, out, config=config, allow_overlap=asked.allow_overlap)
         return []
     from toyadmos_datasets.reports.run_report import report_run
 
-    found = report_run(runs[0], out, config=config, has_audio=has_audio, allow_overlap=allow_overlap)
-    if figures is None:
-        return []
-    from toyadmos_datasets.reports.paper_figures import write_figures
+    made = report_run(runs[0], out, config=config, has_audio=asked.has_audio, allow_overlap=asked.allow_overlap)
+    written = _write_tables(made.tables, asked.tables)
+    if asked.figures is not None:
+        from toyadmos_datasets.reports.paper_figures import write_figures
 
-    return write_figures(found, figures)
+        written += write_figures(made.found, asked.figures)
+    return written
+
+
+def _require_one_run(runs: list[Path], name: str, value: Path | None, what: str) -> None:
+    """Raise where something is asked of several runs that is made of one."""
+    if value is not None:
+        raise OptionError(
+            f"{what} made of one run.",
+            where=name,
+            expected="one run",
+            actual=f"{len(runs)} runs",
+            remedy=f"Make them of each: toyadmos report {shell_word(runs[0])} {name} DIR",
+        )
+
+
+def _write_tables(tables: list[Table], folder: Path | None) -> list[Path]:
+    """Write the tables of a page where that was asked for; return the files."""
+    if folder is None:
+        return []
+    from toyadmos_datasets.reports.report_tables import write_report_tables
+
+    return write_report_tables(tables, folder)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import PurePath
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePath
 
-from toyadmos_datasets.auditing.findings import AuditReport, PairReport, SnrCheck
+from toyadmos_datasets.auditing.findings import AuditReport, Kind, PairReport, SnrCheck
+from toyadmos_datasets.escaping import shell_line
 from toyadmos_datasets.reports.charts import Chart, ranges_chart
-from toyadmos_datasets.reports.html_page import notes, page
+from toyadmos_datasets.reports.html_page import Head, notes, page, write_page
 from toyadmos_datasets.reports.level_section import LevelSection
+from toyadmos_datasets.reports.report_tables import Table
 from toyadmos_datasets.units import format_duration
-from toyadmos_datasets.values.manifest import LABELS
+from toyadmos_datasets.values.manifest import LABELS, read_manifest
 
 COUNTED = ("config", "split", "label", "case", "clips", "events", "length")
 IN_COMMON = (
@@ -29,40 +31,71 @@ _SNRS = ("config", "requested", "relative to", "measured from", "clips", "larges
 _KINDS = {"dataset": "prepared dataset", "recipe": "recipe, without audio", "folder": "folder of audio files"}
 
 
-def page_of(report: AuditReport) -> str:
-    """Return the page as HTML."""
+def write_audit_page(report: AuditReport | PairReport, out: Path) -> None:
+    """Write the page of an audit, and links to and from the pages of the dataset that lie beside it.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    template, head, values = _parts(report, out)
+    write_page(out, template, head, values)
+
+
+def page_of(report: AuditReport | PairReport) -> str:
+    """Return the page of an audit as HTML."""
+    template, head, values = _parts(report, Path("audit.html"))
+    return page(template, head, None, values)
+
+
+def _parts(report: AuditReport | PairReport, out: Path) -> tuple[str, Head, dict[str, object]]:
+    """Return the template of a page, its head, and what the template shows."""
+    if isinstance(report, PairReport):
+        return "audit_pair.html.j2", _head_of_pair(report, out), {"report": report, "common_table": _common(report)}
+    values = {
+        "report": report,
+        "counts": _counts(report),
+        "count_table": Table(name="counts", heading=COUNTED, rows=count_rows(report)),
+        "levels": LevelSection(checks=report.levels, clips=report.clips),
+        "snr_table": Table(name="snr", heading=_SNRS, rows=_snr_rows(report.snrs)),
+        "snrs": _snr_chart(report.snrs) if report.snrs else None,
+    }
+    return "audit.html.j2", _head(report, out), values
+
+
+def _head(report: AuditReport, out: Path) -> Head:
     heard = f"{report.n_decoded} of them decoded and measured" if report.n_decoded else "none of them decoded"
     kind = f"{_KINDS[report.kind]} of {', '.join(report.toys) or 'machines that the names do not tell'}"
-    return page(
-        "audit.html.j2",
-        f"Audit of {PurePath(report.place).name}",
-        notes=notes(is_simulated=report.is_simulated, has_audio=False),
+    return Head(
+        title=f"Audit of {PurePath(report.place).name}",
         verdict=verdict_of(report),
-        about=f"{report.place}: {kind}; {len(report.clips)} clips, {heard}.",
-        report=report,
-        counts=_counts(report),
-        count_names=COUNTED,
-        count_rows=count_rows(report),
-        levels=LevelSection(checks=report.levels, clips=report.clips),
-        snr_names=_SNRS,
-        snr_rows=_snr_rows(report.snrs),
-        snrs=_snr_chart(report.snrs) if report.snrs else None,
+        totals=f"{report.place}: {kind}; {len(report.clips)} clips, {heard}.",
+        commands=[shell_line("toyadmos", "audit", Path(report.place), "--report", out)],
+        notes=notes(is_simulated=report.is_simulated, has_audio=False),
+        kind="audit",
+        datasets=_datasets([(report.place, report.kind)]),
     )
 
 
-def page_of_pair(report: PairReport) -> str:
-    """Return the page about two datasets as HTML."""
+def _head_of_pair(report: PairReport, out: Path) -> Head:
     shown = zip(("First", "Second"), report.places, report.kinds, report.n_clips, strict=True)
-    return page(
-        "audit_pair.html.j2",
-        "Audit of two datasets",
-        notes=notes(is_simulated=any(report.are_simulated), has_audio=False),
+    return Head(
+        title="Audit of two datasets",
         verdict=verdict_of_pair(report),
-        about=[f"{word}: {place}: {_KINDS[kind]}; {n} clips." for word, place, kind, n in shown],
-        report=report,
-        common_names=IN_COMMON,
-        common_rows=common_rows(report),
+        totals=" ".join(f"{word}: {place}: {_KINDS[kind]}; {n} clips." for word, place, kind, n in shown),
+        commands=[shell_line("toyadmos", "audit", *map(Path, report.places), "--report", out)],
+        notes=notes(is_simulated=any(report.are_simulated), has_audio=False),
+        kind="audit",
+        datasets=_datasets(zip(report.places, report.kinds, strict=True)),
     )
+
+
+def _datasets(audited: Iterable[tuple[str, Kind]]) -> list[str]:
+    """Return the recipe hashes of what was audited, where it is a prepared dataset."""
+    return [read_manifest(Path(place)).recipe_sha256 for place, kind in audited if kind == "dataset"]
+
+
+def _common(report: PairReport) -> Table:
+    return Table(name="in-common", heading=IN_COMMON, rows=common_rows(report))
 
 
 def verdict_of_pair(report: PairReport) -> str:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-
-from toyadmos_datasets.scores.intervals import Interval
 
 Array = npt.NDArray[np.float64]
 Values = Sequence[float] | Array
@@ -25,41 +22,64 @@ class Axes:
         x_name: What it shows, with its unit.
         y_name: The same, upright.
         is_x_counted: Whether the horizontal axis counts something, so that whole numbers alone are marked.
+        x_marks: Where the horizontal axis is marked, and with what; empty for round values.
+        y_marks: The same of the vertical axis.
+        width: Of the whole chart, in the units of its SVG.
+        height: The same.
+        margins: Left, top, right and bottom of the frame.
     """
-
-    WIDTH: ClassVar = 420
-    HEIGHT: ClassVar = 300
-    LEFT: ClassVar = 52
-    TOP: ClassVar = 12
-    right: ClassVar = 408
-    bottom: ClassVar = 256
 
     x: tuple[float, float]
     y: tuple[float, float]
     x_name: str
     y_name: str
     is_x_counted: bool = False
+    x_marks: Sequence[tuple[float, str]] = ()
+    y_marks: Sequence[tuple[float, str]] = ()
+    width: int = 420
+    height: int = 300
+    margins: tuple[int, int, int, int] = (52, 12, 12, 44)
+
+    @property
+    def left(self) -> int:
+        """Where the frame begins, from the left."""
+        return self.margins[0]
+
+    @property
+    def top(self) -> int:
+        """Where it begins, from the top."""
+        return self.margins[1]
+
+    @property
+    def right(self) -> int:
+        """Where it ends, from the left."""
+        return self.width - self.margins[2]
+
+    @property
+    def bottom(self) -> int:
+        """Where it ends, from the top."""
+        return self.height - self.margins[3]
 
     @property
     def x_ticks(self) -> list[tuple[str, str]]:
         """Where the horizontal axis is marked, and with what."""
         values = [one for one in ticks(*self.x) if not self.is_x_counted or one == int(one)]
-        return [(self.at_x(one), f"{one:g}") for one in values]
+        return [(self.at_x(one), text) for one, text in self.x_marks or [(one, f"{one:g}") for one in values]]
 
     @property
     def y_ticks(self) -> list[tuple[str, str]]:
         """Where the vertical axis is marked, and with what."""
-        return [(self.at_y(one), f"{one:g}") for one in ticks(*self.y)]
+        return [(self.at_y(one), text) for one, text in self.y_marks or [(one, f"{one:g}") for one in ticks(*self.y)]]
 
     def at_x(self, value: float) -> str:
         """Return where a value stands, from the left."""
         low, high = self.x
-        return f"{self.LEFT + (value - low) / ((high - low) or 1) * (self.right - self.LEFT):.1f}"
+        return f"{self.left + (value - low) / ((high - low) or 1) * (self.right - self.left):.1f}"
 
     def at_y(self, value: float) -> str:
         """Return where a value stands, from the top."""
         low, high = self.y
-        return f"{self.bottom - (value - low) / ((high - low) or 1) * (self.bottom - self.TOP):.1f}"
+        return f"{self.bottom - (value - low) / ((high - low) or 1) * (self.bottom - self.top):.1f}"
 
     def dots(self, x: Values, y: Values) -> tuple[tuple[str, str], ...]:
         """Place points."""
@@ -94,6 +114,7 @@ class Chart:
         dots: Where dots stand.
         dot_radius: How large they are.
         note: Text at the bottom right.
+        is_note_at_top: Whether it stands at the top right.
         legend: Class and name of what is shown.
     """
 
@@ -103,6 +124,7 @@ class Chart:
     dots: Sequence[tuple[str, str]] = ()
     dot_radius: float = 2.5
     note: str = ""
+    is_note_at_top: bool = False
     legend: Sequence[tuple[str, str]] = ()
 
 
@@ -161,18 +183,6 @@ def curve(y: Sequence[float], x_name: str, y_name: str) -> Chart:
     )
 
 
-def roc_chart(fpr: Array, tpr: Array, band: tuple[Array, Array, Array], auc: Interval) -> Chart:
-    """Draw a ROC over its interval, which is given as FPR, low TPR, high TPR."""
-    axes = Axes(x=(0, 1), y=(0, 1), x_name="false positive rate", y_name="true positive rate")
-    grid, low, high = band
-    shapes = [
-        axes.area("band", np.append(grid, grid[::-1]), np.append(high, low[::-1])),
-        axes.line("chance", (0, 1), (0, 1)),
-        axes.line("line", fpr, tpr),
-    ]
-    return Chart(axes=axes, description=f"ROC with its 95 % interval; AUC {auc}.", shapes=shapes, note=f"AUC {auc}")
-
-
 def ranges_chart(ranges: Sequence[tuple[float, tuple[float, float, float]]], x_name: str, y_name: str) -> Chart:
     """Draw a range with its middle for each x, over the line on which both axes are equal.
 
@@ -198,10 +208,11 @@ def ranges_chart(ranges: Sequence[tuple[float, tuple[float, float, float]]], x_n
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """Scores of a clip's frames as a strip under its spectrogram: points and height of the mark, as SVG has them."""
+    """Scores of a clip's frames as a strip: points and height of the mark, as SVG has them, and its top score."""
 
     points: str
     mark: str
+    top: str
     description: str
 
 
@@ -219,5 +230,6 @@ def trace(values: Values, span: tuple[float, float], top: float, threshold: floa
     return Trace(
         points=" ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True)),
         mark=f"{60 - min(threshold / top, 1) * 58:.1f}",
+        top=f"{top:.3g}",
         description=f"Frame scores: largest {max(values):.4g}, median {float(np.median(values)):.4g}.",
     )

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from toyadmos_datasets.baseline.frames import rows_of
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.engine.progress import Progress
-from toyadmos_datasets.files.atomic import write_text
+from toyadmos_datasets.escaping import shell_line
 from toyadmos_datasets.reports.charts import Chart, histogram
-from toyadmos_datasets.reports.html_page import notes, page
-from toyadmos_datasets.reports.level_section import level_section
-from toyadmos_datasets.reports.spectrograms import ShownClip, shades_of, shown_clip, spectrum_of
+from toyadmos_datasets.reports.clip_pairs import pairs_by_condition
+from toyadmos_datasets.reports.html_page import Head, notes, write_page
+from toyadmos_datasets.reports.level_section import LevelSection, level_section
+from toyadmos_datasets.reports.page_commands import prepare_command
+from toyadmos_datasets.reports.report_tables import Cell, Table
+from toyadmos_datasets.reports.spectrograms import Pair, paired, shown_clips
+from toyadmos_datasets.units import format_bytes, format_duration
 from toyadmos_datasets.values.manifest import LABELS, Manifest
 from toyadmos_datasets.values.shards import SplitOfConfig, open_split
-
-N_A_CONDITION = 3
-"""Clips shown of each condition; one of them with its sound, which is what a page grows by."""
 
 
 def report_dataset(
     folder: Path, out: Path, progress: Progress | None = None, *, config: str | None = None, has_audio: bool = True
-) -> None:
-    """Write the report of one config of a prepared dataset.
+) -> list[Table]:
+    """Write the report of one config of a prepared dataset, and return its tables.
 
     Args:
         folder: The prepared folder.
@@ -45,22 +46,44 @@ def report_dataset(
     splits = [open_split(folder, test.config, name) for name in manifest.configs[test.config]]
     tables = {split.split: rows_of(split, progress) for split in splits}
     joined = pa.concat_tables(tables.values())
-    html = page(
+    counts, conditions = _counts(tables), _conditions(joined, manifest.toy)
+    levels = level_section(tables["test"], config=test.config, split="test")
+    write_page(
+        out,
         "dataset.html.j2",
-        f"{manifest.toy}, {test.config}",
-        notes=notes(is_simulated=bool(manifest.source.get("is_simulated", False)), has_audio=has_audio),
-        counts=_counts(tables),
-        levels=level_section(tables["test"], config=test.config, split="test"),
-        histograms=_histograms(joined),
-        grid=_grid(test, has_audio=has_audio),
-        conditions=_conditions(joined, manifest.toy),
-        facts=_facts(test),
+        _head(test, joined, levels, out, has_audio=has_audio),
+        {
+            "counts": counts,
+            "levels": levels,
+            "histograms": _histograms(joined),
+            "grid": _grid(test, tables["test"], has_audio=has_audio),
+            "conditions": conditions,
+            "facts": _facts(test),
+        },
     )
-    write_text(out, html)
+    return [counts, conditions, *([levels.table] if levels.checks else [])]
 
 
-def _counts(tables: dict[str, pa.Table]) -> list[list[str]]:
-    found = []
+def _head(test: SplitOfConfig, rows: pa.Table, levels: LevelSection, out: Path, *, has_audio: bool) -> Head:
+    manifest, folder = test.manifest, test.folder
+    duration_s, n_events = pc.sum(rows["duration_s"]).as_py(), pc.count_distinct(rows["event_id"]).as_py()
+    n_bytes = sum(shard.n_bytes for some in manifest.configs[test.config].values() for shard in some)
+    prepared = prepare_command(manifest, folder, test.config)
+    audio = [] if has_audio else ["--no-audio"]
+    written = shell_line("toyadmos", "report", folder, "--config", test.config, "-o", out, *audio)
+    return Head(
+        title=f"{manifest.toy}, {test.config}",
+        verdict=levels.verdict if levels.checks else "The test split has clips of one label only.",
+        totals=f"{len(rows)} clips of {n_events} events, {format_duration(duration_s)}, {format_bytes(n_bytes)}.",
+        commands=[*([prepared] if prepared else []), written],
+        notes=notes(is_simulated=bool(manifest.source.get("is_simulated", False)), has_audio=has_audio),
+        kind="dataset",
+        datasets=[manifest.recipe_sha256],
+    )
+
+
+def _counts(tables: dict[str, pa.Table]) -> Table:
+    found: list[list[Cell]] = []
     for split, table in tables.items():
         rows = table.select(["label", "event_id", "duration_s"]).to_pylist()
         for label, name in enumerate(LABELS):
@@ -68,8 +91,8 @@ def _counts(tables: dict[str, pa.Table]) -> list[list[str]]:
             if mine:
                 minutes = sum(row["duration_s"] for row in mine) / 60
                 events = {row["event_id"] for row in mine}
-                found.append([split, name, str(len(mine)), str(len(events)), f"{minutes:.1f}"])
-    return found
+                found.append([split, name, len(mine), len(events), f"{minutes:.1f}"])
+    return Table(name="counts", heading=("split", "label", "clips", "events", "minutes"), rows=found)
 
 
 def _histograms(table: pa.Table) -> list[Chart]:
@@ -88,31 +111,23 @@ def _histograms(table: pa.Table) -> list[Chart]:
     return shown
 
 
-def _conditions(table: pa.Table, toy: str) -> list[list[str]]:
+def _conditions(table: pa.Table, toy: str) -> Table:
     counts = Counter(table["condition"].to_pylist())
     ordered = sorted(counts, key=lambda one: (one != "normal", one))
-    return [[condition, condition_text(toy, condition), str(counts[condition])] for condition in ordered]
+    rows = [[condition, condition_text(toy, condition), counts[condition]] for condition in ordered]
+    return Table(name="conditions", heading=("condition", "what it is", "clips"), rows=rows)
 
 
-def _grid(test: SplitOfConfig, *, has_audio: bool) -> list[tuple[str, list[ShownClip]]]:
-    """Show some clips of each condition side by side; the first can be played."""
-    by_condition: dict[str, list[dict[str, Any]]] = {}
-    for row in test.rows():
-        some = by_condition.setdefault(row["condition"], [])
-        if len(some) < N_A_CONDITION:
-            some.append(row)
-    names = sorted(by_condition, key=lambda one: (one != "normal", one))
-    spectra = {name: [spectrum_of(row) for row in by_condition[name]] for name in names}
-    shades = shades_of([one for some in spectra.values() for one in some])
-    shown = []
-    for name in names:
-        clips = [
-            shown_clip(row, spectrum, shades, has_audio=has_audio and number == 0)
-            for number, (row, spectrum) in enumerate(zip(by_condition[name], spectra[name], strict=True))
-        ]
-        words = clips[0].state if by_condition[name][0]["damaged_parts"] else "no damage"
-        shown.append((f"{name}: {words}", clips))
-    return shown
+def _grid(test: SplitOfConfig, rows: pa.Table, *, has_audio: bool) -> list[tuple[str, list[Pair]]]:
+    """Show some clips of each condition, each beside a normal one."""
+    by_condition = pairs_by_condition(rows)
+    chosen = {one for pairs in by_condition.values() for pair in pairs for one in pair.rows}
+    shown = shown_clips(test, chosen, has_audio=has_audio)
+    toy = test.manifest.toy
+    return [
+        (f"{condition}: {condition_text(toy, condition)}", paired(pairs, shown))
+        for condition, pairs in by_condition.items()
+    ]
 
 
 def _facts(split: SplitOfConfig) -> dict[str, str]:

@@ -15,6 +15,7 @@ from toyadmos_datasets.auditing import LevelCheck
 from toyadmos_datasets.auditing.findings import Findings
 from toyadmos_datasets.auditing.sound_check import TELLING, check_levels
 from toyadmos_datasets.reports.charts import Chart, histogram
+from toyadmos_datasets.reports.report_tables import Cell, Table
 from toyadmos_datasets.values.manifest import LABELS
 
 
@@ -28,7 +29,7 @@ class LevelSection:
     """
 
     names: ClassVar = (
-        *("config", "split", "normal", "anomalous", "median, normal", "median, anomalous"),
+        *("config", "split", "normal", "anomalous", "median of normal, dB", "median of anomalous, dB"),
         *("AUC of level alone", "within"),
     )
 
@@ -36,26 +37,27 @@ class LevelSection:
     clips: pa.Table
 
     @property
-    def rows(self) -> list[list[str]]:
+    def table(self) -> Table:
         """The checks by `names`."""
-        return [
+        rows: list[list[Cell]] = [
             [
-                *(one.config, one.split, str(one.n_normal), str(one.n_anomalous)),
-                *(f"{level_db:.1f} dB" for level_db in (one.normal_db, one.anomalous_db)),
-                *(f"{auc:.3f}" for auc in (one.auc, one.auc_within)),
+                *(one.config, one.split, one.n_normal, one.n_anomalous),
+                *(f"{level_db:.1f}" for level_db in (one.normal_db, one.anomalous_db)),
+                *(one.auc, one.auc_within),
             ]
             for one in self.checks
         ]
+        return Table(name="loudness", heading=self.names, rows=rows)
 
     @property
     def verdict(self) -> str:
         """What they come to."""
         if any(one.separation >= TELLING for one in self.checks):
             return (
-                "It tells much: a system that only hears how loud a clip is does that well, so a score is worth what "
-                "it has above it."
+                "Loudness alone tells much: a system that only hears how loud a clip is does that well, so a score is "
+                "worth what it has above it."
             )
-        return "It tells little: what a system tells apart here, it does not owe to loudness."
+        return "Loudness alone tells little: what a system tells apart here, it does not owe to loudness."
 
     @property
     def figures(self) -> list[tuple[LevelCheck, Chart]]:

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from toyadmos_datasets.files.atomic import write_file
-from toyadmos_datasets.reports.run_report import ReportedRun, roc_band
-from toyadmos_datasets.scores.metrics import roc
+from toyadmos_datasets.reports.reported_run import ReportedRun, roc_band
+from toyadmos_datasets.reports.score_charts import DET_ENDS, DET_MARKS, on_det_axis
+from toyadmos_datasets.scores.metrics import equal_error_rate, precision_recall, roc
+
+Array = npt.NDArray[Any]
 
 DPI = 300
 NORMAL, ANOMALOUS, ACCENT = "#2b6cb0", "#c2410c", "#0b7a75"
@@ -43,6 +47,9 @@ def _figures(found: ReportedRun) -> Iterator[tuple[str, Any]]:
     axes.legend(loc="lower right", frameon=False, fontsize=7)
     yield "roc", figure
 
+    yield "precision-recall", _precision_recall(labels, scores)
+    yield "det", _det(labels, scores)
+
     figure, axes = _new()
     bins = np.histogram_bin_edges(scores[np.isfinite(scores)], bins=30)
     axes.hist(scores[labels == 0], bins, color=NORMAL, alpha=0.6, label="normal")
@@ -71,6 +78,31 @@ def _figures(found: ReportedRun) -> Iterator[tuple[str, Any]]:
             axes.axvline(0.5, color="grey", ls="--", lw=0.8)
             axes.set(xlabel="AUC", xlim=(0, 1.02))
             yield f"auc-by-{by}", figure
+
+
+def _precision_recall(labels: Array, scores: Array) -> Any:  # noqa: ANN401
+    figure, axes = _new()
+    found, share = precision_recall(labels, scores), float(np.mean(labels))
+    axes.plot([0, 1], [share, share], ls="--", color="grey", lw=0.8)
+    label = f"average precision {found.average_precision:.3f}"
+    axes.step(found.recall, found.precision, where="pre", color=ACCENT, label=label)
+    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.01))
+    axes.legend(loc="lower left", frameon=False, fontsize=7)
+    return figure
+
+
+def _det(labels: Array, scores: Array) -> Any:  # noqa: ANN401
+    figure, axes = _new(_COLUMN_INCHES)
+    found, ends = roc(labels, scores), on_det_axis(DET_ENDS)
+    axes.plot(ends, ends, color="lightgrey", lw=0.8)
+    label = f"equal error rate {equal_error_rate(found):.1%}"
+    axes.plot(on_det_axis(found.fpr), on_det_axis(1 - found.tpr), color=ACCENT, label=label)
+    marks, names = on_det_axis(DET_MARKS), [f"{100 * one:g}" for one in DET_MARKS]
+    axes.set(xlabel="false positive rate, %", ylabel="miss rate, %", xlim=ends, ylim=ends)
+    axes.set_xticks(marks, names)
+    axes.set_yticks(marks, names)
+    axes.legend(loc="upper right", frameon=False, fontsize=7)
+    return figure
 
 
 def _new(height_inches: float = 2.5) -> tuple[Any, Any]:

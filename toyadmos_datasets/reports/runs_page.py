@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from toyadmos_datasets.baseline.comparison import Comparison, RunsCompared, compare_runs
-from toyadmos_datasets.baseline.run_table import HEADING, cells_of
-from toyadmos_datasets.files.atomic import write_text
-from toyadmos_datasets.reports.html_page import page
+from toyadmos_datasets.baseline.run_table import HEADING, cells_of, read_scored
+from toyadmos_datasets.escaping import shell_line
+from toyadmos_datasets.reports.html_page import Head, write_page
+from toyadmos_datasets.reports.report_tables import Table
 
 _PAIR_HEADING = ("group", "anomalous", "AUC of A", "AUC of B", "B - A [95 %]", "difference")
 
@@ -29,30 +30,44 @@ def report_runs(
         LeakageError: A run was trained on what it was tested on.
         OptionError: Two runs have no config in common, or scored different clips.
     """
-    found = compare_runs(folders, configs=[config] if config else (), allow_overlap=allow_overlap)
-    toys = ", ".join(dict.fromkeys(row.toy for row in found.rows))
-    html = page(
+    runs = list(folders)
+    found = compare_runs(runs, configs=[config] if config else (), allow_overlap=allow_overlap)
+    pairs = [
+        (f"{one.run_b} against {one.run_a}, {one.config}", one.marks, _pair_table(one, number))
+        for number, one in enumerate(found.pairs, start=1)
+    ]
+    write_page(
+        out,
         "runs.html.j2",
-        f"{toys}: {len(found.rows)} results",
-        notes=list(dict.fromkeys(mark for row in found.rows for mark in row.marks)),
-        heading=HEADING,
-        rows=[cells_of(row) for row in found.rows],
-        pair_heading=_PAIR_HEADING,
-        pairs=[(f"{one.run_b} against {one.run_a}, {one.config}", one.marks, _cells(one)) for one in found.pairs],
+        _head(found, runs, out),
+        {
+            "table": Table(name="runs", heading=HEADING, rows=[cells_of(row) for row in found.rows]),
+            "pairs": pairs,
+        },
     )
-    write_text(out, html)
     return found
 
 
-def _cells(pair: Comparison) -> list[list[str]]:
-    return [
-        [
-            one.name,
-            str(one.n_anomalous),
-            f"{one.auc_a:.3f}",
-            f"{one.auc_b:.3f}",
-            str(one.difference),
-            "clear" if one.is_clear else "-",
-        ]
+def _head(found: RunsCompared, runs: Sequence[Path], out: Path) -> Head:
+    toys = ", ".join(dict.fromkeys(row.toy for row in found.rows))
+    best = max(found.rows, key=lambda row: row.auc.mean)
+    n_clear = sum(pair.differences[0].is_clear for pair in found.pairs)
+    clear = f" {n_clear} of {len(found.pairs)} pairs differ clearly over all clips." if found.pairs else ""
+    scored = read_scored(runs, allow_overlap=True)
+    return Head(
+        title=f"{toys}: {len(found.rows)} results",
+        verdict=f"The highest AUC is {best.auc}, of {best.system} on {best.config}.{clear}",
+        totals=f"{len(runs)} runs, {len(found.rows)} rows.",
+        commands=[shell_line("toyadmos", "report", *runs, "-o", out)],
+        notes=list(dict.fromkeys(mark for row in found.rows for mark in row.marks)),
+        kind="runs",
+        datasets=sorted({one.evaluated.recipe_sha256 for one in scored}),
+    )
+
+
+def _pair_table(pair: Comparison, number: int) -> Table:
+    rows = [
+        [one.name, one.n_anomalous, one.auc_a, one.auc_b, one.difference, "clear" if one.is_clear else "-"]
         for one in pair.differences
     ]
+    return Table(name=f"pair-{number}", heading=_PAIR_HEADING, rows=rows)

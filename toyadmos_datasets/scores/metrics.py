@@ -55,6 +55,40 @@ def auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     return float(area_under(curve.fpr, curve.tpr))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrecisionRecall:
+    """Points of the precision-recall curve, from recall 1 to recall 0, one for each distinct score and the end.
+
+    Attributes:
+        recall: Anomalous clips judged anomalous, share.
+        precision: Anomalous among the clips judged anomalous, share; 1 at recall 0.
+        average_precision: The area under the curve's steps; the share of anomalous clips is what chance gives.
+    """
+
+    recall: Array
+    precision: Array
+    average_precision: float
+
+
+def precision_recall(labels: npt.ArrayLike, scores: npt.ArrayLike) -> PrecisionRecall:
+    """Return the precision-recall curve; see `roc`."""
+    from sklearn.metrics import average_precision_score, precision_recall_curve  # noqa: PLC0415
+
+    is_anomalous, values = _checked(labels, scores)
+    ranks = np.unique(values, return_inverse=True)[1]
+    precision, recall, _ = precision_recall_curve(is_anomalous, ranks)
+    average = float(average_precision_score(is_anomalous, ranks))
+    return PrecisionRecall(recall=recall, precision=precision, average_precision=average)
+
+
+def equal_error_rate(curve: Roc) -> float:
+    """Return the rate at which as large a share of normal clips alarms as of anomalous ones is missed.
+
+    Between two thresholds the rates are interpolated. FPR minus miss rate rises at every point of a ROC.
+    """
+    return float(np.interp(0.0, curve.fpr - (1 - curve.tpr), curve.fpr))
+
+
 def auc_as_published(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Return the "AUC" of the published code: the mean TPR over the first N_anomalous thresholds.
 

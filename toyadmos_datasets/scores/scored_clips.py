@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -64,22 +65,42 @@ class ScoredClips:
         is_anomalous = self.labels == 1
         return share_interval(self.scores[is_anomalous] < threshold, self.events[is_anomalous])
 
+    def recall(self, threshold: float) -> Interval:
+        """Return the share of anomalous clips at or above a threshold: all but the overlooked ones."""
+        return self.share_overlooked(threshold).mirrored
+
     def f1(self, threshold: float) -> Interval:
         """Return F1 at a threshold; it grows with the share of hits and falls with that of false alarms."""
         if self.placements is None:
             return NO_VALUE
-        shares = [
-            share_interval(self.scores[self.labels == label] >= threshold, self.events[self.labels == label])
-            for label in (0, 1)
-        ]
         n_normal, n_anomalous = np.bincount(self.labels)
 
         def of(alarms: float, hits: float) -> float:
             return float(2 * hits * n_anomalous / (hits * n_anomalous + n_anomalous + alarms * n_normal))
 
-        alarms, hits = shares
+        return self._of_shares(threshold, of, f1(self.labels, self.scores, threshold))
+
+    def precision(self, threshold: float) -> Interval:
+        """Return the share of anomalous clips among those at or above a threshold; no value where there are none."""
+        is_judged = self.scores >= threshold
+        if self.placements is None or not is_judged.any():
+            return NO_VALUE
+        n_normal, n_anomalous = np.bincount(self.labels)
+
+        def of(alarms: float, hits: float) -> float:
+            n_judged = hits * n_anomalous + alarms * n_normal
+            return float(hits * n_anomalous / n_judged) if n_judged else float("nan")
+
+        return self._of_shares(threshold, of, float(np.mean(self.labels[is_judged])))
+
+    def _of_shares(self, threshold: float, of: Callable[[float, float], float], value: float) -> Interval:
+        """Return the interval of a figure that falls with the share of false alarms and grows with that of hits."""
+        alarms, hits = (
+            share_interval(self.scores[self.labels == label] >= threshold, self.events[self.labels == label])
+            for label in (0, 1)
+        )
         return square_and_add(
-            f1(self.labels, self.scores, threshold),
+            value,
             lowered=[of(alarms.high, hits.value), of(alarms.value, hits.low)],
             raised=[of(alarms.low, hits.value), of(alarms.value, hits.high)],
         )

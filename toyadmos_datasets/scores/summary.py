@@ -15,6 +15,7 @@ from toyadmos_datasets.scores.auc_intervals import auc_interval, paired_differen
 from toyadmos_datasets.scores.dcase import DcaseScore, dcase_score
 from toyadmos_datasets.scores.intervals import NO_VALUE, Interval, square_and_add
 from toyadmos_datasets.scores.metrics import area_of_mcclish, harmonic_mean, threshold_at
+from toyadmos_datasets.scores.operating_points import OperatingPoint, operating_points
 from toyadmos_datasets.scores.scored_clips import ScoredClips
 
 Array = npt.NDArray[np.float64]
@@ -113,6 +114,7 @@ class Summary:
         threshold: At which at most 10 % of normal clips are judged anomalous.
         f1: At that threshold.
         share_overlooked: Of the anomalous clips at that threshold.
+        operating_points: What the detector does at thresholds for FPR 1, 5 and 10 %.
         cases: The cases joined; None for a single one.
         domains: The domains joined, source (cases that were trained on) and target; None for a single one.
         dcase: DCASE's official scores, of the years whose rule the table fulfils.
@@ -132,6 +134,7 @@ class Summary:
     threshold: float
     f1: Interval
     share_overlooked: Interval
+    operating_points: tuple[OperatingPoint, ...]
     cases: HarmonicMeans | None
     domains: HarmonicMeans | None
     dcase: tuple[DcaseScore, ...]
@@ -189,6 +192,7 @@ def summarise(table: pa.Table, *, clip_score: str = "score") -> Summary:
         threshold=threshold,
         f1=clips.f1(threshold),
         share_overlooked=clips.share_overlooked(threshold),
+        operating_points=operating_points(clips),
         cases=_joined(groups, "case"),
         domains=_joined(groups, "domain"),
         dcase=tuple(_dcase(table)),

@@ -95,6 +95,19 @@ def mel_filterbank(settings: LogMel = DEFAULT) -> FloatArray:
     return _filterbank(settings.filterbank, settings.rate_hz, settings.n_fft, settings.n_mels, span_hz)
 
 
+def band_centres_hz(settings: LogMel = DEFAULT) -> npt.NDArray[np.float64]:
+    """Return the frequency around which each band lies, ascending, Hz: the mean of its bins by their weights."""
+    weights = mel_filterbank(settings).astype(np.float64)
+    bins_hz = np.arange(len(weights)) * settings.rate_hz / settings.n_fft
+    totals = weights.sum(axis=0)
+    heard = totals > 0  # a band between two bins has no weight: its place is between those of its neighbours
+    centres = np.full(len(totals), np.nan)
+    centres[heard] = (bins_hz @ weights[:, heard]) / totals[heard]
+    places = np.arange(len(totals))
+    found: npt.NDArray[np.float64] = np.interp(places, places[heard], centres[heard])
+    return found
+
+
 @cache
 def _filterbank(kind: Filterbank, rate_hz: int, n_fft: int, n_mels: int, span_hz: tuple[float, float]) -> FloatArray:
     low_hz, high_hz = span_hz
