@@ -176,8 +176,15 @@ def result_of(corpus: Corpus, config: str, system: Preset, seed: int, arguments:
         recipe=recipe[:12],
         run=f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, {platform.machine()}, device {run.device}, "
         f"toyadmos-datasets {version('toyadmos-datasets')}",
-        command=shlex.join(["python", "docs/results.py", *sys.argv[1:]]),
+        command=command(),
     )
+
+
+def command() -> str:
+    """Return what was typed, without where the page is."""
+    words = sys.argv[1:]
+    kept = [one for at, one in enumerate(words) if one != "--out" and (not at or words[at - 1] != "--out")]
+    return shlex.join(["python", "docs/results.py", *kept])
 
 
 def ends(interval: dict[str, float]) -> list[float]:

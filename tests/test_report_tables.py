@@ -104,8 +104,8 @@ def test_damage_stands_beside_a_normal_clip_of_its_case_and_channel_and_each_is_
     assert found == {"ab01": [(4, 2), (5, 3)], "ab02": [(6, 0)]}
 
 
-def test_a_worst_clip_stands_beside_the_middle_one_of_the_other_label():
-    assert [pair.rows for pair in pairs_by_score(ROWS, [5, 1])] == [(5, 3), (1, 5)]
+def test_a_worst_clip_stands_beside_the_middle_one_of_the_other_label_and_each_is_shown_in_turn():
+    assert [pair.rows for pair in pairs_by_score(ROWS, [5, 4, 1])] == [(5, 3), (4, 2), (1, 5)]
 
 
 def test_of_a_split_without_damage_normal_clips_are_shown_alone():

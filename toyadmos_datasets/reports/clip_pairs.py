@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -82,22 +83,33 @@ class _Normal:
 
 
 def pairs_by_score(rows: pa.Table, clips: Sequence[int]) -> list[ClipPair]:
-    """Put beside each clip the one of the other label whose score is in the middle, of its case and channel if any.
+    """Put beside each clip one of the other label whose score is in the middle, of its case and channel if any.
+
+    No other clip comes twice while some wait.
 
     Args:
         rows: Columns `label`, `case`, `channel` and `score`, a row a clip.
         clips: Rows.
     """
     of_row = rows.select(["label", "case", "channel", "score"]).to_pylist()
-    found = []
+    found: list[ClipPair] = []
+    used: set[int] = set()
     for one in clips:
-        row = of_row[one]
-        others = [number for number, other in enumerate(of_row) if other["label"] != row["label"]]
-        for names in (("case", "channel"), ("case",)):
-            alike = [number for number in others if all(of_row[number][name] == row[name] for name in names)]
-            if alike:
-                others = alike
-                break
-        ordered = sorted(others, key=lambda number: of_row[number]["score"])
-        found.append(ClipPair(clip=one, beside=ordered[len(ordered) // 2] if ordered else None))
+        ordered = sorted(_comparable(of_row, one), key=lambda number: of_row[number]["score"])
+        middle = len(ordered) // 2
+        by_distance = sorted(enumerate(ordered), key=lambda place: (place[1] in used, abs(place[0] - middle)))
+        beside = by_distance[0][1] if by_distance else None
+        used |= set() if beside is None else {beside}
+        found.append(ClipPair(clip=one, beside=beside))
     return found
+
+
+def _comparable(of_row: Sequence[dict[str, Any]], clip: int) -> list[int]:
+    """Return the clips of the other label: of a clip's case and channel, else of its case, else all."""
+    mine = of_row[clip]
+    others = [number for number, row in enumerate(of_row) if row["label"] != mine["label"]]
+    for names in (("case", "channel"), ("case",)):
+        alike = [number for number in others if all(of_row[number][name] == mine[name] for name in names)]
+        if alike:
+            return alike
+    return others

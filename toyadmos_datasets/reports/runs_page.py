@@ -32,10 +32,7 @@ def report_runs(
     """
     runs = list(folders)
     found = compare_runs(runs, configs=[config] if config else (), allow_overlap=allow_overlap)
-    pairs = [
-        (f"{one.run_b} against {one.run_a}, {one.config}", one.marks, _pair_table(one, number))
-        for number, one in enumerate(found.pairs, start=1)
-    ]
+    pairs = [(_title_of(one), one, _pair_table(one, number)) for number, one in enumerate(found.pairs, start=1)]
     write_page(
         out,
         "runs.html.j2",
@@ -55,7 +52,7 @@ def _head(found: RunsCompared, runs: Sequence[Path], out: Path) -> Head:
     clear = f" {n_clear} of {len(found.pairs)} pairs differ clearly over all clips." if found.pairs else ""
     scored = read_scored(runs, allow_overlap=True)
     return Head(
-        title=f"{toys}: {len(found.rows)} results",
+        title=f"{toys}: {len(runs)} runs side by side",
         verdict=f"The highest AUC is {best.auc}, of {best.system} on {best.config}.{clear}",
         totals=f"{len(runs)} runs, {len(found.rows)} rows.",
         commands=[shell_line("toyadmos", "report", *runs, "-o", out)],
@@ -63,6 +60,12 @@ def _head(found: RunsCompared, runs: Sequence[Path], out: Path) -> Head:
         kind="runs",
         datasets=sorted({one.evaluated.recipe_sha256 for one in scored}),
     )
+
+
+def _title_of(pair: Comparison) -> str:
+    name_a, name_b = Path(pair.run_a).name, Path(pair.run_b).name
+    shown = f"{name_b} against {name_a}" if name_a != name_b else f"{pair.run_b} against {pair.run_a}"
+    return f"{shown}, {pair.config}"
 
 
 def _pair_table(pair: Comparison, number: int) -> Table:
