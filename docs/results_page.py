@@ -31,7 +31,7 @@ WIDTH = 118
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One trained and scored run; intervals are value, low and high."""
+    """One trained and scored run; an interval is value, low and high, or the value alone where it is not known."""
 
     corpus: str
     is_true: bool
@@ -55,7 +55,7 @@ class Result:
     @property
     def key(self) -> tuple[object, ...]:
         """What a later result replaces this one by."""
-        return (self.is_true, self.corpus, self.config, self.system, *self.changes, self.seed)
+        return (self.is_true, self.corpus, self.config, self.system, *sorted(self.changes), self.seed)
 
     @property
     def is_perfect(self) -> bool:
@@ -160,7 +160,7 @@ def corpus_lines(name: str, results: Sequence[Result], notes: dict[str, str]) ->
     shown = [row(group) for group in groups.values() if group not in perfect]
     first = mine[-1]
     runs = list(dict.fromkeys(f"{one.run}, recipe {one.recipe}" for one in mine))
-    commands = list(dict.fromkeys(one.command for one in mine))
+    commands = list(dict.fromkeys(one.command for one in mine if one.command))
     return [
         f"### {name}",
         "",
@@ -169,8 +169,7 @@ def corpus_lines(name: str, results: Sequence[Result], notes: dict[str, str]) ->
         *([*table(COLUMNS, shown), ""] if shown else []),
         *(paragraph(perfect_sentence(perfect, is_all=not shown)) if perfect else []),
         *paragraph(f"Run: {'; '.join(runs)}."),
-        *(f"    {one}" for one in commands),
-        "",
+        *([*(f"    {one}" for one in commands), ""] if commands else []),
     ]
 
 
@@ -183,12 +182,10 @@ def perfect_sentence(groups: Sequence[Sequence[Result]], *, is_all: bool) -> str
         by_system.setdefault(f"`{first.system}`{said}", []).append(noise_of(first.config))
     found = "; ".join(f"{system} at {', '.join(noises)}" for system, noises in by_system.items())
     loudness = sorted(f"{one.auc_of_loudness:.3f}" for group in groups for one in group)
-    low = min(one.auc[1] for group in groups for one in group)
+    lows = [one.auc[1] for group in groups for one in group if len(one.auc) > 1]
+    begins = f" (the lowest interval of the AUC begins at {min(lows):.3f})" if lows else ""
     heard = loudness[0] if loudness[0] == loudness[-1] else f"{loudness[0]} to {loudness[-1]}"
-    return (
-        f"{'All' if is_all else 'All other'} rows have 1.000 as every figure (the lowest interval of the AUC begins at "
-        f"{low:.3f}): {found}. They do not tell the systems apart. The AUC of loudness alone is {heard}."
-    )
+    return f"{'All' if is_all else 'All other'} rows have 1.000 as every figure{begins}: {found}. They do not tell the systems apart. The AUC of loudness alone is {heard}."
 
 
 def row(group: Sequence[Result]) -> list[str]:
@@ -203,7 +200,7 @@ def row(group: Sequence[Result]) -> list[str]:
         spread([one.auc_as_published for one in group]),
         with_interval([one.pauc_mcclish for one in group]),
         f"{statistics.mean(one.share_overlooked for one in group):.0%}",
-        f"{first.auc_of_loudness:.3f}, {' / '.join(dict.fromkeys(one.verdict for one in group))}",
+        ", ".join([f"{first.auc_of_loudness:.3f}", *dict.fromkeys(one.verdict for one in group if one.verdict)]),
     ]
 
 
@@ -220,8 +217,8 @@ def spread(values: Sequence[float]) -> str:
 def with_interval(intervals: Sequence[Sequence[float]]) -> str:
     if len(intervals) > 1:
         return spread([one[0] for one in intervals])
-    value, low, high = intervals[0]
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    value, *ends = intervals[0]
+    return f"{value:.3f} [{ends[0]:.3f}, {ends[1]:.3f}]" if ends else f"{value:.3f}"
 
 
 def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

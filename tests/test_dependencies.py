@@ -65,7 +65,11 @@ def modules_in(path: Path) -> Iterator[str]:
 def imported_by(*paths: Path) -> set[str]:
     """Return the distributions whose modules files import; a module of none by its own name."""
     heads = {name.partition(".")[0] for path in paths for name in modules_in(path)}
-    known = {path.stem for folder in ("tests", "tests/support", "benchmarks") for path in (ROOT / folder).glob("*.py")}
+    known = {
+        path.stem
+        for folder in ("tests", "tests/support", "benchmarks", "docs")
+        for path in (ROOT / folder).glob("*.py")
+    }
     others = heads - sys.stdlib_module_names - known - {PACKAGE, "_typeshed", ""}
     return {normal(HOMES.get(head, [head])[0]) for head in others}
 
