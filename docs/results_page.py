@@ -185,7 +185,10 @@ def perfect_sentence(groups: Sequence[Sequence[Result]], *, is_all: bool) -> str
     lows = [one.auc[1] for group in groups for one in group if len(one.auc) > 1]
     begins = f" (the lowest interval of the AUC begins at {min(lows):.3f})" if lows else ""
     heard = loudness[0] if loudness[0] == loudness[-1] else f"{loudness[0]} to {loudness[-1]}"
-    return f"{'All' if is_all else 'All other'} rows have 1.000 as every figure{begins}: {found}. They do not tell the systems apart. The AUC of loudness alone is {heard}."
+    return (
+        f"{'All' if is_all else 'All other'} rows have 1.000 as every figure{begins}: {found}. They do not tell the "
+        f"systems apart. The AUC of loudness alone is {heard}."
+    )
 
 
 def row(group: Sequence[Result]) -> list[str]:
