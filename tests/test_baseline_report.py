@@ -35,10 +35,12 @@ from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.options.training_options import EvaluateOptions
+from toyadmos_datasets.reports.audit_page import write_audit_page
 from toyadmos_datasets.reports.band_section import band_section
 from toyadmos_datasets.reports.dataset_report import report_dataset
 from toyadmos_datasets.reports.reported_run import read_evaluated
 from toyadmos_datasets.reports.run_report import report_run
+from toyadmos_datasets.reports.runs_page import report_runs
 from toyadmos_datasets.values.manifest import read_manifest, write_manifest
 
 PNG, PDF = b"\x89PNG", b"%PDF"
@@ -287,6 +289,20 @@ def test_a_page_fits_a_phone_and_is_dark_where_the_reader_is_and_prints(page, ta
     assert tab.printed().startswith(PDF)
 
 
+def test_the_pages_of_an_audit_and_of_several_runs_fit_a_phone_and_link_each_other(
+    trained, simulated_train, tmp_path, tab
+):
+    same = other_run(trained, tmp_path / "same", read_scores(trained)["score"].to_pylist())
+    write_audit_page(audit(simulated_train), tmp_path / "audit.html")
+    report_runs([trained, same], tmp_path / "runs.html")
+
+    for name, other in (("audit.html", "runs.html"), ("runs.html", "audit.html")):
+        tab.open(tmp_path / name, width=390)
+        assert tab.run("document.documentElement.scrollWidth") <= 390
+        assert tab.run("document.querySelector('nav.pages a').href") == (tmp_path / other).as_uri()
+        assert tab.complaints == []
+
+
 def test_a_page_that_complains_or_fetches_would_be_noticed(tmp_path, tab):
     (tmp_path / "bad.html").write_text('<img src="missing.png"><script>console.error("no")</script>')
     tab.open(tmp_path / "bad.html")
@@ -311,10 +327,12 @@ def test_report_and_figures_by_the_command_line(trained, tmp_path, capsys):
 
 
 def test_a_report_of_a_dataset_by_the_command_line(simulated_train, tmp_path, capsys):
-    ran = toyadmos(capsys, "report", simulated_train, "-o", tmp_path / "d.html")
+    ran = toyadmos(capsys, "report", simulated_train, "-o", tmp_path / "d.html", "--tables", tmp_path / "tables")
     refused = toyadmos(capsys, "report", simulated_train, "-o", tmp_path / "e.html", "--figures", tmp_path / "figures")
 
     assert ran.status == 0, ran.err
+    names = [f"{name}.{kind}" for name in ("conditions", "counts", "loudness") for kind in ("csv", "tex")]
+    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == names
     assert refused.status == 2
     hold_printed(refused.err)
 
