@@ -34,7 +34,7 @@ from toyadmos_datasets.baseline.evaluations import (
     METRICS_NAME,
     evaluation_folders,
     find_evaluation,
-    read_scores,
+    read_scores_of,
 )
 from toyadmos_datasets.baseline.run_folder import read_run
 from toyadmos_datasets.baseline.trainer import train
@@ -156,7 +156,6 @@ def result_of(corpus: Corpus, config: str, system: Preset, seed: int, arguments:
         evaluate(EvaluateOptions(run=out, device=device))
     run, evaluation = read_run(out), find_evaluation(out)
     found = json.loads((evaluation / METRICS_NAME).read_text(encoding="utf-8"))
-    frames = pq.read_table(evaluation / FRAME_SCORES_NAME)["frame_scores"].to_pylist()
     return Result(
         corpus=corpus.name,
         is_true=corpus.is_true,
@@ -167,7 +166,7 @@ def result_of(corpus: Corpus, config: str, system: Preset, seed: int, arguments:
         n_normal=found["n_normal"],
         n_anomalous=found["n_anomalous"],
         auc=ends(found["auc"]),
-        auc_of_means=auc(read_scores(out)["label"].to_numpy(), [float(np.mean(one)) for one in frames]),
+        auc_of_means=auc_of_means(evaluation, found["auc"]["value"]),
         auc_as_published=found["auc_as_published"]["value"],
         pauc_mcclish=ends(found["pauc_mcclish"]),
         share_overlooked=found["share_overlooked"]["value"],
@@ -178,6 +177,14 @@ def result_of(corpus: Corpus, config: str, system: Preset, seed: int, arguments:
         f"toyadmos-datasets {version('toyadmos-datasets')}",
         command=command(),
     )
+
+
+def auc_of_means(evaluation: Path, own: float) -> float:
+    """Return the AUC where the mean of a clip's frames is its score; its own where the system scores no frames."""
+    if not (evaluation / FRAME_SCORES_NAME).exists():
+        return own
+    frames = pq.read_table(evaluation / FRAME_SCORES_NAME)["frame_scores"].to_pylist()
+    return auc(read_scores_of(evaluation)["label"].to_numpy(), [float(np.mean(one)) for one in frames])
 
 
 def command() -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toyadmos_datasets.reports.run_report import verdict_of
 from toyadmos_datasets.reports.score_charts import DET_ENDS, det_chart, on_det_axis, precision_recall_chart
 from toyadmos_datasets.scores.metrics import equal_error_rate, precision_recall, roc
 from toyadmos_datasets.scores.operating_points import operating_points
 from toyadmos_datasets.scores.scored_clips import ScoredClips
+from toyadmos_datasets.scores.summary import summarise
 
 scored = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 6)), min_size=4, max_size=60).filter(
     lambda some: {label for label, _ in some} == {0, 1}
@@ -85,3 +88,31 @@ def test_a_det_chart_stays_within_its_axes_where_rates_are_0_and_1():
     assert min(x) == chart.axes.left
     assert max(x) == chart.axes.right
     assert list(on_det_axis([0, 1])) == list(on_det_axis(DET_ENDS))
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ([0] * 10 + [1] * 10, "It beats loudness alone (0.500)."),
+        ([*range(10), *range(3, 13)], "It is not clear that it beats loudness alone (0.500)."),
+        ([0] * 20, "It does not beat loudness alone (0.500)."),
+    ],
+)
+def test_the_verdict_of_a_run_says_of_loudness_what_its_interval_allows(scores, said):
+    n, text = len(scores), [""] * len(scores)
+    table = pa.table(
+        {
+            "event_id": [f"e{number}" for number in range(n)],
+            "label": [0] * (n // 2) + [1] * (n // 2),
+            "score": np.array(scores, float),
+            "level_db": np.zeros(n),
+            "domain": text,
+            "case": [1] * n,
+            "channel": [1] * n,
+            "snr_db": pa.nulls(n, pa.float64()),
+            "condition": ["normal"] * (n // 2) + ["ab01"] * (n // 2),
+            "damage": [[]] * n,
+        }
+    )
+
+    assert said in verdict_of(summarise(table))

@@ -93,15 +93,17 @@ def _head(found: ReportedRun, out: Path, *, has_audio: bool) -> Head:
 
 
 def verdict_of(summary: Summary) -> str:
-    """Say in two sentences how well a system does."""
+    """Say in three sentences how well a system does."""
     loudness = summary.loudness
-    against = (
-        f"It beats loudness alone ({loudness.auc.value:.3f})"
-        if loudness.is_beaten
-        else f"It does not beat loudness alone ({loudness.auc.value:.3f})"
-    )
+    if loudness.is_beaten:
+        against = "It beats"
+    else:
+        against = "It is not clear that it beats" if loudness.advantage.value > 0 else "It does not beat"
     overlooked = summary.share_overlooked.value
-    return f"AUC {summary.auc}. {against}. At FPR 10 % it overlooks {overlooked:.0%} of the damaged clips."
+    return (
+        f"AUC {summary.auc}. {against} loudness alone ({loudness.auc.value:.3f}). "
+        f"At FPR 10 % it overlooks {overlooked:.0%} of the damaged clips."
+    )
 
 
 def _facts(found: ReportedRun) -> dict[str, str]:
