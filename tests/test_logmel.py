@@ -9,7 +9,7 @@ from wording import refused
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.options.render_options import LOG_MEL_VERSION, LogMel
-from toyadmos_datasets.signal.logmel import log_mel, mel_filterbank
+from toyadmos_datasets.signal.logmel import band_centres_hz, log_mel, mel_filterbank
 
 TIME_S = np.arange(32_000) / 16_000
 CLIPS = {
@@ -104,3 +104,13 @@ def test_settings_that_cannot_be_meant_are_refused(wrong):
 def test_a_clip_without_a_whole_frame_or_with_two_channels_is_refused(mono):
     with refused(OptionError):
         log_mel(mono)
+
+
+@pytest.mark.parametrize("settings", [LogMel(), LogMel(filterbank="published", n_mels=64, n_fft=512)])
+def test_the_bands_lie_in_ascending_order_around_their_largest_weights(settings):
+    centres_hz, weights = band_centres_hz(settings), mel_filterbank(settings)
+    bin_hz = settings.rate_hz / settings.n_fft
+
+    assert (np.diff(centres_hz) > 0).all()
+    assert centres_hz[-1] < settings.top_hz
+    assert np.abs(centres_hz - weights.argmax(axis=0) * bin_hz).max() < 3 * bin_hz
