@@ -10,8 +10,7 @@ import pyarrow as pa
 def release_freed_memory() -> None:
     """Give the pages back to the system that Arrow has freed in this process.
 
-    Its allocator keeps them for a while. To get them anew costs more than to write them, so nobody asks for this more than
-    once a shard.
+    Its allocator keeps them for a while. To get them anew costs more than to write them: once a shard is often enough.
     """
     pa.default_memory_pool().release_unused()
 
