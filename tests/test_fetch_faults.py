@@ -20,7 +20,6 @@ from remote import contents
 
 from toyadmos_datasets.archives.remote import fetch_options
 from toyadmos_datasets.archives.remote import fetch_schedule as fetch_estimate
-from toyadmos_datasets.archives.remote import transfer as transfer_module
 from toyadmos_datasets.archives.remote.fetch_options import FetchOptions
 from toyadmos_datasets.archives.remote.fetching import use_fetched
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
@@ -29,7 +28,7 @@ from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import ToyAdmosError
 
 N_KILLS = 50
-CHECKPOINT_BYTES = 1 << 16
+UNSYNCED_BYTES = 1 << 18
 PIECE_BYTES = 1 << 16
 N_CONNECTIONS = 2
 
@@ -123,9 +122,9 @@ FETCHER = textwrap.dedent(
     from toyadmos_datasets.archives.remote.remote_opening import open_remote
     from toyadmos_datasets.engine.progress import Quiet
 
-    url, volumes, folder, checkpoint, piece, is_whole = sys.argv[1:]
+    url, volumes, folder, unsynced, piece, is_whole = sys.argv[1:]
     fetch_schedule.REQUEST_BYTES = 0
-    transfer.CHECKPOINT_BYTES = int(checkpoint)
+    transfer.MAX_UNSYNCED_BYTES = int(unsynced)
     fetch_schedule.PIECE_BYTES = int(piece)
     options = FetchOptions(
         origin=origin_named(url),
@@ -159,7 +158,7 @@ def test_a_fetch_that_is_killed_again_and_again_ends_in_the_right_bytes(tmp_path
     n_kills = n_done = 0
     with serving(published.files, rate_bytes_per_s=2e6) as server:
         folder = tmp_path / "copies"
-        words = [server.url, published.folder, folder, CHECKPOINT_BYTES, PIECE_BYTES, int(is_whole)]
+        words = [server.url, published.folder, folder, UNSYNCED_BYTES, PIECE_BYTES, int(is_whole)]
         fetcher = subprocess.Popen(
             [sys.executable, "-c", FETCHER, *map(str, words)],
             stdin=subprocess.PIPE,
@@ -184,7 +183,7 @@ def test_a_fetch_that_is_killed_again_and_again_ends_in_the_right_bytes(tmp_path
                         path.unlink() if path.is_file() else None
             fetcher.stdin.close()
         budget = (n_done + 1) * published.manifest.n_bytes
-        lost = n_kills * N_CONNECTIONS * (CHECKPOINT_BYTES + (2 << 16))
+        lost = n_kills * (UNSYNCED_BYTES + N_CONNECTIONS * (2 << 16))
         source = open_remote(published.options(server, folder, whole=is_whole))
         source.fetch(set(right), progress=Quiet())
 
@@ -200,5 +199,4 @@ def test_the_promise_holds_for_any_number_of_connections(published):
     with serving({}) as server, pytest.raises(ToyAdmosError):
         published.options(server, Path("x"), parallel=fetch_options.MAX_CONNECTIONS + 1)
 
-    assert fetch_options.MAX_CONNECTIONS * transfer_module.CHECKPOINT_BYTES <= 64 << 20
     assert FetchOptions.__dataclass_fields__["parallel"].default == N_CONNECTIONS

@@ -7,6 +7,7 @@ import tracemalloc
 
 import pytest
 
+from toyadmos_datasets.files.atomic import HashedFile
 from toyadmos_datasets.files.reading import sha256_of
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -47,3 +48,13 @@ def test_a_large_file_is_not_held_in_memory(tmp_path):
     tracemalloc.stop()
 
     assert peak < 2 * 2**20
+
+
+def test_what_is_written_is_hashed_and_counted_on_its_way(tmp_path):
+    with (tmp_path / "file").open("wb") as file:
+        hashed = HashedFile(file)
+        for part in (b"a", b"", b"bc"):
+            hashed.write(part)
+
+    assert (hashed.sha256, hashed.n_bytes, hashed.closed) == (ABC, 3, True)
+    assert (tmp_path / "file").read_bytes() == b"abc"

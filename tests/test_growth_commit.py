@@ -15,6 +15,7 @@ from test_commit import JOB, KilledError, Snapshots, failing, fresh, judged, wit
 from test_folder import finish
 from test_plain_datasets import VERSIONS
 from tiny import TinyCorpus, write_tree
+from wording import refused
 
 from toyadmos_datasets import load_dataset
 from toyadmos_datasets.errors import OutputConflictError
@@ -184,7 +185,7 @@ def test_files_in_the_place_of_a_new_config_are_not_touched(old_and_new, tmp_pat
     stranger.parent.mkdir()
     stranger.write_bytes(b"mine")
     before = hashes(path)
-    with pytest.raises(OutputConflictError) as caught:
+    with refused(OutputConflictError) as caught:
         run(path, old_and_new["new"])
 
     assert str(caught.value.where) == str(stranger.parent)

@@ -67,11 +67,9 @@ def test_a_bad_recording_is_an_error_that_names_it_and_the_good_ones_before_it_a
     source = make(tmp_path, files | {bad: files[bad][:-100]})
     store = store_for(tmp_path, source, RATE_HZ)
 
-    with pytest.raises(TruncatedWavError) as caught:
+    with refused(TruncatedWavError, bad):
         ingest(source, index_of(source), store)
 
-    assert caught.value.where == bad
-    assert "Fetch or extract this file again" in caught.value.remedy
     assert 0 < len(contents(store)) < N_RECORDINGS
 
 
@@ -98,7 +96,7 @@ def test_a_bad_recording_can_be_skipped_and_is_listed(tmp_path, make, workers):
 
     assert (report.n_ingested, report.n_reused) == (N_RECORDINGS - 1, 0)
     assert [(one.member, one.recording_id) for one in report.bad] == [(bad, Path(bad).stem)]
-    assert "shorter than its header says" in report.bad[0].reason
+    assert bad in report.bad[0].reason
     assert contents(store).keys() == {Path(member).stem for member in files} - {Path(bad).stem}
 
 
@@ -109,7 +107,7 @@ def test_a_flipped_bit_in_an_archive_costs_one_recording_whatever_it_hits(tmp_pa
     source = _stored_with_a_flipped_bit(tmp_path, files, bad, place)
     store = store_for(tmp_path, source, RATE_HZ)
 
-    with pytest.raises(CorruptMemberError, match="CRC32"):
+    with refused(CorruptMemberError, bad, "CRC32"):
         ingest(source, index_of(source), store)
     report = ingest(source, index_of(source), store, skip_bad=True)
 
@@ -209,11 +207,11 @@ def test_a_killed_worker_is_named_with_its_recording_and_the_next_run_gives_the_
     killer = _Killing(source=source, member=tiny.only(files, "normal_IND_ch1_0003"), mark=tmp_path / "killed")
     store = store_for(tmp_path / "cache", source, RATE_HZ)
 
-    with pytest.raises(WorkerError) as caught:
+    with pytest.raises(WorkerError) as caught:  # what the other worker was reading is named, too
         ingest(killer, index_of(source), store, workers=2)
 
+    assert caught.value.code == "worker"
     assert "normal_IND_ch1_0003" in caught.value.where
-    assert "Run the same command again" in caught.value.remedy
     ingest(killer, index_of(source), store, workers=2)
     assert contents(store) == contents(whole)
 

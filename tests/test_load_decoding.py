@@ -409,7 +409,7 @@ wide = arrays(
 
 @given(wide)
 def test_wav_of_24_bits_is_decoded_exactly_and_without_soundfile(samples):
-    content = encode_stored(samples, Encoding(bit_depth=24))
+    content = b"".join(encode_stored(samples, Encoding(bit_depth=24)))
     expected = np.squeeze(samples, 0) if len(samples) == 1 else samples
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "soundfile", None)

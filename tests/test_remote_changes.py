@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 import pytest
@@ -10,8 +11,12 @@ from remote import CHANNEL_1, WAYS, contents, fetched
 from transferring import ALWAYS, BOTH, CONTENT, NAME, fetch
 from wording import refused
 
+from toyadmos_datasets.archives.remote import fetch_session, fetching
+from toyadmos_datasets.archives.remote.fetch_options import RetryPolicy
+from toyadmos_datasets.archives.remote.http_reply import changed_file
 from toyadmos_datasets.archives.remote.remote_opening import open_remote
-from toyadmos_datasets.errors import FetchError
+from toyadmos_datasets.engine.progress import Quiet
+from toyadmos_datasets.errors import CorruptMemberError, FetchError, VolumeError
 
 CHANGED = "changed on the server while it was fetched"
 OLD, NEW = "Tue, 01 Sep 2026 00:00:00 GMT", "Wed, 02 Sep 2026 00:00:00 GMT"
@@ -136,7 +141,9 @@ def test_dates_that_differ_do_no_harm_while_the_bytes_are_right(fetching, server
 @WAYS
 def test_wrong_bytes_after_a_change_are_not_called_damaged(fetch_options, published, is_whole, etag, modified, said):
     wanted = set(contents(published.local)) if is_whole else CHANNEL_1
-    options = dataclasses.replace(fetch_options, parallel=1)
+    # Nobody may give the first reply up before it has come: that it was of another file is known from it alone.
+    patient = RetryPolicy(first_wait_s=0.01, max_wait_s=0.02)
+    options = dataclasses.replace(fetch_options, parallel=1, retry_policy=patient)
     spoiled = {
         name: (data := path.read_bytes())[:64] + bytes(byte ^ 0x55 for byte in data[64:])
         for name, path in published.files.items()
@@ -160,3 +167,28 @@ def test_wrong_bytes_after_a_change_are_not_called_damaged(fetch_options, publis
         assert said in caught.value.actual
         server.files.update(published.files)
         assert fetched(options, wanted, is_whole=is_whole) == contents(published.local, wanted)
+
+
+def test_what_the_first_attempt_saw_change_tells_why_a_volume_is_wrong_at_the_second(fetch_options, monkeypatch):
+    change = changed_file("https://host/ToyTrain.7z.001", "one file", "another")
+    wrong = [CorruptMemberError("A recording is wrong."), VolumeError("A volume is wrong, twice.")]
+
+    class Session:
+        def change_error(self):
+            return change if len(wrong) == 1 else None
+
+    @contextlib.contextmanager
+    def open_session(*_):
+        yield Session()
+
+    def use(_session):
+        raise wrong.pop(0)
+
+    monkeypatch.setattr(fetch_session, "open_session", open_session)
+    monkeypatch.setattr(fetching, "_has_suspects", lambda *_: True)
+
+    with pytest.raises(FetchError) as caught:
+        fetching._trying_twice(open_remote(fetch_options), CHANNEL_1, use, progress=Quiet())
+
+    assert caught.value is change
+    assert wrong == []

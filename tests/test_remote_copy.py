@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import pickle
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -172,7 +173,8 @@ def test_what_was_written_before_an_error_is_kept(tmp_path):
     assert list(VolumeCopy(tmp_path, VOLUME).present) == [(0, 5000)]
 
 
-def test_bytes_whose_sync_failed_are_not_believed(tmp_path, monkeypatch):
+@pytest.mark.parametrize("how", ["checkpoint", "begin_checkpoint"])
+def test_bytes_whose_sync_failed_are_not_believed(tmp_path, monkeypatch, how):
     copy = VolumeCopy(tmp_path, VOLUME)
     real = os.fsync
 
@@ -185,10 +187,41 @@ def test_bytes_whose_sync_failed_are_not_believed(tmp_path, monkeypatch):
         with copy.writer(0) as writer:
             writer.write(CONTENT[:5000])
             monkeypatch.setattr(os, "fsync", failing)
-            writer.checkpoint()
+            getattr(writer, how)()
 
     with refused(DiskFullError):
         write()
+
+    assert not list(VolumeCopy(tmp_path, VOLUME).present)
+
+
+def test_bytes_are_known_only_when_the_disk_has_them_although_more_are_written_meanwhile(tmp_path, monkeypatch):
+    copy, real, go_on = VolumeCopy(tmp_path, VOLUME), os.fsync, threading.Event()
+
+    def slow(descriptor):
+        assert go_on.wait(60)
+        real(descriptor)
+
+    with copy.writer(0) as writer:
+        writer.write(CONTENT[:5000])
+        monkeypatch.setattr(os, "fsync", slow)
+        writer.begin_checkpoint()
+        writer.write(CONTENT[5000:9000])
+
+        assert not list(VolumeCopy(tmp_path, VOLUME).present)
+        go_on.set()
+        writer.begin_checkpoint()
+        assert VolumeCopy(tmp_path, VOLUME).present.covers(0, 5000)
+
+    assert list(VolumeCopy(tmp_path, VOLUME).present) == [(0, 9000)]
+    assert copy.path.read_bytes()[:9000] == CONTENT[:9000]
+
+
+def test_bytes_of_a_file_that_is_another_one_now_are_not_believed_when_the_disk_has_them(tmp_path):
+    copy = VolumeCopy(tmp_path, VOLUME)
+    with copy.writer(0) as writer:
+        writer.write(bytes(5000))
+        copy.restart()
 
     assert not list(VolumeCopy(tmp_path, VOLUME).present)
 

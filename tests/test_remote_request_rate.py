@@ -244,6 +244,16 @@ def test_what_is_left_at_the_end_is_divided_among_the_connections(copies):
     assert schedule.take().stop == 100 * MIB
 
 
+def test_what_a_decoder_asks_for_again_and_again_counts_once_when_the_end_is_divided(copies):
+    schedule = FetchSchedule(copies, [(0, 40 * MIB)], n_connections=2)
+    for _ in range(100):
+        schedule.fetch_first(30 * MIB, 40 * MIB)
+
+    pieces = [schedule.take() for _ in range(4)]
+
+    assert [(one.start // MIB, one.stop // MIB) for one in pieces] == [(30, 40), (0, 15), (15, 23), (23, 30)]
+
+
 def test_no_more_is_on_its_way_than_there_is_room_for_but_what_a_reader_waits_for(copies):
     schedule = FetchSchedule(copies, [(0, 1000 * MIB)], n_connections=4, room=lambda: 100 * MIB)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from loopback import Fault
 from transferring import ALWAYS, BOTH, CONTENT, NAME, fetch
@@ -21,6 +23,16 @@ def test_a_healthy_server_is_asked_once(fetching, server, is_ranged):
     assert server.seen[0].headers["accept-encoding"] == "identity"
     assert server.seen[0].headers["user-agent"].startswith("toyadmos-datasets/")
     assert "+https://" in server.seen[0].headers["user-agent"]
+
+
+@BOTH
+def test_requests_that_follow_each_other_go_through_one_connection(fetching, server, is_ranged):
+    copy, transfer, _ = fetching
+    for _ in range(3):
+        transfer.fetch(copy, 0, len(CONTENT), is_ranged=is_ranged)
+
+    assert len(server.seen) == 3
+    assert server.n_connections == 1
 
 
 @BOTH
@@ -213,11 +225,16 @@ def test_packed_bytes_that_nobody_asked_for_are_an_error(fetching, server, is_ra
 
 @BOTH
 def test_checkpoints_bound_what_a_crash_can_lose(fetching, monkeypatch, is_ranged):
-    copy, _, _ = fetching
-    monkeypatch.setattr(transfer_module, "CHECKPOINT_BYTES", 100_000)
+    copy, transfer, _ = fetching
+    transfer.checkpoint_bytes = 100_000
     noted = []
     record = copy.record
-    monkeypatch.setattr(copy, "record", lambda start, stop: (noted.append(stop - start), record(start, stop)))
+
+    def note(start, stop, **known):
+        noted.append(stop - start)
+        record(start, stop, **known)
+
+    monkeypatch.setattr(copy, "record", note)
 
     fetch(fetching, is_ranged=is_ranged)
 
@@ -225,5 +242,38 @@ def test_checkpoints_bound_what_a_crash_can_lose(fetching, monkeypatch, is_range
     assert max(noted) <= 100_000 + (1 << 16)
 
 
-def test_all_connections_together_lose_at_most_64_mib():
-    assert fetch_options.MAX_CONNECTIONS * transfer_module.CHECKPOINT_BYTES <= 64 << 20
+@BOTH
+def test_a_connection_is_free_before_the_disk_has_the_end_of_what_it_read(fetching, server, is_ranged):
+    copy, transfer, _ = fetching
+    there = []
+
+    transfer.fetch(copy, 0, len(CONTENT), is_ranged=is_ranged, on_read=lambda: there.append(copy.is_complete))
+
+    assert there == [False]
+    assert copy.verify()
+
+
+def test_what_a_reply_gave_of_a_file_that_changed_before_the_next_reply_is_dropped(fetching, server):
+    copy, transfer, ticking = fetching
+    server.files[NAME] = bytes(len(CONTENT))
+    server.faults = [Fault(kind="cut", after=300_000)]
+
+    def another_sees_it_change(stopping, duration_s):
+        if server.etag == '"one"':
+            server.etag, server.files[NAME] = '"two"', CONTENT
+            transfer._begin_volume_anew(copy, '"two"')
+        ticking.sleep(duration_s)
+
+    transfer.clock = dataclasses.replace(transfer.clock, wait=another_sees_it_change)
+
+    fetch(fetching, is_ranged=True)
+
+    assert [one.span for one in server.seen] == [(1000, 600_000)] * 2
+
+
+@pytest.mark.parametrize("n_connections", range(1, fetch_options.MAX_CONNECTIONS + 1))
+def test_all_connections_together_lose_at_most_64_mib(n_connections):
+    n_bytes = transfer_module.checkpoint_bytes_for(n_connections)
+
+    # Two threads for each connection, each with what is at a checkpoint and what was written since.
+    assert 0 < 2 * n_connections * 2 * n_bytes <= 64 << 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from toyadmos_datasets.errors import CorruptMemberError, WavError
 from toyadmos_datasets.ingest.recordings import bytes_to_decode, ingest, store_for
 from toyadmos_datasets.ingest.task_cuts import cut_tasks, join_parts
 from toyadmos_datasets.values.source import Block, BlockPart, Restart
+from toyadmos_datasets.verifying import source_verification
+from toyadmos_datasets.verifying.source_verification import verify_source
 
 FILES = CORPUS.files()
 PIECE = 1_999
@@ -127,6 +130,43 @@ def test_a_wrong_byte_is_the_same_error_with_any_number_of_workers_and_what_is_r
         assert len(contents(store)) >= 1
     assert facts[0] == facts[1]
     assert facts[0][0] == "corrupt_member"
+
+
+@pytest.mark.parametrize("share", [None, 0.31, 0.77])
+def test_verifying_finds_the_same_with_any_number_of_workers(tmp_path, share):
+    block = block_of(FILES, n_stored=100)
+    volumes(tmp_path / "volumes", block if share is None else spoilt(block, share))
+    one, two = (verify_source(tmp_path / "volumes", "ToyTrain", workers=workers) for workers in (1, 2))
+
+    assert one == two
+    assert bool(one.problems) == (share is not None)
+    assert len(one.problems) <= 2
+
+
+@pytest.mark.parametrize(("workers", "is_shared"), [(1, False), (2, True)])
+def test_verifying_shares_a_block_among_several_workers(tmp_path, workers, is_shared):
+    source = volumes(tmp_path / "volumes", block_of(FILES))
+    told: list[int] = []
+
+    tasks = [task for task in source_verification._tasks(source, workers) if task.blocks]
+    verify_source(tmp_path / "volumes", "ToyTrain", Told(told), workers=workers)
+
+    assert (len(tasks) > 1) == is_shared
+    assert sorted(path for task in tasks for path in task.wanted) == sorted(FILES)
+    assert told[-1] == sum(map(len, FILES.values()))
+
+
+class Told(Quiet):
+    """Keeps what the first stage was told."""
+
+    def __init__(self, told: list[int]) -> None:
+        self._told = told
+        self._is_first = True
+
+    @contextlib.contextmanager
+    def stage(self, name: str, total: int, unit: str):
+        is_first, self._is_first = self._is_first, False
+        yield self._told.append if is_first else (lambda _done: None)
 
 
 @WORKERS

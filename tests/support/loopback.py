@@ -103,6 +103,7 @@ class Loopback:
         self.faults: list[Fault] = []
         self.seen: list[Seen] = []
         self.n_given = 0
+        self.n_connections = 0
         self.given: dict[str, list[tuple[int, int]]] = {}
         self.etag = '"one"'
         self.refused_agents: tuple[str, ...] = ()
@@ -198,6 +199,8 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         loopback = self.server.loopback
         self.line = Line(loopback.connection_bytes_per_s, loopback.ending)
+        with loopback.lock:
+            loopback.n_connections += 1
         loopback.ending.wait(loopback.latency_s)
 
     def log_message(self, *arguments):

@@ -10,7 +10,7 @@ import pyarrow as pa
 def release_freed_memory() -> None:
     """Give the pages back to the system that Arrow has freed in this process.
 
-    Its allocator keeps them for a while; between two row groups it would hold the larger part of a third.
+    Its allocator keeps them for a while. To get them anew costs more than to write them: once a shard is often enough.
     """
     pa.default_memory_pool().release_unused()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import hashlib
 import os
 import platform
 import re
@@ -18,7 +19,7 @@ from typing import BinaryIO
 
 from toyadmos_datasets.errors import DiskFullError, OutputError, ToyAdmosError
 from toyadmos_datasets.files.reading import raise_shortage
-from toyadmos_datasets.units import Seconds, format_bytes
+from toyadmos_datasets.units import Bytes, Seconds, format_bytes
 
 STALE_AFTER_S: Seconds = 24 * 3600
 """Where the owner cannot be asked (another host, Windows), a file untouched for a day is a leftover."""
@@ -141,6 +142,42 @@ def write_file(path: Path) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+class HashedFile:
+    """A file that is written from its beginning to its end, hashed and counted meanwhile: it need not be read again.
+
+    Args:
+        file: Takes the bytes; open, and closed by whoever opened it.
+
+    Attributes:
+        n_bytes: Bytes that were written.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self.n_bytes: Bytes = 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more can be written."""
+        return self._file.closed
+
+    @property
+    def sha256(self) -> str:
+        """Hex SHA-256 of what was written, lower case."""
+        return self._digest.hexdigest()
+
+    def write(self, data: bytes) -> int:
+        """Write on."""
+        self._digest.update(data)
+        self.n_bytes += len(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        """Hand everything to the system."""
+        self._file.flush()
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,6 @@ from toyadmos_datasets.engine import Engine, LazyTasks, Stopped, Watch, run_task
 from toyadmos_datasets.engine.arrow_memory import release_freed_memory
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import (
-    CorruptMemberError,
     OptionError,
     SourceError,
     StoreError,
@@ -30,6 +29,7 @@ from toyadmos_datasets.errors import (
 )
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.files.checked_json import canonical_json, write_json
+from toyadmos_datasets.ingest.block_reading import BlockReader
 from toyadmos_datasets.ingest.task_cuts import BlockRun, bytes_by_block, cut_tasks
 from toyadmos_datasets.signal.levels import count_full_scale, health_flags, measure
 from toyadmos_datasets.signal.resampling import resample_chunks, resampler_name
@@ -37,7 +37,7 @@ from toyadmos_datasets.signal.wav import open_wav
 from toyadmos_datasets.units import Bytes, Hertz
 from toyadmos_datasets.values.health import header_flags
 from toyadmos_datasets.values.recording_store import SEGMENT_BYTES, SegmentWriter, read_catalogue, remove_abandoned
-from toyadmos_datasets.values.source import BlockPart, Member, Restart, Source
+from toyadmos_datasets.values.source import BlockPart, Member, Source
 from toyadmos_datasets.values.store_repair import damaged_samples, set_aside_damaged_rows, set_aside_samples
 
 _LOG = logging.getLogger(__name__)
@@ -286,12 +286,7 @@ def ingest_blocks(task: Ingest, watch: Watch) -> list[BadRecording]:
 
 
 class _TaskReading:
-    """Brings the recordings of one task into segments.
-
-    A recording is bad when it is wrong from wherever it is decoded. From its block's beginning, a damaged byte may
-    spoil all that follows. From a restart, what a filter did before is guessed. So what is wrong from one is read from
-    the other, and the number of workers does not change which recordings are bad.
-    """
+    """Brings the recordings of one task into segments."""
 
     def __init__(self, task: Ingest, watch: Watch) -> None:
         self.writer = SegmentWriter(task.folder)
@@ -299,7 +294,6 @@ class _TaskReading:
         self._task = task
         self._watch = watch
         self._ids = dict(task.wanted)
-        self._done: set[str] = set()
 
     def read(self, block: int) -> None:
         """Ingest what is wanted of a block.
@@ -308,83 +302,26 @@ class _TaskReading:
             WavError: A recording is not what the corpus has, and is not to be skipped.
             CorruptMemberError: The same for one that cannot be read from anywhere.
         """
-        run = self._task.run
-        restart = None if run is None else run.part.restart
-        wrong: dict[str, CorruptMemberError] = {}
-        is_right = True
-        for path, error in self._failures(block, self._ids, restart, self._counting(run)):
-            is_right = False
-            if restart is None:
-                wrong[path] = error
-            if not self._task.skip_bad:
-                break
-        if not is_right:
-            self._read_again(block, wrong)
-
-    def _read_again(self, block: int, wrong: dict[str, CorruptMemberError]) -> None:
-        """Read what is left from the restart before each recording, and then what is still left from the beginning.
-
-        Args:
-            block: Number of the block.
-            wrong: Errors of the recordings that were wrong from the block's beginning.
-        """
-        for part in self._task.source.parts(block, self._ids.keys() - self._done):
-            if part.restart is not None:
-                for _ in self._failures(block, part.members, part.restart, self._uncounted):
-                    pass
-            for path in part.members:
-                if path in wrong.keys() - self._done and not self._task.skip_bad:
-                    raise wrong[path]
-        for path, error in self._failures(block, self._ids.keys() - self._done - wrong.keys(), None, self._uncounted):
-            wrong[path] = error
-            if not self._task.skip_bad:
-                raise error
-        for path in wrong.keys() - self._done:
-            self._note(wrong[path], path)
-
-    def _failures(
-        self, block: int, wanted: Collection[str], restart: Restart | None, on_bytes: Callable[[int], None]
-    ) -> Iterator[tuple[str, CorruptMemberError]]:
-        """Ingest recordings; yield those that cannot be read from here, with the reason."""
         task = self._task
-        for member, chunks in task.source.read(block, wanted, on_bytes, restart):
-            self._watch.advance(at=member.path)
-            try:
-                _ingest_member(member, chunks, self._ids[member.path], self.writer, task.rate_hz)
-            except WavError as error:
-                if not task.skip_bad:
-                    raise
-                self._note(error, member.path)
-            except CorruptMemberError as error:
-                yield member.path, error
-                continue
-            self._done.add(member.path)
-            if self.writer.is_full:
-                self.writer.commit()
-                self.writer = SegmentWriter(task.folder)
+        reader = BlockReader(
+            task.source, block, self._ids.keys(), self._ingest, watch=self._watch, goes_on=task.skip_bad
+        )
+        for path, error in reader.read(task.run).items():
+            self._note(error, path)
+
+    def _ingest(self, member: Member, chunks: Iterator[bytes]) -> None:
+        try:
+            _ingest_member(member, chunks, self._ids[member.path], self.writer, self._task.rate_hz)
+        except WavError as error:
+            if not self._task.skip_bad:
+                raise
+            self._note(error, member.path)
+        if self.writer.is_full:
+            self.writer.commit()
+            self.writer = SegmentWriter(self._task.folder)
 
     def _note(self, error: ToyAdmosError, path: str) -> None:
-        self._done.add(path)
         self.bad.append(BadRecording(recording_id=self._ids[path], member=path, reason=str(error)))
-
-    def _uncounted(self, _n_bytes: int) -> None:
-        self._watch.advance()
-
-    def _counting(self, run: BlockRun | None) -> Callable[[int], None]:
-        """Return what is told of decoded bytes; those that another run decodes too are counted there."""
-        if run is None:
-            return self._watch.advance
-        position = 0 if run.part.restart is None else run.part.restart.offset
-        counted = run.counted_from
-
-        def count(n_bytes: int) -> None:
-            """Count what is new, with what need not be decoded."""
-            nonlocal position, counted
-            position += n_bytes
-            self._watch.advance(max(position - counted, 0))
-            counted = max(counted, position)
-
-        return count
 
 
 def _ingest_member(

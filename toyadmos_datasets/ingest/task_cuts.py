@@ -30,6 +30,24 @@ class BlockRun:
     part: BlockPart
     counted_from: Bytes
 
+    def counting(self, advance: Callable[[int], None]) -> Callable[[int], None]:
+        """Return what is told of decoded bytes, and tells of those that no other run decodes, too.
+
+        Args:
+            advance: Told of them, with those that need not be decoded.
+        """
+        position = 0 if self.part.restart is None else self.part.restart.offset
+        counted = self.counted_from
+
+        def count(n_bytes: int) -> None:
+            """Count what is new."""
+            nonlocal position, counted
+            position += n_bytes
+            advance(max(position - counted, 0))
+            counted = max(counted, position)
+
+        return count
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCut:

@@ -42,7 +42,10 @@ SIMULATED_BYTES_A_S = 28e6
 """WAV bytes that are synthesised in a second by one core of the same machine."""
 
 CLIPS_A_S = {"wav": 320.0, "flac": 180.0}
-"""Clips of 11 s that are mixed, encoded and written in a second by one core of the same machine, by encoding."""
+"""Clips of 11 s that are mixed, encoded and written in a second by one core of the same machine, by encoding.
+
+WAV was measured at 1.4 to 1.9 times FLAC.
+"""
 
 START_S: Seconds = 1.0
 """Time to start, and to start workers."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,10 @@ from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine import Watch
 from toyadmos_datasets.engine.arrow_memory import release_freed_memory
 from toyadmos_datasets.errors import ClippingError, DatasetError
-from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.files.atomic import HashedFile, write_file
 from toyadmos_datasets.files.checked_json import write_json
-from toyadmos_datasets.files.reading import sha256_of
 from toyadmos_datasets.options.render_options import Encoding
+from toyadmos_datasets.rendering.clip_memory import ClipColumn, Scratch
 from toyadmos_datasets.rendering.mixing_rules import MixingRules
 from toyadmos_datasets.signal.clip_codec import encode_stored
 from toyadmos_datasets.signal.mixing import MixtureLevels, Stem, mix, mixture_levels, peak_of, quantise
@@ -135,47 +135,68 @@ def render_shard(task: ShardTask, watch: Watch) -> Shard:
         ClippingError: An example exceeds full scale and that is an error.
         DatasetError: The recordings are not those that were measured.
     """
-    path = task.folder / task.path
-    n_clipped = 0
-    with write_file(path) as file:
-        n_clipped = _write_rows(task, watch, file)
+    with write_file(task.folder / task.path) as file:
+        hashed = HashedFile(file)
+        n_clipped = _write_rows(task, watch, hashed)
+    release_freed_memory()
     shard = Shard(
         path=task.path,
         config=task.config,
         split=task.split,
         n_rows=len(task.examples),
-        n_bytes=path.stat().st_size,
-        sha256=sha256_of(path),
+        n_bytes=hashed.n_bytes,
+        sha256=hashed.sha256,
         n_clipped=n_clipped,
     )
     write_json(task.note, {name: getattr(shard, name) for name in Shard.__slots__})
     return shard
 
 
-def rendered_groups(task: ShardTask, watch: Watch) -> Iterator[tuple[pa.Table, int]]:
+def rendered_groups(task: ShardTask, watch: Watch, *, is_used_at_once: bool = False) -> Iterator[tuple[pa.Table, int]]:
     """Render a shard's rows, a row group at a time, and tell how many examples of each exceeded full scale.
+
+    Args:
+        task: The shard.
+        watch: Told about the work.
+        is_used_at_once: Whether a group is done with when the next is asked for, which then takes its memory.
 
     Raises:
         ClippingError: An example exceeds full scale and that is an error.
     """
     schema = dataset_schema(task.toy, task.encoding.rate_hz, stems=task.stems)
-    reader = RecordingReader(task.catalogue)
+    reader, scratch = RecordingReader(task.catalogue), Scratch()
+    clips: dict[str, ClipColumn] = {}
     for start in range(0, len(task.examples), ROWS_A_GROUP):
+        clips = _emptied(clips) if is_used_at_once and clips else _new_columns(task)
         rows = []
         n_clipped = 0
         for example in task.examples.slice(start, ROWS_A_GROUP).to_pylist():
             watch.advance(1, at=example["event_id"])
-            row, n = _row(example, task, reader)
-            n_clipped += n > 0
-            rows.append(row)
-        group = pa.Table.from_pylist(rows, schema=schema)
-        rows.clear()  # the table has copies of the clips
-        yield group, n_clipped
-        del group
-        release_freed_memory()
+            mixed = _mix(example, task, reader, scratch)
+            _require_unclipped(example, mixed, task)
+            _encode(example, mixed, task, clips)
+            rows.append(_row(example, mixed, task))
+            n_clipped += mixed.n_clipped > 0
+        yield _table(rows, clips, schema), n_clipped
 
 
-def _write_rows(task: ShardTask, watch: Watch, file: BinaryIO) -> int:
+def _new_columns(task: ShardTask) -> dict[str, ClipColumn]:
+    return {name: ClipColumn() for name in audio_columns(stems=task.stems)}
+
+
+def _emptied(clips: dict[str, ClipColumn]) -> dict[str, ClipColumn]:
+    for column in clips.values():
+        column.clear()
+    return clips
+
+
+def _table(rows: list[dict[str, Any]], clips: dict[str, ClipColumn], schema: pa.Schema) -> pa.Table:
+    known = pa.Table.from_pylist(rows, schema=pa.schema([field for field in schema if field.name not in clips]))
+    columns = [clips[name].array() if name in clips else known[name] for name in schema.names]
+    return pa.table(columns, schema=schema)
+
+
+def _write_rows(task: ShardTask, watch: Watch, file: HashedFile) -> int:
     schema = dataset_schema(task.toy, task.encoding.rate_hz, stems=task.stems)
     clips = [f"{name}.bytes" for name in audio_columns(stems=task.stems)]
     n_clipped = 0
@@ -191,15 +212,18 @@ def _write_rows(task: ShardTask, watch: Watch, file: BinaryIO) -> int:
         write_statistics=["label", *columns_of(task.toy)],
         store_schema=True,
     ) as writer:
-        for group, n in rendered_groups(task, watch):
+        for group, n in rendered_groups(task, watch, is_used_at_once=True):
             n_clipped += n
             writer.write_table(group, row_group_size=ROWS_A_GROUP)
     return n_clipped
 
 
-def _row(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> tuple[dict[str, Any], int]:
-    """Render one example to a row of the dataset; also tell how many samples exceeded full scale."""
-    mixed = _mix(example, task, reader)
+def _require_unclipped(example: dict[str, Any], mixed: _Example, task: ShardTask) -> None:
+    """Raise where an example exceeds full scale and that is an error.
+
+    Raises:
+        ClippingError: It does.
+    """
     if mixed.n_clipped and task.is_clipping_error:
         raise ClippingError(
             "An example exceeds full scale.",
@@ -208,43 +232,52 @@ def _row(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> t
             actual=f"{mixed.n_clipped} samples past it",
             remedy="Leave --headroom-db to be found, raise it, or count such examples: --on-clip count",
         )
+
+
+def _row(example: dict[str, Any], mixed: _Example, task: ShardTask) -> dict[str, Any]:
+    """Return what is known of an example, in a row of the dataset."""
     damage = damage_of(task.toy, example["condition"])
-    row = {name: example[name] for name in _SAME} | damage.by_part | _clips(example, mixed, task)
-    row |= {
-        "label": LABELS.index(example["label"]),
-        "condition_text": condition_text(task.toy, example["condition"]),
-        "damage_source": damage.source,
-        "damaged_parts": list(damage.damaged_parts),
-        "headroom_db": task.headroom_db,
-        "snr_achieved_db": mixed.snr_achieved_db,
-        "snr_active_db": mixed.snr_active_db,
-        "peak": peak_of(mixed.samples, task.encoding.bit_depth),
-    }
-    return row, mixed.n_clipped
+    return (
+        {name: example[name] for name in _SAME}
+        | damage.by_part
+        | {
+            "label": LABELS.index(example["label"]),
+            "condition_text": condition_text(task.toy, example["condition"]),
+            "damage_source": damage.source,
+            "damaged_parts": list(damage.damaged_parts),
+            "headroom_db": task.headroom_db,
+            "snr_achieved_db": mixed.snr_achieved_db,
+            "snr_active_db": mixed.snr_active_db,
+            "peak": peak_of(mixed.samples, task.encoding.bit_depth),
+        }
+    )
 
 
-def _clips(example: dict[str, Any], mixed: _Example, task: ShardTask) -> dict[str, dict[str, Any]]:
+def _encode(example: dict[str, Any], mixed: _Example, task: ShardTask, clips: dict[str, ClipColumn]) -> None:
     """Encode the mixture and what is kept of its parts, each under a name of its own."""
     microphone = f"ch{example['channel']}" if example["channel"] else "stack" if task.rules.is_stacked else "mix"
     window = "" if example["target_length"] is None else f"_at{example['target_start']}"
     draw = f"_d{example['draw']}" if example["draw"] else ""
     name = f"{example['event_id']}_{microphone}{window}{draw}"
-    clips = {"audio": (mixed.samples, name)}
-    clips |= {part: (samples, f"{name}_{part}") for part, samples in mixed.parts.items()}
-    return {
-        column: {"bytes": encode_stored(samples, task.encoding), "path": f"{stem}.{task.encoding.container}"}
-        for column, (samples, stem) in clips.items()
-    }
+    named = {"audio": (mixed.samples, name)}
+    named |= {part: (samples, f"{name}_{part}") for part, samples in mixed.parts.items()}
+    for column, clip in clips.items():
+        if column in named:
+            samples, stem = named[column]
+            clip.add(encode_stored(samples, task.encoding), f"{stem}.{task.encoding.container}")
+        else:
+            clip.add_none()
 
 
-def _mix(example: dict[str, Any], task: ShardTask, reader: RecordingReader) -> _Example:
+def _mix(example: dict[str, Any], task: ShardTask, reader: RecordingReader, scratch: Scratch) -> _Example:
     stems = _stems(example, task, reader)
     depth = task.encoding.bit_depth
     kept = zip(STEMS, stems, strict=False) if task.stems else ()
     parts = {name: quantise(mix([stem], task.headroom_db), depth, is_overwritten=True)[0] for name, stem in kept}
     achieved_db = active_db = math.nan
+    stems = [stem.with_floats(scratch.floats(number, stem.total.size)) for number, stem in enumerate(stems)]
     if len(stems) > 1:
-        target, noise = stems = [stem.with_floats() for stem in stems]
+        target, noise = stems
         levels = mixture_levels(target, noise, task.rules.rate_hz, task.rules.weighting)
         _require_snr(example, levels, task.rules)
         achieved_db, active_db = levels.snr_db, levels.snr_active_db

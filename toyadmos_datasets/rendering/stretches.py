@@ -14,6 +14,7 @@ from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.engine import Engine, LazyTasks, Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import DatasetError, PlanError
+from toyadmos_datasets.rendering.clip_memory import Scratch
 from toyadmos_datasets.rendering.mixing_rules import MixingRules
 from toyadmos_datasets.signal.levels import active_frames, energies_of, frame_energies
 from toyadmos_datasets.signal.mixing import Stem
@@ -307,20 +308,31 @@ def _measure(task: _Measuring, watch: Watch) -> tuple[Numbers, Decibel]:
     ids = np.array(task.catalogue["recording_id"].to_pylist(), dtype=object)
     some, rules = task.stretches, task.rules
     measured = np.empty((len(some), len(fields(StretchLevels))))
+    scratch = Scratch()
     for row, (recordings, start, n_samples, machines, machine_start) in enumerate(
         zip(*(getattr(some, one.name) for one in fields(some)), strict=True)
     ):
         names, of_machines = (ids[numbers[numbers != NO_RECORDING]] for numbers in (recordings, machines))
         watch.advance(1, at=names[0])
         stem = rules.stem(reader, names, start, n_samples)
-        machine = rules.stem(reader, of_machines, machine_start, n_samples) if len(of_machines) else stem
-        measured[row] = _levels(stem, machine, rules)
+        machine = rules.stem(reader, of_machines, machine_start, n_samples) if len(of_machines) else None
+        measured[row] = _levels(stem, machine, rules, scratch)
     return task.places, measured
 
 
-def _levels(stem: Stem, machine: Stem, rules: MixingRules) -> tuple[Decibels, Decibels, float]:
-    """Return the level, the level over the frames in which the machine is active, and the peak."""
-    energies = energies_of(stem.total, rules.rate_hz, rules.weighting)
-    active = active_frames(frame_energies(machine.total, rules.rate_hz))
+def _levels(stem: Stem, machine: Stem | None, rules: MixingRules, scratch: Scratch) -> tuple[Decibels, Decibels, float]:
+    """Return the level, the level over the frames in which the machine is active, and the peak.
+
+    Without a machine, the sound's own activity counts.
+    """
+    floats = stem.with_floats(scratch.floats(0, stem.total.size)).floats
+    energies = energies_of(stem.total, rules.rate_hz, rules.weighting, floats=floats)
+    by_frame = energies.by_frame
+    if machine is not None:
+        floats = machine.with_floats(scratch.floats(0, machine.total.size)).floats
+        by_frame = frame_energies(machine.total, rules.rate_hz, floats=floats)
+    elif rules.weighting is not None:
+        by_frame = frame_energies(stem.total, rules.rate_hz, floats=floats)
+    active = active_frames(by_frame)
     peak = max(-int(stem.total.min()), int(stem.total.max())) / stem.full_scale
     return energies.level_db(stem.full_scale), energies.level_over_db(active, stem.full_scale), peak

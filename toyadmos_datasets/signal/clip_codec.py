@@ -224,8 +224,12 @@ def _as_int16(samples: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
     )
 
 
-def encode_stored(samples: npt.NDArray[np.int16] | npt.NDArray[np.int32], encoding: Encoding) -> bytes:
-    """Return the bytes of a clip as a dataset stores it.
+def encode_stored(
+    samples: npt.NDArray[np.int16] | npt.NDArray[np.int32], encoding: Encoding
+) -> tuple[npt.NDArray[np.uint8], ...]:
+    """Return the bytes of a clip as a dataset stores it, in parts that follow each other.
+
+    WAV of 16 bits is not copied: its samples are the second part as they lie in memory.
 
     Args:
         samples: Integers of the encoding's bit depth, shape (n_samples,) or (n_channels, n_samples).
@@ -235,13 +239,15 @@ def encode_stored(samples: npt.NDArray[np.int16] | npt.NDArray[np.int32], encodi
         narrow = samples.astype(np.int16, copy=False)
         if encoding.container == "wav":
             return _wav_of(narrow, encoding.rate_hz)
-        return write_clip(narrow, encoding.rate_hz, encoding.container.upper(), "PCM_16")
-    whole = samples.astype(np.int32, copy=False) << 8  # libsndfile takes 24-bit samples as the upper bits of 32
-    return write_clip(whole, encoding.rate_hz, encoding.container.upper(), f"PCM_{encoding.bit_depth}")
+        content = write_clip(narrow, encoding.rate_hz, encoding.container.upper(), "PCM_16")
+    else:
+        whole = samples.astype(np.int32, copy=False) << 8  # libsndfile takes 24-bit samples as the upper bits of 32
+        content = write_clip(whole, encoding.rate_hz, encoding.container.upper(), f"PCM_{encoding.bit_depth}")
+    return (np.frombuffer(content, np.uint8),)
 
 
-def _wav_of(samples: npt.NDArray[np.int16], rate_hz: Hertz) -> bytes:
-    """Return the bytes of a WAV file of 16 bits: those that libsndfile writes, without going through it.
+def _wav_of(samples: npt.NDArray[np.int16], rate_hz: Hertz) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Return header and samples of a WAV file of 16 bits: the bytes that libsndfile writes, without going through it.
 
     Source:
         RIFF: a header of 44 bytes, then the samples of all channels in turn.
@@ -255,7 +261,7 @@ def _wav_of(samples: npt.NDArray[np.int16], rate_hz: Hertz) -> bytes:
         *(_PCM, n_channels, int(rate_hz), int(rate_hz) * width, width, 8 * _INT16_BYTES),
         *(b"data", n_bytes),
     )
-    return header + frames.astype("<i2", copy=False).tobytes()
+    return np.frombuffer(header, np.uint8), frames.astype("<i2", copy=False).reshape(-1).view(np.uint8)
 
 
 def write_clip(samples: npt.NDArray[Any], rate_hz: Hertz, container: str, subtype: str) -> bytes:

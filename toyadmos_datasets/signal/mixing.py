@@ -33,9 +33,17 @@ class Stem:
     gain_db: Decibels = 0.0
     floats: npt.NDArray[np.float64] | None = None
 
-    def with_floats(self) -> Stem:
-        """Return the same stem, converted once."""
-        return replace(self, floats=self.total.astype(np.float64))
+    def with_floats(self, memory: npt.NDArray[np.float64] | None = None) -> Stem:
+        """Return the same stem, converted once.
+
+        Args:
+            memory: Where to, shape (n,) with room for it; None for new memory, which costs more than to fill it.
+        """
+        if memory is None:
+            return replace(self, floats=self.total.astype(np.float64))
+        floats = memory[: self.total.size].reshape(self.total.shape)
+        np.copyto(floats, self.total)
+        return replace(self, floats=floats)
 
     @property
     def full_scale(self) -> int:

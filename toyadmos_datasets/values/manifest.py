@@ -156,10 +156,13 @@ def _known_features(toy: str) -> dict[str, Any]:
     return features
 
 
+CLIP_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""A clip as `datasets` stores it."""
+
+
 def dataset_schema(toy: str, rate_hz: Hertz, *, stems: bool = False) -> pa.Schema:
     """Return the Arrow schema of the shards; its metadata has the features for `datasets`."""
-    audio = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    fields = [pa.field(name, audio) for name in audio_columns(stems=stems)]
+    fields = [pa.field(name, CLIP_TYPE) for name in audio_columns(stems=stems)]
     return _schema(fields, toy, features_of(toy, rate_hz, stems=stems))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +12,13 @@ import pyarrow as pa
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.corpus.volumes import published_volumes
-from toyadmos_datasets.engine import Watch, run_tasks
+from toyadmos_datasets.engine import LazyTasks, Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.errors import OddSourceError, SourceError, WavError
+from toyadmos_datasets.errors import CorruptMemberError, OddSourceError, SourceError, WavError
 from toyadmos_datasets.files.reading import raise_shortage, system_fault_of
 from toyadmos_datasets.ingest import AsFound, as_found, refuse_oddities, survey_source
+from toyadmos_datasets.ingest.block_reading import BlockReader
+from toyadmos_datasets.ingest.task_cuts import BlockRun, bytes_by_block, cut_tasks
 from toyadmos_datasets.signal.wav import open_wav
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.health import header_flags, header_oddities
@@ -123,7 +124,8 @@ def verify_source(
     n_bytes = sum(member.n_bytes for member in members)
     flags: list[pa.Table] = []
     with progress.stage(f"Reading {toy}", n_bytes, "bytes") as on_progress:
-        for found in run_tasks(check_blocks, _tasks(source, workers), workers=workers, on_progress=on_progress):
+        tasks = _tasks(source, workers)
+        for found in run_tasks(check_blocks, tasks, workers=workers, shared=source, on_progress=on_progress):
             problems += found.problems
             flags.append(found.flags)
     volumes = _published(source)
@@ -156,35 +158,33 @@ def _odd_as_wrong(oddities: Sequence[Oddity], location: str) -> list[Problem]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _BlocksTask:
+    """Blocks that one task reads, or a run of parts of one."""
+
     source: Source
     blocks: tuple[int, ...]
     wanted: frozenset[str]
+    run: BlockRun | None
 
 
-def _tasks(source: Source, workers: int) -> list[_BlocksTask]:
-    """Cut the blocks into tasks, each of at least a block, and where there are many blocks, enough for all workers."""
-    sizes = Counter[int]()
+def _tasks(source: Source, workers: int) -> LazyTasks[_BlocksTask]:
+    """Cut a source into tasks as for ingesting: small blocks together, a large one in runs of its parts."""
     paths: dict[int, list[str]] = {}
     for member in source.members():
-        sizes[member.block] += member.n_bytes
         paths.setdefault(member.block, []).append(member.path)
-    limit = min(_TASK_BYTES, sizes.total() // (4 * workers))
-    groups: list[list[int]] = []
-    room = 0
-    for block in sorted(paths):
-        if not groups or room < sizes[block]:
-            groups.append([])
-            room = limit
-        groups[-1].append(block)
-        room -= sizes[block]
-    return [
-        _BlocksTask(
-            source=source,
-            blocks=tuple(blocks),
-            wanted=frozenset(path for block in blocks for path in paths[block]),
-        )
-        for blocks in groups
-    ]
+    cost = bytes_by_block(source, {path for some in paths.values() for path in some})
+    blocks = tuple(cost)
+    cuts = cut_tasks(
+        source, cost, lambda block: source.parts(block, frozenset(paths[block])), limit=_TASK_BYTES, workers=workers
+    )
+
+    def task(number: int) -> _BlocksTask:
+        """Name what a task reads when its turn comes."""
+        cut = cuts[number]
+        chosen = blocks[cut.first : cut.stop]
+        wanted = [path for block in chosen for path in paths[block]] if cut.run is None else cut.run.part.members
+        return _BlocksTask(source=source, blocks=chosen, wanted=frozenset(wanted), run=cut.run)
+
+    return LazyTasks(len(cuts), task)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,16 +202,23 @@ class _Found:
 
 def check_blocks(task: _BlocksTask, watch: Watch) -> _Found:
     """Read all recordings of some blocks, and go on after a bad one."""
-    problems, odd = [], {}
+    problems: list[Problem] = []
+    odd: dict[str, list[str]] = {}
+
+    def take(member: Member, chunks: Iterator[bytes]) -> None:
+        """Examine a recording."""
+        fault, quirks = _examine(member, chunks)
+        if isinstance(fault, CorruptMemberError):
+            raise fault
+        if fault is not None:
+            problems.append(problem_of(fault, member.path))
+        elif quirks:
+            odd[member.path] = header_flags(quirks)
+
     for block in task.blocks:
         try:
-            for member, chunks in task.source.read(block, task.wanted, watch.advance):
-                watch.advance(at=member.path)
-                fault, quirks = _examine(member, chunks)
-                if fault is not None:
-                    problems.append(problem_of(fault, member.path))
-                elif quirks:
-                    odd[member.path] = header_flags(quirks)
+            wrong = BlockReader(task.source, block, task.wanted, take, watch=watch, goes_on=True).read(task.run)
+            problems += [problem_of(error, path) for path, error in wrong.items()]
         except SourceError as error:
             problems.append(problem_of(error, f"block {block}"))
     return _Found(problems=problems, flags=pa.table([list(odd), list(odd.values())], schema=_FLAGS_SCHEMA))

@@ -16,7 +16,7 @@ from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.units import Bytes, Seconds
 
 MAX_CONNECTIONS = 8
-"""So that a crash loses at most 64 MiB, with what each may have written since its last checkpoint."""
+"""Two saturate most lines. The more there are, the smaller the checkpoints of each: see `MAX_UNSYNCED_BYTES`."""
 RECORD_REQUESTS = 50
 """Requests that the record is sent in a minute, so that a browser beside us still gets its pages.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -146,9 +147,10 @@ class FetchSchedule:
         self.piece_bytes = PIECE_BYTES
 
     def fetch_first(self, start: Bytes, stop: Bytes) -> None:
-        """Put a range before all others."""
+        """Put a range before all others, unless it is there already."""
         with self._lock:
-            self._urgent.append((start, stop))
+            if not any(first <= start and stop <= last for first, last in self._urgent):
+                self._urgent.append((start, stop))
 
     def drop(self, start: Bytes, stop: Bytes) -> None:
         """Want a range no more, although it is not there."""
@@ -219,7 +221,9 @@ class FetchSchedule:
     def _next_bytes(self) -> Bytes:
         """How large the next piece is: what is left at the end is divided among all connections."""
         shared, left = self.piece_bytes * self._n_connections, 0
-        for span in (*self._urgent, *self._spans[self._first :]):
+        urgent = ByteRanges(self._urgent)
+        rest = (part for span in self._spans[self._first :] for part in urgent.gaps(*span))
+        for span in itertools.chain(urgent, rest):
             left += sum(b - a for part in self._copies.split(*span) for a, b in self._free(*part))
             if left >= shared:
                 return self.piece_bytes

@@ -68,6 +68,7 @@ class FetchSession:
         self._fetch_until = {number: one.initial_span[1] for number, one in self._wanted_blocks.items()}
         self._rejected: set[str] = set()
         self._lock = threading.Lock()
+        self._connections = threading.Semaphore(source.options.parallel)
         self._released: set[int] = set()
         self._n_permanent = self._copies.n_bytes - self._n_waiting_at_first()
         self._threads: list[threading.Thread] = []
@@ -80,7 +81,8 @@ class FetchSession:
         self._transfer = open_transfer(self.source.options, client, self._progress)
         self._transfer.on_bytes = self._on_bytes
         self._verify_complete()
-        runs = [self._fetch] * self.source.options.parallel + [self._serve_readers]
+        # Two for each connection: one reads, while the disk takes the end of what the other has read.
+        runs = [self._fetch] * (2 * self.source.options.parallel) + [self._serve_readers]
         self._threads = [threading.Thread(target=self._guard, args=(run,), daemon=True) for run in runs]
         for thread in self._threads:
             thread.start()
@@ -165,28 +167,34 @@ class FetchSession:
                 self._requests.end()
 
     def _fetch(self) -> None:
-        stopping = self._transfer.stopping
-        while not stopping.is_set():
-            piece = self._schedule.take()
-            if piece is None:
-                stopping.wait(_POLL_S)
-                continue
-            try:
-                self._fetch_piece(piece)
-            finally:
-                self._schedule.give_back(piece)
+        while not self._transfer.stopping.is_set():
+            with contextlib.ExitStack() as connection:
+                connection.enter_context(self._connections)
+                piece = self._schedule.take()
+                if piece is None:
+                    self._transfer.stopping.wait(_POLL_S)
+                    continue
+                try:
+                    self._fetch_piece(piece, connection)
+                finally:
+                    self._schedule.give_back(piece)
 
-    def _fetch_piece(self, piece: Piece) -> None:
+    def _fetch_piece(self, piece: Piece, connection: contextlib.ExitStack) -> None:
         copy = self._copies.volumes[piece.number]
+
+        def on_read() -> None:
+            """Let another thread have the connection, and pieces be as large as the line is fast."""
+            options = self.source.options
+            line = self._transfer.speed.bytes_per_s * options.parallel
+            self._schedule.piece_bytes = piece_bytes_for(line, options.request_limit, least=PIECE_BYTES)
+            connection.close()
+
         try:
-            self._transfer.fetch(copy, piece.start, piece.stop, is_ranged=piece.is_ranged)
+            self._transfer.fetch(copy, piece.start, piece.stop, is_ranged=piece.is_ranged, on_read=on_read)
         except NoRangesError:
             self._fall_back()
             return
         self._on_progress(self._transfer.n_fetched)
-        options = self.source.options
-        line = self._transfer.speed.bytes_per_s * options.parallel
-        self._schedule.piece_bytes = piece_bytes_for(line, options.request_limit, least=PIECE_BYTES)
         if copy.is_complete and not copy.is_verified:
             self._verify(copy)
 

@@ -12,7 +12,7 @@ from toyadmos_datasets.archives.remote.fetch_schedule import estimate
 from toyadmos_datasets.archives.remote.remote_source import RemoteSource
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
-from toyadmos_datasets.errors import CorruptMemberError, FetchError
+from toyadmos_datasets.errors import CorruptMemberError, FetchError, VolumeError
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.source import FetchEstimate, Result, Source
 
@@ -173,6 +173,10 @@ def _trying_twice(
                 if change is not None:
                     raise change from error
                 raise
+        except VolumeError as error:
+            if change is not None:  # noticed at the first attempt; replies to the second one were all of the new file
+                raise change from error
+            raise
         else:
             if is_last or not _has_suspects(source, wanted):
                 return result

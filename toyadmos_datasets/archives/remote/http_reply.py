@@ -138,20 +138,17 @@ def _unfit(request: ByteRequest, expected: str, actual: str, does: str) -> Fetch
 
 
 def _unfailing_at_end(response: httpx.Response, n_bytes: Bytes) -> Iterator[bytes]:
-    """Give chunks; a connection that fails when all bytes are there has done its work."""
+    """Give chunks to the body's end, so that its connection serves the next request, too.
+
+    A connection that fails when all bytes are there has done its work.
+    """
     try:
         for chunk in chunks_of(response):
             n_bytes -= len(chunk)
             yield chunk
-            if n_bytes == 0 and int(response.headers.get("content-length", "0") or 0) and _is_length_met(response):
-                return
     except httpx.HTTPError:
         if n_bytes:
             raise
-
-
-def _is_length_met(response: httpx.Response) -> bool:
-    return response.num_bytes_downloaded >= int(response.headers["content-length"])
 
 
 def _require_part(content_range: str, request: ByteRequest) -> None:

@@ -38,8 +38,10 @@ from toyadmos_datasets.units import Bytes, Seconds, format_bytes
 
 _LOG = logging.getLogger(__name__)
 
-CHECKPOINT_BYTES: Bytes = 8 << 20
-"""Bytes a connection may have written that a crash loses; see `options.MAX_CONNECTIONS`."""
+MAX_UNSYNCED_BYTES: Bytes = 64 << 20
+"""Bytes that all connections together may have written and a crash loses."""
+EARLY_CHECKPOINT_BYTES: Bytes = 2 << 20
+"""Bytes after which there is a checkpoint if the disk has finished the last one: decoders get what is at one."""
 PROGRESS_BYTES: Bytes = 1 << 16
 """So much between two failures is progress: the count begins anew."""
 _CHANGED_MEANWHILE = "the file on the server changed meanwhile"
@@ -90,6 +92,7 @@ class Transfer:
         stopping: Set when nobody waits for bytes any more.
         versions: What the server said of its files.
         speed: Of one connection.
+        checkpoint_bytes: After so many bytes without a checkpoint a connection waits for the disk.
     """
 
     client: HttpClient
@@ -102,6 +105,7 @@ class Transfer:
     stopping: threading.Event = field(default_factory=threading.Event)
     versions: FileVersions = field(default_factory=FileVersions)
     speed: LineSpeed = field(default_factory=LineSpeed)
+    checkpoint_bytes: Bytes = 1 << 20
     n_fetched: Bytes = 0
     n_requests: int = 0
     n_failures: int = 0
@@ -111,8 +115,23 @@ class Transfer:
     _rate_limited_until: float = -math.inf
     _reported_at: float = -math.inf
 
-    def fetch(self, copy: VolumeCopy, start: Bytes, stop: Bytes, *, is_ranged: bool = True) -> None:
+    def fetch(
+        self,
+        copy: VolumeCopy,
+        start: Bytes,
+        stop: Bytes,
+        *,
+        is_ranged: bool = True,
+        on_read: Callable[[], None] = lambda: None,
+    ) -> None:
         """Bring a range of a volume into its copy, or the whole volume where a server knows no ranges.
+
+        Args:
+            copy: Of the volume.
+            start: From this byte of it on.
+            stop: Up to this one.
+            is_ranged: Whether a range is asked for.
+            on_read: Called when all bytes have come: the connection is free, and only the disk is still waited for.
 
         Raises:
             NoRangesError: A range was asked for, twice, and the whole file came.
@@ -123,8 +142,8 @@ class Transfer:
         failures = 0
         with copy.writer(start) as writer:
             while writer.position < stop:
-                if not is_ranged:
-                    writer.rewind(0)  # a whole file is begun anew, never appended to
+                if not is_ranged or writer.is_outdated:
+                    writer.rewind(start)  # a whole file is begun anew, never appended to
                 before = writer.position
                 request = ByteRequest(
                     volume=copy.volume,
@@ -143,6 +162,7 @@ class Transfer:
                         writer.rewind(start)  # the file that these bytes are of is no more
                     if failure.kind == "changed":
                         self._begin_volume_anew(copy, failure.etag)
+            on_read()
 
     def fetch_or_whole(self, copy: VolumeCopy, start: Bytes, stop: Bytes) -> bool:
         """Bring a range of a volume into its copy, and all of it from a server that knows no ranges.
@@ -193,8 +213,9 @@ class Transfer:
                 raise RetryableError(_CHANGED_MEANWHILE, kind="outdated")
             self.on_bytes(request.volume.name, writer.position, len(chunk))
             writer.write(chunk)
-            if writer.n_unsafe >= CHECKPOINT_BYTES:
-                writer.checkpoint()
+            is_early = writer.n_unchecked >= EARLY_CHECKPOINT_BYTES and not writer.is_waiting
+            if is_early or writer.n_unchecked >= self.checkpoint_bytes:
+                writer.begin_checkpoint()
             with self._lock:
                 self.n_fetched += len(chunk)
             self.limit.take(len(chunk), self.stopping)
@@ -223,7 +244,7 @@ class Transfer:
     def _begin_volume_anew(self, copy: VolumeCopy, etag: str) -> None:
         with self._lock:
             self._marks[copy.volume.name] = etag
-        copy.forget(0, copy.volume.n_bytes)
+        copy.restart()
 
     def _give_up_or_wait(
         self, request: ByteRequest, failure: RetryableError, seen: Counter[str], failures: int
@@ -364,7 +385,17 @@ def open_transfer(options: FetchOptions, client: HttpClient, progress: Progress)
         clock=options.clock,
         limit=RateLimit(options.bytes_per_s, options.clock),
         say=progress.say,
+        checkpoint_bytes=checkpoint_bytes_for(options.parallel),
     )
+
+
+def checkpoint_bytes_for(n_connections: int) -> Bytes:
+    """Return after how many bytes a connection makes a checkpoint, so that no crash loses more than it may.
+
+    So many may be at a checkpoint that the disk has not finished, and so many more written since: of the piece that
+    the connection reads, and of the piece before, where only the disk is waited for.
+    """
+    return MAX_UNSYNCED_BYTES // (4 * n_connections)
 
 
 def open_client(options: FetchOptions, progress: Progress) -> HttpClient:

@@ -180,12 +180,16 @@ class VolumeCopy:
     Args:
         folder: Where the copies of one archive are.
         volume: Its name, size and checksum.
+
+    Attributes:
+        n_restarts: How often all of it was given up; what was on its way then is of another file.
     """
 
     def __init__(self, folder: Path, volume: Volume) -> None:
         self.volume = volume
         self.path = folder / volume.name
         self.journal = CopyJournal(folder / f"{volume.name}{JOURNAL_SUFFIX}")
+        self.n_restarts = 0
         self._lock = threading.RLock()
 
     @property
@@ -222,16 +226,23 @@ class VolumeCopy:
         with writing(self.path), self.path.open("r+b", buffering=0) as file, CopyWriter(self, file, start) as one:
             yield one
 
-    def record(self, start: Bytes, stop: Bytes) -> None:
-        """Take note of bytes that are written and synced."""
+    def record(self, start: Bytes, stop: Bytes, *, n_restarts: int | None = None) -> None:
+        """Take note of bytes that are written and synced, unless the copy was begun anew since it had `n_restarts`."""
         with self._lock:
-            self.journal.append("have", start, stop)
+            if n_restarts in {None, self.n_restarts}:
+                self.journal.append("have", start, stop)
 
     def forget(self, start: Bytes, stop: Bytes) -> None:
         """Take note that bytes are not to be relied on, and give their room back."""
         with self._lock:
             self.journal.append("gone", start, stop)
             _punch_hole(self.path, start, stop)
+
+    def restart(self) -> None:
+        """Take note that the volume is another file now: neither what is there nor what is on its way is of it."""
+        with self._lock:
+            self.n_restarts += 1
+            self.forget(0, self.volume.n_bytes)
 
     def verify(self) -> bool:
         """Check the MD5 of a copy that has become complete; set a wrong one aside.
@@ -248,6 +259,7 @@ class VolumeCopy:
             return True
         with self._lock, writing(self.path):
             # The journal goes first: bytes without a journal are no bytes, the reverse would be a lie.
+            self.n_restarts += 1
             self.journal.append("gone", 0, self.volume.n_bytes)
             self.path.replace(self.rejected_path)
             sync_folder(self.path.parent)
@@ -269,7 +281,7 @@ class VolumeCopy:
 
 
 class CopyWriter:
-    """Writes consecutive bytes, and says so in the journal at checkpoints.
+    """Writes consecutive bytes, and says so in the journal at checkpoints; another thread waits for the disk.
 
     Args:
         copy: The copy.
@@ -280,8 +292,10 @@ class CopyWriter:
     def __init__(self, copy: VolumeCopy, file: io.FileIO, start: Bytes) -> None:
         self._copy = copy
         self._file = file
-        self._safe = start
-        self._is_failing = False
+        self._checked = start  # what lies before it is at a checkpoint, which may still be waiting for the disk
+        self._n_restarts = copy.n_restarts
+        self._syncing: threading.Thread | None = None
+        self._failure: BaseException | None = None
         self.position = start
 
     def __enter__(self) -> Self:
@@ -290,46 +304,80 @@ class CopyWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        if not self._is_failing:
+        self._wait_for_disk()  # its thread has the file, which is closed next
+        if self._failure is None:
             self.checkpoint()
+        elif error is None:
+            raise self._failure
 
     @property
-    def n_unsafe(self) -> Bytes:
+    def n_unchecked(self) -> Bytes:
         """Bytes that were written since the last checkpoint."""
-        return self.position - self._safe
+        return self.position - self._checked
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the disk has not finished the last checkpoint."""
+        return self._syncing is not None and self._syncing.is_alive()
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the copy was begun anew, so that what was written here is of another file."""
+        return self._copy.n_restarts != self._n_restarts
 
     def write(self, data: bytes) -> None:
         """Write on."""
         view = memoryview(data)
-        with self._noticing_failure():
+        try:
             self._file.seek(self.position)
             while view:
                 n_written = self._file.write(view)
                 self.position += n_written
                 view = view[n_written:]
+        except OSError as error:
+            self._failure = error
+            raise
+
+    def begin_checkpoint(self) -> None:
+        """Have what was written made durable, then known, while more is written; the checkpoint before ends first."""
+        self._require_disk()
+        span, self._checked = (self._checked, self.position), self.position
+        self._syncing = threading.Thread(target=self._sync, args=span, daemon=True)
+        self._syncing.start()
 
     def checkpoint(self) -> None:
         """Make what was written durable, then known."""
-        if self.n_unsafe:
-            with self._noticing_failure():
-                os.fsync(self._file.fileno())
-                self._copy.record(self._safe, self.position)
-            self._safe = self.position
+        self._require_disk()
+        if self.n_unchecked:
+            self._sync(self._checked, self.position)
+            self._checked = self.position
+            self._require_disk()
 
     def rewind(self, start: Bytes) -> None:
         """Drop what was written since `start`."""
-        if self._safe > start:
-            self._copy.forget(start, self._safe)
-        self._safe = self.position = start
+        self._require_disk()
+        if self._checked > start:
+            self._copy.forget(start, self._checked)
+        self._checked = self.position = start
+        self._n_restarts = self._copy.n_restarts
 
-    @contextlib.contextmanager
-    def _noticing_failure(self) -> Iterator[None]:
-        """After one failed write or sync nothing since the last checkpoint is to be relied on."""
+    def _sync(self, start: Bytes, stop: Bytes) -> None:
         try:
-            yield
-        except OSError:
-            self._is_failing = True
-            raise
+            os.fsync(self._file.fileno())
+            self._copy.record(start, stop, n_restarts=self._n_restarts)
+        except BaseException as error:  # noqa: BLE001  # a thread has nobody above it; the writer raises it
+            self._failure = error
+
+    def _wait_for_disk(self) -> None:
+        if self._syncing is not None:
+            self._syncing.join()
+            self._syncing = None
+
+    def _require_disk(self) -> None:
+        """Wait for the disk; after one failed write or sync nothing since the last checkpoint is to be relied on."""
+        self._wait_for_disk()
+        if self._failure is not None:
+            raise self._failure
 
 
 @contextlib.contextmanager
