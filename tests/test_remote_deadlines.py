@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import email.utils
+import socket
 import ssl
 import threading
 
@@ -248,3 +249,16 @@ def stopped(transfer, folder):
     transfer.stopping.set()
     thread.join(5)
     return outcome
+
+
+def test_who_is_offline_is_told_within_fifteen_seconds(tmp_path):
+    ticking = FakeClock()
+    with contextlib.closing(socket.socket()) as unused:
+        unused.bind(("127.0.0.1", 0))  # nobody listens there
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}/"
+        fetching = VolumeCopy(tmp_path, VOLUME)
+        with transferring(address, RetryPolicy(), ticking.clock()) as transfer, refused(FetchError) as caught:
+            transfer.fetch(fetching, 0, 1000)
+
+    assert "reached" in caught.value.what
+    assert 0 < ticking.waited_s < 15

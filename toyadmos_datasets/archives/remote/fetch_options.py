@@ -82,6 +82,9 @@ class RetryPolicy:
         first_wait_s: The first wait is about so long, every further one twice the one before.
         max_wait_s: But not longer.
         max_retry_after_s: A server that asks for more than that is asked again after it all the same.
+        first_contact_s: A server that cannot be connected with for so long is called out of reach, unless it answered
+            before.
+        first_connect_timeout_s: Time to connect, until it has answered for the first time.
         connect_timeout_s: Time to connect, and to agree on encryption.
         headers_timeout_s: Time until the headers of a reply are there, with all redirects and interim replies.
         silence_timeout_s: Time without a byte.
@@ -93,6 +96,8 @@ class RetryPolicy:
     first_wait_s: Seconds = 1.0
     max_wait_s: Seconds = 60.0
     max_retry_after_s: Seconds = 300.0
+    first_contact_s: Seconds = 12.0
+    first_connect_timeout_s: Seconds = 5.0
     connect_timeout_s: Seconds = 20.0
     headers_timeout_s: Seconds = 60.0
     silence_timeout_s: Seconds = 30.0

@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -235,6 +236,7 @@ class HttpClient:
         self._window = window
         self._auth = _read_netrc() if has_netrc else None
         self._retry_policy = retry_policy
+        self.has_answered = False
         try:
             self._client = httpx.Client(
                 headers={"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"},
@@ -269,7 +271,7 @@ class HttpClient:
         """
         first = url = httpx.URL(address)
         stopping = stopping or threading.Event()
-        deadline = Deadline(self._retry_policy, stopping)  # one for all redirects
+        deadline = Deadline(self._policy(), stopping)  # one for all redirects
         for _ in range(MAX_REDIRECTS + 1):
             if self._window is not None:
                 deadline.extend(self._window.wait_for_turn(stopping))
@@ -279,6 +281,7 @@ class HttpClient:
             request = self._client.build_request("GET", target, headers=headers, extensions=deadline.extensions)
             auth = self._auth if is_home else None
             response = self._client.send(request, stream=True, auth=auth) if auth else self._send(request)
+            self.has_answered = True
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 try:
                     yield response
@@ -294,6 +297,13 @@ class HttpClient:
             actual=f"one more, to {shown_url(str(url))}",
             remedy="Try again later, or another --source.",
         )
+
+    def _policy(self) -> RetryPolicy:
+        """Return the time limits: who is offline is told so soon."""
+        policy = self._retry_policy
+        if self.has_answered:
+            return policy
+        return replace(policy, connect_timeout_s=min(policy.connect_timeout_s, policy.first_connect_timeout_s))
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         return self._client.send(request, stream=True)

@@ -114,6 +114,7 @@ class Transfer:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _rate_limited_until: float = -math.inf
     _reported_at: float = -math.inf
+    _unreachable_since: float = math.inf
 
     def fetch(
         self,
@@ -197,6 +198,11 @@ class Transfer:
                         self.speed.note(writer.position - before, self.clock.ticks() - since)
         except httpx.ProxyError as error:
             raise _proxy_error(request, error) from error
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            if _is_untrusted(error):
+                raise _untrusted(request, error) from error
+            what = f"the connection failed ({type(error).__name__}: {error})"
+            raise RetryableError(what, kind="passing" if self.client.has_answered else "unreachable") from error
         except httpx.TimeoutException as error:
             raise RetryableError(f"nothing came in time ({type(error).__name__}: {error})") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
@@ -254,7 +260,7 @@ class Transfer:
             self.n_failures += 1
             self._n_changes[request.volume.name] += failure.kind == "changed"
             n_seen = self._n_changes[request.volume.name] if failure.kind == "changed" else seen[failure.kind]
-        is_repeated = failure.kind not in {"passing", "short", "outdated"} and n_seen > 1
+        is_repeated = failure.kind not in {"passing", "unreachable", "short", "outdated"} and n_seen > 1
         if is_repeated and failure.kind == "no ranges":
             raise NoRangesError
         if is_repeated or failures >= self.retry_policy.max_attempts:
@@ -264,10 +270,20 @@ class Transfer:
             wait_s = self.retry_policy.backoff_s(failures, self.clock.chance())
         else:
             wait_s += self.clock.chance()  # all who were refused were told the same moment
+        if failure.kind == "unreachable" and self._has_no_time_left(wait_s):
+            raise self._failed(request, failure, failures) from failure
         where, what = escaped(without_secrets(request.where)), escaped(without_secrets(failure.what))
         _LOG.debug("Try %d of %s failed: %s; the next in %.1f s", failures, where, what, wait_s)
         self._report_wait(request, failure, failures, wait_s)
         self._sleep(wait_s)
+
+    def _has_no_time_left(self, wait_s: Seconds) -> bool:
+        """Tell whether a server that never answered is called out of reach before the next attempt would end."""
+        with self._lock:
+            self._unreachable_since = min(self._unreachable_since, self.clock.ticks())
+            waited_s = self.clock.ticks() - self._unreachable_since
+        policy = self.retry_policy
+        return waited_s + wait_s + policy.first_connect_timeout_s > policy.first_contact_s
 
     def _failed(self, request: ByteRequest, failure: RetryableError, failures: int) -> FetchError:
         change = self.versions.changes.get(request.volume.name, "")
@@ -333,6 +349,8 @@ def _failed(request: ByteRequest, failure: RetryableError, failures: int) -> Fet
         what = "The file changes on the server while it is fetched."
     elif failure.kind == "refused range":
         what = "The server's file is shorter than the published one."
+    elif failure.kind == "unreachable":
+        what = "The server cannot be reached."
     else:
         what = f"Fetching failed {failures} times in a row."
     return FetchError(
