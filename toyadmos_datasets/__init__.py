@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from toyadmos_datasets.loading.augment_transform import AugmentTransform
     from toyadmos_datasets.loading.augmentation import Augment
     from toyadmos_datasets.loading.derived_features import as_plain_audio, decode_with_soundfile
+    from toyadmos_datasets.scores.enhancement_scores import score_enhancement
     from toyadmos_datasets.sharing import fetch_recipe
     from toyadmos_datasets.verifying import DatasetVerdict, SourceVerdict
 
@@ -72,6 +73,7 @@ __all__ = [
     "prepare",
     "protocols",
     "rebuild",
+    "score_enhancement",
     "share",
     "simulate",
     "torch_loader",
@@ -108,6 +110,7 @@ _PLACES = {
     "prepare": "api.preparing",
     "protocols": "api.preparing",
     "rebuild": "api.preparing",
+    "score_enhancement": "scores.enhancement_scores",
     "share": "api.publishing",
     "simulate": "api.preparing",
     "torch_loader": "builder.open_loader",
