@@ -182,6 +182,15 @@ def test_loading_tells_clips_a_second_and_sizes(corpus, tmp_path):
 
 
 @IN_DRILLS
+def test_augmentation_tells_the_price_over_loading(corpus, tmp_path):
+    pytest.importorskip("torch", reason=NO_TORCH)
+    lines = runs("augmentation.py", "--source", str(corpus), "--work", str(tmp_path))
+
+    for features in ("waveform", "logmel"):
+        assert sum(line.startswith(f"{features}: ") and " over loading: " in line for line in lines) == 4
+
+
+@IN_DRILLS
 def test_opening_tells_the_ratio_to_plain_datasets_and_to_half_as_many_shards(tmp_path):
     lines = runs("opening.py", "--work", str(tmp_path))
 

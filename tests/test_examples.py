@@ -8,7 +8,12 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from preparing import options
+
+from toyadmos_datasets import evaluate
+from toyadmos_datasets.jobs.prepare import prepare
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 
@@ -17,6 +22,8 @@ NEEDED = {
     "train_lightning.py": ["torch", "sklearn", "lightning"],
     "train_keras.py": ["torch", "sklearn", "keras"],
     "train_sklearn.py": ["sklearn"],
+    "prepare_in_python.py": [],
+    "reduce_noise.py": [],
 }
 
 # What Lightning, Keras and torch warn of among themselves is no matter of ours.
@@ -48,6 +55,19 @@ def auc_in(said: str) -> float:
 
 def test_every_example_has_a_test():
     assert {path.name for path in EXAMPLES.glob("*.py")} == set(NEEDED)
+
+
+@pytest.mark.parametrize(("method", "channels"), [("wiener", "1"), ("subtraction", "1"), ("delay-and-sum", "stack")])
+def test_noise_is_reduced_and_scored(prepared, run, tmp_path, method, channels):
+    asked = {"protocols": ("basic",), "channels": channels, "snrs_db": (-6.0,), "stems": True}
+    folder = prepare(options(prepared.parent / "source", tmp_path, cache=prepared.parent / "cache", **asked)).out
+    said = run(
+        "reduce_noise.py", folder, "--config", "snr_minus_6db", "--method", method, "--out", tmp_path / "enhanced"
+    )
+    (found,) = evaluate(tmp_path / "run", enhanced=tmp_path / "enhanced", dataset=folder, config="snr_minus_6db")
+
+    assert said == f"{found.groups[0].n_clips} clips enhanced\n"
+    assert np.isfinite(found.groups[0].si_sdr_improvement_db.value)
 
 
 @pytest.mark.parametrize("script", ["train_lightning.py", "train_keras.py", "train_sklearn.py"])

@@ -6,6 +6,7 @@ import json
 import pickle
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,14 @@ from preparing import options
 from tiny import TinyCorpus, write_tree
 from wording import refused
 
-from toyadmos_datasets import load_dataset, torch_loader
+from toyadmos_datasets import Augment, AugmentTransform, load_dataset, torch_loader
 from toyadmos_datasets.errors import DatasetError, MissingExtraError, OptionError
 from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.loading.clip_batches import Clips
 from toyadmos_datasets.loading.epochs import Epochs
-from toyadmos_datasets.loading.mapped_clips import Clips
 from toyadmos_datasets.options.render_options import LogMel
 from toyadmos_datasets.signal.logmel import log_mel
+from toyadmos_datasets.values.recording_store import RecordingReader
 
 torch = pytest.importorskip("torch", reason=NO_TORCH)
 
@@ -228,3 +230,155 @@ def test_without_torch_the_error_names_it(prepared, monkeypatch):
 
     with refused(MissingExtraError, "pip install torch"):
         torch_loader(prepared)
+
+
+AUGMENT = Augment(snr_db=(-6, 6), noise="train", mix_up=0.4, gain_db=(-3, 3), shift=True)
+
+
+@pytest.fixture(scope="module")
+def stems(prepared, tmp_path_factory):
+    """A small dataset with stems, of the source of `prepared`."""
+    place = tmp_path_factory.mktemp("stems")
+    asked = options(prepared.parent / "source", place, protocols=("basic",), snrs_db=(6.0,), stems=True)
+    return prepare(replace(asked, cache=prepared.parent / "cache")).out
+
+
+def clips_of(loader) -> dict[int, np.ndarray]:
+    """One epoch, by row."""
+    return {
+        int(row): clip for batch in loader for row, clip in zip(batch["row"], batch["waveform"].numpy(), strict=True)
+    }
+
+
+def same(one, other) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(one[row], other[row]) for row in one)
+
+
+def test_augmented_clips_are_the_same_for_any_number_of_workers_and_ranks_and_after_resuming(stems):
+    def make(**options):
+        return torch_loader(stems, "snr_6db", augment=AUGMENT, batch_size=2, seed=5, **options)
+
+    whole = make()
+    first, second = clips_of(whole), clips_of(whole)
+    workers = make(num_workers=2, persistent_workers=True)
+    ranks = [clips_of(make(rank=rank, world_size=2)) for rank in range(2)]
+    resumed = make()
+    resumed.load_state_dict(json.loads(json.dumps(whole.state_dict() | {"epoch": 1, "n_done": 1})))
+    rest = clips_of(resumed)
+
+    assert not same(first, second)
+    assert same(clips_of(workers), first)
+    assert same(clips_of(workers), second)  # by workers that were there before
+    assert same({**ranks[0], **ranks[1]}, first)
+    assert 0 < len(rest) < len(second)
+    assert same(rest, {row: second[row] for row in rest})
+
+
+def test_the_loader_and_the_transform_make_the_same_clips(stems):
+    train = load_dataset(stems, "snr_6db", "train")
+    loader = torch_loader(stems, "snr_6db", augment=AUGMENT, seed=5)
+    loader.set_epoch(2)
+    clips = clips_of(loader)
+
+    for row, made in enumerate(train.with_transform(AugmentTransform(AUGMENT, train, seed=5, epoch=2))):
+        assert np.array_equal(made["audio"]["array"], clips[row])
+
+
+def test_a_batch_tells_what_was_drawn(stems):
+    (batch,) = torch_loader(stems, "snr_6db", augment=AUGMENT, columns=("label", "event_id"))
+    events = load_dataset(stems, "snr_6db", "train")["event_id"]
+
+    assert ((batch["drawn_snr_db"] >= -6) & (batch["drawn_snr_db"] <= 6)).all()
+    assert batch["label_weights"].sum(dim=1).tolist() == pytest.approx([1] * len(batch["row"]))
+    assert batch["partner_event_id"] == [events[row] for row in batch["drawn_partner_row"].tolist()]
+
+
+def test_the_state_of_another_augmentation_is_refused(stems):
+    state = torch_loader(stems, "snr_6db", augment=AUGMENT).state_dict()
+
+    with refused(OptionError):
+        torch_loader(stems, "snr_6db", snr_db=(-6, 6)).load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"name": "snr_6db", "split": "test", "augment": AUGMENT}, "augment"),
+        ({"name": "snr_6db", "augment": AUGMENT}, "snr_db"),
+        ({"protocol": "basic"}, "source"),
+    ],
+)
+def test_what_cannot_be_augmented_is_refused(prepared, changes, where):
+    with refused(OptionError) as caught:
+        torch_loader(prepared, **changes)
+
+    assert caught.value.where == where
+
+
+def test_clips_without_stems_are_augmented_as_they_are(prepared):
+    train = load_dataset(prepared, "snr_6db", "train")
+    (batch,) = torch_loader(prepared, "snr_6db", augment=Augment(gain_db=(6, 6)), shuffle=False)
+
+    for row, clip in enumerate(batch["waveform"].numpy()):
+        assert np.allclose(clip, train[row]["audio"]["array"] * 10 ** (6 / 20), atol=1e-6)
+
+
+def test_a_source_is_mixed_without_being_rendered_and_hears_its_training_split_alone(prepared, monkeypatch):
+    splits = load_dataset(prepared, "snr_6db")
+    heard = set()
+    real = RecordingReader.stretch
+
+    def listening(self, recording_id, start, n_samples):
+        heard.add(recording_id)
+        return real(self, recording_id, start, n_samples)
+
+    loader = torch_loader(
+        source=prepared.parent / "source",
+        protocol="basic",
+        augment=Augment(snr_db=(-6, 6), mix_up=0.4),
+        cache=prepared.parent / "cache",
+        batch_size=2,
+    )
+    monkeypatch.setattr(RecordingReader, "stretch", listening)
+    for _ in range(3):
+        clips_of(loader)
+
+    def used_by(split):
+        return {name for row in splits[split] for key in ("recording_ids", "noise_recording_ids") for name in row[key]}
+
+    assert heard == used_by("train")
+    assert heard.isdisjoint(used_by("test"))
+
+
+def test_a_source_is_mixed_at_the_snr_that_was_drawn(prepared):
+    clean = load_dataset(prepared, "clean", "train")
+    mixed = load_dataset(prepared, "snr_6db", "train")
+    loader = torch_loader(
+        "train",
+        "basic",
+        source=str(prepared.parent / "source"),
+        snr_db=(-6, 6),
+        cache=prepared.parent / "cache",
+        headroom_db=0.0,
+        columns=("event_id",),
+    )
+    (batch,) = loader
+    for number, row in enumerate(batch["row"].tolist()):
+        target = clean[row]["audio"]["array"] * 10 ** (clean[row]["headroom_db"] / 20)
+        noise = batch["waveform"][number].numpy() - target
+        snr_db = mixed[row]["reference_level_db"] - 10 * np.log10(np.mean(noise**2))
+
+        assert clean[row]["event_id"] == batch["event_id"][number]
+        assert snr_db == pytest.approx(float(batch["drawn_snr_db"][number]), abs=0.05)
+
+
+def test_a_source_has_levels_that_are_measured_as_it_is_mixed(prepared):
+    with refused(OptionError) as caught:
+        torch_loader(
+            source=prepared.parent / "source",
+            snr_db=(-6, 6),
+            weighting="A",
+            cache=prepared.parent / "cache",
+        )
+
+    assert caught.value.where == "weighting"

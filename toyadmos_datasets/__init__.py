@@ -29,12 +29,15 @@ if TYPE_CHECKING:
     from toyadmos_datasets.api.training import compare, evaluate, train
     from toyadmos_datasets.auditing import AuditReport, PairReport
     from toyadmos_datasets.builder import load_dataset
+    from toyadmos_datasets.builder.open_loader import torch_loader
     from toyadmos_datasets.corpus.damage import Damage, damage_of
     from toyadmos_datasets.corpus.names import RecordingName, format_name
     from toyadmos_datasets.jobs.prepare import PrepareReport
     from toyadmos_datasets.loading.audio_feature import Audio
+    from toyadmos_datasets.loading.augment_transform import AugmentTransform
+    from toyadmos_datasets.loading.augmentation import Augment
     from toyadmos_datasets.loading.derived_features import as_plain_audio, decode_with_soundfile
-    from toyadmos_datasets.loading.torch_loader import torch_loader
+    from toyadmos_datasets.scores.enhancement_scores import score_enhancement
     from toyadmos_datasets.sharing import fetch_recipe
     from toyadmos_datasets.verifying import DatasetVerdict, SourceVerdict
 
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Audio",
     "AuditReport",
+    "Augment",
+    "AugmentTransform",
     "Damage",
     "DatasetVerdict",
     "PairReport",
@@ -68,6 +73,7 @@ __all__ = [
     "prepare",
     "protocols",
     "rebuild",
+    "score_enhancement",
     "share",
     "simulate",
     "torch_loader",
@@ -79,6 +85,8 @@ __all__ = [
 _PLACES = {
     "Audio": "loading.audio_feature",
     "AuditReport": "auditing",
+    "Augment": "loading.augmentation",
+    "AugmentTransform": "loading.augment_transform",
     "Damage": "corpus.damage",
     "DatasetVerdict": "verifying",
     "PairReport": "auditing",
@@ -102,9 +110,10 @@ _PLACES = {
     "prepare": "api.preparing",
     "protocols": "api.preparing",
     "rebuild": "api.preparing",
+    "score_enhancement": "scores.enhancement_scores",
     "share": "api.publishing",
     "simulate": "api.preparing",
-    "torch_loader": "loading.torch_loader",
+    "torch_loader": "builder.open_loader",
     "train": "api.training",
     "verify": "api.checking",
 }

@@ -101,6 +101,7 @@ class EvaluateKeywords(TypedDict, total=False):
     config: str
     clip_score: str | float
     scores: StrPath
+    enhanced: StrPath
     trained_on: str
     allow_overlap: bool
     overwrite: bool

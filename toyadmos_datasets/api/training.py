@@ -15,6 +15,7 @@ from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOpt
 
 if TYPE_CHECKING:
     from toyadmos_datasets.baseline.comparison import RunsCompared
+    from toyadmos_datasets.baseline.enhancement_evaluation import EnhancementEvaluation
     from toyadmos_datasets.baseline.evaluations import Evaluation
     from toyadmos_datasets.baseline.trainer import TrainReport
 
@@ -44,18 +45,24 @@ def train(
 
 
 @in_python_words()
-def evaluate(run: StrPath, *, progress: ProgressChoice = None, **options: Unpack[EvaluateKeywords]) -> list[Evaluation]:
+def evaluate(
+    run: StrPath, *, progress: ProgressChoice = None, **options: Unpack[EvaluateKeywords]
+) -> list[Evaluation] | list[EnhancementEvaluation]:
     """Score the test split and tell how well a run does, as `toyadmos evaluate`.
 
     Args:
         run: A run, or a folder of seeds; with ``scores=`` it is made.
         progress: As for `prepare`.
-        **options: ``dataset=``, ``config=``, ``clip_score=``, ``scores=`` and so on, see docs/cli.md.
+        **options: ``dataset=``, ``config=``, ``clip_score=``, ``scores=``, ``enhanced=`` and so on, see docs/cli.md.
 
     Returns:
-        An evaluation for each run.
+        An evaluation for each run; of noise reduction, with ``enhanced=``, one of its own kind.
     """
     chosen = EvaluateOptions(run=expanded_path(run), **fields_of(options, EvaluateOptions))
+    if chosen.enhanced is not None:
+        from toyadmos_datasets.baseline.enhancement_evaluation import evaluate_enhanced
+
+        return [evaluate_enhanced(chosen, chosen_progress(progress))]
     if chosen.scores is None:
         require_extra("train")
     from toyadmos_datasets.baseline.evaluation import evaluate as evaluate_run

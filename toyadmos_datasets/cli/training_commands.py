@@ -17,6 +17,7 @@ from toyadmos_datasets.units import format_duration
 
 if TYPE_CHECKING:
     from toyadmos_datasets.baseline.comparison import Comparison
+    from toyadmos_datasets.baseline.enhancement_evaluation import EnhancementEvaluation
     from toyadmos_datasets.baseline.evaluations import Evaluation
     from toyadmos_datasets.baseline.run_table import TableRow
     from toyadmos_datasets.baseline.trainer import TrainReport
@@ -104,6 +105,15 @@ def evaluate(
     from toyadmos_datasets.files.installing import require_extra
 
     options = EvaluateOptions(run=run, **chosen)
+    if options.enhanced is not None:
+        from toyadmos_datasets.baseline.enhancement_evaluation import evaluate_enhanced
+
+        scored = evaluate_enhanced(options, progress_on_terminal())
+        if as_json:
+            print_json(scored.as_json())
+        else:
+            print_lines(enhancement_lines(scored))
+        return
     if options.scores is None:
         require_extra("train")
     from toyadmos_datasets.baseline import evaluation
@@ -115,6 +125,36 @@ def evaluate(
         return
     for number, one in enumerate(found):
         print_lines([*[""] * bool(number), *evaluation_lines(one)])
+
+
+def enhancement_lines(found: EnhancementEvaluation) -> list[str]:
+    """Write what noise reduction comes to for people."""
+    heading = ["group", "clips", "SI-SDR dB", "improvement dB", "SDR improvement dB", "spectral distance dB", "before"]
+    rows = [
+        [
+            f"{one.by} {one.name}".strip(),
+            str(one.n_clips),
+            f"{one.si_sdr_db:.1f}",
+            str(one.si_sdr_improvement_db),
+            str(one.sdr_improvement_db),
+            f"{one.lsd_db:.1f}",
+            f"{one.lsd_mixture_db:.1f}",
+        ]
+        for one in found.groups
+    ]
+    lines = [f"{found.enhanced}, against {found.dataset}, {found.config}", *table_lines(heading, rows)]
+    if found.n_silent:
+        lines.append(f"{found.n_silent} clips whose target is digital silence are left out.")
+    if found.detection is not None:
+        gain = found.detection
+        verdict = "the detector gains" if gain.gain.low > 0 else "no gain is shown"
+        lines += [
+            "",
+            f"{gain.system}: AUC {gain.auc_mixture} with noise, {gain.auc_enhanced} enhanced, {gain.auc_target} clean",
+            *gain.marks,
+            f"enhanced minus with noise: {gain.gain}, p {gain.p_value:.3f}: {verdict}",
+        ]
+    return [*lines, "", f"Written: {found.folder}"]
 
 
 def evaluation_lines(found: Evaluation) -> list[str]:

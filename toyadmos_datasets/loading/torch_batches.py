@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
+from toyadmos_datasets.loading.clip_batches import Clips
 from toyadmos_datasets.loading.epochs import Epochs
-from toyadmos_datasets.loading.mapped_clips import Clips
 
 
 class ClipBatches(Dataset):
@@ -29,15 +29,31 @@ class ClipBatches(Dataset):
         return len(self.clips)
 
     def __getitem__(self, row: int) -> dict[str, Any]:
-        """Return a batch of one."""
-        return self.__getitems__([row])
+        """Return a batch of one, as the first epoch has it."""
+        return self.__getitems__([(0, row)])
 
-    def __getitems__(self, rows: list[int]) -> dict[str, Any]:  # torch looks for it
-        """Return a batch."""
+    def __getitems__(self, keys: list[tuple[int, int]]) -> dict[str, Any]:  # torch looks for it
+        """Return a batch of rows of one epoch, each named by epoch and number."""
+        epoch = keys[0][0] if keys else 0
+        batch = self.clips.batch([row for _, row in keys], epoch)
         return {
-            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-            for name, value in self.clips.batch(rows).items()
+            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for name, value in batch.items()
         }
+
+
+class _EpochRows(Sampler):
+    """Batches of rows with the number of the epoch: so workers that outlive an epoch know which one it is."""
+
+    def __init__(self, epochs: Epochs) -> None:
+        self.epochs = epochs
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        epoch = self.epochs.epoch
+        for rows in self.epochs:
+            yield [(epoch, row) for row in rows]
 
 
 class ResumableLoader(DataLoader):
@@ -53,7 +69,7 @@ class ResumableLoader(DataLoader):
     """
 
     def __init__(self, clips: Clips, epochs: Epochs, **options: Any) -> None:  # noqa: ANN401  # DataLoader's
-        super().__init__(ClipBatches(clips), batch_sampler=epochs, collate_fn=_as_it_is, **options)
+        super().__init__(ClipBatches(clips), batch_sampler=_EpochRows(epochs), collate_fn=_as_it_is, **options)
         self.epochs = epochs
         self._n_handed_out = epochs.n_done
 

@@ -134,6 +134,15 @@ class EvaluateOptions:
             example="mine.csv",
         ),
     )
+    enhanced: Path | None = field(
+        default=None,
+        metadata=_of_evaluation(
+            help="Score noise reduction: the test clips of a config with stems, enhanced, as a folder or Parquet.",
+            page="See [enhancement.md](enhancement.md).",
+            metavar="DIR",
+            example="enhanced",
+        ),
+    )
     trained_on: str | None = field(
         default=None,
         metadata=_of_evaluation(
@@ -158,6 +167,14 @@ class EvaluateOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.enhanced is not None and self.scores is not None:
+            raise OptionError(
+                "Either clips are scored or scores are taken.",
+                where="--enhanced",
+                expected="--enhanced or --scores",
+                actual="both",
+                remedy="Leave one of them out.",
+            )
         if self.scores is None:
             if self.trained_on is not None:
                 raise OptionError(

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.toys import ALL_CASES, CHANNELS
-from toyadmos_datasets.signal.randomness import derived_words, text_hashes
+from toyadmos_datasets.signal.randomness import derived_words
+from toyadmos_datasets.values.index import event_identities
 
 CONTENT = ("source_crc32", "samples_crc32", "n_samples")
 """What two recordings of one content have in common; one CRC32 alone collides among 85 000 files."""
@@ -215,7 +216,7 @@ def events_of(index: pa.Table, joined: EqualEvents = NONE_JOINED) -> Events:
         recording_id=contiguous(index["recording_id"]),
         recordings=recordings,
         n_samples=np.maximum(n_bytes - _WAV_HEADER_BYTES, 0) // _SAMPLE_BYTES,
-        identity=_hashes_of(event_id),
+        identity=event_identities(event_id),
         group=_groups_of(event_id, joined),
     )
 
@@ -252,11 +253,3 @@ def _groups_of(event_id: pa.Array, joined: EqualEvents) -> Numbers:
     np.minimum.at(first, number, place)
     group[place] = first[number]
     return group
-
-
-def _hashes_of(texts: pa.Array) -> npt.NDArray[np.uint64]:
-    if not len(texts):
-        return np.empty(0, dtype=np.uint64)
-    _, offsets, data = texts.buffers()
-    bounds = np.frombuffer(offsets, dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    return text_hashes(np.frombuffer(data or b"", dtype=np.uint8), bounds)

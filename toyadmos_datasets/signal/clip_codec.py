@@ -75,6 +75,27 @@ def decode_clip(
     return _channels_first(samples.reshape(-1, layout.n_channels)), layout.rate_hz
 
 
+def view_clip(content: bytes | memoryview, path: str | None) -> tuple[Samples, float]:
+    """Return the samples of a clip without decoding them, if it is WAV of 16 bits; else decoded to float32.
+
+    Args:
+        content: The bytes of a FLAC or WAV file.
+        path: What the clip is called.
+
+    Returns:
+        Samples, read-only, of shape (n_samples,) or (n_channels, n_samples), and the factor that makes full scale +-1
+        of them.
+
+    Raises:
+        DatasetError: The clip is damaged.
+    """
+    layout = _layout(content)
+    if layout is None or layout.bit_depth != 16:
+        return decode_clip(content, path)[0], 1.0
+    frames = _integers_of(content, layout).reshape(-1, layout.n_channels)
+    return frames[:, 0] if layout.n_channels == 1 else frames.T, float(_SCALES[16])
+
+
 def _integers_of(content: bytes | memoryview, layout: _Layout) -> npt.NDArray[np.int16] | npt.NDArray[np.int32]:
     """Return the samples of a WAV file: of 16 bits as they lie there, of 24 bits in the upper bits of 32.
 

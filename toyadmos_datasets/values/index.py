@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -13,6 +15,7 @@ from toyadmos_datasets.corpus.noise_names import MAX_NOISE_TAKE
 from toyadmos_datasets.corpus.toys import ALL_CASES, CHANNELS, TOYS
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.atomic import write_file
+from toyadmos_datasets.signal.randomness import text_hashes
 from toyadmos_datasets.values.parquet_files import read_parquet
 
 SCHEMA_VERSION = 2
@@ -118,3 +121,13 @@ ACTIVITY_SCHEMA = pa.schema(
 
 Runs of a recording neither overlap nor touch. A recording without a row is all rest.
 """
+
+
+def event_identities(event_ids: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """Return what draws of events derive from: a hash of each event_id's bytes."""
+    if not len(event_ids):
+        return np.empty(0, dtype=np.uint64)
+    texts = pa.concat_arrays(event_ids.chunks) if isinstance(event_ids, pa.ChunkedArray) else event_ids
+    _, offsets, data = texts.buffers()
+    bounds = np.frombuffer(offsets, dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return text_hashes(np.frombuffer(data or b"", dtype=np.uint8), bounds)
