@@ -58,7 +58,8 @@ class RetryableError(Exception):
     Args:
         what: What happened, for the error if none does.
         kind: Failures of one kind are allowed once, but for ``passing`` ones, for ``unreachable`` (there is no
-            connection to a server that has never answered), for ``short`` (the body ended too early), and for ``outdated``: another connection has noticed that the file is another one now.
+            connection to a server that has never answered), for ``short`` (the body ended too early), and for
+            ``outdated``: another connection has noticed that the file is another one now.
         wait_s: How long the server asks to wait; None if it does not say.
         etag: For the kind ``changed``, what marks the file now.
     """
