@@ -191,6 +191,7 @@ class PlanOptions:
             metavar="N",
             example="100",
             rule=at_least(0),
+            is_kept_at_default=False,
             protocols=("noise-aware",),
         ),
     )
