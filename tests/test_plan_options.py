@@ -144,6 +144,13 @@ def test_a_choice_of_microphones_is_kept_by_one_name_and_in_its_order(asked, kep
     assert PlanOptions(toy="ToyTrain", channels=asked).as_parameters()["channels"] == kept
 
 
+def test_an_option_that_came_later_stands_in_a_request_where_it_was_given_alone():
+    asked = {"toy": "ToyTrain", "protocols": ("noise-aware",)}
+
+    assert "supplemental_events" not in PlanOptions(**asked).as_parameters()
+    assert PlanOptions(**asked, supplemental_events=0).as_parameters()["supplemental_events"] == 0
+
+
 def test_a_near_and_a_far_microphone_are_heard_where_none_is_named():
     named = PlanOptions(toy="ToyTrain", protocols=("noise-aware",), channels="1,3")
 
@@ -173,6 +180,7 @@ def test_every_option_is_a_json_value_that_the_request_keeps(hundredths, channel
 
     parameters = options.as_parameters()
 
-    assert list(parameters) == [one.key for one in options_of(PlanOptions).values()]
-    assert len(parameters) == len(PlanOptions.__slots__)
+    later = {one.key for one in options_of(PlanOptions).values() if not one.is_kept_at_default}
+    assert list(parameters) == [one.key for one in options_of(PlanOptions).values() if one.key not in later]
+    assert len(parameters) + len(later) == len(PlanOptions.__slots__)
     assert f'"seed":{seed}' in canonical_json(parameters)
