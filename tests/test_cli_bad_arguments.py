@@ -137,7 +137,7 @@ def test_toys_that_do_not_exist_are_refused(attempt, name, command):
 def test_words_that_are_no_choice_are_refused(attempt, choice, word, command):
     # A list is cut at commas and blanks, and a list of nothing is the default.
     assume(word not in CHOICES[choice])
-    assume(choice != "--channels" or not is_choice_of_channels(canonical_channels(word)))
+    assume(choice != "--channels" or not is_choice_of_channels(str(canonical_channels(word))))
     assume(choice != "--protocol" or any(one not in CHOICES[choice] for one in word.replace(",", " ").split()))
 
     assert is_refused(attempt(command, f"{choice}={word}"), choice)

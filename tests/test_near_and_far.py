@@ -15,7 +15,7 @@ from preparing import hashes, options
 from tiny import TinyCorpus, write_tree, write_volumes
 from wording import refused
 
-from toyadmos_datasets import audit_dataset
+from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.builder import ToyAdmos
 from toyadmos_datasets.errors import DiskFullError, OptionError
 from toyadmos_datasets.exporting import ExportOptions, export_dataset
@@ -100,7 +100,7 @@ def test_a_tree_and_volumes_give_the_same_bytes(near_and_far, files, tmp_path):
 
 
 def test_an_audit_finds_nothing_and_the_card_tells_the_channels(near_and_far):
-    report = audit_dataset(near_and_far)
+    report = audit(near_and_far)
     card = (near_and_far / "README.md").read_text()
 
     assert [one for one in report.findings if one.severity in {"leak", "problem"}] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from toyadmos_datasets.corpus.toys import CHANNELS
 
@@ -21,11 +22,15 @@ CHANNELS_PATTERN = rf"^(?:(?!.*([1-4]).*\1)[1-4](?:,[1-4])*|{MIX}|{STACK}|{ALL})
 """What recipes have; no microphone stands twice."""
 
 
-def canonical_channels(choice: str) -> str:
-    """Return the one way to write a choice, so that one request has one recipe: ``1, 3`` is ``1,3``.
+def canonical_channels(choice: object) -> object:
+    """Return the one way to write a choice, so that one request has one recipe: ``1, 3`` and (1, 3) are ``1,3``.
 
-    What is no choice at all comes back without its blanks.
+    What is no choice at all comes back without its blanks, or as it is.
     """
+    if isinstance(choice, Iterable) and not isinstance(choice, (str, bytes)):
+        choice = ",".join(map(str, choice))
+    if not isinstance(choice, str):
+        return choice
     plain = choice.replace(" ", "")
     return STACK if plain == ",".join(map(str, CHANNELS)) else plain
 
