@@ -107,11 +107,11 @@ def test_what_cannot_be_meant_is_refused_with_what_could_be(option, expected, ch
         ("--adapt-events", ("basic",), "leave-one-case-out", {"adapt_events": 0}),
         ("--train-snr", ("basic",), "noise-shift", {"train_snrs_db": (6.0,)}),
         ("--test-snr", ("basic",), "noise-shift", {"test_snrs_db": (6.0,)}),
-        ("--supplemental-events", ("basic",), "noise-aware", {"supplemental_events": 2}),
         ("--shots", ("basic",), "few-shot", {"shots": 2}),
         ("--unseen-parts", ("basic",), "few-shot", {"unseen_parts": ("last_carriage",)}),
         ("--window-s", ("basic",), "cnt-to-ind", {"window_s": 2.0}),
         ("--hop-s", ("basic",), "cnt-to-ind", {"hop_s": 2.0}),
+        ("--supplemental-events", ("basic",), "noise-aware", {"supplemental_events": 2}),
     ],
 )
 def test_an_option_of_a_protocol_that_was_not_asked_for_is_refused_with_what_to_add(option, protocols, remedy, changes):
