@@ -12,7 +12,8 @@ from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets.cli import command_table
 from toyadmos_datasets.corpus.toys import TOYS
-from toyadmos_datasets.options.plan_options import CHANNEL_CHOICES, PROTOCOL_NAMES, SNR_REFERENCES
+from toyadmos_datasets.options.channel_choices import canonical_channels, is_choice_of_channels
+from toyadmos_datasets.options.plan_options import PROTOCOL_NAMES, SNR_REFERENCES
 from toyadmos_datasets.options.render_options import CLIP_POLICIES, ENCODINGS
 
 PREPARING = st.sampled_from(["prepare", "plan"])
@@ -20,7 +21,7 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_ca
 COMMANDS = set(command_table.COMMANDS)
 CHOICES: dict[str, tuple[str, ...]] = {
     "--protocol": PROTOCOL_NAMES,
-    "--channels": CHANNEL_CHOICES,
+    "--channels": ("1", "2,4", "mix", "stack", "all"),
     "--snr-reference": SNR_REFERENCES,
     "--encoding": ENCODINGS,
     "--on-clip": CLIP_POLICIES,
@@ -80,7 +81,8 @@ def is_number(text: str) -> bool:
         (["--cases", "one"], ["--cases", "numbers", "'one'"]),
         (["--cases", ""], ["--cases", "at least one case"]),
         (["--cases", "1,1"], ["--cases", "each value once"]),
-        (["--channels", "5"], ["--channels", "1, 2, 3, 4, mix, stack, all", "5"]),
+        (["--channels", "5"], ["--channels", "1, 2, 3, 4, several in one clip such as 1,3, mix, stack, all", "5"]),
+        (["--channels", "1,1"], ["--channels", "several in one clip such as 1,3", "1,1"]),
         (["--snr", "6"], ["--snr", "--protocol basic"]),
         (["--protocol", "basic", "--snr", "loud"], ["--snr", "numbers", "'loud'"]),
         (["--protocol", "basic", "--snr", "nan"], ["--snr", "between -100 and 100"]),
@@ -135,6 +137,7 @@ def test_toys_that_do_not_exist_are_refused(attempt, name, command):
 def test_words_that_are_no_choice_are_refused(attempt, choice, word, command):
     # A list is cut at commas and blanks, and a list of nothing is the default.
     assume(word not in CHOICES[choice])
+    assume(choice != "--channels" or not is_choice_of_channels(str(canonical_channels(word))))
     assume(choice != "--protocol" or any(one not in CHOICES[choice] for one in word.replace(",", " ").split()))
 
     assert is_refused(attempt(command, f"{choice}={word}"), choice)

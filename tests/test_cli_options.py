@@ -83,6 +83,11 @@ CASES: list[tuple[str, dict[str, dict[str, Any]]]] = [
         "--protocol noise-shift --train-snr 12 --test-snr 3,-3",
         {"plan": {"protocols": ("noise-shift",), "train_snrs_db": (12.0,), "test_snrs_db": (3.0, -3.0)}},
     ),
+    ("--channels 3,1", {"plan": {"channels": "3,1"}}),
+    (
+        "--protocol noise-aware --supplemental-events 5",
+        {"plan": {"protocols": ("noise-aware",), "supplemental_events": 5}},
+    ),
     (
         "--protocol few-shot --shots 2 --unseen-parts last_carriage",
         {"plan": {"protocols": ("few-shot",), "shots": 2, "unseen_parts": ("last_carriage",)}},

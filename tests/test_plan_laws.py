@@ -27,6 +27,13 @@ ASKED: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "basic": st.fixed_dictionaries({"snrs_db": st.just((6.0, -6.0)), "validation_share": st.sampled_from([0.0, 0.3])}),
     "leave-one-case-out": st.fixed_dictionaries({"snrs_db": st.just((0.0,)), "adapt_events": st.integers(0, 2)}),
     "noise-shift": st.fixed_dictionaries({"train_snrs_db": st.just((6.0, 12.0))}),
+    "noise-aware": st.fixed_dictionaries(
+        {
+            "test_snrs_db": st.just((-3.0, -9.0)),
+            "supplemental_events": st.sampled_from([None, 0, 1]),
+            "channels": st.sampled_from([None, "1,3", "4,2,1", "stack"]),
+        }
+    ),
     "few-shot": st.fixed_dictionaries({"snrs_db": st.just((0.0,)), "shots": st.integers(1, 2)}),
     "cnt-to-ind": st.fixed_dictionaries({"snrs_db": st.just((0.0,)), "window_s": st.just(2.0), "hop_s": st.just(1.5)}),
     "dcase2020": st.fixed_dictionaries({"snrs_db": st.just((0.0,))}),
@@ -59,7 +66,7 @@ def sources(draw: st.DrawFn, toy: str) -> list[RecordingName]:
 def choices(protocol: str) -> st.SearchStrategy[dict[str, Any]]:
     common = st.fixed_dictionaries(
         {
-            "channels": st.sampled_from([None, "1", "mix", "stack", "all"]),
+            "channels": st.sampled_from([None, "1", "mix", "3,1", "stack", "all"]),
             "n_draws": st.sampled_from([1, 3]),
             "max_events": st.sampled_from([None, None, 2]),
             "seed": SEEDS,

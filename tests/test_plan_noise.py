@@ -113,7 +113,7 @@ def test_no_recording_of_noise_and_no_take_is_heard_on_two_sides_where_two_cases
     snrs = {"snrs_db": (0.0,)} if protocol.name in options_of(PlanOptions)["snrs_db"].protocols else {}
 
     recipe = planned(
-        corpus, protocol.name, joined=joined if shift else EqualEvents(), channels="mix", n_draws=4, **snrs
+        corpus, protocol.name, joined=joined if shift else EqualEvents(), channels="stack", n_draws=4, **snrs
     )
 
     sound = {event: group[0] for group in joined.groups for event in group}

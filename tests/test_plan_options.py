@@ -14,7 +14,9 @@ from toyadmos_datasets.files.checked_json import canonical_json
 from toyadmos_datasets.options.declaration import options_of
 from toyadmos_datasets.planning import PlanOptions
 
-NAMES = "waspaa2019, basic, leave-one-case-out, noise-shift, few-shot, cnt-to-ind, dcase2020"
+NAMES = "waspaa2019, basic, leave-one-case-out, noise-shift, noise-aware, few-shot, cnt-to-ind, dcase2020"
+ANY_CHANNELS = "1, 2, 3, 4, several in one clip such as 1,3, mix, stack, all"
+NEAR_FIRST = "the microphones of one clip for noise-aware, the nearest first, such as 1,3"
 
 
 @pytest.mark.parametrize(
@@ -23,7 +25,10 @@ NAMES = "waspaa2019, basic, leave-one-case-out, noise-shift, few-shot, cnt-to-in
         ("--protocol", NAMES, {"protocols": ()}),
         ("--protocol", NAMES, {"protocols": ("dcase",)}),
         ("--protocol", "each value once", {"protocols": ("basic", "basic")}),
-        ("--channels", "1, 2, 3, 4, mix, stack, all", {"channels": "5"}),
+        ("--channels", ANY_CHANNELS, {"channels": "5"}),
+        ("--channels", ANY_CHANNELS, {"channels": "1,3,1"}),
+        ("--channels", NEAR_FIRST, {"protocols": ("noise-aware",), "channels": "mix"}),
+        ("--channels", NEAR_FIRST, {"protocols": ("noise-aware", "basic")}),
         ("--snr-reference", "corpus, clip, active", {"snr_reference": "peak"}),
         ("--snr", "each value once", {"protocols": ("basic",), "snrs_db": (6.0, 6.0)}),
         (
@@ -76,6 +81,11 @@ NAMES = "waspaa2019, basic, leave-one-case-out, noise-shift, few-shot, cnt-to-in
             "a protocol other than noise-shift, whose point is noise unheard before",
             {"protocols": ("noise-shift",), "shared_noise": True},
         ),
+        (
+            "--shared-noise",
+            "a protocol other than noise-aware, whose point is noise unheard before",
+            {"protocols": ("noise-aware",), "shared_noise": True},
+        ),
         ("--channels", "the paper's, for --faithful", {"faithful": True, "channels": "all"}),
     ],
 )
@@ -101,6 +111,7 @@ def test_what_cannot_be_meant_is_refused_with_what_could_be(option, expected, ch
         ("--unseen-parts", ("basic",), "few-shot", {"unseen_parts": ("last_carriage",)}),
         ("--window-s", ("basic",), "cnt-to-ind", {"window_s": 2.0}),
         ("--hop-s", ("basic",), "cnt-to-ind", {"hop_s": 2.0}),
+        ("--supplemental-events", ("basic",), "noise-aware", {"supplemental_events": 2}),
     ],
 )
 def test_an_option_of_a_protocol_that_was_not_asked_for_is_refused_with_what_to_add(option, protocols, remedy, changes):
@@ -123,6 +134,27 @@ def test_a_toy_is_kept_by_its_one_name_however_it_is_called(name):
 
     assert options == PlanOptions(toy="ToyTrain")
     assert options.as_parameters()["toy"] == "ToyTrain"
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [("1, 3", "1,3"), ("3,1", "3,1"), ("1,2,3,4", "stack"), ("4,3,2,1", "4,3,2,1"), ("stack", "stack")],
+)
+def test_a_choice_of_microphones_is_kept_by_one_name_and_in_its_order(asked, kept):
+    assert PlanOptions(toy="ToyTrain", channels=asked).as_parameters()["channels"] == kept
+
+
+def test_an_option_that_came_later_stands_in_a_request_where_it_was_given_alone():
+    asked = {"toy": "ToyTrain", "protocols": ("noise-aware",)}
+
+    assert "supplemental_events" not in PlanOptions(**asked).as_parameters()
+    assert PlanOptions(**asked, supplemental_events=0).as_parameters()["supplemental_events"] == 0
+
+
+def test_a_near_and_a_far_microphone_are_heard_where_none_is_named():
+    named = PlanOptions(toy="ToyTrain", protocols=("noise-aware",), channels="1,3")
+
+    assert PlanOptions(toy="ToyTrain", protocols=("noise-aware",)) == named
 
 
 def test_the_conveyor_has_no_fourth_case():
@@ -148,6 +180,7 @@ def test_every_option_is_a_json_value_that_the_request_keeps(hundredths, channel
 
     parameters = options.as_parameters()
 
-    assert list(parameters) == [one.key for one in options_of(PlanOptions).values()]
-    assert len(parameters) == len(PlanOptions.__slots__)
+    later = {one.key for one in options_of(PlanOptions).values() if not one.is_kept_at_default}
+    assert list(parameters) == [one.key for one in options_of(PlanOptions).values() if one.key not in later]
+    assert len(parameters) + len(later) == len(PlanOptions.__slots__)
     assert f'"seed":{seed}' in canonical_json(parameters)

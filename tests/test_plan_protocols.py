@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 
 import pytest
-from planning import counts, event_of, events, index, index_of, noise_events, planned, rows
+from planning import channel_of, counts, event_of, events, index, index_of, noise_events, planned, rows
 from tiny import TinyCorpus
 from wording import refused
 
@@ -156,6 +156,59 @@ def test_a_level_in_both_is_no_shift():
         planned(index(), "noise-shift", train_snrs_db=(6.0, 0.0), test_snrs_db=(0.0,))
 
     assert caught.value.where == "--test-snr"
+
+
+# --- noise-aware
+
+
+def test_every_event_is_heard_near_and_far_at_levels_of_its_split():
+    recipe = planned(index(n_normal=30, n_noise=6), "noise-aware", supplemental_events=3)
+
+    assert recipe.configs == ["noise_aware"]
+    heard = {
+        split: {tuple(channel_of(one) for one in row["recording_ids"]) for row in rows(recipe, split=split)}
+        for split in ("train", "supplemental", "test")
+    }
+    assert list(heard.values()) == [{(1, 3)}] * 3
+    assert {row["snr_db"] for row in rows(recipe, split="train")} == {6.0}
+    assert {row["snr_db"] for row in rows(recipe, split="supplemental")} == {6.0}
+    assert {row["snr_db"] for row in rows(recipe, split="test")} == {0.0, -6.0}
+    assert counts(recipe, "noise_aware")["supplemental", "normal"] == 3
+    shifted = planned(index(n_normal=30, n_noise=6), "noise-aware", supplemental_events=0)
+    assert events(recipe, split="train") | events(recipe, split="supplemental") == events(shifted, split="train")
+    assert events(shifted, split="supplemental") == set()
+
+
+def test_supplemental_noise_is_heard_in_no_other_split():
+    recipe = planned(index(n_normal=30, n_noise=6), "noise-aware", supplemental_events=3)
+
+    heard = [noise_events(recipe, split=split) for split in ("train", "supplemental", "test")]
+    assert all(heard)
+    assert all(one.isdisjoint(other) for one, other in itertools.combinations(heard, 2))
+
+
+def test_a_tenth_of_the_training_is_supplemental_where_nothing_else_is_said():
+    recipe = planned(index(n_normal=40, n_noise=6), "noise-aware")
+
+    n_train = counts(recipe, "noise_aware")["train", "normal"]
+    assert (counts(recipe, "noise_aware")["supplemental", "normal"], n_train) == (2, 27)
+
+
+def test_all_events_for_training_cannot_be_supplemental():
+    with refused(PlanError):
+        planned(index(n_normal=9, n_noise=6), "noise-aware", supplemental_events=6)
+
+
+def test_microphones_come_in_the_order_that_was_asked_for_and_the_others_are_not_needed():
+    names = [name for name in TinyCorpus(n_normal=9, n_noise=6).names() if name.channel in (2, 4)]
+
+    recipe = planned(index_of(names), "noise-aware", channels="4,2")
+
+    for row in rows(recipe):
+        assert [channel_of(one) for one in row["recording_ids"]] == [4, 2]
+        assert [channel_of(one) for one in row["noise_recording_ids"]] == [4, 2]
+    with refused(PlanError):
+        planned(index_of(names), "noise-aware")
 
 
 # --- few-shot

@@ -64,6 +64,7 @@ EQUAL = {
     "none": [{"snr": 0.0}, {"snr": -0.0}],
     "names": [{"protocol": "basic"}, {"protocol": ["basic"]}, {"protocol": ("basic",)}],
     "microphones": [{"channels": 1}, {"channels": "1"}],
+    "microphones of one clip": [{"channels": "1,3"}, {"channels": (1, 3)}, {"channels": [1, 3]}],
     "rates": [{"rate": 16_000}, {"rate": 16_000.0}, {"rate": np.int32(16_000)}],
     "cases": [{"cases": 2}, {"cases": [2]}, {"cases": range(2, 3)}],
 }

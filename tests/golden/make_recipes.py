@@ -34,6 +34,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "basic validation": {"validation_share": 0.3, "channels": "stack", "snrs_db": (0.0,)},
     "leave-one-case-out": {"snrs_db": (0.0,), "adapt_events": 1},
     "noise-shift": {},
+    "noise-aware": {"supplemental_events": 1},
     "few-shot": {"snrs_db": (0.0,)},
     "cnt-to-ind": {"snrs_db": (0.0,), "window_s": 2.0, "hop_s": 1.0},
     "dcase2020": {},

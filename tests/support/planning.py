@@ -16,7 +16,7 @@ from toyadmos_datasets.values.source import Member
 
 BASIC = PlanOptions(toy="ToyTrain", protocols=("basic",), snrs_db=(6.0, -6.0))
 
-CHANNEL_CHOICES = st.sampled_from(["1", "3", "mix", "stack", "all"])
+CHANNEL_CHOICES = st.sampled_from(["1", "3", "mix", "3,1", "stack", "all"])
 SEEDS = st.integers(0, 2**32)
 
 

@@ -37,7 +37,7 @@ class PrepareKeywords(FetchKeywords, total=False):
 
     protocol: str | Sequence[str]
     cases: int | Sequence[int]
-    channels: int | str
+    channels: int | str | Sequence[int]
     snr: Number | Sequence[Number]
     snr_reference: str
     weighting: str
@@ -48,6 +48,7 @@ class PrepareKeywords(FetchKeywords, total=False):
     adapt_events: int
     train_snr: Number | Sequence[Number]
     test_snr: Number | Sequence[Number]
+    supplemental_events: int
     shots: int
     unseen_parts: str | Sequence[str]
     window_s: Number

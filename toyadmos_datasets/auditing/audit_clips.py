@@ -21,12 +21,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.damage import damage_of, has_condition
-from toyadmos_datasets.corpus.toys import CHANNELS, CORPUS_RATE_HZ, toy_named
+from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ, toy_named
 from toyadmos_datasets.engine import Watch, run_tasks
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import WavError
 from toyadmos_datasets.files.reading import raise_shortage
-from toyadmos_datasets.options.plan_options import STACK
+from toyadmos_datasets.options.channel_choices import stacked_channels
 from toyadmos_datasets.signal.clip_codec import Pcm, decode_pcm
 from toyadmos_datasets.signal.landmarks import sketch_of
 from toyadmos_datasets.signal.levels import active_frames, energies_of
@@ -438,10 +438,8 @@ def clips_of_shared_recipe(shared: SharedRecipe) -> pa.Table:
     Digital silence of the usual length is known by its hash, and gets the peak that it has.
     """
     clips = clips_of_recipe(shared.recipe)
-    stacks = {part.parameters.get("channels") == STACK for part in shared.recipe.parts}
-    silences = {
-        _digest_of_zeros(shared, length_s, is_stack=is_stack) for length_s in _lengths_s(shared) for is_stack in stacks
-    }
+    n_channels = {n for part in shared.recipe.parts for n in _channel_counts(part)}
+    silences = {_digest_of_zeros(shared, length_s, n) for length_s in _lengths_s(shared) for n in n_channels}
     digests = shared.digests.to_pylist()
     peaks = [0.0 if one in silences else None for one in digests]
     known = {"digest": pa.array([one.hex() for one in digests], pa.string()), "peak": pa.array(peaks, pa.float64())}
@@ -456,8 +454,15 @@ def _lengths_s(shared: SharedRecipe) -> set[Seconds]:
     return {toy_named(shared.toy).clip_s, *(one / CORPUS_RATE_HZ for one in windows)}
 
 
-def _digest_of_zeros(shared: SharedRecipe, length_s: Seconds, *, is_stack: bool) -> bytes:
+def _channel_counts(recipe: Recipe) -> list[int]:
+    """Return how many channels clips of one plan have."""
+    if not stacked_channels(recipe.parameters.get("channels")):
+        return [1]
+    counts: list[int] = pc.unique(pc.list_value_length(recipe.examples["recording_ids"])).to_pylist()
+    return counts
+
+
+def _digest_of_zeros(shared: SharedRecipe, length_s: Seconds, n_channels: int) -> bytes:
     rate_hz, bit_depth = int(shared.request.get("rate_hz", 16_000)), int(shared.request.get("bit_depth", 16))
-    n_channels = len(CHANNELS) if is_stack else 1
     zeros = np.zeros((int(length_s * rate_hz), n_channels), np.int16 if bit_depth == 16 else np.int32)
     return Pcm(samples=zeros, rate_hz=rate_hz, bit_depth=bit_depth).digest

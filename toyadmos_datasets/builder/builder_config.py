@@ -92,7 +92,6 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
         cache = default_cache() if self.cache is None else expanded_path(self.cache).absolute()
         planned = {name: getattr(self, name) for name in _PLANNED}
         planned["cases"] = None if self.cases is None else tuple(self.cases)
-        planned["channels"] = None if self.channels is None else str(self.channels)
         planned["snrs_db"] = () if self.snr_db is None else (float(self.snr_db),)
         return PrepareOptions(
             plan=PlanOptions(toy=self.toy, protocols=(self.protocol,), **planned),

@@ -21,6 +21,7 @@ from toyadmos_datasets.errors import OptionError, ToyAdmosError
 from toyadmos_datasets.jobs.prepare import prepared_tasks
 from toyadmos_datasets.loading import check_decode
 from toyadmos_datasets.loading.derived_features import decoding
+from toyadmos_datasets.options.catalogue import protocol_named
 from toyadmos_datasets.rendering import ROWS_A_GROUP, ShardTask, rendered_groups
 from toyadmos_datasets.values.manifest import features_of
 from toyadmos_datasets.values.source import Source
@@ -65,9 +66,12 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
             homepage=RECORD_URL,
             license=LICENSE_URL,
             features=datasets.Features.from_dict(
-                features_of(toy_named(self.config.toy).name, self.config.rate_hz, stems=self.config.stems)
+                features_of(toy_named(self.config.toy).name, self.config.rate_hz, stems=self._has_stems())
             ),
         )
+
+    def _has_stems(self) -> bool:
+        return bool(self.config.stems or protocol_named(self.config.protocol).has_stems)
 
     @property
     def cache_dir(self) -> str:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def export(
     folder: Annotated[Path, typer.Argument(help="A prepared dataset.", metavar="DIR")],
     *,
-    layout: Annotated[str, typer.Option(help="dcase2020, dcase2023, wav, webdataset or lhotse.", metavar="LAYOUT")],
+    layout: Annotated[
+        str, typer.Option(help="dcase2020, dcase2023, dcase2026, wav, webdataset or lhotse.", metavar="LAYOUT")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the export.", metavar="DIR")],
     config: Annotated[str | None, typer.Option(help="Config; by default the first.", metavar="NAME")] = None,
     as_json: JsonOption = False,

@@ -11,34 +11,42 @@ from typing import Any
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.exporting.export_layouts import (
+    DCASE,
     ROOT,
+    SUPPLEMENTAL,
+    WITH_ATTRIBUTES,
     Clip,
     Namer,
     Placed,
     attributes_csv,
     clips_of,
+    has_place,
     labels_csv,
     lengths_of,
     manifests,
     packed_name,
     require_layout,
+    target_cases_of,
     write_tar,
 )
 from toyadmos_datasets.files.atomic import needing_room, require_room
 from toyadmos_datasets.files.checked_json import write_json
 from toyadmos_datasets.files.job_folder import JobFolder
+from toyadmos_datasets.options.channel_choices import stacked_channels
 from toyadmos_datasets.signal.clip_codec import clip_format, rewrite_as_wav
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import STEMS, Manifest, Shard, check_shard_sizes, read_manifest
 from toyadmos_datasets.values.report_display import DisplayedReport
-from toyadmos_datasets.values.shards import check_shards
+from toyadmos_datasets.values.shards import check_shards, row_groups
 
-EXPORT_VERSION = 2
+EXPORT_VERSION = 3
 LABELS_NAME = "labels.csv"
 DONE_NAME = "export.json"
 """Says what was exported; shown last."""
 
-_DCASE = ("dcase2020", "dcase2023")
+_CHANNELS = {"dcase2020": (1,), "dcase2023": (1, 2, 3, 4), "dcase2026": (2,)}
+"""How many channels the clips of a challenge's layout may have."""
+
 _SHORTEST_SHARE = 0.9
 """A clip that is shorter than this share of the longest is no matter of a few samples."""
 
@@ -101,7 +109,7 @@ def export_dataset(options: ExportOptions, progress: Progress | None = None) -> 
     config = _config(manifest, options.config)
     shards = [shard for shards in manifest.configs[config].values() for shard in shards]
     check_shard_sizes(options.folder, shards)
-    n_samples = _common_length(options.folder, shards, manifest) if layout in _DCASE else None
+    n_samples = _common_length(options.folder, shards, manifest, layout) if layout in DCASE else None
     request: dict[str, Any] = {
         "version": EXPORT_VERSION,
         "layout": layout,
@@ -109,10 +117,13 @@ def export_dataset(options: ExportOptions, progress: Progress | None = None) -> 
         "shards": [shard.sha256 for shard in shards],
     }
     folder = export_folder(options.out, request)
+    splits = manifest.configs[config]
+    asked = manifest.request_of(config)
+    has_stems = bool(asked.get("stems"))
     left_out = {
         split: sum(shard.n_rows for shard in some)
-        for split, some in manifest.configs[config].items()
-        if layout in _DCASE and split not in {"train", "adapt", "test"}
+        for split, some in splits.items()
+        if not has_place(layout, split, has_stems=has_stems)
     }
     counts = Counter[str]()
     for shard in shards:
@@ -120,7 +131,13 @@ def export_dataset(options: ExportOptions, progress: Progress | None = None) -> 
     was_done = folder.state() == "done"
     if not was_done:
         check_shards(options.folder, shards)  # all of them, before anything is written
-        namer = Namer(layout=layout, config=config, has_target_domain="adapt" in manifest.configs[config])
+        namer = Namer(
+            layout=layout,
+            config=config,
+            target_cases=target_cases_of(options.folder, splits) if layout in WITH_ATTRIBUTES else frozenset(),
+            is_stacked=bool(stacked_channels(asked.get("channels"))),
+            has_stems=has_stems,
+        )
         work = _Work(source=options.folder, shards=shards, folder=folder, namer=namer, n_samples=n_samples)
         _write(work, _room([one for one in shards if one.split not in left_out], manifest, layout), progress or Quiet())
     return ExportReport(
@@ -136,7 +153,7 @@ def export_dataset(options: ExportOptions, progress: Progress | None = None) -> 
 
 def export_folder(path: Path, request: dict[str, Any]) -> JobFolder:
     """Return the folder of an export."""
-    clips = ROOT if request["layout"] in _DCASE else request["config"]
+    clips = ROOT if request["layout"] in DCASE else request["config"]
     return JobFolder(
         path=path,
         request=request,
@@ -160,16 +177,27 @@ def _config(manifest: Manifest, asked: str | None) -> str:
     return config
 
 
-def _common_length(folder: Path, shards: list[Shard], manifest: Manifest) -> int:
-    """Return the length of the shortest clip: the challenges' baselines take clips of one length only."""
-    if manifest.request_of(shards[0].config).get("channels") == "stack":
+def _require_channels(folder: Path, shards: list[Shard], channels: str | None, layout: str) -> None:
+    """Raise unless clips have as many channels as those of the challenge's year."""
+    n_channels = 1
+    if stacked_channels(channels):
+        n_channels = len(next(row_groups(folder, shards[0], ["recording_ids"]))["recording_ids"][0])
+    if n_channels not in _CHANNELS[layout]:
+        is_mono = layout == "dcase2020"
         raise OptionError(
-            "The challenges' layouts hold clips of one channel.",
-            where="--layout",
-            expected="a dataset of single microphones or of their mean",
-            actual="--channels stack",
-            remedy="Prepare one with --channels mix, 1 or all; or export with --layout wav.",
+            "The challenge's clips of that year have another number of channels.",
+            where=f"--layout {layout}",
+            expected="clips of one channel" if is_mono else "clips of two channels, near and far",
+            actual=f"--channels {channels}" if n_channels > 1 else "clips of one channel",
+            remedy="Prepare a dataset with --channels mix, 1 or all; or export with --layout wav."
+            if is_mono
+            else "Prepare one with --protocol noise-aware, or with --channels 1,3.",
         )
+
+
+def _common_length(folder: Path, shards: list[Shard], manifest: Manifest, layout: str) -> int:
+    """Return the length of the shortest clip: the challenges' baselines take clips of one length only."""
+    _require_channels(folder, shards, manifest.request_of(shards[0].config).get("channels"), layout)
     shortest, longest = lengths_of(folder, shards)
     if shortest < _SHORTEST_SHARE * longest:
         raise OptionError(
@@ -192,7 +220,7 @@ _ENTRY_BYTES = 4096
 def _room(shards: list[Shard], manifest: Manifest, layout: str) -> tuple[Bytes, Bytes]:
     """Return how many bytes the exported clips take at least, and at most."""
     n_bytes = sum(shard.n_bytes for shard in shards)
-    least = n_bytes * (_SHORTEST_SHARE if layout in _DCASE else 1.0)
+    least = n_bytes * (_SHORTEST_SHARE if layout in DCASE else 1.0)
     if manifest.request.get("stems"):
         least /= 1 + len(STEMS)
     is_unpacked = layout != "webdataset" and manifest.request.get("encoding") != "wav"
@@ -239,7 +267,8 @@ def _write(work: _Work, room: tuple[Bytes, Bytes], progress: Progress) -> None:
 def _files(work: _Work) -> Iterator[Placed | None]:
     """Write each clip as a WAV file; None for one that the layout has no place for."""
     taken: set[str] = set()
-    for clip in clips_of(work.source, work.shards):
+    noise_of = {SUPPLEMENTAL} if work.namer.layout == "dcase2026" and work.namer.has_stems else ()
+    for clip in clips_of(work.source, work.shards, noise_of=noise_of):
         named = work.namer.name(clip)
         if named is None:
             yield None
@@ -278,7 +307,7 @@ def _placed(path: str, clip: Clip, n_samples: int, content: bytes, attributes: d
 
 def _tables(placed: list[Placed], namer: Namer) -> dict[str, bytes]:
     tables = {LABELS_NAME: labels_csv(placed)}
-    if namer.layout == "dcase2023" and placed:
+    if namer.layout in WITH_ATTRIBUTES and placed:
         tables[f"{ROOT}/raw/{placed[0].columns['toy']}/attributes_00.csv"] = attributes_csv(placed)
     if namer.layout == "lhotse":
         tables |= manifests(placed, namer.config)

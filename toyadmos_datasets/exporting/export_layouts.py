@@ -6,10 +6,12 @@ import csv
 import gzip
 import io
 import json
+import re
 import tarfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -28,7 +30,7 @@ class Clip:
 
     Attributes:
         split: ``train``.
-        label: ``normal`` or ``anomalous``.
+        label: ``normal`` or ``anomalous``; `NOISE` of noise alone.
         columns: Every column but audio.
         content: The bytes of its audio file.
         name: What that file is called in the dataset.
@@ -41,13 +43,44 @@ class Clip:
     name: str
 
 
-def clips_of(folder: Path, shards: Sequence[Shard]) -> Iterator[Clip]:
-    """Yield the clips of some shards, in order; memory holds a row group."""
+NOISE = "noise"
+"""The stem that is exported by itself, and the label of such a clip."""
+
+
+def clips_of(folder: Path, shards: Sequence[Shard], *, noise_of: Collection[str] = ()) -> Iterator[Clip]:
+    """Yield the clips of some shards, in order; memory holds a row group.
+
+    Args:
+        folder: The prepared folder.
+        shards: Which.
+        noise_of: Splits of which not the clips are yielded but their noise alone, where they have any.
+    """
     for shard in shards:
-        for row in clip_rows(folder, [shard], is_wanted=lambda name: name not in STEMS):
-            audio, label = row.pop("audio"), LABELS[row["label"]]
-            columns = row | {"label": label}
-            yield Clip(split=shard.split, label=label, columns=columns, content=audio["bytes"], name=audio["path"])
+        column = NOISE if shard.split in noise_of else "audio"
+        for row in clip_rows(folder, [shard], is_wanted=partial(_is_wanted, column)):
+            audio, label = row.pop(column), NOISE if column == NOISE else LABELS[row["label"]]
+            if audio is not None:
+                columns = row | {"label": label}
+                yield Clip(split=shard.split, label=label, columns=columns, content=audio["bytes"], name=audio["path"])
+
+
+def _is_wanted(clip: str, column: str) -> bool:
+    """Whether a column is the one of the clips, or holds no clips."""
+    return column == clip or column not in {"audio", *STEMS}
+
+
+def target_cases_of(folder: Path, splits: dict[str, list[Shard]]) -> frozenset[int]:
+    """Return the cases that a config adapts to and does not train on; those that it adapts to, if it trains on all."""
+    cases = {
+        split: {
+            case
+            for shard in splits.get(split, [])
+            for group in row_groups(folder, shard, ["case"])
+            for case in pc.unique(group["case"]).to_pylist()
+        }
+        for split in ("adapt", "train")
+    }
+    return frozenset(cases["adapt"] - cases["train"] or cases["adapt"])
 
 
 def lengths_of(folder: Path, shards: Sequence[Shard]) -> tuple[int, int]:
@@ -140,14 +173,30 @@ def _lines(values: Iterable[dict[str, Any]]) -> bytes:
     return target.getvalue()
 
 
-LayoutName: TypeAlias = Literal["dcase2020", "dcase2023", "wav", "webdataset", "lhotse"]
+LayoutName: TypeAlias = Literal["dcase2020", "dcase2023", "dcase2026", "wav", "webdataset", "lhotse"]
 LAYOUTS: tuple[str, ...] = get_args(LayoutName)
 
 ROOT = "dev_data"
 """What the challenge's baselines read; nothing but their own files may lie in it."""
 
+DCASE: tuple[str, ...] = ("dcase2020", "dcase2023", "dcase2026")
+"""The layouts of the challenge's task 2."""
+
+WITH_ATTRIBUTES = ("dcase2023", "dcase2026")
+
+SUPPLEMENTAL = "supplemental"
+"""Split of which the challenge has the noise alone."""
+
 _DCASE_LABELS = {"normal": "normal", "anomalous": "anomaly"}
 _DCASE_SPLITS = {"train": "train", "adapt": "train", "test": "test"}
+_MICROPHONE = re.compile(r"_ch([1-4])(?=_| |$)")
+
+
+def has_place(layout: str, split: str, *, has_stems: bool) -> bool:
+    """Tell whether a layout has a place for a split; for supplemental noise, if there are stems to take it from."""
+    if split == SUPPLEMENTAL and layout == "dcase2026":
+        return has_stems
+    return layout not in DCASE or split in _DCASE_SPLITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,13 +227,17 @@ class Namer:
     Attributes:
         layout: Whose names.
         config: The config that is exported.
-        has_target_domain: Whether test clips are of the target domain: the config has a split ``adapt``.
+        target_cases: Cases whose test clips are of the target domain: those of the split ``adapt``.
+        is_stacked: Whether the microphones of a clip are its channels.
+        has_stems: Whether there is noise to export by itself.
         counts: How many names of each kind were given.
     """
 
     layout: LayoutName
     config: str
-    has_target_domain: bool = False
+    target_cases: frozenset[int] = frozenset()
+    is_stacked: bool = False
+    has_stems: bool = False
     counts: Counter[str] = field(default_factory=Counter)
 
     def name(self, clip: Clip) -> tuple[str, dict[str, str]] | None:
@@ -197,45 +250,50 @@ class Namer:
             dcase2023: nttcslab/dcase2023_task2_baseline_ae, as read: ``<data>/raw/<machine>/{train,test}/
             section_NN_*_{normal,anomaly}_*.wav``; the names of the challenge's own files (`section_00_source_
             train_normal_0033_car_B1_spd_7_mic_1.wav`) as that repository lists them.
+            dcase2026: the same repository, version 5: the same folders and names, two channels, near on the left.
+            Its README_legacy has ``supplemental/section_00_machine_0001_.wav`` for the machine alone (2025); that
+            noise alone is called ``section_00_noise_0001_`` is inferred.
         """
+        if not has_place(self.layout, clip.split, has_stems=self.has_stems):
+            return None
         if self.layout == "dcase2020":
             return self._dcase2020(clip)
-        if self.layout == "dcase2023":
-            return self._dcase2023(clip)
+        if self.layout in WITH_ATTRIBUTES:
+            return self._with_attributes(clip)
         stem, _, suffix = clip.name.rpartition(".")
         suffix = suffix if self.layout == "webdataset" else "wav"
         return f"{self.config}/{clip.split}/{clip.label}/{stem}.{suffix}", {}
 
-    def _dcase2020(self, clip: Clip) -> tuple[str, dict[str, str]] | None:
-        if clip.split not in _DCASE_SPLITS:
-            return None
+    def _dcase2020(self, clip: Clip) -> tuple[str, dict[str, str]]:
         split, label = _DCASE_SPLITS[clip.split], _DCASE_LABELS[clip.label]
         kind = f"{split}/{label}_id_{clip.columns['case']:02d}"
         return f"{ROOT}/{clip.columns['toy']}/{kind}_{self._number(kind):08d}.wav", {}
 
-    def _dcase2023(self, clip: Clip) -> tuple[str, dict[str, str]] | None:
-        if clip.split not in _DCASE_SPLITS:
-            return None
-        split, label = _DCASE_SPLITS[clip.split], _DCASE_LABELS[clip.label]
-        is_target = clip.split == "adapt" or (split == "test" and self.has_target_domain)
-        kind = f"{split}/section_00_{'target' if is_target else 'source'}_{split}_{label}"
-        attributes = _attributes(clip)
+    def _with_attributes(self, clip: Clip) -> tuple[str, dict[str, str]]:
+        if clip.split == SUPPLEMENTAL:
+            kind = f"{SUPPLEMENTAL}/section_00_{clip.label}"
+            number = self._number(kind) + 1
+        else:
+            split, label = _DCASE_SPLITS[clip.split], _DCASE_LABELS[clip.label]
+            is_target = clip.split == "adapt" or (split == "test" and clip.columns["case"] in self.target_cases)
+            kind = f"{split}/section_00_{'target' if is_target else 'source'}_{split}_{label}"
+            number = self._number(kind)
+        attributes = self._attributes(clip)
         spelled = "_".join(f"{name}_{value}" for name, value in attributes.items())
-        path = f"{ROOT}/raw/{clip.columns['toy']}/{kind}_{self._number(kind):04d}_{spelled}.wav"
-        return path, attributes
+        return f"{ROOT}/raw/{clip.columns['toy']}/{kind}_{number:04d}_{spelled}.wav", attributes
+
+    def _attributes(self, clip: Clip) -> dict[str, str]:
+        """Return what may be known of a clip without its label: case, microphones, noise."""
+        columns = clip.columns
+        snr_db = columns["snr_db"]
+        noise = "no" if not columns["noise_recording_ids"] else "gain" if snr_db is None else f"{snr_db:g}dB"
+        together = "-".join(_MICROPHONE.findall(" ".join(columns["recording_ids"]))) if self.is_stacked else "mix"
+        return {"case": str(columns["case"]), "mic": str(columns["channel"] or together), "noise": noise}
 
     def _number(self, kind: str) -> int:
         number = self.counts[kind]
         self.counts[kind] += 1
         return number
-
-
-def _attributes(clip: Clip) -> dict[str, str]:
-    """Return what may be known of a clip without its label: case, microphone, noise."""
-    columns = clip.columns
-    snr_db = columns["snr_db"]
-    noise = "no" if not columns["noise_recording_ids"] else "gain" if snr_db is None else f"{snr_db:g}dB"
-    return {"case": str(columns["case"]), "mic": str(columns["channel"] or "mix"), "noise": noise}
 
 
 def labels_csv(placed: Iterable[Placed]) -> bytes:

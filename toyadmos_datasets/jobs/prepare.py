@@ -65,7 +65,7 @@ class PrepareOptions:
     Attributes:
         plan: Which examples.
         recipe: A table of the user's own that says which examples, in the place of a protocol.
-        render: How they are rendered.
+        render: How they are rendered; with stems where a protocol gives them.
         source: ``record``, the address of a mirror, a path, or ``simulate[:size]``.
         out: Folder of the dataset.
         cache: Folder for the recording store, copies of volumes and simulated corpora.
@@ -100,6 +100,8 @@ class PrepareOptions:
     def __post_init__(self) -> None:
         if self.recipe is not None:
             require_no_choice_beside(self.plan, self.recipe)
+        elif self.plan.has_stems:
+            object.__setattr__(self, "render", replace(self.render, stems=True))
         if self.headroom not in HEADROOMS or (self.headroom == OWN_HEADROOM and not self.add):
             raise OptionError(
                 "What is added has the headroom of the dataset, or one of its own.",

@@ -19,6 +19,9 @@ class Protocol:
         recording_types: Recordings that it uses, noise apart.
         is_papers: Whether it uses the paper's case and channel where none are asked for.
         is_always_mixed: Whether it has noise without an SNR being asked for.
+        is_noise_apart: Whether its point is noise that was not heard before, so that no two splits may share any.
+        default_channels: What stands for ``--channels`` where it is not given and the paper has no say.
+        has_stems: Whether target and noise, as mixed, stand beside every clip.
     """
 
     name: str
@@ -28,6 +31,9 @@ class Protocol:
     recording_types: tuple[str, ...] = ("IND",)
     is_papers: bool = False
     is_always_mixed: bool = False
+    is_noise_apart: bool = False
+    default_channels: str = "1"
+    has_stems: bool = False
 
     def cases(self, toy: str) -> tuple[int, ...] | None:
         """Return the cases that it uses where none are asked for; None for all that there are."""
@@ -35,7 +41,7 @@ class Protocol:
 
     def channels(self, toy: str) -> str:
         """Return the choice of channels where none is asked for."""
-        return paper_experiment(toy).channel if self.is_papers else "1"
+        return paper_experiment(toy).channel if self.is_papers else self.default_channels
 
 
 PROTOCOLS = (
@@ -61,6 +67,16 @@ PROTOCOLS = (
         task="domain shift of noise and its level",
         splits=("train", "test"),
         is_always_mixed=True,
+        is_noise_apart=True,
+    ),
+    Protocol(
+        name="noise-aware",
+        task="detection with a near and a far microphone, as DCASE 2026 task 2",
+        splits=("train", "(supplemental)", "test"),
+        is_always_mixed=True,
+        is_noise_apart=True,
+        default_channels="1,3",
+        has_stems=True,
     ),
     Protocol(
         name="few-shot",

@@ -6,9 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from toyadmos_datasets.corpus.toys import CHANNELS, toy_named
+from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.options.catalogue import PROTOCOLS, protocol_named
+from toyadmos_datasets.options.channel_choices import (
+    CHANNELS_EXPECTED,
+    canonical_channels,
+    is_choice_of_channels,
+    stacked_channels,
+)
 from toyadmos_datasets.options.declaration import (
     Rule,
     at_least,
@@ -21,9 +27,6 @@ from toyadmos_datasets.options.declaration import (
 )
 from toyadmos_datasets.units import Decibels, Seconds
 
-STACK = "stack"
-"""Channels of a recipe whose clips have the four microphones as channels."""
-CHANNEL_CHOICES: tuple[str, ...] = (*map(str, CHANNELS), "mix", STACK, "all")
 SNR_REFERENCES: tuple[str, ...] = ("corpus", "clip", "active")
 WEIGHTINGS: tuple[str, ...] = ("A",)
 SNR_LIMIT_DB: Decibels = 100.0
@@ -69,11 +72,12 @@ class PlanOptions:
     channels: str | None = field(
         default=None,
         metadata=option(
-            help="Microphones: `1` to `4`, `mix` (mean of the four), `stack` (four in one clip) or `all` (a row each); "
-            "by default the paper's for `waspaa2019`, `1` for the others.",
+            help="Microphones: `1` to `4`; several in one clip, in your order, such as `1,3`; `stack` for `1,2,3,4`; "
+            "`mix` (mean of the four) or `all` (a row each). By default the paper's for `waspaa2019`, `1,3` for "
+            "`noise-aware`, `1` for the others.",
             metavar="CHOICE",
-            example="mix",
-            choices=CHANNEL_CHOICES,
+            example="1,3",
+            rule=Rule(expected=CHANNELS_EXPECTED, holds=is_choice_of_channels),
         ),
     )
     snrs_db: tuple[Decibels, ...] = field(
@@ -81,7 +85,8 @@ class PlanOptions:
         metadata=option(
             flag="--snr",
             help="A config for each SNR in dB, besides the protocol's own.",
-            page="`waspaa2019` and `noise-shift` take none. The configs are `snr_6db`, `snr_0db`, `snr_minus_6db`.",
+            page="`waspaa2019`, `noise-shift` and `noise-aware` take none. The configs are `snr_6db`, `snr_0db`, "
+            "`snr_minus_6db`.",
             metavar="DB",
             example="6,0,-6",
             rule=_SNR,
@@ -161,22 +166,33 @@ class PlanOptions:
         default=(),
         metadata=option(
             flag="--train-snr",
-            help="For `noise-shift`: SNRs of the training in dB, 6 by default.",
+            help="For `noise-shift` and `noise-aware`: SNRs of the training in dB, 6 by default.",
             metavar="DB",
             example="6,12",
             rule=_SNR,
-            protocols=("noise-shift",),
+            protocols=("noise-shift", "noise-aware"),
         ),
     )
     test_snrs_db: tuple[Decibels, ...] = field(
         default=(),
         metadata=option(
             flag="--test-snr",
-            help="For `noise-shift`: SNRs of the test in dB, 0 and -6 by default.",
+            help="For `noise-shift` and `noise-aware`: SNRs of the test in dB, 0 and -6 by default.",
             metavar="DB",
             example="0,-6",
             rule=_SNR,
-            protocols=("noise-shift",),
+            protocols=("noise-shift", "noise-aware"),
+        ),
+    )
+    supplemental_events: int | None = field(
+        default=None,
+        metadata=option(
+            help="For `noise-aware`: training events of each case in the split `supplemental`, a tenth by default.",
+            metavar="N",
+            example="100",
+            rule=at_least(0),
+            is_kept_at_default=False,
+            protocols=("noise-aware",),
         ),
     )
     shots: int | None = field(
@@ -238,6 +254,8 @@ class PlanOptions:
     def __post_init__(self) -> None:
         toy, options = toy_named(self.toy), options_of(PlanOptions)
         object.__setattr__(self, "toy", toy.name)  # the one name that files, folders and hashes have
+        if self.channels is not None:
+            object.__setattr__(self, "channels", canonical_channels(self.channels))
         if not self.protocols:
             raise options["protocols"].refusal(", ".join(PROTOCOL_NAMES), "none")
         check_options(self)
@@ -252,6 +270,7 @@ class PlanOptions:
                     raise options[name].refusal(", ".join(map(str, choices)), value)
         self._check_protocol_specific()
         self._check_noise()
+        self._settle_stack()
 
     def _check_protocol_specific(self) -> None:
         for name, one in options_of(PlanOptions).items():
@@ -270,11 +289,31 @@ class PlanOptions:
         is_noisy = bool(self.snrs_db) or any(protocol_named(one).is_always_mixed for one in self.protocols)
         if self.n_draws > 1 and not is_noisy:
             raise options["n_draws"].refusal("noise to draw: an --snr, or a protocol with noise", self.n_draws)
-        if "noise-shift" in self.protocols and self.shared_noise:
-            expected = "a protocol other than noise-shift, whose point is noise unheard before"
+        apart = [one for one in self.protocols if protocol_named(one).is_noise_apart]
+        if apart and self.shared_noise:
+            expected = f"a protocol other than {apart[0]}, whose point is noise unheard before"
             raise options["shared_noise"].refusal(expected, "on")
         if self.faithful and self.channels not in (None, "1", "mix"):
             raise options["channels"].refusal("the paper's, for --faithful", self.channels)
+
+    def _settle_stack(self) -> None:
+        """Require several microphones in one clip where a protocol is about these, and say which where nobody did.
+
+        Whether clips are stacked holds for all of a recipe, so that several protocols need one choice.
+        """
+        stacked = [one for one in map(protocol_named, self.protocols) if stacked_channels(one.default_channels)]
+        if not stacked:
+            return
+        if self.channels is None and len(self.protocols) == len(stacked):
+            object.__setattr__(self, "channels", stacked[0].default_channels)
+        elif not stacked_channels(self.channels):
+            expected = f"the microphones of one clip for {stacked[0].name}, the nearest first, such as 1,3"
+            raise options_of(PlanOptions)["channels"].refusal(expected, self.channels or "none, beside other protocols")
+
+    @property
+    def has_stems(self) -> bool:
+        """Whether a protocol gives target and noise beside every clip."""
+        return any(protocol_named(one).has_stems for one in self.protocols)
 
     @property
     def is_cut_by_activity(self) -> bool:

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.options.plan_options import STACK, PlanOptions
+from toyadmos_datasets.options.channel_choices import STACK
+from toyadmos_datasets.options.plan_options import PlanOptions
 from toyadmos_datasets.planning.content_split import same_sound_notes
 from toyadmos_datasets.planning.custom_table import (
     SIDE_COLUMNS,

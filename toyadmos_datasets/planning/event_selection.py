@@ -10,7 +10,8 @@ import pyarrow as pa
 from toyadmos_datasets.corpus.toys import CHANNELS, toy_named
 from toyadmos_datasets.errors import OptionError, PlanError
 from toyadmos_datasets.options.catalogue import Protocol
-from toyadmos_datasets.options.plan_options import STACK, PlanOptions
+from toyadmos_datasets.options.channel_choices import ALL, MIX, stacked_channels
+from toyadmos_datasets.options.plan_options import PlanOptions
 from toyadmos_datasets.planning.events import ABSENT, Events, Numbers
 from toyadmos_datasets.planning.protocols import FAITHFUL_CHANNELS
 from toyadmos_datasets.planning.split_layout import Channels, Scope
@@ -65,10 +66,13 @@ def scope_of(events: Events, options: PlanOptions, protocol: Protocol, activity:
 def _channels_of(events: Events, targets: Numbers, options: PlanOptions, protocol: Protocol) -> Channels:
     """Return the channels that a choice stands for: those there are for ``all``."""
     choice = options.channels or protocol.channels(options.toy)
-    if choice in {"mix", STACK}:
+    stacked = stacked_channels(choice)
+    if stacked:
+        return Channels(numbers=(0,), together=stacked)
+    if choice == MIX:
         is_faithful = options.faithful and protocol.name == "waspaa2019"
         return Channels(numbers=(0,), together=FAITHFUL_CHANNELS if is_faithful else CHANNELS)
-    if choice == "all":
+    if choice == ALL:
         there = (events.recordings[targets] != ABSENT).any(axis=0)
         return Channels(numbers=tuple(channel for channel in CHANNELS if there[channel - 1]))
     return Channels(numbers=(int(choice),))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toyadmos_datasets.errors import PlanError
+from toyadmos_datasets.options.catalogue import protocol_named
 from toyadmos_datasets.planning.events import Events, Numbers
 from toyadmos_datasets.planning.split_layout import Scope, Split
 from toyadmos_datasets.signal.randomness import choices_of, derived_words, fractions_of
@@ -152,9 +153,9 @@ def _too_few(scope: Scope, takes: _Takes, noise: Mapping[int, Numbers], case: in
 
 
 def _remedy(scope: Scope, other_cases: list[int]) -> str:
-    """Name what helps: --shared-noise is refused beside noise-shift, and leave-one-case-out needs two cases."""
+    """Name what helps: --shared-noise is refused beside some protocols, and leave-one-case-out needs two cases."""
     choices = ["Add noise recordings to the source"]
-    if "noise-shift" not in scope.options.protocols:
+    if not any(protocol_named(one).is_noise_apart for one in scope.options.protocols):
         choices.append("accept it: --shared-noise")
     if len(other_cases) > (scope.protocol == "leave-one-case-out"):
         choices.append(f"choose other cases: --cases {','.join(map(str, other_cases))}")

@@ -205,6 +205,22 @@ def plan_noise_shift(scope: Scope) -> Planned:
     Source:
         Koizumi et al. 2019, section 1, names the task; the split is this package's own.
     """
+    divided = split_as_paper(scope)
+    splits = (
+        Split(name="train", targets=gathered(*(one.train for one in divided))),
+        Split(name="test", targets=gathered(*(part for one in divided for part in (one.test, one.anomalous)))),
+    )
+    config, note = _shifted_levels(scope, "noise_shift")
+    notes = (*fraction_note(divided, scope.experiment), note)
+    return Planned(layouts=(SplitLayout(splits=splits, configs=(config,)),), notes=notes)
+
+
+def _shifted_levels(scope: Scope, name: str) -> tuple[Config, str]:
+    """Return a config whose test hears noise at other levels than all else, and what to say of it.
+
+    Raises:
+        OptionError: An SNR is in both.
+    """
     train_db = scope.options.train_snrs_db or TRAIN_SNRS_DB
     test_db = scope.options.test_snrs_db or TEST_SNRS_DB
     both = sorted(set(train_db) & set(test_db))
@@ -216,19 +232,72 @@ def plan_noise_shift(scope: Scope) -> Planned:
             actual=_spelled(test_db),
             remedy="Choose other levels, for instance: --train-snr 6 --test-snr 0,-6",
         )
-    divided = split_as_paper(scope)
-    splits = (
-        Split(name="train", targets=gathered(*(one.train for one in divided))),
-        Split(name="test", targets=gathered(*(part for one in divided for part in (one.test, one.anomalous)))),
-    )
     train, test = (tuple(Mixture(snr_db=snr_db) for snr_db in some) for some in (train_db, test_db))
-    config = Config(name="noise_shift", mixtures=train, by_split={"test": test})
+    config = Config(name=name, mixtures=train, by_split={"test": test})
     note = (
-        f"noise-shift: train hears noise at {_spelled(train_db)} dB SNR, the test other noise recordings at "
+        f"{scope.protocol}: train hears noise at {_spelled(train_db)} dB SNR, the test other noise recordings at "
         f"{_spelled(test_db)} dB; every event has a row for each level."
     )
-    notes = (*fraction_note(divided, scope.experiment), note)
-    return Planned(layouts=(SplitLayout(splits=splits, configs=(config,)),), notes=notes)
+    return config, note
+
+
+SUPPLEMENTAL_SHARE = 0.1
+"""Part of a case's training events that are supplemental, where no number is asked for.
+
+Source:
+    DCASE 2025 task 2, which gives 100 supplemental clips beside 1000 for training: nttcslab/
+    dcase2023_task2_baseline_ae, README_legacy.md.
+"""
+
+
+def plan_noise_aware(scope: Scope) -> Planned:
+    """Hear every event near and far, at shifted levels, with clips whose noise is known by itself.
+
+    Splits and levels are those of `noise-shift`, but that a part of the training is `supplemental`: its clips are
+    mixed like those of `train`, with takes of noise of their own, and their stem `noise` is the noise alone.
+
+    Raises:
+        OptionError: An SNR is in both.
+        PlanError: All events for training of a case would be supplemental.
+
+    Source:
+        Nishida et al. 2026, arXiv 2606.01578: clips of two channels, recorded at once near the machine and far from
+        it. README of nttcslab/dcase2023_task2_baseline_ae: near is the left channel, far the right. The splits are
+        this package's own.
+    """
+    divided = split_as_paper(scope)
+    held = [_supplemental(scope, one) for one in divided]
+    train = [one.train[len(some) :] for one, some in zip(divided, held, strict=True)]
+    splits = [Split(name="train", targets=gathered(*train))]
+    if any(map(len, held)):
+        splits.append(Split(name="supplemental", targets=gathered(*held)))
+    splits.append(
+        Split(name="test", targets=gathered(*(part for one in divided for part in (one.test, one.anomalous))))
+    )
+    config, note = _shifted_levels(scope, "noise_aware")
+    near, *far = scope.channels.together
+    notes = (
+        *fraction_note(divided, scope.experiment),
+        note,
+        (
+            f"noise-aware: clips have a channel for each microphone, channel {near} as the near one and "
+            f"{', '.join(map(str, far))} as far. Which microphone of the corpus stands nearest is not known here."
+        ),
+        (
+            f"noise-aware: supplemental has {sum(map(len, held))} of the events for training; the stem noise of its "
+            "clips is the noise alone."
+        ),
+    )
+    return Planned(layouts=(SplitLayout(splits=tuple(splits), configs=(config,)),), notes=notes)
+
+
+def _supplemental(scope: Scope, events: CaseEvents) -> Numbers:
+    """Return the events for training whose noise is given by itself: as many as asked for, or a share."""
+    asked = scope.options.supplemental_events
+    n = int(len(events.train) * SUPPLEMENTAL_SHARE) if asked is None else asked
+    what = f"normal events for training beside {n} supplemental ones"
+    require(len(events.train) > n, events.case, what, len(events.train))
+    return events.train[:n]
 
 
 def _spelled(snrs_db: tuple[Decibels, ...]) -> str:
@@ -393,6 +462,7 @@ PLANNERS: Mapping[str, Planner] = {
     "basic": plan_basic,
     "leave-one-case-out": plan_leave_one_case_out,
     "noise-shift": plan_noise_shift,
+    "noise-aware": plan_noise_aware,
     "few-shot": plan_few_shot,
     "cnt-to-ind": plan_cnt_to_ind,
     "dcase2020": plan_dcase2020,

@@ -66,13 +66,15 @@ clean clips |
 """
 
 _LOADING_A_STACK = """
-Each clip has four channels, one a microphone. Plain `datasets` averages them away in `ds[0]["audio"]["array"]`; its
-decoder gives them all:
+Each clip has {n_channels} channels, one a microphone. Plain `datasets` averages them away in
+`ds[0]["audio"]["array"]`; its decoder gives them all:
 
 ```python
-ds[0]["audio"].get_all_samples().data  # a tensor of shape (4, n_samples)
+ds[0]["audio"].get_all_samples().data  # a tensor of shape ({n_channels}, n_samples)
 ```
 """
+
+_SOME_OF_FOUR = {2: "two of them", 3: "three of them", 4: "the four of them"}
 
 
 def mixing_text(manifest: Manifest, recipe: Recipe, examples: pa.Table) -> str:
@@ -176,11 +178,19 @@ def health_text(manifest: Manifest) -> str:
     return "\n".join([*lines, flags])
 
 
+def _channels_of(config: str, recipe: Recipe) -> int:
+    """Return how many channels the clips of a config have; features are of clips with one."""
+    if not is_stacked(recipe.parameters_of(config)):
+        return 1
+    first = pc.index(recipe.examples["config"], config).as_py()
+    return len(recipe.examples["recording_ids"][first])
+
+
 def loading_text(manifest: Manifest, recipe: Recipe) -> str:
     """Tell how to load the folder, with this package and without."""
     config = next(iter(manifest.configs))
-    is_first_stacked = is_stacked(recipe.parameters_of(config))
-    shape = "(4, n_samples)" if is_first_stacked else "(n_samples,)"
+    n_channels = _channels_of(config, recipe)
+    shape = "(n_samples,)" if n_channels == 1 else f"({n_channels}, n_samples)"
     text = f"""\
 ## How to load
 
@@ -201,14 +211,14 @@ ds = load_dataset("path/to/this/folder", "{config}", split="train")
 ds[0]["audio"]["array"]  # float32, shape {shape}
 ```
 """
-    return text + (_LOADING_A_STACK if is_first_stacked else "")
+    return text + (_LOADING_A_STACK.format(n_channels=n_channels) if n_channels > 1 else "")
 
 
 def columns_text(manifest: Manifest, recipe: Recipe) -> str:
     """Tell what every column is."""
     toy, encoding = toy_named(manifest.toy), _options_of(manifest).encoding
     planned = [recipe.parameters_of(config) for config in recipe.configs]
-    are_stacked = {is_stacked(one) for one in planned}
+    n_channels = sorted({_channels_of(config, recipe) for config in recipe.configs})
     weightings = dict.fromkeys(one["weighting"] for one in planned if one.get("weighting"))
     with_stems = [config for config in manifest.audio_configs if manifest.request_of(config).get("stems")]
     in_some = "" if len(with_stems) == len(manifest.audio_configs) else f" (in {', '.join(with_stems)})"
@@ -216,10 +226,11 @@ def columns_text(manifest: Manifest, recipe: Recipe) -> str:
         container=encoding.container.upper(),
         rate_hz=encoding.rate_hz,
         bit_depth=encoding.bit_depth,
-        channels=" or ".join("four channels, one a microphone" if one else "mono" for one in sorted(are_stacked)),
+        channels=" or ".join("mono" if n == 1 else f"{n} channels, one a microphone" for n in n_channels),
         stems=_STEMS.format(in_some=in_some) if with_stems else "",
         channel_zero=" or ".join(
-            "the four of them, in one clip" if one else "the mean of the four" for one in sorted(are_stacked)
+            "the mean of the four" if n == 1 else f"{_SOME_OF_FOUR[n]}, in one clip, in the order of `recording_ids`"
+            for n in n_channels
         ),
         clip_s=toy.clip_s,
         parts=", ".join(f"`{part}`" for part in toy.parts),

@@ -51,7 +51,7 @@ def require_features_possible(parameters: dict[str, Any], options: RenderOptions
             "Features are made of clips of one channel.",
             where="--features",
             expected="single microphones or their mean",
-            actual="--channels stack",
+            actual=f"--channels {parameters['channels']}",
             remedy="Leave --features out, or choose --channels mix, 1 or all.",
         )
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.options.plan_options import STACK
+from toyadmos_datasets.options.channel_choices import stacked_channels
 from toyadmos_datasets.signal.mixing import Stem, stem_of
 from toyadmos_datasets.units import Decibels, Hertz
 from toyadmos_datasets.values.recording_store import RecordingReader
@@ -66,8 +66,8 @@ def rules_of(parameters: Mapping[str, Any], rate_hz: Hertz) -> MixingRules:
 
 
 def is_stacked(parameters: Mapping[str, Any]) -> bool:
-    """Tell whether a recipe keeps the four microphones apart, in one clip."""
-    return parameters.get("channels") == STACK
+    """Tell whether a recipe keeps several microphones apart, as the channels of one clip."""
+    return bool(stacked_channels(parameters.get("channels")))
 
 
 def values_a_sample(examples: pa.Table, *, is_stacked: bool, stems: bool) -> npt.NDArray[np.int64]:

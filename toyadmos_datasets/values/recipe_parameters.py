@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Required, TypedDict
 import msgspec
 
 from toyadmos_datasets.files.checked_json import Count, checked
+from toyadmos_datasets.options.channel_choices import CHANNELS_PATTERN
 from toyadmos_datasets.options.render_options import LogMel
 from toyadmos_datasets.units import Decibels, Hertz
 
@@ -76,7 +77,7 @@ class _Needed:
     is_noise_shared: bool
     snr_reference: Literal["corpus", "clip", "active"]
     weighting: Literal["A"] | None = None
-    channels: Literal["1", "2", "3", "4", "mix", "stack", "all"] | None = None
+    channels: Annotated[str, msgspec.Meta(pattern=CHANNELS_PATTERN)] | None = None
 
 
 def check_parameters(parameters: Mapping[str, Any], *, where: object) -> None:
