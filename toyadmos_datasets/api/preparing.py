@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -270,7 +271,7 @@ def rebuild(
     """Render a shared recipe and compare every shard with what it was, as `toyadmos recipe rebuild`.
 
     Args:
-        file: The shared recipe.
+        file: The shared recipe, or the address where it was shared.
         out: Folder of the dataset.
         source: The reader's own recordings, as for `prepare`.
         cache: Folder for recordings between runs.
@@ -284,7 +285,7 @@ def rebuild(
         Whether every shard is the same, and if not, which stage moved.
     """
     options = rebuild_job.RebuildOptions(
-        file=expanded_path(file),
+        file=os.fspath(file),
         source=_source_text(source),
         out=expanded_path(out),
         cache=_cache(cache),

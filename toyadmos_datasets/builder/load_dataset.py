@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from toyadmos_datasets.corpus.toys import TOYS, toy_named
-from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.errors import DatasetError, OptionError
+from toyadmos_datasets.escaping import python_text
 from toyadmos_datasets.files.reading import expanded_path
 from toyadmos_datasets.loading import check_decode, check_split, load_prepared
 from toyadmos_datasets.loading.clip_cache import writable_or_stand_in
+from toyadmos_datasets.loading.location import DatasetLocation, has_recipe_alone
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
@@ -30,21 +32,22 @@ def load_dataset(
     storage_options: Mapping[str, Any] | None = None,
     **options: Any,  # noqa: ANN401  # attributes of ToyAdmosConfig
 ) -> Dataset | DatasetDict | IterableDataset | IterableDatasetDict:
-    """Load a prepared dataset or a saved one, from a folder or an address, or build one of a toy.
+    """Load a prepared dataset or a saved one, from a folder or an address, fill in a shared one, or build one of a toy.
 
     Args:
         path: A folder that `toyadmos prepare` made, or that `save_to_disk` wrote of what was loaded here; an address
-            of one (``s3://``, ``hf://datasets/``, ``memory://``); or a toy: ``car``, ``conveyor``, ``train``. A folder
-            of that name is ``./train``.
+            of one (``s3://``, ``hf://datasets/``, ``memory://``); with `source`, where one was shared without audio;
+            or a toy: ``car``, ``conveyor``, ``train``. A folder of that name is ``./train``.
         name: Config of the prepared dataset, such as ``snr_6db``; None for the first. For a toy, the protocol; None
             for ``waspaa2019``.
         split: ``train``, or an expression of `datasets` such as ``train[:10%]``; None for all splits.
         decode: True or ``float32`` for float32, ``int16`` for the integers as they are stored, False for the bytes.
         streaming: Whether to read, or render, as it goes.
         cache_dir: Where `datasets` keeps things; by default its own place.
-        num_proc: For a toy: processes that build.
+        num_proc: For a toy, and for what is filled in: processes that build.
         storage_options: For fsspec.
-        options: For a toy: ``source`` and whatever else `ToyAdmosConfig` has.
+        options: For a toy: ``source`` and whatever else `ToyAdmosConfig` has. For what was shared without audio:
+            ``source``, where your recordings are, and ``cache``, ``fetch``, ``ignore``.
 
     Returns:
         The rows of the split, or all splits by name. Audio is ``{"array", "sampling_rate", "path"}``, `array` of
@@ -52,12 +55,18 @@ def load_dataset(
         where it is; no clip is copied.
 
     Raises:
-        DatasetError: There is no prepared dataset, or it is damaged, or a newer version wrote it.
+        DatasetError: There is no prepared dataset, or it is damaged, or a newer version wrote it; or the clips that
+            your recordings give are not those that were shared.
         OptionError: There is no such config, split, decoding or option.
         MissingExtraError: A package is not installed that decoding or the address needs.
         SourceError: A toy's recordings are not where `source` says.
     """
     if os.fspath(path) not in _TOYS:
+        if "source" in options:
+            from toyadmos_datasets.builder.filled_dataset import fill_options, filled_folder  # noqa: PLC0415  # as below
+
+            path = filled_folder(path, fill_options(options, num_proc), storage_options=storage_options)
+            options, num_proc, storage_options = {}, None, None
         if options or num_proc:
             raise OptionError(
                 "A prepared dataset is taken as it is.",
@@ -66,14 +75,26 @@ def load_dataset(
                 actual=os.fspath(path),
                 remedy="Leave them out, or give a toy to be built.",
             )
-        return load_prepared(
-            path,
-            name,
-            split,
-            decode=decode,
-            streaming=streaming,
-            cache_dir=cache_dir,
-            storage_options=storage_options,
+        try:
+            return load_prepared(
+                path,
+                name,
+                split,
+                decode=decode,
+                streaming=streaming,
+                cache_dir=cache_dir,
+                storage_options=storage_options,
+            )
+        except DatasetError:
+            place = DatasetLocation(address=os.fspath(path), storage_options=dict(storage_options or {}))
+            if not has_recipe_alone(place):
+                raise
+        raise DatasetError(
+            "This dataset was shared without audio.",
+            where=place.shown,
+            expected="source=, where your copy of the recordings is",
+            actual="not given",
+            remedy=f'load_dataset({python_text(place.shown)}, source="/data/ToyADMOS"), or source="record"',
         )
     from toyadmos_datasets.builder.dataset_builder import ToyAdmos  # noqa: PLC0415  # what is prepared needs no stages
 

@@ -43,8 +43,8 @@ def cache(
     kind: Annotated[
         str | None,
         typer.Option(
-            help="Only archives (copies of volumes), recordings (ingested), simulated, or features (of clips that were "
-            "trained on or scored).",
+            help="Only archives (copies of volumes), recordings (ingested), simulated, features (of clips that were "
+            "trained on or scored), or datasets (shared ones that were filled in).",
             metavar="KIND",
         ),
     ] = None,

@@ -185,3 +185,9 @@ AcceptOption = Annotated[bool, typed(FetchChoices, "accept_license")]
 WorkersOption = Annotated[int | None, typed(RenderOptions, "workers")]
 EngineOption = Annotated[str, typed(RenderOptions, "engine")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value for machines.")]
+TokenOption = Annotated[
+    str | None,
+    typer.Option(
+        help="For the Hub; better given as HF_TOKEN, which others on the machine do not see.", metavar="TOKEN"
+    ),
+]

@@ -148,6 +148,16 @@ CITATION = """\
 }
 """
 
+RECORD_CITATION = f"""\
+@misc{{koizumi2019toyadmosrecord,
+  author    = {{Koizumi, Yuma and Saito, Shoichiro and Uematsu, Hisashi and Harada, Noboru and Imoto, Keisuke}},
+  title     = {{{{ToyADMOS}}: A Dataset of Miniature-Machine Operating Sounds for Anomalous Sound Detection}},
+  publisher = {{Zenodo}},
+  year      = {{2019}},
+  doi       = {{10.5281/zenodo.{RECORD_ID}}}
+}}
+"""
+
 ChannelChoice: TypeAlias = Literal["1", "mix"]
 
 

@@ -41,6 +41,8 @@ GROWN_VERSION = 3
 """Of a recipe that configs were added to, which earlier versions of this package do not know."""
 
 SUFFIX = ".toyrecipe"
+SHARED_NAME = f"dataset{SUFFIX}"
+"""The recipe, where it is shared without audio."""
 
 _UNREADABLE = "This is not a shared recipe that this version can read."
 _GET_AGAIN = "Get the file again from its author; it is made with: toyadmos recipe export DIR -o FILE"
