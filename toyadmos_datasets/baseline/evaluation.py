@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 
 from toyadmos_datasets.baseline.checkpoint import packed
@@ -28,18 +27,17 @@ from toyadmos_datasets.baseline.evaluations import (
 )
 from toyadmos_datasets.baseline.frames import featured, frames_of, held_features, rows_of
 from toyadmos_datasets.baseline.leakage import EvaluatedClips, evaluated_clips, learnt_clips
-from toyadmos_datasets.baseline.run_folder import RUN_NAME, Run, read_bounded_table, read_run, write_run
+from toyadmos_datasets.baseline.run_folder import RUN_NAME, Run, read_run, write_run
 from toyadmos_datasets.baseline.trainer import load_detector
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.errors import OptionError, OutputConflictError
+from toyadmos_datasets.errors import OutputConflictError
 from toyadmos_datasets.escaping import shell_word
-from toyadmos_datasets.files.reading import raise_shortage, sha256_of
 from toyadmos_datasets.options.presets import Preset
 from toyadmos_datasets.options.training_options import EvaluateOptions
 from toyadmos_datasets.scores.summary import summarise
 from toyadmos_datasets.signal.logmel import FloatArray
-from toyadmos_datasets.values.parquet_files import open_in_own_memory
-from toyadmos_datasets.values.shards import SplitOfConfig, cases_of, open_split
+from toyadmos_datasets.values.given_scores import read_given_scores, unusable
+from toyadmos_datasets.values.shards import DcaseSplit, SplitOfConfig, cases_of, open_split
 
 _ROWS_A_STEP = 8192
 
@@ -138,7 +136,8 @@ def _evaluate_scores(options: EvaluateOptions, scores_file: Path, dataset: Path,
     run = _run_elsewhere(split, options.trained_on or split.config)
     _require_same_method(options.run, run)
     rows = rows_of(split, progress)
-    scores = _matched(_read_scores(scores_file), rows, scores_file)
+    given = read_given_scores(scores_file, machine=split.manifest.toy, files=split.by_file_name, labels=options.labels)
+    scores = _matched(given.table, rows, scores_file)
     tested = evaluated_clips(split)
     evaluated = Evaluated(
         **_facts_of(split),
@@ -149,7 +148,7 @@ def _evaluate_scores(options: EvaluateOptions, scores_file: Path, dataset: Path,
         epochs_done=0,
         epochs=0,
         overlap=tested.overlap(run.trained_on),
-        scored_by=sha256_of(scores_file),
+        scored_by=given.sha256,
     )
     place = options.run / EVALUATIONS_NAME / evaluation_name(run, split, "")
     _require_fair(evaluated, place, options, progress)
@@ -217,6 +216,9 @@ def _require_same_method(folder: Path, run: Run) -> None:
 
 def with_domain(rows: pa.Table, split: SplitOfConfig, run: Run) -> pa.Table:
     """Return rows with a column `domain`: ``source`` where the machine was trained on, else ``target``."""
+    if isinstance(split, DcaseSplit):
+        told = [clip.name.domain or "source" for clip in split.clips]
+        return rows.append_column("domain", pa.array(told, pa.string()))
     is_toy = split.manifest.toy == run.toy
     domains = ["source" if is_toy and case in run.cases else "target" for case in rows["case"].to_pylist()]
     return rows.append_column("domain", pa.array(domains, pa.string()))
@@ -254,50 +256,19 @@ def _in_short(chosen: Preset, own: Preset) -> str:
     return f"{chosen.quantile:g}" if chosen.clip_score == "quantile" else chosen.clip_score
 
 
-def _read_scores(path: Path) -> pa.Table:
-    import pyarrow.csv  # noqa: PLC0415  (seldom wanted)
-
-    try:
-        with open_in_own_memory(path) as file:
-            is_csv = path.suffix.lower() == ".csv"
-            table = pyarrow.csv.read_csv(file) if is_csv else read_bounded_table(file)
-    except (OSError, pa.ArrowException, ValueError, LookupError, TypeError) as error:
-        raise_shortage(error, path)
-        raise _unusable(path, "a CSV or Parquet file", error) from error
-    if not {"event_id", "score"} <= set(table.column_names):
-        raise _unusable(path, "the columns event_id and score", ", ".join(table.column_names))
-    kind = table.schema.field("score").type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        raise _unusable(path, "numbers as scores", f"values of the type {kind}")
-    if pc.any(pc.is_nan(table["score"].cast(pa.float64()))).as_py():
-        raise _unusable(path, "numbers as scores", "NaN")
-    return table
-
-
 def _matched(given: pa.Table, rows: pa.Table, path: Path) -> list[float]:
     names = ["event_id", *(name for name in TELLING if name in given.column_names)]
     keys = _keys(given, names)
     by_key = dict(zip(keys, given["score"].to_pylist(), strict=True))
     wanted = _keys(rows, names)
     if len(by_key) < len(keys) or len(set(wanted)) < len(wanted):
-        raise _unusable(path, f"one score a clip, told apart by {' and '.join(names)}", "a clip twice")
+        raise unusable(path, f"one score a clip, told apart by {' and '.join(names)}", "a clip twice")
     missing = [key for key in wanted if by_key.get(key) is None]
     if missing:
         shown = ", ".join(map(str, missing[0]))
-        raise _unusable(path, f"a score for each of the {len(wanted)} clips", f"none for {len(missing)}, as {shown}")
+        raise unusable(path, f"a score for each of the {len(wanted)} clips", f"none for {len(missing)}, as {shown}")
     return [float(by_key[key]) for key in wanted]
 
 
 def _keys(table: pa.Table, names: Sequence[str]) -> list[tuple[object, ...]]:
     return list(zip(*(table[name].to_pylist() for name in names), strict=True))
-
-
-def _unusable(path: Path, expected: str, actual: object) -> OptionError:
-    return OptionError(
-        "These scores cannot be used.",
-        where=path,
-        expected=expected,
-        actual=actual,
-        remedy="Write a CSV of event_id,score for the whole test split, with the columns channel, draw and snr_db "
-        "where an event has several clips.",
-    )

@@ -12,7 +12,9 @@ from toyadmos_datasets.escaping import python_text
 from toyadmos_datasets.files.reading import expanded_path
 from toyadmos_datasets.loading import check_decode, check_split, load_prepared
 from toyadmos_datasets.loading.clip_cache import writable_or_stand_in
+from toyadmos_datasets.loading.dcase_dataset import load_dcase
 from toyadmos_datasets.loading.location import DatasetLocation, has_recipe_alone
+from toyadmos_datasets.values.dcase_folder import is_dcase
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
@@ -37,6 +39,7 @@ def load_dataset(
     Args:
         path: A folder that `toyadmos prepare` made, or that `save_to_disk` wrote of what was loaded here; an address
             of one (``s3://``, ``hf://datasets/``, ``memory://``); with `source`, where one was shared without audio;
+            ``dcase:DIR`` for a folder in a layout of DCASE task 2, whose configs are its machines;
             or a toy: ``car``, ``conveyor``, ``train``. A folder of that name is ``./train``.
         name: Config of the prepared dataset, such as ``snr_6db``; None for the first. For a toy, the protocol; None
             for ``waspaa2019``.
@@ -61,6 +64,9 @@ def load_dataset(
         MissingExtraError: A package is not installed that decoding or the address needs.
         SourceError: A toy's recordings are not where `source` says.
     """
+    if is_dcase(path):
+        _require_no_options(path, options, num_proc, streaming=streaming)
+        return load_dcase(os.fspath(path), name, split, decode=decode)
     if os.fspath(path) not in _TOYS:
         if "source" in options:
             from toyadmos_datasets.builder.filled_dataset import fill_options, filled_folder  # noqa: PLC0415  # as below
@@ -105,6 +111,20 @@ def load_dataset(
         return builder.as_streaming_dataset(split, decode=decode)
     builder.download_and_prepare(num_proc=num_proc)
     return builder.as_dataset(check_split(split, builder.info.splits), decode=decode)
+
+
+def _require_no_options(
+    path: str | os.PathLike[str], options: Mapping[str, Any], num_proc: int | None, *, streaming: bool
+) -> None:
+    given = [*options, *(["num_proc"] if num_proc else []), *(["streaming"] if streaming else [])]
+    if given:
+        raise OptionError(
+            "A folder of DCASE is taken as it is, and read clip by clip.",
+            where=", ".join(given),
+            expected="name, split and decode",
+            actual=os.fspath(path),
+            remedy="Leave them out.",
+        )
 
 
 def _builders_cache(cache_dir: str | os.PathLike[str] | None) -> str:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.baseline.evaluations import FRAME_SCORES_NAME, FRAME_SCORES_SCHEMA
 from toyadmos_datasets.baseline.run_folder import damaged_table, read_table
-from toyadmos_datasets.corpus.damage import condition_text
+from toyadmos_datasets.corpus.damage import condition_text, has_condition
 from toyadmos_datasets.reports.charts import Chart, Trace, curve, histogram, trace
 from toyadmos_datasets.reports.clip_pairs import pairs_by_score
 from toyadmos_datasets.reports.report_tables import Cell, Table
@@ -125,7 +125,8 @@ def group_sections(summary: Summary, toy: str) -> list[GroupSection]:
     for by, heading in _HEADINGS.items():
         groups = summary.by(by)
         if len(groups) > 1:
-            words = {one.name: condition_text(toy, one.name) for one in groups} if by == "condition" else {}
+            told = [one.name for one in groups if by == "condition" and has_condition(toy, one.name)]
+            words = {name: condition_text(toy, name) for name in told}
             what = by.replace("_db", "").replace("_", " ")
             name = by.replace("_", "-")
             found.append(GroupSection(by=name, heading=heading, what=what, groups=groups, words=words))
