@@ -130,7 +130,9 @@ def test_a_system_is_trained_and_scored_on_such_folders(tmp_path, capsys, baseli
     own = toyadmos(capsys, "evaluate", run, "--device", "cpu")
     other = toyadmos(capsys, "evaluate", run, "--dataset", f"dcase:{tmp_path}/theirs", "--device", "cpu")
 
-    assert (trained.status, own.status, other.status) == (0, 0, 0), own.err + other.err
+    shown = toyadmos(capsys, "report", run, "--config", "ToyCar", "--out", tmp_path / "page.html")
+
+    assert (trained.status, own.status, other.status, shown.status) == (0, 0, 0, 0), own.err + other.err + shown.err
     assert "2 normal and 2 anomalous clips" in own.out
     assert "target" in own.out
 

@@ -125,8 +125,8 @@ def group_sections(summary: Summary, toy: str) -> list[GroupSection]:
     for by, heading in _HEADINGS.items():
         groups = summary.by(by)
         if len(groups) > 1:
-            told = [one.name for one in groups if by == "condition" and has_condition(toy, one.name)]
-            words = {name: condition_text(toy, name) for name in told}
+            has_words = by == "condition" and all(has_condition(toy, one.name) for one in groups)
+            words = {one.name: condition_text(toy, one.name) for one in groups} if has_words else {}
             what = by.replace("_db", "").replace("_", " ")
             name = by.replace("_", "-")
             found.append(GroupSection(by=name, heading=heading, what=what, groups=groups, words=words))
