@@ -125,7 +125,7 @@ def _evaluate_model(options: EvaluateOptions, progress: Progress) -> Evaluation:
     )
     place = folder / EVALUATIONS_NAME / evaluation_name(run, split, _in_short(chosen, preset))
     _require_fair(evaluated, place, options, progress)
-    with held_features(split.manifest.toy):
+    with held_features(split.toy):
         data = featured(split, preset, progress)
         errors = frame_scores(detector, data.frames, progress)
     scores = np.array([clip_score(one, chosen) for one in errors])
@@ -182,7 +182,7 @@ def _run_elsewhere(split: SplitOfConfig, trained_on: str) -> Run:
     return Run(
         dataset=str(split.folder),
         config=train.config,
-        toy=manifest.toy,
+        toy=train.toy,
         is_simulated=bool(manifest.source.get("is_simulated", False)),
         recipe_sha256=manifest.recipe_sha256,
         shards_sha256=tuple(shard.sha256 for one in learnt for shard in one.shards),
@@ -217,7 +217,7 @@ def _require_same_method(folder: Path, run: Run) -> None:
 
 def with_domain(rows: pa.Table, split: SplitOfConfig, run: Run) -> pa.Table:
     """Return rows with a column `domain`: ``source`` where the machine was trained on, else ``target``."""
-    is_toy = split.manifest.toy == run.toy
+    is_toy = split.toy == run.toy
     domains = ["source" if is_toy and case in run.cases else "target" for case in rows["case"].to_pylist()]
     return rows.append_column("domain", pa.array(domains, pa.string()))
 

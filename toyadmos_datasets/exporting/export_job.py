@@ -99,7 +99,8 @@ def export_dataset(options: ExportOptions, progress: Progress | None = None) -> 
     layout = require_layout(options.layout)
     manifest = read_manifest(options.folder)
     config = _config(manifest, options.config)
-    shards = [shard for shards in manifest.configs[config].values() for shard in shards]
+    splits = (manifest.configs | manifest.joint_configs)[config]
+    shards = [shard for shards in splits.values() for shard in shards]
     check_shard_sizes(options.folder, shards)
     n_samples = _common_length(options.folder, shards, manifest) if layout in _DCASE else None
     request: dict[str, Any] = {
@@ -111,7 +112,7 @@ def export_dataset(options: ExportOptions, progress: Progress | None = None) -> 
     folder = export_folder(options.out, request)
     left_out = {
         split: sum(shard.n_rows for shard in some)
-        for split, some in manifest.configs[config].items()
+        for split, some in splits.items()
         if layout in _DCASE and split not in {"train", "adapt", "test"}
     }
     counts = Counter[str]()
@@ -120,7 +121,7 @@ def export_dataset(options: ExportOptions, progress: Progress | None = None) -> 
     was_done = folder.state() == "done"
     if not was_done:
         check_shards(options.folder, shards)  # all of them, before anything is written
-        namer = Namer(layout=layout, config=config, has_target_domain="adapt" in manifest.configs[config])
+        namer = Namer(layout=layout, config=config, has_target_domain="adapt" in splits)
         work = _Work(source=options.folder, shards=shards, folder=folder, namer=namer, n_samples=n_samples)
         _write(work, _room([one for one in shards if one.split not in left_out], manifest, layout), progress or Quiet())
     return ExportReport(
@@ -149,11 +150,12 @@ def export_folder(path: Path, request: dict[str, Any]) -> JobFolder:
 
 def _config(manifest: Manifest, asked: str | None) -> str:
     config = next(iter(manifest.audio_configs)) if asked is None else asked
-    if config not in manifest.audio_configs:
+    joint = [one for one in manifest.joint_configs if not manifest.has_features(one)]
+    if config not in [*manifest.audio_configs, *joint]:
         raise OptionError(
             "The dataset has no such config of clips.",
             where="--config",
-            expected=", ".join(manifest.audio_configs),
+            expected=", ".join([*manifest.audio_configs, *joint]),
             actual=config,
             remedy="Choose one that it has.",
         )
@@ -279,7 +281,9 @@ def _placed(path: str, clip: Clip, n_samples: int, content: bytes, attributes: d
 def _tables(placed: list[Placed], namer: Namer) -> dict[str, bytes]:
     tables = {LABELS_NAME: labels_csv(placed)}
     if namer.layout == "dcase2023" and placed:
-        tables[f"{ROOT}/raw/{placed[0].columns['toy']}/attributes_00.csv"] = attributes_csv(placed)
+        for toy in dict.fromkeys(one.columns["toy"] for one in placed):
+            mine = [one for one in placed if one.columns["toy"] == toy]
+            tables[f"{ROOT}/raw/{toy}/attributes_00.csv"] = attributes_csv(mine)
     if namer.layout == "lhotse":
         tables |= manifests(placed, namer.config)
     return tables

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from toyadmos_datasets.corpus.toys import CHANNELS, toy_named
+from toyadmos_datasets.corpus.toys import CHANNELS, toys_named
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.options.catalogue import PROTOCOLS, protocol_named
 from toyadmos_datasets.options.declaration import (
@@ -45,7 +45,12 @@ class PlanOptions:
     """Which examples a dataset shall have; docs/cli.md says what each option does."""
 
     toy: str = field(
-        metadata=option(help="`car`, `conveyor` or `train`.", page="Or `ToyCar` ..", metavar="TOY", example="car")
+        metadata=option(
+            help="`car`, `conveyor` or `train`; several, such as `car,train`, or `all` for one dataset of all of them.",
+            page="Or `ToyCar` .. See [protocols.md](protocols.md#several-toys).",
+            metavar="TOY",
+            example="car",
+        )
     )
     protocols: tuple[str, ...] = field(
         default=("waspaa2019",),
@@ -236,20 +241,22 @@ class PlanOptions:
     )
 
     def __post_init__(self) -> None:
-        toy, options = toy_named(self.toy), options_of(PlanOptions)
-        object.__setattr__(self, "toy", toy.name)  # the one name that files, folders and hashes have
+        toys, options = toys_named(self.toy), options_of(PlanOptions)
+        names = ",".join(toy.name for toy in toys)  # the one name that files, folders and hashes have
+        object.__setattr__(self, "toy", names)
         if not self.protocols:
             raise options["protocols"].refusal(", ".join(PROTOCOL_NAMES), "none")
         check_options(self)
         if self.cases == ():
             raise options["cases"].refusal("at least one case", "none")
-        for name, values, choices in (
-            ("cases", self.cases or (), toy.cases),
-            ("unseen_parts", self.unseen_parts, toy.parts),
-        ):
-            for value in values:
-                if value not in choices:
-                    raise options[name].refusal(", ".join(map(str, choices)), value)
+        for toy in toys:
+            for name, values, choices in (
+                ("cases", self.cases or (), toy.cases),
+                ("unseen_parts", self.unseen_parts, toy.parts),
+            ):
+                for value in values:
+                    if value not in choices:
+                        raise options[name].refusal(", ".join(map(str, choices)), value)
         self._check_protocol_specific()
         self._check_noise()
 
@@ -275,6 +282,10 @@ class PlanOptions:
             raise options["shared_noise"].refusal(expected, "on")
         if self.faithful and self.channels not in (None, "1", "mix"):
             raise options["channels"].refusal("the paper's, for --faithful", self.channels)
+
+    def each_toy(self) -> tuple[PlanOptions, ...]:
+        """Return the options of each toy, as if it were planned alone."""
+        return tuple(replace(self, toy=toy.name) for toy in toys_named(self.toy))
 
     @property
     def is_cut_by_activity(self) -> bool:
