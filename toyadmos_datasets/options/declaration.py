@@ -54,6 +54,8 @@ class Option:
         example: A value for docs/cli.md, as it is typed; options that it needs may follow.
         key: Its name in a manifest or recipe; by default the field's name.
         is_requested: Whether bytes of the dataset follow from it, so that manifests keep it.
+        is_left_out_at_default: Whether they leave it out at its default: recipes from before there was the option keep
+            their hash.
         choices: All values that it can have.
         is_set: Whether a tuple has each value once.
         is_split: Whether what is typed is several values where commas or blanks stand in it.
@@ -71,6 +73,7 @@ class Option:
     example: str = ""
     key: str = ""
     is_requested: bool = True
+    is_left_out_at_default: bool = False
     choices: tuple[object, ...] = ()
     is_set: bool = True
     is_split: bool = True
@@ -217,7 +220,12 @@ def _settled_single(value: Any, kind: Any, one: Option) -> Any:  # noqa: ANN401 
 
 def request_of(options: Any) -> dict[str, Any]:  # noqa: ANN401  # any dataclass that declares options
     """Return the options as manifests and recipes keep them: JSON values by their keys."""
-    return {one.key: getattr(options, name) for name, one in options_of(type(options)).items() if one.is_requested}
+    defaults = defaults_of(type(options))
+    return {
+        one.key: getattr(options, name)
+        for name, one in options_of(type(options)).items()
+        if one.is_requested and not (one.is_left_out_at_default and getattr(options, name) == defaults[name])
+    }
 
 
 def of_request(kind: type[Any], request: Mapping[str, Any]) -> dict[str, Any]:

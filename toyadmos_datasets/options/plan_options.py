@@ -145,11 +145,30 @@ class PlanOptions:
         default=0.0,
         metadata=option(
             flag="--validation",
-            help="For `basic`: share of the training events held out as the split `validation`.",
+            help="Share of the normal training events held out as the split `validation`, case by case.",
             metavar="SHARE",
             example="0.1",
             rule=_SHARE,
-            protocols=("basic",),
+        ),
+    )
+    calibration_share: float = field(
+        default=0.0,
+        metadata=option(
+            flag="--calibration",
+            help="Share of them held out as the split `calibration`, for thresholds.",
+            page="`toyadmos evaluate` takes its threshold from it.",
+            metavar="SHARE",
+            example="0.1",
+            rule=_SHARE,
+            is_left_out_at_default=True,
+        ),
+    )
+    balanced_test: bool = field(
+        default=False,
+        metadata=option(
+            help="As many normal as anomalous events of each case in the test; the others are left out.",
+            key="is_test_balanced",
+            is_left_out_at_default=True,
         ),
     )
     adapt_events: int | None = field(
@@ -258,6 +277,7 @@ class PlanOptions:
                     if value not in choices:
                         raise options[name].refusal(", ".join(map(str, choices)), value)
         self._check_protocol_specific()
+        self._check_shares()
         self._check_noise()
 
     def _check_protocol_specific(self) -> None:
@@ -271,6 +291,12 @@ class PlanOptions:
                     actual=f"--protocol {' '.join(self.protocols)}",
                     remedy=f"Add: --protocol {one.protocols[0]}",
                 )
+
+    def _check_shares(self) -> None:
+        held_out = self.validation_share + self.calibration_share
+        if held_out >= 1:
+            expected = f"less than {1 - self.validation_share:g}, so that something is left for the training"
+            raise options_of(PlanOptions)["calibration_share"].refusal(expected, f"{self.calibration_share:g}")
 
     def _check_noise(self) -> None:
         options = options_of(PlanOptions)
