@@ -298,7 +298,9 @@ def _matched(given: pa.Table, rows: pa.Table, path: Path) -> list[float]:
 
 def _given_of(split: SplitOfConfig, given: pa.Table, path: Path) -> tuple[pa.Table, Scores] | None:
     """Return the clips of a split with the scores that a file gives them; None where it does not score them all."""
-    groups = [group for shard in split.shards for group in row_groups(split.folder, shard, ["event_id", "label", *TELLING])]
+    groups = [
+        group for shard in split.shards for group in row_groups(split.folder, shard, ["event_id", "label", *TELLING])
+    ]
     rows = pa.concat_tables(groups)
     try:
         return rows, np.array(_matched(given, rows, path))
