@@ -110,6 +110,29 @@ def test_the_same_again_is_done_and_another_toy_can_be_added(source, both, tmp_p
     assert verify_dataset(place / "out").is_good
 
 
+def test_a_run_that_was_cut_goes_on_and_the_folder_shows_nothing_before_all_toys_are_there(
+    source, both, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as cut:
+        cut.setattr("toyadmos_datasets.rendering.render_job.content_of", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(options(source, tmp_path, **BOTH))
+    finished = sorted((tmp_path / "out" / ".partial" / "data").rglob("*.parquet"))
+    before = [path.stat().st_mtime_ns for path in finished]
+    shown = [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")]
+    with pytest.raises(OutputConflictError):
+        prepare(options(source, tmp_path, **BOTH | {"toy": "car"}))
+    report = prepare(options(source, tmp_path, **BOTH))
+
+    assert (len(finished), shown) == (8, [])
+    assert [(report.out / "data" / path.parent.name / path.name).stat().st_mtime_ns for path in finished] == before
+    assert hashes(report.out / "data") == hashes(both / "data")
+
+
+def _interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_folder_of_one_toy_takes_no_other(source, tmp_path):
     prepare(options(source, tmp_path, **BOTH | {"toy": "car"}))
     with refused(OutputConflictError, "toy", "ToyCar", "ToyTrain"):
