@@ -202,7 +202,7 @@ def _sound(audio: dict[str, Any]) -> str:
         return _address("audio/flac", content)
     pcm = decode_pcm(io.BytesIO(content), name=name)
     encoding = Encoding(container="flac", bit_depth=pcm.bit_depth, rate_hz=pcm.rate_hz)
-    return _address("audio/flac", encode_stored(pcm.samples.T, encoding))
+    return _address("audio/flac", b"".join(part.tobytes() for part in encode_stored(pcm.samples.T, encoding)))
 
 
 def _address(kind: str, content: bytes) -> str:
