@@ -76,6 +76,24 @@ def test_where_a_case_is_left_out_each_domain_has_its_figures_and_they_are_joine
     assert found["domains"]["auc"]["value"] == pytest.approx(harmonic_mean(list(by_case.values())))
 
 
+def test_a_run_is_decided_at_a_threshold_of_its_calibration_clips(tree, baseline_cache, tmp_path, capsys):
+    dataset = dataset_of(
+        tree, tmp_path, protocols=("basic",), channels="1", validation_share=0.2, calibration_share=0.2
+    )
+    train(TrainOptions(dataset=dataset, out=tmp_path / "run", config="clean", preset=SYSTEM, device="cpu"))
+    found = evaluate(EvaluateOptions(run=tmp_path / "run", device="cpu"))
+    held_back, of_labels = found.summary.decisions
+    elsewhere = evaluate(EvaluateOptions(run=tmp_path / "run", config="snr_0db", device="cpu"))
+
+    n_calibration = open_split(dataset, "clean", "calibration").n_clips
+    assert (held_back.threshold.origin, held_back.threshold.n_clips) == ("calibration", n_calibration)
+    assert of_labels.threshold.value == found.summary.threshold
+    assert elsewhere.summary.decisions[0].threshold == held_back.threshold
+    hits = read_scores(tmp_path / "run", "clean").to_pylist()
+    recalled = [row["score"] >= held_back.threshold.value for row in hits if row["label"]]
+    assert held_back.recall.value == pytest.approx(np.mean(recalled))
+
+
 def test_the_domains_are_told_on_the_command_line_and_in_the_report(run, tmp_path, capsys):
     evaluated = toyadmos(capsys, "evaluate", run, "--device", "cpu")
     reported = toyadmos(capsys, "report", run, "-o", tmp_path / "run.html")

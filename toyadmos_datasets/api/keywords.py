@@ -45,6 +45,8 @@ class PrepareKeywords(FetchKeywords, total=False):
     as_printed: bool
     faithful: bool
     validation: float
+    calibration: float
+    balanced_test: bool
     adapt_events: int
     train_snr: Number | Sequence[Number]
     test_snr: Number | Sequence[Number]

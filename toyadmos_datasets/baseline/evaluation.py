@@ -29,6 +29,7 @@ from toyadmos_datasets.baseline.evaluations import (
 from toyadmos_datasets.baseline.frames import featured, frames_of, held_features, rows_of
 from toyadmos_datasets.baseline.leakage import EvaluatedClips, evaluated_clips, learnt_clips
 from toyadmos_datasets.baseline.run_folder import RUN_NAME, Run, read_bounded_table, read_run, write_run
+from toyadmos_datasets.baseline.thresholds import threshold_for
 from toyadmos_datasets.baseline.trainer import load_detector
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import OptionError, OutputConflictError
@@ -39,7 +40,7 @@ from toyadmos_datasets.options.training_options import EvaluateOptions
 from toyadmos_datasets.scores.summary import summarise
 from toyadmos_datasets.signal.logmel import FloatArray
 from toyadmos_datasets.values.parquet_files import open_in_own_memory
-from toyadmos_datasets.values.shards import SplitOfConfig, cases_of, open_split
+from toyadmos_datasets.values.shards import SplitOfConfig, cases_of, open_split, row_groups
 
 _ROWS_A_STEP = 8192
 
@@ -125,12 +126,17 @@ def _evaluate_model(options: EvaluateOptions, progress: Progress) -> Evaluation:
     )
     place = folder / EVALUATIONS_NAME / evaluation_name(run, split, _in_short(chosen, preset))
     _require_fair(evaluated, place, options, progress)
-    with held_features(split.manifest.toy):
-        data = featured(split, preset, progress)
-        errors = frame_scores(detector, data.frames, progress)
-    scores = np.array([clip_score(one, chosen) for one in errors])
-    rows = with_domain(data.rows, split, run)
-    return _finish(place, evaluated, _scored(rows, tested, scores), errors)
+
+    def scored(one: SplitOfConfig) -> tuple[pa.Table, Scores, list[FloatArray]]:
+        """Score the clips of a split."""
+        with held_features(one.toy):
+            data = featured(one, preset, progress)
+            errors = frame_scores(detector, data.frames, progress)
+        return data.rows, np.array([clip_score(of_clip, chosen) for of_clip in errors]), errors
+
+    rows, scores, errors = scored(split)
+    evaluated = replace(evaluated, threshold=threshold_for(run, lambda one: scored(one)[:2], progress))
+    return _finish(place, evaluated, _scored(with_domain(rows, split, run), tested, scores), errors)
 
 
 def _evaluate_scores(options: EvaluateOptions, scores_file: Path, dataset: Path, progress: Progress) -> Evaluation:
@@ -138,7 +144,8 @@ def _evaluate_scores(options: EvaluateOptions, scores_file: Path, dataset: Path,
     run = _run_elsewhere(split, options.trained_on or split.config)
     _require_same_method(options.run, run)
     rows = rows_of(split, progress)
-    scores = _matched(_read_scores(scores_file), rows, scores_file)
+    given = _read_scores(scores_file)
+    scores = _matched(given, rows, scores_file)
     tested = evaluated_clips(split)
     evaluated = Evaluated(
         **_facts_of(split),
@@ -150,6 +157,7 @@ def _evaluate_scores(options: EvaluateOptions, scores_file: Path, dataset: Path,
         epochs=0,
         overlap=tested.overlap(run.trained_on),
         scored_by=sha256_of(scores_file),
+        threshold=threshold_for(run, lambda one: _given_of(one, given, scores_file), progress),
     )
     place = options.run / EVALUATIONS_NAME / evaluation_name(run, split, "")
     _require_fair(evaluated, place, options, progress)
@@ -182,7 +190,7 @@ def _run_elsewhere(split: SplitOfConfig, trained_on: str) -> Run:
     return Run(
         dataset=str(split.folder),
         config=train.config,
-        toy=manifest.toy,
+        toy=train.toy,
         is_simulated=bool(manifest.source.get("is_simulated", False)),
         recipe_sha256=manifest.recipe_sha256,
         shards_sha256=tuple(shard.sha256 for one in learnt for shard in one.shards),
@@ -217,7 +225,7 @@ def _require_same_method(folder: Path, run: Run) -> None:
 
 def with_domain(rows: pa.Table, split: SplitOfConfig, run: Run) -> pa.Table:
     """Return rows with a column `domain`: ``source`` where the machine was trained on, else ``target``."""
-    is_toy = split.manifest.toy == run.toy
+    is_toy = split.toy == run.toy
     domains = ["source" if is_toy and case in run.cases else "target" for case in rows["case"].to_pylist()]
     return rows.append_column("domain", pa.array(domains, pa.string()))
 
@@ -228,7 +236,7 @@ def _scored(rows: pa.Table, tested: EvaluatedClips, scores: npt.ArrayLike) -> pa
 
 
 def _finish(place: Path, evaluated: Evaluated, table: pa.Table, errors: list[FloatArray] | None) -> Evaluation:
-    summary = summarise(table, clip_score=evaluated.clip_score)
+    summary = summarise(table, clip_score=evaluated.clip_score, threshold=evaluated.threshold)
     found = Evaluation(folder=place, evaluated=evaluated, summary=summary)
     write_evaluation(found, table, errors)
     return found
@@ -286,6 +294,18 @@ def _matched(given: pa.Table, rows: pa.Table, path: Path) -> list[float]:
         shown = ", ".join(map(str, missing[0]))
         raise _unusable(path, f"a score for each of the {len(wanted)} clips", f"none for {len(missing)}, as {shown}")
     return [float(by_key[key]) for key in wanted]
+
+
+def _given_of(split: SplitOfConfig, given: pa.Table, path: Path) -> tuple[pa.Table, Scores] | None:
+    """Return the clips of a split with the scores that a file gives them; None where it does not score them all."""
+    groups = [
+        group for shard in split.shards for group in row_groups(split.folder, shard, ["event_id", "label", *TELLING])
+    ]
+    rows = pa.concat_tables(groups)
+    try:
+        return rows, np.array(_matched(given, rows, path))
+    except OptionError:
+        return None
 
 
 def _keys(table: pa.Table, names: Sequence[str]) -> list[tuple[object, ...]]:

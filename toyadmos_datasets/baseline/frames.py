@@ -190,7 +190,7 @@ def rows_of(split: SplitOfConfig, progress: Progress | None = None) -> pa.Table:
 
 def _kept(split: SplitOfConfig, preset: Preset, progress: Progress) -> Path:
     check_shards(split.folder, split.shards)  # also where frames are kept: who trains or scores is told of damage
-    folder = default_cache() / "features" / f"{split.manifest.toy}-{_key(split, preset)}"
+    folder = default_cache() / "features" / f"{split.toy}-{_key(split, preset)}"
     if folder.exists() and not _is_whole(folder):
         progress.say(f"Features that were kept are damaged, and are computed again: {folder}")
         with writing(folder):

@@ -95,7 +95,7 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
     folder = _folder_of(run, options.out)
     if (options.out / RUN_NAME).exists():
         folder.require_same(_request_of(read_run(options.out)), folder.other)
-    with folder.held(), held_features(split.manifest.toy):
+    with folder.held(), held_features(split.toy):
         if (options.out / WEIGHTS_NAME).exists():
             losses = list(read_history(options.out).losses)
             return TrainReport(out=options.out, run=run, losses=losses, n_resumed=len(losses), was_done=True)
@@ -185,7 +185,7 @@ def _run_of(options: TrainOptions, split: SplitOfConfig) -> Run:
     return Run(
         dataset=str(split.folder),
         config=split.config,
-        toy=manifest.toy,
+        toy=split.toy,
         is_simulated=bool(manifest.source.get("is_simulated", False)),
         recipe_sha256=manifest.recipe_sha256,
         shards_sha256=tuple(shard.sha256 for shard in split.shards),

@@ -21,6 +21,7 @@ from toyadmos_datasets.units import Seconds, format_bytes, format_duration
 
 if TYPE_CHECKING:
     from toyadmos_datasets.engine.progress import Progress
+    from toyadmos_datasets.ingest import AsFound
 
 
 class Verbosity(enum.Enum):
@@ -57,6 +58,20 @@ def print_json(value: object, *, indent: int | None = 2) -> None:
     """Print a value as JSON of ASCII, control characters escaped; what JSON does not know is printed as text."""
     written = json.dumps(value, indent=indent, default=str)
     typer.echo(written.replace("\x7f", "\\u007f"))  # the one control character that JSON leaves as it is
+
+
+def one_or_all(values: Sequence[object]) -> object:
+    """Return what is told of one toy as it is, and of several as a list; None where nothing is told."""
+    return list(values) if len(values) > 1 else next(iter(values), None)
+
+
+def found_lines(found: Sequence[AsFound]) -> list[str]:
+    """Return what was found of each toy, as text."""
+    lines: list[str] = []
+    for one in found:
+        first, *rest = one.lines()
+        lines += [f"{one.toy}: {first}" if len(found) > 1 else first, *rest]
+    return lines
 
 
 def loading_line(folder: Path, config: str, split: str) -> str:

@@ -177,6 +177,15 @@ def lines_of(found: Summary) -> list[str]:
         *([f"{found.n_infinite} clips have an infinite score"] if found.n_infinite else []),
         *table_lines(["figure", "value [95 % interval]"], _figures(found)),
     ]
+    points = [
+        [
+            one.threshold.told,
+            f"{one.threshold.value:.4g}",
+            *map(str, (one.precision, one.recall, one.f1, one.false_alarms)),
+        ]
+        for one in found.decisions
+    ]
+    lines += ["", *table_lines(["threshold from", "value", "precision", "recall", "F1", "false alarms"], points)]
     if found.dcase:
         rows = [[_dcase_rule(one), *_dcase_cells(one)] for one in found.dcase]
         lines += ["", *table_lines(["DCASE's score", "AUC", "pAUC", "official"], rows)]

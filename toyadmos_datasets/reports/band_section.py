@@ -91,5 +91,5 @@ def _row(found: ReportedRun, condition: str, errors: Array, normal: Array, centr
     floor = np.finfo(np.float64).tiny
     ratios = (errors.mean(axis=0) + floor) / (normal.mean(axis=0) + floor)
     most = int(ratios.argmax())
-    words = condition_text(found.split.manifest.toy, condition)
+    words = condition_text(found.split.toy, condition)
     return [condition, words, len(errors), f"{centres_hz[most]:.0f}", f"{10 * np.log10(ratios[most]):.1f}"]

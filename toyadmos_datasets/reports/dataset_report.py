@@ -46,7 +46,7 @@ def report_dataset(
     splits = [open_split(folder, test.config, name) for name in manifest.configs[test.config]]
     tables = {split.split: rows_of(split, progress) for split in splits}
     joined = pa.concat_tables(tables.values())
-    counts, conditions = _counts(tables), _conditions(joined, manifest.toy)
+    counts, conditions = _counts(tables), _conditions(joined, test.toy)
     levels = level_section(tables["test"], config=test.config, split="test")
     write_page(
         out,
@@ -72,7 +72,7 @@ def _head(test: SplitOfConfig, rows: pa.Table, levels: LevelSection, out: Path, 
     audio = [] if has_audio else ["--no-audio"]
     written = shell_line("toyadmos", "report", folder, "--config", test.config, "-o", out, *audio)
     return Head(
-        title=f"{manifest.toy}, {test.config}",
+        title=f"{test.toy}, {test.config}",
         verdict=levels.verdict if levels.checks else "The test split has clips of one label only.",
         totals=f"{len(rows)} clips of {n_events} events, {format_duration(duration_s)}, {format_bytes(n_bytes)}.",
         commands=[*([prepared] if prepared else []), written],
@@ -123,7 +123,7 @@ def _grid(test: SplitOfConfig, rows: pa.Table, *, has_audio: bool) -> list[tuple
     by_condition = pairs_by_condition(rows)
     chosen = {one for pairs in by_condition.values() for pair in pairs for one in pair.rows}
     shown = shown_clips(test, chosen, has_audio=has_audio)
-    toy = test.manifest.toy
+    toy = test.toy
     return [
         (f"{condition}: {condition_text(toy, condition)}", paired(pairs, shown))
         for condition, pairs in by_condition.items()

@@ -87,7 +87,7 @@ def read_evaluated(folder: Path, *, config: str | None = None, allow_overlap: bo
         evaluated=evaluated,
         run=found.run,
         scores=scores,
-        summary=summarise(scores, clip_score=evaluated.clip_score),
+        summary=summarise(scores, clip_score=evaluated.clip_score, threshold=evaluated.threshold),
         losses=list(read_history(folder).losses) if (folder / HISTORY_NAME).exists() else [],
         split=split,
     )

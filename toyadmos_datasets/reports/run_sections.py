@@ -49,6 +49,9 @@ def figure_table(summary: Summary) -> Table:
         ["F1", summary.f1, "at FPR 10 %"],
         ["Overlooked", summary.share_overlooked, f"share of {summary.n_anomalous} anomalous clips, at FPR 10 %"],
     ]
+    for point in summary.decisions:
+        told = f"precision {point.precision}, recall {point.recall}, false alarms {point.false_alarms}"
+        rows.append([f"F1, threshold from {point.threshold.told}", point.f1, told])
     for what, joined in (("cases", summary.cases), ("source and target domain", summary.domains)):
         if joined is not None:
             pauc = f"their pAUCs, McClish: {joined.pauc_mcclish}; DCASE joins domains so"

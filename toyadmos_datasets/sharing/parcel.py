@@ -28,7 +28,7 @@ def recipe_card(shared: SharedRecipe, file_name: str) -> str:
     """Write the page that says what the recipe is of and how the dataset is made of it; the same for the same one."""
     is_simulated = bool(shared.source["is_simulated"])
     configs = ", ".join(shared.recipe.configs)
-    title = f"ToyADMOS {shared.toy}{' (simulated)' if is_simulated else ''}: recipe of {configs}"
+    title = f"ToyADMOS {', '.join(shared.toys)}{' (simulated)' if is_simulated else ''}: recipe of {configs}"
     front: dict[str, Any] = {
         "pretty_name": title,
         "license": "other",
@@ -51,7 +51,7 @@ def _what(shared: SharedRecipe, file_name: str, *, is_simulated: bool) -> str:
 
 
 def _rebuilding(shared: SharedRecipe, file_name: str) -> str:
-    requests = "\nThen was added:\n\n".join(map(_request_table, shared.requests))
+    requests = "\nBeside that, or later:\n\n".join(map(_request_table, shared.requests))
     versions = ", ".join(markdown_text(f"{name} {version}") for name, version in sorted(shared.versions.items()))
     notes = "".join(f"- {markdown_text(note)}\n" for note in shared.recipe.notes)
     typed = escaped(shell_word(file_name))
@@ -137,7 +137,7 @@ class Parcel:
     """Everything that is sent.
 
     Attributes:
-        toy: ``ToyTrain``.
+        toy: ``ToyTrain``, or several.
         recipe_sha256: Hash of the recipe of the dataset that it is about.
         files: All files but the last one.
         last: What makes the copy whole: it is sent when everything else is there.
@@ -169,7 +169,7 @@ def dataset_parcel(folder: Path) -> Parcel:
         for shard in manifest.shards
     ]
     return Parcel(
-        toy=manifest.toy,
+        toy=manifest.toys_text,
         recipe_sha256=manifest.recipe_sha256,
         files=(*shards, _of_file(folder, RECIPE_NAME), _of_file(folder, CARD_NAME)),
         last=_of_file(folder, MANIFEST_NAME),
@@ -185,7 +185,7 @@ def recipe_parcel(shared: Path) -> Parcel:
     """
     recipe = read_shared_recipe(shared)
     return Parcel(
-        toy=recipe.toy,
+        toy=", ".join(recipe.toys),
         recipe_sha256=recipe.recipe.sha256,
         files=(_of_bytes(CARD_NAME, recipe_card(recipe, SHARED_NAME).encode()),),
         last=_of_bytes(SHARED_NAME, shared.read_bytes()),

@@ -210,6 +210,11 @@ class SplitOfConfig:
         return self.manifest.configs[self.config][self.split]
 
     @property
+    def toy(self) -> str:
+        """The toy, ``ToyTrain``."""
+        return self.manifest.toy_of(self.config)
+
+    @property
     def n_clips(self) -> int:
         """Rows in all shards."""
         return sum(shard.n_rows for shard in self.shards)
@@ -229,10 +234,18 @@ def open_split(folder: Path, config: str | None, split: str) -> SplitOfConfig:
 
     Raises:
         DatasetError: There is no prepared dataset.
-        OptionError: It has no such config or split.
+        OptionError: It has no such config or split, or the config is of several toys.
     """
     manifest = read_manifest(folder)
     chosen = config if config is not None else next(iter(manifest.audio_configs), "")
+    if chosen in manifest.joint_configs:
+        raise OptionError(
+            "Systems are trained and scored on one toy at a time.",
+            where="--config",
+            expected=", ".join(manifest.audio_configs),
+            actual=f"{chosen}, of {manifest.toys_text}",
+            remedy="Choose a config of one toy; what is of several can be loaded and exported.",
+        )
     _require_one_of(chosen, manifest.audio_configs, "--config")
     _require_one_of(split, manifest.configs[chosen], f"split of {chosen}")
     return SplitOfConfig(folder=folder.absolute(), manifest=manifest, config=chosen, split=split)

@@ -63,7 +63,7 @@ def verify_shared(
         found += _unlisted(remote, manifest)
     return DatasetVerdict(
         folder=remote.shown,
-        toy=manifest.toy,
+        toy=manifest.toys_text,
         n_shards=len(manifest.shards),
         n_rows=sum(shard.n_rows for shard in manifest.shards),
         n_bytes=n_bytes,
@@ -85,7 +85,7 @@ def _recipe_verdict(remote: Remote) -> DatasetVerdict:
     problems: tuple[Problem, ...] = ()
     toy = ""
     try:
-        toy = str(parse_recipe(content, remote.shown_path(SHARED_NAME))[0].parameters["toy"])
+        toy = ", ".join(parse_recipe(content, remote.shown_path(SHARED_NAME))[0].toys)
     except DatasetError as error:
         problems = (replace(problem_of(error, remote.shown_path(SHARED_NAME)), remedy=_again(remote)),)
     return DatasetVerdict(folder=remote.shown, toy=toy, n_shards=0, n_rows=0, n_bytes=len(content), problems=problems)
