@@ -16,15 +16,15 @@ pytest.importorskip("torch", reason=NO_TORCH)
 
 from wording import hold_printed
 
-from toyadmos_datasets.baseline.evaluation import evaluate
-from toyadmos_datasets.baseline.evaluations import METRICS_NAME, find_evaluation, read_scores
-from toyadmos_datasets.baseline.frames import decoded
-from toyadmos_datasets.baseline.trainer import train
+from toyadmos_datasets.baseline.clip_input import decoded
 from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
 from toyadmos_datasets.options.presets import PAPER, changed
 from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
 from toyadmos_datasets.planning import PlanOptions
 from toyadmos_datasets.rendering import RenderOptions
+from toyadmos_datasets.runs.evaluation import evaluate
+from toyadmos_datasets.runs.evaluations import METRICS_NAME, find_evaluation, read_scores
+from toyadmos_datasets.runs.trainer import train
 from toyadmos_datasets.scores.metrics import auc, harmonic_mean
 from toyadmos_datasets.values.shards import open_split
 
