@@ -62,7 +62,7 @@ def test_what_overlooks_and_what_recalls_are_one_in_sum():
 
 
 def test_a_split_that_is_scored_whole_in_a_file_gives_the_threshold(prepared: Path, tmp_path: Path):
-    evaluation = pytest.importorskip("toyadmos_datasets.baseline.evaluation", reason="torch is not installed")
+    evaluation = pytest.importorskip("toyadmos_datasets.runs.evaluation", reason="torch is not installed")
     for name, splits in (("test", ["test"]), ("all", ["train", "test"])):
         rows = [row for split in splits for row in open_split(prepared, "clean", split).rows()]
         lines = [f"{row['event_id']},{row['channel']},{row['label'] + 0.001 * row['take']}" for row in rows]

@@ -94,6 +94,8 @@ class TrainKeywords(TypedDict, total=False):
     set: str | Sequence[str] | Mapping[str, Any]
     seed: int
     seeds: int
+    every_kth_stack: int
+    threads: int
     device: str
 
 

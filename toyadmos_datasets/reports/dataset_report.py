@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.baseline.frames import rows_of
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.escaping import shell_line
@@ -20,6 +19,7 @@ from toyadmos_datasets.reports.level_section import LevelSection, level_section
 from toyadmos_datasets.reports.page_commands import prepare_command
 from toyadmos_datasets.reports.report_tables import Cell, Table
 from toyadmos_datasets.reports.spectrograms import Pair, paired, shown_clips
+from toyadmos_datasets.runs.feature_cache import rows_of
 from toyadmos_datasets.units import format_bytes, format_duration
 from toyadmos_datasets.values.manifest import LABELS, Manifest
 from toyadmos_datasets.values.shards import SplitOfConfig, open_split

@@ -9,8 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.baseline.evaluations import FRAME_SCORES_NAME, FRAME_SCORES_SCHEMA
-from toyadmos_datasets.baseline.run_folder import damaged_table, read_table
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.reports.charts import Chart, Trace, curve, histogram, trace
 from toyadmos_datasets.reports.clip_pairs import pairs_by_score
@@ -18,6 +16,8 @@ from toyadmos_datasets.reports.report_tables import Cell, Table
 from toyadmos_datasets.reports.reported_run import ReportedRun, roc_band
 from toyadmos_datasets.reports.score_charts import det_chart, precision_recall_chart, roc_chart
 from toyadmos_datasets.reports.spectrograms import Pair, paired, shown_clips
+from toyadmos_datasets.runs.evaluations import FRAME_SCORES_NAME, FRAME_SCORES_SCHEMA
+from toyadmos_datasets.runs.run_folder import damaged_table, read_table
 from toyadmos_datasets.scores.metrics import precision_recall, roc
 from toyadmos_datasets.scores.summary import Group, Summary
 from toyadmos_datasets.values.manifest import LABELS

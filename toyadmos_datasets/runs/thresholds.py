@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from toyadmos_datasets.baseline.run_folder import Run
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import DatasetError, OptionError
+from toyadmos_datasets.runs.run_folder import Run
 from toyadmos_datasets.scores.decisions import HELD_BACK, Threshold, threshold_of_normal
 from toyadmos_datasets.values.shards import SplitOfConfig
 

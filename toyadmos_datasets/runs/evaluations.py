@@ -12,9 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.baseline.frames import KEPT, MEASURED
-from toyadmos_datasets.baseline.leakage import Overlap
-from toyadmos_datasets.baseline.run_folder import FolderName, Name, Run, Seed, damaged_table, read_run, read_table
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.escaping import shell_word
@@ -22,6 +19,9 @@ from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import Count, Sha256, checked, read_json, write_json
 from toyadmos_datasets.files.reading import file_errors, is_there
 from toyadmos_datasets.options.presets import Preset
+from toyadmos_datasets.runs.feature_cache import KEPT, MEASURED
+from toyadmos_datasets.runs.leakage import Overlap
+from toyadmos_datasets.runs.run_folder import FolderName, Name, Run, Seed, damaged_table, read_run, read_table
 from toyadmos_datasets.scores.decisions import Threshold
 from toyadmos_datasets.scores.summary import Summary
 from toyadmos_datasets.values.shards import SplitOfConfig
