@@ -34,8 +34,7 @@ import torch
 from machine import n_cores, print_heading
 from rounds import spread
 
-from toyadmos_datasets.baseline.detector import Autoencoder
-from toyadmos_datasets.baseline.evaluation import score
+from toyadmos_datasets.baseline.autoencoder import Autoencoder
 from toyadmos_datasets.baseline.frames import Frames, frames_of
 from toyadmos_datasets.baseline.training_loop import begin, go_on
 from toyadmos_datasets.options.presets import PAPER, changed
@@ -160,7 +159,7 @@ def kept(n_clips: int, seconds: float) -> Measured:
     features_s = time.process_time() - start_s
     training = begin(Autoencoder.of(PAPER), frames, ONE_EPOCH, seed=0, device="cpu")
     cpu_s, wall_s = timed(lambda: go_on(training, frames))
-    evaluation_s, _ = timed(lambda: score(training.detector, frames))
+    evaluation_s, _ = timed(lambda: training.detector.score(frames))
     return Measured(epoch_cpu_s=cpu_s, epoch_wall_s=wall_s, features_cpu_s=features_s, evaluation_cpu_s=evaluation_s)
 
 

@@ -28,16 +28,6 @@ import numpy as np
 import pyarrow.parquet as pq
 from results_page import Result, page
 
-from toyadmos_datasets.baseline.evaluation import evaluate
-from toyadmos_datasets.baseline.evaluations import (
-    FRAME_SCORES_NAME,
-    METRICS_NAME,
-    evaluation_folders,
-    find_evaluation,
-    read_scores_of,
-)
-from toyadmos_datasets.baseline.run_folder import read_run
-from toyadmos_datasets.baseline.trainer import train
 from toyadmos_datasets.corpus.facts import PAPER_EXPERIMENTS
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import SourceError
@@ -46,6 +36,16 @@ from toyadmos_datasets.options.presets import PRESETS, Preset, changed
 from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
 from toyadmos_datasets.planning import PlanOptions
 from toyadmos_datasets.rendering import RenderOptions
+from toyadmos_datasets.runs.evaluation import evaluate
+from toyadmos_datasets.runs.evaluations import (
+    FRAME_SCORES_NAME,
+    METRICS_NAME,
+    evaluation_folders,
+    find_evaluation,
+    read_scores_of,
+)
+from toyadmos_datasets.runs.run_folder import read_run
+from toyadmos_datasets.runs.trainer import train
 from toyadmos_datasets.scores.metrics import auc
 from toyadmos_datasets.values.manifest import read_manifest
 

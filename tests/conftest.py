@@ -205,9 +205,9 @@ def trained(simulated_train: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """An evaluated run of the small autoencoder on `simulated_train`; tests that change it take a copy."""
     torch = pytest.importorskip("torch", reason=NO_TORCH)
     torch.set_num_threads(1)  # so that a process of its own gives the same weights, on a busy machine in good time
-    from toyadmos_datasets.baseline.evaluation import evaluate
-    from toyadmos_datasets.baseline.trainer import train
     from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
+    from toyadmos_datasets.runs.evaluation import evaluate
+    from toyadmos_datasets.runs.trainer import train
 
     out = tmp_path_factory.mktemp("runs") / "run"
     train(TrainOptions(dataset=simulated_train, out=out, preset=SYSTEM, device="cpu"))

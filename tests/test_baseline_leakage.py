@@ -15,16 +15,16 @@ from wording import hold_printed, refused
 
 pytest.importorskip("torch", reason=NO_TORCH)
 
-from toyadmos_datasets.baseline.comparison import compare
-from toyadmos_datasets.baseline.evaluation import evaluate
-from toyadmos_datasets.baseline.evaluations import read_metrics, read_scores
-from toyadmos_datasets.baseline.leakage import EvaluatedClips, LearntClips, evaluated_clips, learnt_clips
-from toyadmos_datasets.baseline.run_folder import read_run
-from toyadmos_datasets.baseline.trainer import train
 from toyadmos_datasets.errors import DatasetError, LeakageError, OptionError
 from toyadmos_datasets.jobs.prepare import prepare
 from toyadmos_datasets.options.presets import PAPER, changed
 from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
+from toyadmos_datasets.runs.comparison import compare
+from toyadmos_datasets.runs.evaluation import evaluate
+from toyadmos_datasets.runs.evaluations import read_metrics, read_scores
+from toyadmos_datasets.runs.leakage import EvaluatedClips, LearntClips, evaluated_clips, learnt_clips
+from toyadmos_datasets.runs.run_folder import read_run
+from toyadmos_datasets.runs.trainer import train
 from toyadmos_datasets.values.shards import open_split
 
 SMALL = changed(PAPER, {"n_units": 8, "n_hidden": 0, "n_code": 4, "epochs": 1})
@@ -141,7 +141,7 @@ def test_a_run_of_an_earlier_version_is_refused(run, tmp_path):
     with pytest.raises(DatasetError) as caught:
         evaluate(EvaluateOptions(run=copy, device="cpu"))
 
-    assert (caught.value.expected, caught.value.actual) == ("schema_version 3", "2")
+    assert (caught.value.expected, caught.value.actual) == ("schema_version 4", "2")
 
 
 def scores_of(divided: Path, config: str, place: Path) -> Path:

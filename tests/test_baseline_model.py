@@ -10,7 +10,7 @@ from wording import refused
 torch = pytest.importorskip("torch", reason=NO_TORCH)
 
 from toyadmos_datasets import load_dataset
-from toyadmos_datasets.baseline import CODE, DCASE2020, PAPER, Autoencoder, auc, fit, score
+from toyadmos_datasets.baseline import CODE, DCASE2020, PAPER, Autoencoder, auc, fit
 from toyadmos_datasets.baseline.detector import Detector, Stacks
 from toyadmos_datasets.baseline.frames import Frames, frames_of
 from toyadmos_datasets.baseline.training_loop import batches
@@ -158,7 +158,7 @@ def test_a_frames_score_is_the_squared_error_over_the_frames_stacked():
 )
 def test_training_lowers_the_loss_and_the_same_seed_gives_the_same_weights(preset):
     train = clips(4)
-    first, again = (fit(Autoencoder.of(preset), train, preset, seed=5, device="cpu") for _ in range(2))
+    first, again = (fit(train, preset, seed=5, device="cpu") for _ in range(2))
 
     assert first.history[-1] < first.history[0]
     assert first.history == again.history
@@ -167,16 +167,16 @@ def test_training_lowers_the_loss_and_the_same_seed_gives_the_same_weights(prese
 
 
 def test_what_was_not_trained_on_scores_higher():
-    detector = fit(Autoencoder.of(SMALL), clips(6), SMALL, device="cpu")
+    detector = fit(clips(6), SMALL, device="cpu")
     labels = [0] * 8 + [1] * 8
 
-    assert auc(labels, score(detector, clips(8, seed=1) + clips(8, seed=2, tone=0.05))) > 0.9
+    assert auc(labels, detector.score(clips(8, seed=1) + clips(8, seed=2, tone=0.05))) > 0.9
 
 
 def test_the_clip_score_is_the_largest_the_mean_or_a_quantile_of_the_frames():
-    detector = fit(Autoencoder.of(SMALL), clips(2), SMALL, device="cpu")
+    detector, frames = fit(clips(2), SMALL, device="cpu"), frames_of(clips(1, seed=4), SMALL)
     by = {
-        how: score(detector, clips(1, seed=4), changed(SMALL, {"clip_score": how, "quantile": 0.5}))[0]
+        how: detector.scored(frames, how=changed(SMALL, {"clip_score": how, "quantile": 0.5})).scores[0]
         for how in ("max", "mean", "quantile")
     }
 
@@ -188,18 +188,18 @@ def test_someone_elses_module_goes_through_fit_and_score():
     torch.manual_seed(0)
     theirs = torch.nn.Sequential(torch.nn.Linear(1344, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1344))
 
-    detector = fit(theirs, clips(3), changed(PAPER, {"epochs": 2}), device="cpu")
+    detector = fit(clips(3), changed(PAPER, {"epochs": 2}), model=theirs, device="cpu")
     assert detector.model is theirs
-    assert score(detector, clips(2)).shape == (2,)
+    assert detector.score(clips(2)).shape == (2,)
 
 
 def test_a_dataset_with_audio_goes_through_fit_and_score(prepared):
     preset = changed(SMALL, {"offsets": [-1, 0, 1], "epochs": 1})
     ours = load_dataset(prepared, "clean")
-    detector = fit(Autoencoder.of(preset), ours["train"], preset, device="cpu")
+    detector = fit(ours["train"], preset, device="cpu")
 
-    found = score(detector, ours["test"])
-    as_arrays = score(detector, [clip["array"] for clip in ours["test"]["audio"]])
+    found = detector.score(ours["test"])
+    as_arrays = detector.score([clip["array"] for clip in ours["test"]["audio"]])
     assert found == pytest.approx(as_arrays)
 
 

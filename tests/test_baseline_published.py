@@ -145,7 +145,7 @@ def test_the_validation_loss_is_told_after_each_epoch_and_changes_no_weight():
     training = begin(Autoencoder.of(preset), frames, preset, seed=0, device="cpu")
     before = None
 
-    def note(now):
+    def note(now, _told):
         nonlocal before
         before = {name: one.clone() for name, one in now.detector.state_dict().items()}
 

@@ -20,17 +20,18 @@ torch = pytest.importorskip("torch", reason=NO_TORCH)
 from safetensors.torch import load_file, save_file
 from wording import refused
 
-from toyadmos_datasets.baseline.checkpoint import newest_checkpoint
-from toyadmos_datasets.baseline.comparison import compare
-from toyadmos_datasets.baseline.detector import Autoencoder, Detector
-from toyadmos_datasets.baseline.evaluation import evaluate
-from toyadmos_datasets.baseline.evaluations import FRAME_SCORES_SCHEMA, read_metrics, read_scores
-from toyadmos_datasets.baseline.run_folder import read_history, read_run, read_table
-from toyadmos_datasets.baseline.trainer import load_detector
+from toyadmos_datasets.baseline.autoencoder import Autoencoder
+from toyadmos_datasets.baseline.detector import Detector
 from toyadmos_datasets.errors import DatasetError, OptionError, ToyAdmosError
 from toyadmos_datasets.files.reading import sha256_of
 from toyadmos_datasets.options.training_options import EvaluateOptions
 from toyadmos_datasets.reports.reported_run import read_evaluated
+from toyadmos_datasets.runs.checkpoint import newest_checkpoint
+from toyadmos_datasets.runs.comparison import compare
+from toyadmos_datasets.runs.evaluation import evaluate
+from toyadmos_datasets.runs.evaluations import FRAME_SCORES_SCHEMA, read_metrics, read_scores
+from toyadmos_datasets.runs.run_folder import read_history, read_run, read_table
+from toyadmos_datasets.runs.trainer import load_detector
 
 shortly = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

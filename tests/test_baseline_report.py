@@ -25,12 +25,8 @@ pytest.importorskip("torch", reason=NO_TORCH)
 
 from toyadmos_datasets.auditing import audit
 from toyadmos_datasets.baseline.band_errors import band_errors
-from toyadmos_datasets.baseline.comparison import compare
-from toyadmos_datasets.baseline.evaluation import evaluate, frame_scores
-from toyadmos_datasets.baseline.evaluations import read_scores
-from toyadmos_datasets.baseline.frames import decoded
-from toyadmos_datasets.baseline.run_folder import read_run
-from toyadmos_datasets.baseline.trainer import load_detector
+from toyadmos_datasets.baseline.clip_input import decoded
+from toyadmos_datasets.baseline.frames import frames_of
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.jobs.prepare import prepare
@@ -41,6 +37,11 @@ from toyadmos_datasets.reports.dataset_report import report_dataset
 from toyadmos_datasets.reports.reported_run import read_evaluated
 from toyadmos_datasets.reports.run_report import report_run
 from toyadmos_datasets.reports.runs_page import report_runs
+from toyadmos_datasets.runs.comparison import compare
+from toyadmos_datasets.runs.evaluation import evaluate
+from toyadmos_datasets.runs.evaluations import read_scores
+from toyadmos_datasets.runs.run_folder import read_run
+from toyadmos_datasets.runs.trainer import load_detector
 from toyadmos_datasets.values.manifest import read_manifest, write_manifest
 
 PNG, PDF = b"\x89PNG", b"%PDF"
@@ -195,7 +196,7 @@ def test_the_errors_of_the_bands_add_up_to_those_of_the_frames(trained):
         decoded(row["audio"], 16_000) for row, _ in zip(read_run(trained).split("test").rows(), "ab", strict=False)
     ]
     by_band = band_errors(detector, clips)
-    by_frame = frame_scores(detector, clips)
+    by_frame = detector.scored(frames_of(clips, detector.preset)).frame_scores
 
     # The paper's error of a frame is the sum over its bands, a mean over the stacked frames.
     assert by_band.sum(axis=1) == pytest.approx([one.mean() for one in by_frame], rel=1e-4)

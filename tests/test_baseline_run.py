@@ -27,16 +27,17 @@ torch = pytest.importorskip("torch", reason=NO_TORCH)
 from safetensors.torch import load_file
 from wording import hold_printed, refused
 
-from toyadmos_datasets.baseline import frames, trainer, training_loop
-from toyadmos_datasets.baseline.evaluation import evaluate, score
-from toyadmos_datasets.baseline.evaluations import read_scores
-from toyadmos_datasets.baseline.frames import decoded
-from toyadmos_datasets.baseline.trainer import load_detector, train
+from toyadmos_datasets.baseline import training_loop
+from toyadmos_datasets.baseline.clip_input import decoded
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import DatasetError, OutputConflictError
 from toyadmos_datasets.files.installing import install_command
 from toyadmos_datasets.options.presets import PAPER, changed
 from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
+from toyadmos_datasets.runs import evaluation, feature_cache, trainer
+from toyadmos_datasets.runs.evaluation import evaluate
+from toyadmos_datasets.runs.evaluations import read_scores
+from toyadmos_datasets.runs.trainer import load_detector, train
 from toyadmos_datasets.scores.auc_intervals import auc_interval, placements_of
 from toyadmos_datasets.values.shards import open_split
 
@@ -59,6 +60,19 @@ def test_the_scores_have_a_row_for_every_clip_of_the_test_split(trained, simulat
     assert [max(one) for one in frames] == pytest.approx(scores["score"].to_pylist())
 
 
+def test_the_selective_score_is_one_of_its_own_beside_the_presets(trained, tmp_path, capsys):
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    ran = toyadmos(capsys, "evaluate", run, "--clip-score", "selective-mahalanobis", "--device", "cpu")
+
+    assert ran.status == 0, ran.err
+    own, selective = (read_scores(run, name)["score"].to_numpy() for name in ("clean", "clean+selective-mahalanobis"))
+    place = run / "evaluations" / "clean+selective-mahalanobis"
+    frames = pq.read_table(place / "frame_scores.parquet")["frame_scores"].to_pylist()
+    np.testing.assert_allclose(selective, [np.mean(one) for one in frames], rtol=1e-5)
+    assert not np.isin(selective, own).any()
+    assert np.corrcoef(own, selective)[0, 1] < 0.999
+
+
 def test_a_second_training_finds_everything_done(trained, simulated_train):
     weights = (trained / "model.safetensors").stat().st_mtime_ns
 
@@ -79,7 +93,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(trained, simulated_train,
     out = tmp_path / "run"
     settings = [f"--set={name}={value}" for name, value in SETTINGS.items()]
     command = [*COMMAND, "train", str(simulated_train), "--out", str(out), "--device", "cpu", *settings]
-    slow = "import toyadmos_datasets.baseline.trainer as t; t.CHECKPOINT_EVERY_S = 0.0\n"
+    slow = "import toyadmos_datasets.runs.network_run as t; t.CHECKPOINT_EVERY_S = 0.0\n"
     slow += "import toyadmos_datasets.baseline.training_loop as l, time\n"
     slow += "step = l._step\ndef late(*a):\n    time.sleep(0.02)\n    return step(*a)\nl._step = late\n"
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -140,7 +154,7 @@ def test_identical_copies_are_not_separated(trained, simulated_train):
     """Normal clips scored again under the other label have the AUC of chance, and intervals of events cover it."""
     rows = [row for row in open_split(simulated_train, "clean", "test").rows() if row["label"] == 0]
     sounds = [decoded(row["audio"], PAPER.rate_hz) for row in rows]
-    scores = score(load_detector(trained, device="cpu"), [*sounds, *sounds])
+    scores = load_detector(trained, device="cpu").score([*sounds, *sounds])
     labels, events = np.repeat([0, 1], len(rows)), np.arange(2 * len(rows)).astype(str)
     found = auc_interval(placements_of(labels, scores, events))
 
@@ -222,6 +236,34 @@ def test_scores_that_do_not_fit_are_refused(simulated_train, tmp_path, capsys, c
     assert not (tmp_path / "run").exists()
 
 
+def test_scores_of_unknown_clips_are_refused_by_name(trained, simulated_train, tmp_path, capsys):
+    scores = read_scores(trained).select(["event_id", "score"])
+    more = pa.table({"event_id": ["nobody", "x"], "score": [1.0, 2.0]})
+    pq.write_table(pa.concat_tables([scores, more.cast(scores.schema)]), tmp_path / "theirs.parquet")
+    asked = ["--scores", tmp_path / "theirs.parquet", "--dataset", simulated_train]
+    ran = toyadmos(capsys, "evaluate", tmp_path / "run", *asked)
+
+    assert ran.status == 2
+    assert "2 others, as nobody" in ran.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_test_split_of_one_class_is_refused_before_it_is_scored(trained, monkeypatch):
+    real, before = evaluation.featured, hashes(trained)
+
+    def normal(*arguments):
+        found = real(*arguments)
+        zeros = pa.array(np.zeros(len(found.rows), np.int64))
+        return replace(found, rows=found.rows.set_column(found.rows.column_names.index("label"), "label", zeros))
+
+    monkeypatch.setattr(evaluation, "featured", normal)
+    with refused(DatasetError) as caught:
+        evaluate(EvaluateOptions(run=trained, device="cpu"))
+
+    assert caught.value.actual.endswith("normal and 0 anomalous clips")
+    assert hashes(trained) == before
+
+
 def test_a_score_that_is_no_number_is_refused_before_anything_is_written(trained, simulated_train, tmp_path, capsys):
     scores = read_scores(trained)
     nothing = pa.array([float("nan")] * len(scores))
@@ -277,19 +319,19 @@ def test_a_split_with_anomalous_clips_is_not_trained_on(simulated_train, tmp_pat
 def test_features_are_computed_once(simulated_train, tmp_path, monkeypatch):
     monkeypatch.setenv("TOYADMOS_CACHE", str(tmp_path))
     split = open_split(simulated_train, "clean", "train")
-    first = frames.featured(split, PAPER)
-    monkeypatch.setattr(frames, "log_mel", None)  # nothing is computed any more
-    again = frames.featured(split, changed(PAPER, {"n_units": 8}))
+    first = feature_cache.featured(split, PAPER)
+    monkeypatch.setattr(feature_cache, "log_mel", None)  # nothing is computed any more
+    again = feature_cache.featured(split, changed(PAPER, {"n_units": 8}))
 
     assert isinstance(again.frames.values, np.memmap)
     np.testing.assert_array_equal(first.frames.values, again.frames.values)
 
 
-@pytest.mark.parametrize("name", ["frames.npy", "bounds.npy", "rows.parquet", "checksums.json"])
+@pytest.mark.parametrize("name", ["frames.float32", "bounds.npy", "rows.parquet", "checksums.json"])
 def test_features_that_rot_in_the_cache_are_computed_again_and_said_once(simulated_train, tmp_path, monkeypatch, name):
     monkeypatch.setenv("TOYADMOS_CACHE", str(tmp_path))
     split = open_split(simulated_train, "clean", "test")
-    before = frames.featured(split, PAPER)
+    before = feature_cache.featured(split, PAPER)
     expected = (np.array(before.frames.values), before.rows)
     (path,) = tmp_path.glob(f"features/*/{name}")
     content = bytearray(path.read_bytes())
@@ -297,8 +339,8 @@ def test_features_that_rot_in_the_cache_are_computed_again_and_said_once(simulat
     path.write_bytes(content)
     progress = Saying()
 
-    found = frames.featured(split, PAPER, progress)
-    frames.featured(split, PAPER, progress)
+    found = feature_cache.featured(split, PAPER, progress)
+    feature_cache.featured(split, PAPER, progress)
 
     assert np.array_equal(found.frames.values, expected[0])
     assert found.rows.equals(expected[1])
@@ -319,7 +361,7 @@ class Saying(Quiet):
 
 def test_features_are_listed_and_cleaned_with_the_rest_of_the_cache(simulated_train, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TOYADMOS_CACHE", str(tmp_path))
-    frames.featured(open_split(simulated_train, "clean", "train"), PAPER)
+    feature_cache.featured(open_split(simulated_train, "clean", "train"), PAPER)
     listed = toyadmos(capsys, "cache", "--toy", "train", "--json")
     toyadmos(capsys, "cache", "--toy", "train", "--kind", "features", "--clean")
 

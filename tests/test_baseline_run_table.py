@@ -17,13 +17,13 @@ from wording import hold_printed, refused
 
 pytest.importorskip("torch", reason=NO_TORCH)
 
-from toyadmos_datasets.baseline.comparison import compare_runs
-from toyadmos_datasets.baseline.evaluation import evaluate
-from toyadmos_datasets.baseline.evaluations import evaluation_folders, find_evaluation, read_metrics, read_scores
-from toyadmos_datasets.baseline.run_table import Spread, as_csv, as_latex, read_scored, runs_in, table_rows
-from toyadmos_datasets.baseline.trainer import train
 from toyadmos_datasets.errors import OptionError, OutputConflictError
 from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
+from toyadmos_datasets.runs.comparison import compare_runs
+from toyadmos_datasets.runs.evaluation import evaluate
+from toyadmos_datasets.runs.evaluations import evaluation_folders, find_evaluation, read_metrics, read_scores
+from toyadmos_datasets.runs.run_table import Spread, as_csv, as_latex, read_scored, runs_in, table_rows
+from toyadmos_datasets.runs.trainer import train
 from toyadmos_datasets.scores.metrics import auc
 
 

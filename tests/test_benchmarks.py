@@ -57,6 +57,7 @@ def test_every_script_has_a_test():
         "planning.py",
         "startup.py",
         "structure.py",
+        "training_memory.py",
         "tree.py",
         "volumes.py",
     }
@@ -162,6 +163,16 @@ def test_baseline_epoch_tells_the_ratio_to_the_naive_loop():
     assert any(line.startswith("evaluation, clips a CPU second: ") for line in lines)
     for beside in ("alone", "beside others"):
         assert any(line.startswith(f"{beside}, default / PASSIVE: CPU ") for line in lines)
+
+
+@IN_DRILLS
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_training_memory_tells_peaks_of_features_and_of_training(tmp_path):
+    pytest.importorskip("torch", reason=NO_TORCH)
+    lines = runs("training_memory.py", "--work", str(tmp_path))
+
+    for what in ("4 clips, features", "4 clips, training", "8 clips, training"):
+        assert any(line.startswith(f"{what}: anonymous ") for line in lines)
 
 
 def test_fetch_tells_bytes_overlap_and_kills(corpus, tmp_path):

@@ -253,7 +253,7 @@ def test_a_plan_and_a_training_keep_the_cache_that_they_read_from(tmp_path, caps
         toyadmos(capsys, "plan", "--toy", "train", "--protocol", "basic", *places)
     else:
         pytest.importorskip("torch", reason=NO_TORCH)
-        monkeypatch.setattr("toyadmos_datasets.baseline.trainer.featured", clean)
+        monkeypatch.setattr("toyadmos_datasets.runs.trainer.featured", clean)
         toyadmos(capsys, "train", tmp_path / "out", "--out", tmp_path / "run")
 
     assert len(refused) == 1

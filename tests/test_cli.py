@@ -255,7 +255,7 @@ def test_index_writes_the_table_that_json_prints_on_request(capsys, small_tree, 
     ran = toyadmos(capsys, "index", small_tree, "--toy", "train", "--out", "index.parquet")
     printed = toyadmos(capsys, "index", small_tree, "--toy", "train", "--json")
 
-    assert (ran.status, ran.out.splitlines()[0].split()[0]) == (0, "case")
+    assert (ran.status, ran.out.splitlines()[0].split()[0]) == (0, "toy")
     assert "Written to index.parquet.\n" in ran.err
     rows = json.loads(printed.out)["recordings"]
     words = [row.pop("condition_text") for row in rows]

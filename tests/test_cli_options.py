@@ -31,6 +31,8 @@ TRAIN = PrepareOptions(
         as_printed=False,
         faithful=False,
         validation_share=0.0,
+        calibration_share=0.0,
+        balanced_test=False,
         shared_noise=False,
         max_events=None,
         seed=0,
@@ -74,7 +76,9 @@ CASES: list[tuple[str, dict[str, dict[str, Any]]]] = [
     ("--draws 3", {"plan": {"n_draws": 3}}),
     ("--as-printed", {"plan": {"as_printed": True}}),
     ("--faithful", {"plan": {"faithful": True}}),
-    ("--protocol basic --validation 0.2", {"plan": {"protocols": ("basic",), "validation_share": 0.2}}),
+    ("--validation 0.2", {"plan": {"validation_share": 0.2}}),
+    ("--calibration 0.1", {"plan": {"calibration_share": 0.1}}),
+    ("--balanced-test", {"plan": {"balanced_test": True}}),
     (
         "--protocol leave-one-case-out --adapt-events 2",
         {"plan": {"protocols": ("leave-one-case-out",), "adapt_events": 2}},
@@ -141,7 +145,7 @@ def asked(request, capsys, monkeypatch):
         raise InterruptedError
 
     monkeypatch.setattr("toyadmos_datasets.jobs.prepare.prepare", take)
-    monkeypatch.setattr("toyadmos_datasets.jobs.preview.preview", take)
+    monkeypatch.setattr("toyadmos_datasets.jobs.preview.previews", take)
 
     def asked_by(words: str) -> PrepareOptions:
         toy = "" if "--toy" in words else "--toy train"

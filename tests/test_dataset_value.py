@@ -36,6 +36,7 @@ PROMISED = {
     "condition": "string",
     "condition_text": "string",
     "damage_source": "string",
+    "damage": "list<part, state>",
     "damaged_parts": "list<string>",
     "take": "int32",
     "event_id": "string",
@@ -180,16 +181,16 @@ def test_a_folder_without_a_manifest_is_an_error_that_says_how_to_get_one(tmp_pa
 
 
 def test_a_manifest_of_another_version_is_an_error_that_says_what_to_do(tmp_path):
-    _change(tmp_path, schema_version=4)
+    _change(tmp_path, schema_version=5)
 
     with refused(DatasetError) as caught:
         read_manifest(tmp_path)
 
-    assert (caught.value.expected, caught.value.actual) == ("schema_version 2 or 3", "4")
+    assert (caught.value.expected, caught.value.actual) == ("schema_version 4", "5")
     assert upgrade_command() in caught.value.remedy
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 2}', '{"schema_version": 2, "shards": 3}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 4}', '{"schema_version": 4, "shards": 3}'])
 def test_a_damaged_manifest_is_an_error_that_names_it(tmp_path, content):
     (tmp_path / MANIFEST_NAME).write_text(content)
 

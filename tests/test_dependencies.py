@@ -16,7 +16,19 @@ from toyadmos_datasets.files.installing import NEEDED
 PACKAGE = "toyadmos_datasets"
 
 EXTRA_CODE = {
-    "train": ("baseline/", "loading/torch_batches.py"),
+    "train": (
+        "baseline/autoencoder.py",
+        "baseline/band_errors.py",
+        "baseline/detector.py",
+        "baseline/fitting.py",
+        "baseline/reconstruction.py",
+        "baseline/residuals.py",
+        "baseline/training_loop.py",
+        "loading/torch_batches.py",
+        "runs/checkpoint.py",
+        "runs/network_run.py",
+        "runs/thread_count.py",
+    ),
     "dask": ("engine/dask_cluster.py",),
     "ray": ("engine/ray_cluster.py",),
     "report": ("reports/spectrograms.py", "reports/paper_figures.py"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from preparing import options
+from tiny import TinyCorpus, write_tree
 
 from toyadmos_datasets import evaluate
 from toyadmos_datasets.jobs.prepare import prepare
@@ -24,6 +25,10 @@ NEEDED = {
     "train_sklearn.py": ["sklearn"],
     "prepare_in_python.py": [],
     "reduce_noise.py": [],
+    "convolutional_autoencoder.py": ["torch"],
+    "variational_autoencoder.py": ["torch"],
+    "outlier_exposure.py": ["torch"],
+    "knn_embeddings.py": ["torch", "sklearn"],
 }
 
 # What Lightning, Keras and torch warn of among themselves is no matter of ours.
@@ -41,6 +46,14 @@ def run(monkeypatch, capsys):
         return capsys.readouterr().out
 
     return as_main
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory) -> Path:
+    """A small dataset of two cases."""
+    place = tmp_path_factory.mktemp("machines")
+    tree = write_tree(TinyCorpus(cases=(1, 2), channels=(1,), n_normal=8, clip_s=0.5).files(), place / "source")
+    return prepare(options(tree, place, protocols=("basic",), channels="1", cases=(1, 2), out=place / "dataset")).out
 
 
 def require(script: str) -> None:
@@ -76,6 +89,25 @@ def test_an_example_trains_and_scores(prepared, run, script):
     said = run(script, prepared, *(["--epochs", 2] if "torch" in NEEDED[script] else []))
 
     assert 0 <= auc_in(said) <= 1
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["convolutional_autoencoder.py", "variational_autoencoder.py", "outlier_exposure.py", "knn_embeddings.py"],
+)
+def test_an_example_of_the_baseline_fits_and_scores(machines, run, script):
+    require(script)
+    said = run(script, machines, "--config", "clean", "--epochs", 2)
+
+    assert 0 <= auc_in(said) <= 1
+
+
+def test_the_example_of_outlier_exposure_takes_the_other_machines_as_outliers(machines, run):
+    require("outlier_exposure.py")
+    said = run("outlier_exposure.py", machines, "--config", "clean", "--case", 2, "--epochs", 1)
+
+    own, outliers = map(int, re.search(r"case 2: (\d+) clips of its own, (\d+) outliers", said).groups())
+    assert own == outliers > 0
 
 
 def test_the_pytorch_example_trains_and_goes_on_from_its_state(prepared, run, tmp_path):

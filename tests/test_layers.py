@@ -35,7 +35,7 @@ STAGES = (
 )
 COMPOSITIONS = ("jobs", "verifying")
 """Rooms that put stages together, and know nothing of each other."""
-LAYER_THREE = ("builder", "baseline", "reports")
+LAYER_THREE = ("builder", "baseline", "runs", "reports")
 API, CLI = "api", "cli"
 
 _ONE = {*LAYER_ZERO, *LAYER_ONE_ORDER}
@@ -49,7 +49,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{name: {*_ONE, *STAGES} for name in COMPOSITIONS},
     "builder": _TWO,
     "baseline": _TWO,
-    "reports": {*_TWO, "baseline"},
+    "runs": {*_TWO, "baseline"},
+    "reports": {*_TWO, "baseline", "runs"},
     API: {*_TWO, *LAYER_THREE},
     CLI: {*_TWO, *LAYER_THREE},
 }
@@ -71,7 +72,7 @@ NETWORK = (
 )
 ONLY_IN: dict[str, set[str]] = {
     **{module: {CLI} for module in TERMINAL},
-    **{module: {"baseline", "loading/torch_batches.py"} for module in TRAINING},
+    **{module: {"baseline", "runs", "loading/torch_batches.py"} for module in TRAINING},
     **{module: {"archives", "sharing"} for module in NETWORK},
 }
 """Modules of others that only some may import: whole packages, or a single file."""

@@ -203,4 +203,4 @@ def test_windows_of_what_is_heard_in_the_test_are_left_out_with_and_without_acti
 
         assert events(recipe, split="train") == {"ToyTrain_case1_normal_CNT_0002"}
         assert "ToyTrain_case1_normal_IND_0002" in events(recipe, split="test")
-        assert any("left 1 continuous recording out of train" in note for note in recipe.notes)
+        assert any("left 1 continuous recording out" in note for note in recipe.notes)

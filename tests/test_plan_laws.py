@@ -24,7 +24,7 @@ from toyadmos_datasets.values.recipe import Recipe
 ANOMALIES_IN = {"test", "support"}
 ASKED: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "waspaa2019": st.fixed_dictionaries({"as_printed": st.booleans()}),
-    "basic": st.fixed_dictionaries({"snrs_db": st.just((6.0, -6.0)), "validation_share": st.sampled_from([0.0, 0.3])}),
+    "basic": st.fixed_dictionaries({"snrs_db": st.just((6.0, -6.0))}),
     "leave-one-case-out": st.fixed_dictionaries({"snrs_db": st.just((0.0,)), "adapt_events": st.integers(0, 2)}),
     "noise-shift": st.fixed_dictionaries({"train_snrs_db": st.just((6.0, 12.0))}),
     "noise-aware": st.fixed_dictionaries(
@@ -69,6 +69,9 @@ def choices(protocol: str) -> st.SearchStrategy[dict[str, Any]]:
             "channels": st.sampled_from([None, "1", "mix", "3,1", "stack", "all"]),
             "n_draws": st.sampled_from([1, 3]),
             "max_events": st.sampled_from([None, None, 2]),
+            "validation_share": st.sampled_from([0.0, 0.3]),
+            "calibration_share": st.sampled_from([0.0, 0.0, 0.2]),
+            "balanced_test": st.booleans(),
             "seed": SEEDS,
         }
     )
@@ -108,6 +111,7 @@ def test_a_protocol_keeps_its_laws_or_says_why_it_cannot(protocol, data):
     require_disjoint_splits(recipe, joined)
     require_whole(recipe, index, asked)
     require_quick_look(recipe, asked["max_events"])
+    require_balance(recipe, asked)
     require_noise_of_the_same_microphones(recipe)
     order = np.random.default_rng(asked["seed"]).permutation(len(index))
     backwards = activity.take(np.arange(len(activity))[::-1])
@@ -159,6 +163,20 @@ def require_quick_look(recipe: Recipe, max_events: int | None) -> None:
     assert max_events is None or max(map(len, events.values())) <= max_events
 
 
+def require_balance(recipe: Recipe, asked: dict[str, Any]) -> None:
+    """A balanced test has as many normal as anomalous events of each case; what is asked for is held out."""
+    events: dict[tuple[Any, ...], set[str]] = defaultdict(set)
+    rows = recipe.examples.to_pylist()
+    for row in rows:
+        events[row["config"], row["case"], row["label"]].add(row["event_id"] if row["split"] == "test" else "")
+    if asked["balanced_test"]:
+        sizes = {key: len(found - {""}) for key, found in events.items()}
+        pairs = {key[:2] for key in sizes}
+        assert all(sizes.get((*pair, "normal"), 0) == sizes.get((*pair, "anomalous"), 0) for pair in pairs)
+    held_out = {name for name in ("validation", "calibration") if asked[f"{name}_share"]}
+    assert {row["split"] for row in rows} & {"validation", "calibration"} == held_out
+
+
 def require_whole(recipe: Recipe, index: pa.Table, asked: dict[str, Any]) -> None:
     """Each event is there with as many rows as it should, anomalies are not trained on, no row stands twice."""
     rows = recipe.examples.to_pylist()
@@ -167,7 +185,7 @@ def require_whole(recipe: Recipe, index: pa.Table, asked: dict[str, Any]) -> Non
     ]
     assert len(set(keys)) == len(keys)
     assert {row["split"] for row in rows if row["label"] == "anomalous"} <= ANOMALIES_IN
-    if asked["max_events"] is not None or asked["protocols"] == ("cnt-to-ind",):
+    if asked["max_events"] is not None or asked["balanced_test"] or asked["protocols"] == ("cnt-to-ind",):
         return
     cases = {row["case"] for row in rows}
     known = index.filter(pc.is_in(index["case"], value_set=pa.array(sorted(cases), pa.int8())))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -69,6 +70,11 @@ NEAR_FIRST = "the microphones of one clip for noise-aware, the nearest first, su
             "a share from 0 up to, not including, 1",
             {"protocols": ("basic",), "validation_share": math.nan},
         ),
+        (
+            "--calibration",
+            "less than 0.5, so that something is left for the training",
+            {"validation_share": 0.5, "calibration_share": 0.5},
+        ),
         ("--window-s", "0.01 to 600 seconds", {"protocols": ("cnt-to-ind",), "window_s": 0.0}),
         ("--hop-s", "0.01 to 600 seconds", {"protocols": ("cnt-to-ind",), "hop_s": math.inf}),
         (
@@ -103,7 +109,6 @@ def test_what_cannot_be_meant_is_refused_with_what_could_be(option, expected, ch
         ("--snr", ("waspaa2019",), "basic", {"snrs_db": (6.0,)}),
         ("--as-printed", ("basic",), "waspaa2019", {"as_printed": True}),
         ("--faithful", ("basic", "few-shot"), "waspaa2019", {"faithful": True}),
-        ("--validation", ("waspaa2019",), "basic", {"validation_share": 0.1}),
         ("--adapt-events", ("basic",), "leave-one-case-out", {"adapt_events": 0}),
         ("--train-snr", ("basic",), "noise-shift", {"train_snrs_db": (6.0,)}),
         ("--test-snr", ("basic",), "noise-shift", {"test_snrs_db": (6.0,)}),
@@ -182,5 +187,5 @@ def test_every_option_is_a_json_value_that_the_request_keeps(hundredths, channel
 
     later = {one.key for one in options_of(PlanOptions).values() if not one.is_kept_at_default}
     assert list(parameters) == [one.key for one in options_of(PlanOptions).values() if one.key not in later]
-    assert len(parameters) + len(later) == len(PlanOptions.__slots__)
+    assert set(replace(options, calibration_share=0.1, balanced_test=True).as_parameters()) > set(parameters)
     assert f'"seed":{seed}' in canonical_json(parameters)

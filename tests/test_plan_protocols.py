@@ -11,10 +11,11 @@ from tiny import TinyCorpus
 from wording import refused
 
 from toyadmos_datasets.corpus.damage import damage_of
+from toyadmos_datasets.corpus.names import RecordingName
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import OptionError, PlanError
 from toyadmos_datasets.options.catalogue import PROTOCOLS
-from toyadmos_datasets.planning import PlanOptions, plan
+from toyadmos_datasets.planning import EqualEvents, PlanOptions, plan
 from toyadmos_datasets.planning.protocols import PLANNERS
 
 # --- waspaa2019 --faithful
@@ -84,6 +85,53 @@ def test_two_noise_recordings_cannot_serve_three_splits():
         planned(index(n_normal=9, n_noise=2), "basic", validation_share=0.2, snrs_db=(0.0,))
 
     assert (caught.value.expected, caught.value.actual) == ("at least 3 noise recordings a case", "2")
+
+
+@pytest.mark.parametrize("protocol", [one.name for one in PROTOCOLS])
+def test_every_protocol_holds_out_of_its_training_and_of_nothing_else(protocol):
+    names = TinyCorpus(toy="ToyCar", cases=(1, 2), n_normal=27, n_anomalous=2, n_noise=8).names()
+    names += [
+        RecordingName(toy="ToyCar", case=case, condition="normal", recording_type="CNT", channel=channel, take=take)
+        for case in (1, 2)
+        for channel in (1, 2, 3, 4)
+        for take in range(1, 6)
+    ]
+    corpus = index_of(names, n_bytes=44 + 2 * 48_000 * 30)
+    plain = planned(corpus, protocol, cases=(1, 2))
+    recipe = planned(corpus, protocol, cases=(1, 2), validation_share=0.2, calibration_share=0.2)
+
+    for config in plain.configs:
+        parts = [events(recipe, config=config, split=one) for one in ("train", "validation", "calibration")]
+        assert all(parts)
+        assert set.union(*parts) == events(plain, config=config, split="train")
+        assert events(recipe, config=config, split="test") == events(plain, config=config, split="test")
+
+
+def test_events_of_one_sound_in_two_held_out_splits_stand_in_the_later_once():
+    corpus = index(n_normal=27, n_noise=5)
+    shares = {"validation_share": 0.3, "calibration_share": 0.3}
+    apart = planned(corpus, "basic", **shares)
+    pair = [min(events(apart, split=split)) for split in ("validation", "calibration")]
+    recipe = planned(corpus, "basic", joined=EqualEvents().with_pairs([tuple(pair)]), **shares)
+
+    assert [row["split"] for row in rows(recipe) if row["event_id"] in pair] == ["calibration", "calibration"]
+
+
+def test_a_balanced_test_has_as_many_of_both_labels_of_a_case_and_leaves_all_else_as_it_is():
+    corpus = index(cases=(1, 2), n_normal=27, n_noise=5)
+    plain = planned(corpus, "basic", snrs_db=(0.0,))
+    recipe = planned(corpus, "basic", snrs_db=(0.0,), balanced_test=True)
+
+    assert counts(recipe, "clean") == {
+        ("train", "normal"): 2 * 20,
+        ("test", "normal"): 2 * 2,
+        ("test", "anomalous"): 2 * 2,
+    }
+    assert all(row in plain.examples.to_pylist() for row in recipe.examples.to_pylist())
+
+
+def test_a_recipe_without_them_has_the_parameters_that_it_had_before_there_were_these_options():
+    assert not {"calibration_share", "is_test_balanced"} & set(planned(index(), "basic").parameters)
 
 
 def test_a_training_of_one_event_has_none_to_validate_with():

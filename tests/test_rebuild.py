@@ -227,7 +227,7 @@ def test_no_recipe_writes_outside_of_its_folder(place, tmp_path, config):
     )
 
     with refused(PlanError):
-        carry_out(preparation, Quiet())
+        carry_out([preparation], Quiet())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -243,7 +243,7 @@ def test_parameters_that_were_changed_since_are_an_error(tmp_path):
 def test_a_newer_version_is_an_error_that_says_so(tmp_path):
     path = tmp_path / "recipe.parquet"
     write_recipe(recipe(), path)
-    _change_header(path, lambda header: header.update(version=4))
+    _change_header(path, lambda header: header.update(version=5))
 
     with refused(DatasetError):
         read_recipe(path)

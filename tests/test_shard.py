@@ -76,6 +76,7 @@ def task(folder: Path, catalogue: pa.Table, examples: list[dict], **changes: obj
             "examples": pa.Table.from_pylist(examples, schema=RESOLVED_SCHEMA),
             "catalogue": catalogue,
             "toy": "ToyTrain",
+            "schema_toy": "ToyTrain",
             "encoding": Encoding(),
             "rules": MixingRules(rate_hz=RATE_HZ),
             "stems": False,

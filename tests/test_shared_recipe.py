@@ -172,7 +172,7 @@ def set_header(name, value):
         (set_column("samples_digest", b"0" * 16), "it was changed"),
         (set_header("headroom_db", 0.0), "it was changed"),
         (set_header("source", {}), "it was changed"),
-        (set_header("version", 4), "version 4"),
+        (set_header("version", 5), "version 5"),
         (set_header("shards", [{"path": "x"}]), "required field"),
         (lambda table, _: table.drop_columns(["noise_position"]), "ValueError"),
         (lambda table, _: table.slice(1), "it was changed"),

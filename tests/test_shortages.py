@@ -14,7 +14,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from baselines import NO_TORCH
 from preparing import hashes, listing, options, toyadmos
 from tiny import TinyCorpus, write_tree
 
@@ -26,6 +25,7 @@ from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.files.checked_json import read_json
 from toyadmos_datasets.files.reading import sha256_of, shortage_of
 from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.runs.tensor_files import read_tensors, write_tensors
 from toyadmos_datasets.sharing import export_recipe
 from toyadmos_datasets.values.manifest import MANIFEST_NAME, RECIPE_NAME, read_manifest
 from toyadmos_datasets.values.recipe import read_recipe
@@ -127,14 +127,11 @@ def test_a_second_preparation_that_runs_out_of_descriptors_ingests_nothing_again
 
 
 def test_weights_that_cannot_be_opened_for_want_of_descriptors_are_not_damaged(tmp_path):
-    pytest.importorskip("torch", reason=NO_TORCH)
-    from toyadmos_datasets.baseline.checkpoint import _read_tensors, write_tensors  # noqa: PLC0415  # needs torch
-
     path = tmp_path / "weights.safetensors"
     write_tensors(path, {})
     sha256 = sha256_of(path)
     with pytest.raises(ResourceError), no_more_files():
-        _read_tensors(path, sha256, path.stat().st_size)
+        read_tensors(path, sha256, path.stat().st_size)
 
 
 @pytest.mark.parametrize(("n_bytes", "error"), [(1 << 20, ResourceError), ((1 << 63) - 64, DatasetError)])

@@ -54,7 +54,7 @@ def test_digits_of_another_form_and_strange_noise_give_a_clean_dataset(odd_tree,
     verdict = audit(tmp_path / "out")
 
     assert [(one.code, one.n) for one in report.manifest.oddities] == [("digits", N_RUNNING), ("noise_name", N_NOISE)]
-    assert report.as_found.oddities == report.manifest.oddities
+    assert [one.oddities for one in report.as_found] == [report.manifest.oddities]
     assert read_manifest(tmp_path / "out").oddities == report.manifest.oddities
     assert [one for one in verdict.findings if one.severity in {"leak", "problem"}] == []
 

@@ -106,10 +106,10 @@ def add_runs(place: Path) -> None:
     """Add an evaluated run, to a place that has none; it takes torch."""
     from baselines import SYSTEM
 
-    from toyadmos_datasets.baseline.evaluation import evaluate
-    from toyadmos_datasets.baseline.trainer import train
     from toyadmos_datasets.options.presets import changed
     from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
+    from toyadmos_datasets.runs.evaluation import evaluate
+    from toyadmos_datasets.runs.trainer import train
 
     heard = options(Path("simulate:tiny"), place, protocols=("basic",), channels="1", out=place / "heard")
     prepare(heard)
@@ -218,10 +218,10 @@ def in_store(drill: Drill) -> None:
 
 def in_run(drill: Drill) -> None:
     """Damage a run folder, of which scores and figures have no checksums: only how it fails is known."""
-    from toyadmos_datasets.baseline.comparison import compare
-    from toyadmos_datasets.baseline.evaluation import evaluate
     from toyadmos_datasets.options.training_options import EvaluateOptions
     from toyadmos_datasets.reports.run_report import report_run
+    from toyadmos_datasets.runs.comparison import compare
+    from toyadmos_datasets.runs.evaluation import evaluate
 
     folder = drill.copy("run")
     drill.damage([path for path in folder.rglob("*") if path.is_file()])

@@ -18,7 +18,7 @@ from toyadmos_datasets.options.declaration import Option, defaults_of, options_o
 from toyadmos_datasets.options.fetch_choices import DownloadOptions, FetchChoices
 from toyadmos_datasets.options.place_options import PlaceOptions
 from toyadmos_datasets.options.plan_options import PlanOptions
-from toyadmos_datasets.options.presets import PRESETS, Preset
+from toyadmos_datasets.options.presets import PRESETS, Preset, settings_of
 from toyadmos_datasets.options.render_options import Encoding, LogMel, RenderOptions
 from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
 
@@ -106,9 +106,14 @@ def _default(flags: str, value: object) -> str:
 def settings_table() -> str:
     """Return a row for each setting of a preset, with its value in each known one."""
     return "".join(
-        _cells(f"`{name}`", one.help, *(_written(getattr(preset, name)) for preset in PRESETS.values()))
+        _cells(f"`{name}`", one.help, *(_setting(preset, name) for preset in PRESETS.values()))
         for name, one in options_of(Preset).items()
     )
+
+
+def _setting(preset: Preset, name: str) -> str:
+    """Return a preset's value of a setting; nothing where its kind of detector has no such."""
+    return _written(getattr(preset, name)) if name in settings_of(preset.detector) else ""
 
 
 def _written(value: object) -> str:

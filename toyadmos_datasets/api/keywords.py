@@ -45,6 +45,8 @@ class PrepareKeywords(FetchKeywords, total=False):
     as_printed: bool
     faithful: bool
     validation: float
+    calibration: float
+    balanced_test: bool
     adapt_events: int
     train_snr: Number | Sequence[Number]
     test_snr: Number | Sequence[Number]
@@ -92,6 +94,8 @@ class TrainKeywords(TypedDict, total=False):
     set: str | Sequence[str] | Mapping[str, Any]
     seed: int
     seeds: int
+    every_kth_stack: int
+    threads: int
     device: str
 
 

@@ -51,7 +51,7 @@ def prepare(
     A run that was interrupted goes on where it stopped; a second one with the same options finds everything done.
 
     Args:
-        toy: ``"car"``, ``"conveyor"`` or ``"train"``.
+        toy: ``"car"``, ``"conveyor"`` or ``"train"``; several, such as ``"car,train"``, or ``"all"``.
         source: ``"record"``, the address of a mirror, a folder with the volumes or the tree, or ``"simulate"``.
         out: Folder of the dataset; by default ``data/TOY``, or ``data/TOY-PROTOCOL``.
         progress: Shows how far it is; False for none, by default bars as `datasets` has them.
@@ -87,7 +87,7 @@ def plan(
     """Tell what `prepare` with the same arguments would do, and touch nothing, as `toyadmos plan`.
 
     Args:
-        toy: As for `prepare`.
+        toy: One toy, as for `prepare`.
         source: As for `prepare`.
         out: As for `prepare`.
         progress: As for `prepare`.
@@ -159,7 +159,7 @@ def index(
 
     Args:
         source: A folder with the volumes or the tree, ``"record"``, an address, or ``"simulate"``.
-        toy: ``"car"``, ``"conveyor"`` or ``"train"``.
+        toy: As for `prepare`.
         out: A file for the index, as Parquet.
         ignore: Glob patterns of files and folders that are left out.
         strict: Refuse a source of which anything is not as published.

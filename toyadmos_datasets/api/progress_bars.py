@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TypeAlias
 
 from tqdm.auto import tqdm
 
-from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.engine.progress import Advance, Progress, Quiet
 from toyadmos_datasets.escaping import escaped
 
 ProgressChoice: TypeAlias = Progress | bool | None
@@ -47,17 +47,19 @@ class TqdmBars:
     """A bar for each stage."""
 
     @contextlib.contextmanager
-    def stage(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    def stage(self, what: str, total: int, unit: str) -> Iterator[Advance]:
         """Draw a bar while the block runs; a stage with nothing to do is not shown."""
         is_bytes = unit == "bytes"
         facts = {"unit": "B", "unit_scale": True} if is_bytes else {"unit": f" {unit}"}
         with tqdm(total=total, desc=escaped(what), disable=total <= 0, leave=None, **facts) as bar:
-            yield lambda done: _move(bar, min(done, total))
+            yield lambda done, note="": _move(bar, min(done, total), note)
 
     def say(self, text: str) -> None:
         """Write a line above the bars."""
         tqdm.write(escaped(text), file=sys.stderr)
 
 
-def _move(bar: tqdm[None], done: int) -> None:
+def _move(bar: tqdm[None], done: int, note: str) -> None:
+    if note:
+        bar.set_postfix_str(note, refresh=False)
     bar.update(done - bar.n)

@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING, Unpack
 from toyadmos_datasets.api.keywords import EvaluateKeywords, StrPath, TrainKeywords, fields_of
 from toyadmos_datasets.api.progress_bars import ProgressChoice, chosen_progress
 from toyadmos_datasets.api.python_words import in_python_words
-from toyadmos_datasets.files.installing import require_extra
 from toyadmos_datasets.files.reading import expanded_path
 from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.baseline.comparison import RunsCompared
-    from toyadmos_datasets.baseline.enhancement_evaluation import EnhancementEvaluation
-    from toyadmos_datasets.baseline.evaluations import Evaluation
-    from toyadmos_datasets.baseline.trainer import TrainReport
+    from toyadmos_datasets.runs.comparison import RunsCompared
+    from toyadmos_datasets.runs.enhancement_evaluation import EnhancementEvaluation
+    from toyadmos_datasets.runs.evaluations import Evaluation
+    from toyadmos_datasets.runs.trainer import TrainReport
 
 
 @in_python_words()
 def train(
     dataset: StrPath, *, out: StrPath, progress: ProgressChoice = None, **options: Unpack[TrainKeywords]
 ) -> list[TrainReport]:
-    """Train the reference detector on the normal clips of a dataset, as `toyadmos train`.
+    """Train a reference detector on the normal clips of a dataset, as `toyadmos train`.
 
     A run that was interrupted goes on where it stopped, to the same weights.
 
@@ -32,14 +31,14 @@ def train(
         dataset: A prepared dataset.
         out: Folder of the run.
         progress: As for `prepare`.
-        **options: ``config=``, ``preset=``, ``set={"epochs": 20}``, ``seed=``, ``seeds=``, ``device=``.
+        **options: ``config=``, ``preset=``, ``set={"epochs": 20}``, ``seed=``, ``seeds=``,
+            ``every_kth_stack=``, ``threads=``, ``device=``.
 
     Returns:
         A report for each seed; there is one seed by default.
     """
-    require_extra("train")
     chosen = fields_of({**options, "out": out}, TrainOptions)
-    from toyadmos_datasets.baseline.trainer import train_each_seed
+    from toyadmos_datasets.runs.trainer import train_each_seed
 
     return train_each_seed(TrainOptions(dataset=expanded_path(dataset), **chosen), chosen_progress(progress))
 
@@ -60,13 +59,11 @@ def evaluate(
     """
     chosen = EvaluateOptions(run=expanded_path(run), **fields_of(options, EvaluateOptions))
     if chosen.enhanced is not None:
-        from toyadmos_datasets.baseline.enhancement_evaluation import evaluate_enhanced
+        from toyadmos_datasets.runs.enhancement_evaluation import evaluate_enhanced
 
         return [evaluate_enhanced(chosen, chosen_progress(progress))]
-    if chosen.scores is None:
-        require_extra("train")
-    from toyadmos_datasets.baseline.evaluation import evaluate as evaluate_run
-    from toyadmos_datasets.baseline.run_table import runs_in
+    from toyadmos_datasets.runs.evaluation import evaluate as evaluate_run
+    from toyadmos_datasets.runs.run_table import runs_in
 
     shown = chosen_progress(progress)
     return [evaluate_run(replace(chosen, run=one), shown) for one in runs_in([chosen.run])]
@@ -81,7 +78,7 @@ def compare(*runs: StrPath, config: str | Sequence[str] = (), allow_overlap: boo
         config: Only evaluations of these configs; by default all.
         allow_overlap: Take runs that were tested on what they were trained on, and mark them.
     """
-    from toyadmos_datasets.baseline.comparison import compare_runs
+    from toyadmos_datasets.runs.comparison import compare_runs
 
     configs = (config,) if isinstance(config, str) else tuple(config)
     return compare_runs([expanded_path(one) for one in runs], configs=configs, allow_overlap=allow_overlap)

@@ -314,7 +314,7 @@ class _ShardClips:
     def stored(self) -> Iterator[StoredClip]:
         """Yield the clips of the shard as they are stored, with what its rows say of them."""
         known = [name for name in CLIPS_SCHEMA.names if name not in {"place", "config", "split"}]
-        wanted = {*known, "audio", *STEMS, *toy_named(self.toy).parts}
+        wanted = {*known, "audio", "damage", *STEMS, *toy_named(self.toy).parts}
         for number, row in enumerate(clip_rows(self.folder, [self.shard], is_wanted=wanted.__contains__)):
             place = f"{self.shard.path}, row {number}"
             fixed = {
@@ -346,6 +346,9 @@ def _damage_fault(row: Mapping[str, Any], toy: str) -> str | None:
         return f"there is no condition {row['condition']}"
     states = damage_of(toy, row["condition"]).by_part
     wrong = [f"{part} is {row[part]} and not {state}" for part, state in states.items() if row.get(part) != state]
+    listed = {one["part"]: one["state"] for one in row.get("damage") or ()}
+    if listed != {part: states[part] for part in damage_of(toy, row["condition"]).damaged_parts}:
+        wrong.append(f"damage is {listed}")
     return "; ".join(wrong) or None
 
 
@@ -366,7 +369,9 @@ def clips_of_dataset(folder: Path, manifest: Manifest, recipe: Recipe, progress:
         DatasetError: A shard is missing, was changed, or cannot be read.
     """
     check_shard_sizes(folder, manifest.audio_shards)
-    shares = [_ShardClips(folder=folder, shard=shard, toy=manifest.toy) for shard in manifest.audio_shards]
+    shares = [
+        _ShardClips(folder=folder, shard=shard, toy=manifest.toy_of(shard.config)) for shard in manifest.audio_shards
+    ]
     planned = {config: recipe.parameters_of(config) for config in recipe.configs}
     return measure_clips(shares, folder, progress, workers=workers, planned=planned)
 
@@ -451,7 +456,7 @@ def clips_of_shared_recipe(shared: SharedRecipe) -> pa.Table:
 def _lengths_s(shared: SharedRecipe) -> set[Seconds]:
     """Return the lengths that clips have: that of an IND recording, and of the windows that are asked for."""
     windows = pc.unique(shared.recipe.examples["target_length"]).drop_null().to_pylist()
-    return {toy_named(shared.toy).clip_s, *(one / CORPUS_RATE_HZ for one in windows)}
+    return {*(toy_named(one).clip_s for one in shared.toys), *(one / CORPUS_RATE_HZ for one in windows)}
 
 
 def _channel_counts(recipe: Recipe) -> list[int]:

@@ -9,6 +9,7 @@ import torch
 
 from toyadmos_datasets.baseline.detector import Detector, Stacks
 from toyadmos_datasets.baseline.frames import frames_of
+from toyadmos_datasets.baseline.reconstruction import reconstruction_of
 from toyadmos_datasets.signal.logmel import FloatArray
 
 _ROWS_A_STEP = 8192
@@ -41,6 +42,6 @@ def band_errors(detector: Detector, clips: Iterable[FloatArray]) -> FloatArray:
 
 def _summed(detector: Detector, stacks: Stacks, rows: torch.Tensor) -> torch.Tensor:
     x = detector.inputs(stacks, rows)
-    squared = (x - detector.model(x)).square().double()
+    squared = (x - reconstruction_of(detector.model(x), x)).square().double()
     total: torch.Tensor = squared.view(-1, detector.preset.n_mels).sum(dim=0)
     return total

@@ -2,109 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from toyadmos_datasets.baseline.frames import Frames
+from toyadmos_datasets.baseline.clip_scores import ClipScores, Scores, joined, with_clip_score
+from toyadmos_datasets.baseline.frames import Frames, frames_of
+from toyadmos_datasets.baseline.reconstruction import reconstruction_of
+from toyadmos_datasets.baseline.residuals import ResidualCovariance
+from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import OptionError
-from toyadmos_datasets.options.presets import PAPER, Preset
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchNorm:
-    """How layers are batch-normalised.
-
-    Attributes:
-        epsilon: What is added to the variance.
-        momentum: Share of the running statistics that a step keeps.
-    """
-
-    epsilon: float
-    momentum: float
-
-    @classmethod
-    def of(cls, preset: Preset) -> BatchNorm:
-        """Return what a preset says."""
-        return cls(epsilon=preset.batch_norm_epsilon, momentum=preset.batch_norm_momentum)
-
-
-class Autoencoder(nn.Module):
-    """Encoder E and decoder D, dense, mirror images of each other: x_hat = D(E(x)).
-
-    Each has one input layer, `n_hidden` hidden layers and one output layer. Every layer but the decoder's last is
-    followed by ReLU, and by batch normalisation before it where that is asked for.
-
-    Args:
-        n_inputs: Values in x: bands times stacked frames.
-        n_units: Width of the layers.
-        n_hidden: Hidden layers, each for E and D.
-        n_code: Width of z.
-        batch_norm: How to normalise before each ReLU; None for not at all.
-    """
-
-    def __init__(
-        self,
-        n_inputs: int,
-        *,
-        n_units: int = 512,
-        n_hidden: int = 4,
-        n_code: int = 128,
-        batch_norm: BatchNorm | None = None,
-    ) -> None:
-        super().__init__()
-        inner = [n_units] * (n_hidden + 1)
-        self.encoder = _dense([n_inputs, *inner, n_code], batch_norm, is_last_linear=False)
-        self.decoder = _dense([n_code, *inner, n_inputs], batch_norm, is_last_linear=True)
-
-    @classmethod
-    def of(cls, preset: Preset = PAPER, *, seed: int = 0) -> Autoencoder:
-        """Build what a preset says, with the start that a seed gives."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = cls(
-                preset.n_inputs,
-                n_units=preset.n_units,
-                n_hidden=preset.n_hidden,
-                n_code=preset.n_code,
-                batch_norm=BatchNorm.of(preset) if preset.is_batch_normalised else None,
-            )
-            glorot = nn.init.xavier_normal_ if preset.start == "glorot_normal" else nn.init.xavier_uniform_
-            for layer in model.modules():
-                if isinstance(layer, nn.Linear):
-                    glorot(layer.weight)
-                    nn.init.zeros_(layer.bias)
-        return model
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return x_hat, shape (n_batch, n_inputs)."""
-        return self.decoder(self.encoder(x))
-
-
-def _dense(widths: list[int], batch_norm: BatchNorm | None, *, is_last_linear: bool) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for number, (n_in, n_out) in enumerate(pairwise(widths)):
-        layers.append(nn.Linear(n_in, n_out))
-        if is_last_linear and number == len(widths) - 2:
-            break
-        if batch_norm is not None:
-            layers.append(nn.BatchNorm1d(n_out, eps=batch_norm.epsilon, momentum=1 - batch_norm.momentum))
-        layers.append(nn.ReLU())
-    return nn.Sequential(*layers)
-
+from toyadmos_datasets.options.presets import Preset
+from toyadmos_datasets.signal.logmel import FloatArray
 
 _ROWS_A_PIECE = 1 << 16
+_ROWS_A_STEP = 8192
 
 
 class Detector(nn.Module):
     """A model with the normalisation that it was trained under.
 
     Args:
-        model: Any module with ``forward(x) -> x_hat``, both of shape (n_batch, n_inputs).
+        model: Any module with ``forward(x) -> x_hat``, both of shape (n_batch, n_inputs); of a tuple, x_hat is the
+            first.
         preset: How inputs are made and errors counted.
+
+    Attributes:
+        history: Mean loss of every epoch.
+        validation_history: Mean error of the validation clips after every epoch; empty without such.
+        covariances: Of the residuals of normal clips, for the clip score ``selective-mahalanobis``; one for each
+            domain that `learn_residuals` was given.
     """
 
     def __init__(self, model: nn.Module, preset: Preset) -> None:
@@ -113,8 +44,18 @@ class Detector(nn.Module):
         self.preset = preset
         self.history: list[float] = []
         self.validation_history: list[float] = []
+        self.covariances: tuple[ResidualCovariance, ...] = ()
         self.register_buffer("mean", torch.zeros(preset.n_mels))
         self.register_buffer("variance", torch.ones(preset.n_mels))
+
+    @property
+    def epochs_done(self) -> int:
+        """Epochs that the weights have behind them."""
+        return len(self.history)
+
+    def as_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return weights and normalisation, from whatever device, by name."""
+        return as_arrays(self.state_dict())
 
     def learn_bands(self, frames: Frames) -> None:
         """Set mean and variance of each band from the training set, where the preset normalises by them."""
@@ -153,9 +94,95 @@ class Detector(nn.Module):
     def errors(self, stacks: Stacks, rows: Tensor) -> Tensor:
         """Return the error of each input, ||x - x_hat||^2 over frames or values, shape (n_rows,)."""
         x = self.inputs(stacks, rows)
+        return self.squared_error(x, reconstruction_of(self.model(x), x))
+
+    def squared_error(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        """Return the squared error of each input, over its frames or its values, shape (n_rows,)."""
         divisor = len(self.preset.offsets) if self.preset.frame_error == "sum" else self.preset.n_inputs
-        squared: Tensor = (x - self.model(x)).square().sum(dim=1) / divisor
+        squared: Tensor = (x - x_hat).square().sum(dim=1) / divisor
         return squared
+
+    def score(self, clips: Any) -> Scores:  # noqa: ANN401  # arrays, a datasets.Dataset, or Frames
+        """Return the anomaly score of each clip, shape (n_clips,); more is more anomalous.
+
+        Args:
+            clips: As for `fit`.
+
+        Raises:
+            OptionError: Clips or the model's outputs are not what the contract asks for.
+        """
+        return self.scored(frames_of(clips, self.preset)).scores
+
+    def scored(self, frames: Frames, *, how: Preset | None = None, progress: Progress | None = None) -> ClipScores:
+        """Return the scores of clips and of their frames.
+
+        Args:
+            frames: The clips.
+            how: A preset with another clip score than the detector's own.
+            progress: Is told how far it is.
+        """
+        preset = with_clip_score(self.preset, how)
+        is_selective = preset.clip_score == "selective-mahalanobis"
+        errors = self._of_clips(frames, self._distances if is_selective else self.errors, progress)
+        return joined([one.cpu().numpy() for one in errors], preset)
+
+    def residuals(self, clips: Any) -> list[FloatArray]:  # noqa: ANN401  # as for `score`
+        """Return x - x_hat of each input of each clip, normalised; one array a clip, shape (n_inputs, n_values)."""
+        found = self._of_clips(frames_of(clips, self.preset), self._residuals)
+        return [one.cpu().numpy() for one in found]
+
+    def learn_residuals(self, *domains: Any) -> None:  # noqa: ANN401  # as for `score`
+        """Learn how the residuals of normal clips vary together, for the clip score ``selective-mahalanobis``.
+
+        Args:
+            domains: Normal clips, as for `score`; those of each domain by themselves, such as source and target.
+        """
+        found = []
+        for clips in domains:
+            learnt = ResidualCovariance(self.preset.n_mels, self.mean.device)
+            # Added up clip by clip: the residuals of a training set are twenty times its frames.
+            for residuals in self._of_clips(frames_of(clips, self.preset), self._residuals):
+                learnt.add(residuals)
+            found.append(learnt)
+        self.covariances = tuple(found)
+
+    def _residuals(self, stacks: Stacks, rows: Tensor) -> Tensor:
+        x = self.inputs(stacks, rows)
+        return x - reconstruction_of(self.model(x), x)
+
+    def _distances(self, stacks: Stacks, rows: Tensor) -> Tensor:
+        """Return the squared Mahalanobis distance of each input's residual: the least over the domains."""
+        if not self.covariances:
+            raise OptionError(
+                "The residuals of normal clips are not known.",
+                where="clip_score",
+                expected="detector.learn_residuals(normal_clips) before",
+                actual="selective-mahalanobis of a detector without",
+                remedy="detector.learn_residuals(train), or fit with the clip score selective-mahalanobis",
+            )
+        residuals = self._residuals(stacks, rows)
+        return torch.stack([one.squared_distances(residuals) for one in self.covariances]).amin(dim=0)
+
+    def _of_clips(
+        self, frames: Frames, measure: Callable[[Stacks, Tensor], Tensor], progress: Progress | None = None
+    ) -> Iterator[Tensor]:
+        """Yield what is measured of the inputs of each clip, with the model as it is for scoring."""
+        stacks = Stacks(frames, self.preset, self.mean.device)
+        was_training = self.training
+        self.eval()
+        with (progress or Quiet()).stage("scoring", frames.n_clips, "clips") as done:
+            for clip in range(frames.n_clips):
+                rows = torch.from_numpy(frames.rows_of(clip, self.preset)).to(stacks.values.device)
+                with torch.inference_mode():
+                    measured = torch.cat([measure(stacks, piece) for piece in rows.split(_ROWS_A_STEP)])
+                yield measured
+                done(clip + 1)
+        self.train(was_training)
+
+
+def as_arrays(tensors: Mapping[str, Tensor]) -> dict[str, npt.NDArray[Any]]:
+    """Return tensors, from whatever device, as arrays."""
+    return {name: one.detach().cpu().numpy() for name, one in tensors.items()}
 
 
 def n_trained_on(n: int, preset: Preset) -> int:
@@ -175,6 +202,7 @@ class Stacks:
     def __init__(self, frames: Frames, preset: Preset, device: torch.device) -> None:
         self.values = torch.from_numpy(frames.values).to(device)
         self.offsets = torch.tensor(preset.offsets, device=device)
+        self._ends = torch.from_numpy(frames.bounds[1:]).to(device)
         lengths = np.diff(frames.bounds)
         self._is_padded = preset.is_padded
         if self._is_padded:
@@ -195,6 +223,10 @@ class Stacks:
             return self._view[rows + self._first]
         places = rows[:, None] + self.offsets
         return self.values[places.clamp(0, len(self.values) - 1)]
+
+    def clips(self, rows: Tensor) -> Tensor:
+        """Return the number of the clip that each row is of, shape (n_rows,)."""
+        return torch.bucketize(rows, self._ends, right=True)
 
     def is_inside(self, rows: Tensor) -> Tensor:
         """Whether each frame of each stack lies in its clip, shape (n_rows, n_offsets)."""

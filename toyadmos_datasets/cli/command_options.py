@@ -174,7 +174,8 @@ REQUEST = [
 taking_request = with_options("request", REQUEST, _request)
 """Gives a command the shared options in the place of `request`, the `PrepareOptions` that they make."""
 
-ToyOption = Annotated[str, typed(PlanOptions, "toy")]
+ToysOption = Annotated[str, typed(PlanOptions, "toy")]
+ToyOption = Annotated[str, typer.Option("--toy", help="car, conveyor or train.", metavar="TOY")]
 SourceOption = Annotated[str, typed(PlaceOptions, "source")]
 IgnoreOption = Annotated[list[str] | None, typed(PlaceOptions, "ignore")]
 StrictOption = Annotated[bool, typed(PlaceOptions, "strict")]

@@ -104,7 +104,7 @@ def report(
         asked_for = _Asked(figures=figures, tables=tables, has_audio=not no_audio, allow_overlap=allow_overlap)
         written += _report_runs(folders, out, asked_for, config=config)
         if csv is not None or latex is not None:
-            from toyadmos_datasets.baseline.run_table import read_scored, runs_in, table_rows
+            from toyadmos_datasets.runs.run_table import read_scored, runs_in, table_rows
 
             scored = read_scored(runs_in(folders), config=config, allow_overlap=allow_overlap)
             written += write_tables(table_rows(scored), csv=csv, latex=latex)
@@ -146,10 +146,7 @@ class _Asked:
 
 def _report_runs(folders: list[Path], out: Path, asked: _Asked, *, config: str | None) -> list[Path]:
     """Write the page of a run, or of several side by side; return what was written beside it."""
-    from toyadmos_datasets.files.installing import require_extra
-
-    require_extra("train")
-    from toyadmos_datasets.baseline.run_table import runs_in
+    from toyadmos_datasets.runs.run_table import runs_in
 
     runs = runs_in(folders)
     if len(runs) > 1:

@@ -15,10 +15,17 @@ from toyadmos_datasets.cli.command_options import (
     JsonOption,
     ManifestOption,
     StrictOption,
-    ToyOption,
+    ToysOption,
     fetch_choices,
 )
-from toyadmos_datasets.cli.terminal import print_json, print_lines, progress_on_terminal, table_lines
+from toyadmos_datasets.cli.terminal import (
+    found_lines,
+    one_or_all,
+    print_json,
+    print_lines,
+    progress_on_terminal,
+    table_lines,
+)
 from toyadmos_datasets.corpus.toys import ALL_CASES
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.cache_folder import default_cache
@@ -29,7 +36,7 @@ if TYPE_CHECKING:
     from toyadmos_datasets.planning.recipe_plan import ListedProtocol
 
 
-_SUMMARY = ("case", "sound", "type", "conditions", "microphones", "recordings", "size")
+_SUMMARY = ("toy", "case", "sound", "type", "conditions", "microphones", "recordings", "size")
 _SHOWN = ("recording_id", "sound", "channel", "n_bytes", "crc32", "block", "condition_text")
 
 
@@ -41,7 +48,7 @@ def index(
         ),
     ],
     *,
-    toy: ToyOption,
+    toy: ToysOption,
     out: Annotated[
         Path | None, typer.Option(help="Write the whole index as Parquet.", metavar="FILE", dir_okay=False)
     ] = None,
@@ -84,7 +91,8 @@ def index(
 def _print_index(found: IndexReport, *, out: Path | None, rows: bool, as_json: bool) -> None:
     """Print what was indexed: a summary, or every row, and what agrees with the published counts."""
     if as_json:
-        print_json({"recordings": found.table.to_pylist(), "as_found": found.as_found.as_json()}, indent=None)
+        told = one_or_all([one.as_json() for one in found.as_found])
+        print_json({"recordings": found.table.to_pylist(), "as_found": told}, indent=None)
         return
     if rows:
         shown = [[_cell(name, row[name]) for name in _SHOWN] for row in found.table.select(_SHOWN).to_pylist()]
@@ -93,18 +101,19 @@ def _print_index(found: IndexReport, *, out: Path | None, rows: bool, as_json: b
         print_lines([*table_lines(_SUMMARY, _summary(found)), "--rows prints every recording, --out FILE writes them."])
     blocks = f"{found.n_blocks} blocks ({found.kind}), {format_bytes(found.n_packed_bytes)} on disk."
     written = "" if out is None else f" Written to {out}."
-    print_lines([f"{len(found.table)} recordings in {blocks}{written}", *found.as_found.lines()], err=True)
+    print_lines([f"{len(found.table)} recordings in {blocks}{written}", *found_lines(found.as_found)], err=True)
 
 
 def _summary(found: IndexReport) -> list[list[str]]:
     """Count recordings and conditions by case, sound and type."""
-    keys = ["case", "sound", "recording_type"]
+    keys = ["toy", "case", "sound", "recording_type"]
     counted = found.table.group_by(keys, use_threads=False).aggregate(
         [("recording_id", "count"), ("condition", "count_distinct"), ("channel", "count_distinct"), ("n_bytes", "sum")]
     )
     rows = counted.sort_by([(key, "ascending") for key in keys]).to_pylist()
     return [
         [
+            row["toy"],
             "all" if row["case"] == ALL_CASES else str(row["case"]),
             row["sound"],
             row["recording_type"],

@@ -14,6 +14,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Splits": (
         "--cases",
         "--validation",
+        "--calibration",
+        "--balanced-test",
         "--adapt-events",
         "--shots",
         "--unseen-parts",

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from toyadmos_datasets.cli.audit_command import health_lines
 from toyadmos_datasets.cli.cache_commands import fetch_lines
 from toyadmos_datasets.cli.command_options import JsonOption, taking_request
-from toyadmos_datasets.cli.terminal import loading_line, print_json, print_lines, progress_on_terminal, table_lines
+from toyadmos_datasets.cli.terminal import (
+    found_lines,
+    loading_line,
+    one_or_all,
+    print_json,
+    print_lines,
+    progress_on_terminal,
+    table_lines,
+)
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import Seconds, format_bytes, format_duration
 
@@ -42,7 +50,7 @@ def _as_json(report: PrepareReport) -> dict[str, object]:
         "was_done": report.was_done,
         "ingested": ingested,
         "manifest": asdict(report.manifest),
-        "as_found": None if report.as_found is None else report.as_found.as_json(),
+        "as_found": one_or_all([one.as_json() for one in report.as_found]),
     }
 
 
@@ -95,7 +103,7 @@ def _notes(report: PrepareReport) -> list[str]:
 
 def _next_lines(report: PrepareReport) -> list[str]:
     """Return what to type next."""
-    config, splits = next(iter(report.manifest.configs.items()))
+    config, splits = next(iter((report.manifest.joint_configs or report.manifest.configs).items()))
     folder = shell_word(report.out)
     return [
         f"Load it with: {loading_line(report.out, config, next(iter(splits)))}",
@@ -108,8 +116,8 @@ def _as_found(report: PrepareReport) -> list[str]:
     """Return what the source was found to hold; of a dataset that was there before, what was tolerated for it."""
     from toyadmos_datasets.ingest import tolerated_lines
 
-    if report.as_found is not None:
-        return report.as_found.lines()
+    if report.as_found:
+        return found_lines(report.as_found)
     return [line for line in tolerated_lines(report.manifest.oddities) if report.manifest.oddities]
 
 
@@ -119,14 +127,14 @@ def plan(request: PrepareOptions, *, as_json: JsonOption = False) -> None:
 
     Takes the options of prepare, and tells what would be read, decoded and written, and how long it takes.
     """
-    from toyadmos_datasets.jobs.preview import preview
+    from toyadmos_datasets.jobs.preview import previews
 
-    found = preview(request, progress_on_terminal())
-    as_values = asdict(found) | {"as_found": found.as_found.as_json()}
+    found = previews(request, progress_on_terminal())
     if as_json:
-        print_json(as_values)
-    else:
-        print_lines(_preview_lines(found))
+        print_json(one_or_all([asdict(one) | {"as_found": one.as_found.as_json()} for one in found]))
+        return
+    for one in found:
+        print_lines([*([one.toy, ""] if len(found) > 1 else []), *_preview_lines(one)])
 
 
 def _preview_lines(found: Preview) -> list[str]:

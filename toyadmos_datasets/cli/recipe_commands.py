@@ -184,7 +184,7 @@ def _counts(opened: OpenedRecipe) -> list[list[Any]]:
 def _lines(opened: OpenedRecipe) -> list[str]:
     recipe, shared = opened.recipe, opened.shared
     lines = [
-        f"{opened.path}: {len(recipe.examples)} examples of {recipe.parameters.get('toy')}",
+        f"{opened.path}: {len(recipe.examples)} examples of {', '.join(recipe.toys)}",
         f"recipe      {recipe.sha256}",
         f"planned     {_spelled(_asked(recipe.parameters))}",
         *(f"added       {', '.join(one.configs)}: {_spelled(_asked(one.parameters))}" for one in recipe.added),

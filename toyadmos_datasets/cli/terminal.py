@@ -20,7 +20,8 @@ from toyadmos_datasets.escaping import escaped, python_text
 from toyadmos_datasets.units import Seconds, format_bytes, format_duration
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.engine.progress import Progress
+    from toyadmos_datasets.engine.progress import Advance, Progress
+    from toyadmos_datasets.ingest import AsFound
 
 
 class Verbosity(enum.Enum):
@@ -57,6 +58,20 @@ def print_json(value: object, *, indent: int | None = 2) -> None:
     """Print a value as JSON of ASCII, control characters escaped; what JSON does not know is printed as text."""
     written = json.dumps(value, indent=indent, default=str)
     typer.echo(written.replace("\x7f", "\\u007f"))  # the one control character that JSON leaves as it is
+
+
+def one_or_all(values: Sequence[object]) -> object:
+    """Return what is told of one toy as it is, and of several as a list; None where nothing is told."""
+    return list(values) if len(values) > 1 else next(iter(values), None)
+
+
+def found_lines(found: Sequence[AsFound]) -> list[str]:
+    """Return what was found of each toy, as text."""
+    lines: list[str] = []
+    for one in found:
+        first, *rest = one.lines()
+        lines += [f"{one.toy}: {first}" if len(found) > 1 else first, *rest]
+    return lines
 
 
 def loading_line(folder: Path, config: str, split: str) -> str:
@@ -149,10 +164,10 @@ class Bars:
         self._n_open = 0
 
     @contextlib.contextmanager
-    def stage(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    def stage(self, what: str, total: int, unit: str) -> Iterator[Advance]:
         """Draw a bar while the block runs; a stage with nothing to do is not shown."""
         if total <= 0:
-            yield lambda _done: None
+            yield lambda done, note="": None  # noqa: ARG005  # as whoever draws a bar
             return
         with self._lock:
             if self._drawn is None:
@@ -161,10 +176,10 @@ class Bars:
                 Bars.drawing = self
             bars, is_inner = self._drawn, self._n_open > 0
             self._n_open += 1
-        task = bars.add_task(escaped(what), total=total, amount="")
+        task = bars.add_task(escaped(what), total=total, amount="", unit=unit)
 
-        def show(done: int) -> None:
-            bars.update(task, completed=min(done, total), amount=_amount(done, total, unit))
+        def show(done: int, note: str = "") -> None:
+            bars.update(task, completed=min(done, total), amount=note or _amount(done, total, unit))
 
         try:
             yield show
@@ -207,21 +222,21 @@ class Lines:
         self._is_verbose = is_verbose
 
     @contextlib.contextmanager
-    def stage(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    def stage(self, what: str, total: int, unit: str) -> Iterator[Advance]:
         """Print how far the block is, every 30 s or 5 %; a stage with nothing to do is not shown."""
         if total <= 0:
-            yield lambda _done: None
+            yield lambda done, note="": None  # noqa: ARG005  # as whoever prints a line
             return
         begun_s = told_s = time.monotonic()
         told = 0
 
-        def show(done: int) -> None:
+        def show(done: int, note: str = "") -> None:
             """Print a line where the last one is long ago."""
             nonlocal told_s, told
             waited_s = time.monotonic() - told_s
             if waited_s >= LINE_EVERY_S or (waited_s >= LEAST_S and done - told >= LINE_EVERY_SHARE * total):
                 told_s, told = time.monotonic(), done
-                self.say(f"{what}: {min(done / total, 1):.0%}, {_amount(done, total, unit)}")
+                self.say(f"{what}: {min(done / total, 1):.0%}, {note or _amount(done, total, unit)}")
 
         if self._is_verbose:
             self.say(f"{what} ..")
@@ -241,6 +256,10 @@ def _amount(done: int, total: int, unit: str) -> str:
     return f"{min(done, total)} of {total} {unit}"
 
 
+_WIDE = 120
+"""Columns of a terminal from which on there is room for a bar and all numbers."""
+
+
 def _new_bars() -> Any:  # noqa: ANN401  # rich is imported only where bars are drawn
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
@@ -248,12 +267,17 @@ def _new_bars() -> Any:  # noqa: ANN401  # rich is imported only where bars are 
     from rich.text import Text
 
     class Rate(ProgressColumn):
-        """The rate of a stage that counts bytes."""
+        """The rate of a stage that counts bytes or steps."""
 
         def render(self, task: Task) -> Text:
             speed = task.finished_speed or task.speed
-            is_bytes = str(task.fields.get("amount", "")).endswith("B")
-            return Text(f"{format_bytes(speed)}/s" if speed and is_bytes else "")
+            unit = task.fields.get("unit")
+            if not speed or unit not in {"bytes", "steps"}:
+                return Text("")
+            return Text(f"{format_bytes(speed) if unit == 'bytes' else f'{speed:.3g}'}/s")
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[amount]}"), Rate())
-    return Progress(*columns, TimeElapsedColumn(), Remaining(), console=Console(stderr=True))
+    console = Console(stderr=True)
+    what, amount = (TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[amount]"))
+    if console.width < _WIDE:  # numbers say more than a bar
+        return Progress(what, amount, Rate(), Remaining(), console=console)
+    return Progress(what, BarColumn(), amount, Rate(), TimeElapsedColumn(), Remaining(), console=console)

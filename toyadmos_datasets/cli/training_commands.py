@@ -1,4 +1,4 @@
-"""`toyadmos train`, `toyadmos evaluate` and `toyadmos compare`: the reference autoencoder and its scores."""
+"""`toyadmos train`, `toyadmos evaluate` and `toyadmos compare`: the reference detectors and their scores."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOpt
 from toyadmos_datasets.units import format_duration
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.baseline.comparison import Comparison
-    from toyadmos_datasets.baseline.enhancement_evaluation import EnhancementEvaluation
-    from toyadmos_datasets.baseline.evaluations import Evaluation
-    from toyadmos_datasets.baseline.run_table import TableRow
-    from toyadmos_datasets.baseline.trainer import TrainReport
+    from toyadmos_datasets.runs.comparison import Comparison
+    from toyadmos_datasets.runs.enhancement_evaluation import EnhancementEvaluation
+    from toyadmos_datasets.runs.evaluations import Evaluation
+    from toyadmos_datasets.runs.run_table import TableRow
+    from toyadmos_datasets.runs.trainer import TrainReport
     from toyadmos_datasets.scores.dcase import DcaseScore
     from toyadmos_datasets.scores.summary import Group, Summary
 
@@ -45,15 +45,12 @@ def train(
     chosen: dict[str, Any],
     as_json: JsonOption = False,
 ) -> None:
-    """Train the reference autoencoder on normal clips.
+    """Train a reference detector on normal clips: an autoencoder, or one of clip statistics.
 
     A run that was interrupted goes on where it stopped, to the same weights.
     """
-    from toyadmos_datasets.files.installing import require_extra
-
-    require_extra("train")
     options = TrainOptions(dataset=dataset, **chosen)
-    from toyadmos_datasets.baseline.trainer import train_each_seed
+    from toyadmos_datasets.runs.trainer import train_each_seed
 
     reports = train_each_seed(options, progress_on_terminal())
     if as_json:
@@ -70,7 +67,7 @@ def _as_json(report: TrainReport) -> dict[str, object]:
 
 
 def _lines(report: TrainReport) -> list[str]:
-    from toyadmos_datasets.baseline.evaluations import changes_of
+    from toyadmos_datasets.runs.evaluations import changes_of
 
     run = report.run
     first = f"Nothing to do: {report.out} holds this run." if report.was_done else f"Trained {report.out}"
@@ -82,7 +79,8 @@ def _lines(report: TrainReport) -> list[str]:
         lines.append("The corpus is SIMULATED: results on it are not results on ToyADMOS.")
     if report.n_resumed and not report.was_done:
         lines.append(f"went on     after {report.n_resumed} epochs of an earlier process")
-    lines.append(f"loss        {report.losses[0]:.4g} in the first epoch, {report.losses[-1]:.4g} in the last")
+    if report.losses:
+        lines.append(f"loss        {report.losses[0]:.4g} in the first epoch, {report.losses[-1]:.4g} in the last")
     if not report.was_done:
         lines.append(f"time        {format_duration(report.wall_s)}")
     return lines
@@ -102,11 +100,9 @@ def evaluate(
 
     Writes scores.parquet and metrics.json into a folder of the run's evaluations.
     """
-    from toyadmos_datasets.files.installing import require_extra
-
     options = EvaluateOptions(run=run, **chosen)
     if options.enhanced is not None:
-        from toyadmos_datasets.baseline.enhancement_evaluation import evaluate_enhanced
+        from toyadmos_datasets.runs.enhancement_evaluation import evaluate_enhanced
 
         scored = evaluate_enhanced(options, progress_on_terminal())
         if as_json:
@@ -114,10 +110,8 @@ def evaluate(
         else:
             print_lines(enhancement_lines(scored))
         return
-    if options.scores is None:
-        require_extra("train")
-    from toyadmos_datasets.baseline import evaluation
-    from toyadmos_datasets.baseline.run_table import runs_in
+    from toyadmos_datasets.runs import evaluation
+    from toyadmos_datasets.runs.run_table import runs_in
 
     found = [evaluation.evaluate(replace(options, run=one), progress_on_terminal()) for one in runs_in([run])]
     if as_json:
@@ -177,6 +171,15 @@ def lines_of(found: Summary) -> list[str]:
         *([f"{found.n_infinite} clips have an infinite score"] if found.n_infinite else []),
         *table_lines(["figure", "value [95 % interval]"], _figures(found)),
     ]
+    points = [
+        [
+            one.threshold.told,
+            f"{one.threshold.value:.4g}",
+            *map(str, (one.precision, one.recall, one.f1, one.false_alarms)),
+        ]
+        for one in found.decisions
+    ]
+    lines += ["", *table_lines(["threshold from", "value", "precision", "recall", "F1", "false alarms"], points)]
     if found.dcase:
         rows = [[_dcase_rule(one), *_dcase_cells(one)] for one in found.dcase]
         lines += ["", *table_lines(["DCASE's score", "AUC", "pAUC", "official"], rows)]
@@ -243,7 +246,7 @@ def compare(
     alone. A difference is clear where its p value, corrected for the number of rows (Holm), is below 0.05 and its
     interval leaves out zero.
     """
-    from toyadmos_datasets.baseline.comparison import compare_runs
+    from toyadmos_datasets.runs.comparison import compare_runs
 
     found = compare_runs(runs, configs=tuple(configs or ()), allow_overlap=allow_overlap)
     written = write_tables(found.rows, csv=csv, latex=latex)
@@ -258,8 +261,8 @@ def compare(
 
 def write_tables(rows: Sequence[TableRow], *, csv: Path | None, latex: Path | None) -> list[Path]:
     """Write the table of runs as CSV and LaTeX, where that was asked for; return the files."""
-    from toyadmos_datasets.baseline.run_table import as_csv, as_latex
     from toyadmos_datasets.files.atomic import write_text
+    from toyadmos_datasets.runs.run_table import as_csv, as_latex
 
     asked = [(csv, as_csv), (latex, as_latex)]
     for path, made in asked:
@@ -270,7 +273,7 @@ def write_tables(rows: Sequence[TableRow], *, csv: Path | None, latex: Path | No
 
 def run_lines(rows: Sequence[TableRow]) -> list[str]:
     """Write the table of runs for people, the marks below it."""
-    from toyadmos_datasets.baseline.run_table import HEADING, cells_of
+    from toyadmos_datasets.runs.run_table import HEADING, cells_of
 
     marks = list(dict.fromkeys(mark for row in rows for mark in row.marks))
     shown = [[*cells_of(row)[:-1], " ".join(f"({marks.index(mark) + 1})" for mark in row.marks)] for row in rows]

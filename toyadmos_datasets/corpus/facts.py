@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal, TypeAlias
@@ -73,6 +74,17 @@ def observations(toy: str) -> tuple[Observation, ...]:
 def what_is_odd(toy: str) -> tuple[str, ...]:
     """Return what a user of a toy's recordings should know of the corpus, a paragraph each."""
     return (*PAPER_LIMITS, *_noise_conflict(toy), *_near_silence(toy))
+
+
+def what_is_odd_of(toys: Sequence[str]) -> tuple[str, ...]:
+    """Return the same of several toys, each paragraph once; one that holds for some of them begins with their names."""
+    by_text: dict[str, list[str]] = {}
+    for toy in toys:
+        for one in what_is_odd(toy):
+            by_text.setdefault(one, []).append(toy)
+    return tuple(
+        one if len(of_these) == len(toys) else f"{', '.join(of_these)}: {one}" for one, of_these in by_text.items()
+    )
 
 
 def _noise_conflict(toy: str) -> tuple[str, ...]:

@@ -91,6 +91,9 @@ Source:
     The digit of the train is inferred from its place among the toys.
 """
 
+EVERY_TOY = "all"
+"""Stands for all toys where several can be named."""
+
 _BY_NAME = {alias: toy for toy in TOYS for alias in (toy.name, toy.name.lower(), toy.short)}
 
 
@@ -111,3 +114,27 @@ def toy_named(name: str) -> Toy:
             remedy=f"Choose one of them, for instance: --toy {TOYS[-1].short}",
         )
     return toy
+
+
+def toys_named(names: str) -> tuple[Toy, ...]:
+    """Find the toys that a text lists with commas between them, or all of them.
+
+    Example:
+        >>> [toy.name for toy in toys_named("train,ToyCar")], len(toys_named("all"))
+        (['ToyTrain', 'ToyCar'], 3)
+
+    Raises:
+        OptionError: There is no such toy, or one stands there twice.
+    """
+    if names.lower() == EVERY_TOY:
+        return TOYS
+    found = tuple(toy_named(name.strip()) for name in names.split(","))
+    if len(set(found)) < len(found):
+        raise OptionError(
+            "A toy is named twice.",
+            where="--toy",
+            expected="each toy once",
+            actual=ascii(names),
+            remedy=f"For instance: --toy {','.join(toy.short for toy in TOYS[:2])}",
+        )
+    return found

@@ -7,7 +7,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,10 +15,22 @@ from typing import Protocol
 from toyadmos_datasets.units import Seconds
 
 
+class Advance(Protocol):
+    """Is told how far a stage is."""
+
+    def __call__(self, done: int, note: str = "") -> None:
+        """Show that so many units are done.
+
+        Args:
+            done: Units so far.
+            note: What is shown in place of the count, where this says more.
+        """
+
+
 class Progress(Protocol):
     """Shows progress somewhere; the command line has one that draws bars."""
 
-    def stage(self, what: str, total: int, unit: str) -> contextlib.AbstractContextManager[Callable[[int], None]]:
+    def stage(self, what: str, total: int, unit: str) -> contextlib.AbstractContextManager[Advance]:
         """Begin a stage; the callable is told the units done so far.
 
         Args:
@@ -35,13 +47,18 @@ class Quiet:
     """Shows nothing."""
 
     @contextlib.contextmanager
-    def stage(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    def stage(self, what: str, total: int, unit: str) -> Iterator[Advance]:
         """Ignore a stage."""
         del what, total, unit
-        yield lambda _done: None
+        yield _ignore
 
     def say(self, text: str) -> None:
         """Ignore a text."""
+
+
+def _ignore(done: int, note: str = "") -> None:
+    """Ignore how far a stage is."""
+    del done, note
 
 
 _STOP = "stop"

@@ -107,7 +107,8 @@ def export_dataset(options: ExportOptions, progress: Progress | None = None) -> 
     layout = require_layout(options.layout)
     manifest = read_manifest(options.folder)
     config = _config(manifest, options.config)
-    shards = [shard for shards in manifest.configs[config].values() for shard in shards]
+    splits = (manifest.configs | manifest.joint_configs)[config]
+    shards = [shard for shards in splits.values() for shard in shards]
     check_shard_sizes(options.folder, shards)
     n_samples = _common_length(options.folder, shards, manifest, layout) if layout in DCASE else None
     request: dict[str, Any] = {
@@ -117,7 +118,6 @@ def export_dataset(options: ExportOptions, progress: Progress | None = None) -> 
         "shards": [shard.sha256 for shard in shards],
     }
     folder = export_folder(options.out, request)
-    splits = manifest.configs[config]
     asked = manifest.request_of(config)
     has_stems = bool(asked.get("stems"))
     left_out = {
@@ -166,11 +166,12 @@ def export_folder(path: Path, request: dict[str, Any]) -> JobFolder:
 
 def _config(manifest: Manifest, asked: str | None) -> str:
     config = next(iter(manifest.audio_configs)) if asked is None else asked
-    if config not in manifest.audio_configs:
+    joint = [one for one in manifest.joint_configs if not manifest.has_features(one)]
+    if config not in [*manifest.audio_configs, *joint]:
         raise OptionError(
             "The dataset has no such config of clips.",
             where="--config",
-            expected=", ".join(manifest.audio_configs),
+            expected=", ".join([*manifest.audio_configs, *joint]),
             actual=config,
             remedy="Choose one that it has.",
         )
@@ -308,7 +309,9 @@ def _placed(path: str, clip: Clip, n_samples: int, content: bytes, attributes: d
 def _tables(placed: list[Placed], namer: Namer) -> dict[str, bytes]:
     tables = {LABELS_NAME: labels_csv(placed)}
     if namer.layout in WITH_ATTRIBUTES and placed:
-        tables[f"{ROOT}/raw/{placed[0].columns['toy']}/attributes_00.csv"] = attributes_csv(placed)
+        for toy in dict.fromkeys(one.columns["toy"] for one in placed):
+            mine = [one for one in placed if one.columns["toy"] == toy]
+            tables[f"{ROOT}/raw/{toy}/attributes_00.csv"] = attributes_csv(mine)
     if namer.layout == "lhotse":
         tables |= manifests(placed, namer.config)
     return tables

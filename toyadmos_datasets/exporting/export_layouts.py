@@ -335,7 +335,11 @@ def require_layout(name: str) -> LayoutName:
 
 
 def _flat(columns: dict[str, Any]) -> dict[str, Any]:
-    return {name: " ".join(value) if isinstance(value, list) else value for name, value in columns.items()}
+    return {name: " ".join(map(_word, value)) if isinstance(value, list) else value for name, value in columns.items()}
+
+
+def _word(value: str | dict[str, str]) -> str:
+    return value if isinstance(value, str) else ":".join(value.values())
 
 
 def _csv(rows: list[dict[str, Any]]) -> bytes:

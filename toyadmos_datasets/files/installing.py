@@ -11,7 +11,7 @@ from toyadmos_datasets.errors import MissingExtraError
 from toyadmos_datasets.escaping import shell_line
 
 NEEDED = {
-    "train": {"torch": "torch", "safetensors": "safetensors"},
+    "train": {"torch": "torch"},
     "dask": {"distributed": "distributed"},
     "ray": {"ray": "ray"},
     "report": {"matplotlib": "matplotlib", "PIL": "pillow"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.corpus.names import NOISE
-from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.corpus.toys import toy_named, toys_named
 from toyadmos_datasets.engine import processors
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.files.checked_json import write_json
@@ -30,7 +30,7 @@ class IndexOptions:
 
     Attributes:
         source: As `prepare` takes it.
-        toy: ``train``, or ``ToyTrain``.
+        toy: ``train``, or ``ToyTrain``; several, such as ``car,train``, or ``all``.
         cache: Folder for headers that are fetched and for simulated corpora.
         out: Where the index goes, as Parquet.
         report: Where a description without audio goes, for a bug report.
@@ -55,8 +55,8 @@ class IndexReport(DisplayedReport):
 
     Attributes:
         table: A row for each recording, with its condition in words.
-        as_found: What agrees with the published counts, what is missing, and what is odd and tolerated.
-        kind: ``tree`` or ``volumes``.
+        as_found: What agrees with the published counts, what is missing, and what is odd and tolerated, toy by toy.
+        kind: ``tree`` or ``volumes``, or both.
         n_blocks: Blocks of the archive, or files of the tree.
         n_packed_bytes: What they take on the disk.
     """
@@ -64,7 +64,7 @@ class IndexReport(DisplayedReport):
     displayed = ("kind", "n_recordings", "n_blocks", "n_packed_bytes")
 
     table: pa.Table
-    as_found: AsFound
+    as_found: tuple[AsFound, ...]
     kind: str
     n_blocks: int
     n_packed_bytes: Bytes
@@ -83,19 +83,23 @@ def index(options: IndexOptions, progress: Progress | None = None) -> IndexRepor
         SourceError: There is nothing to read, or with `strict` something is not as published.
         LicenseError: The licence has not been accepted.
     """
-    source = opened_source(options, progress)
-    require_outside(source, *(path for path in (options.out, options.report) if path is not None))
-    indexed = survey_source(source)
+    sources = [opened_source(replace(options, toy=toy.name), progress) for toy in toys_named(options.toy)]
+    for source in sources:
+        require_outside(source, *(path for path in (options.out, options.report) if path is not None))
+    pairs = [(survey_source(source), source) for source in sources]
     if options.report is not None:  # also, and all the more, of a source that cannot be indexed
-        write_json(options.report, describe_source(indexed, source))
-    require_sound(indexed, source.location, strict=options.strict)
+        described = [describe_source(*pair) for pair in pairs]
+        write_json(options.report, described[0] if len(described) == 1 else {"toys": described})
+    for indexed, source in pairs:
+        require_sound(indexed, source.location, strict=options.strict)
+    table = pa.concat_tables([indexed.table for indexed, _ in pairs])
     if options.out is not None:
-        write_index(indexed.table, options.out)
-    blocks = source.blocks()
+        write_index(table, options.out)
+    blocks = [block for source in sources for block in source.blocks()]
     return IndexReport(
-        table=_with_words(indexed.table),
-        as_found=as_found(indexed, source),
-        kind=source.kind,
+        table=_with_words(table),
+        as_found=tuple(as_found(*pair) for pair in pairs),
+        kind=", ".join(dict.fromkeys(source.kind for source in sources)),
         n_blocks=len(blocks),
         n_packed_bytes=sum(block.n_packed_bytes for block in blocks),
     )
@@ -118,7 +122,10 @@ def _with_words(table: pa.Table) -> pa.Table:
     """Return an index with what each condition is in words; null for noise."""
     pairs = table.group_by(["toy", "condition"]).aggregate([]).to_pylist()
     words = {
-        one["condition"]: condition_text(one["toy"], one["condition"]) for one in pairs if one["condition"] != NOISE
+        f"{one['toy']} {one['condition']}": condition_text(one["toy"], one["condition"])
+        for one in pairs
+        if one["condition"] != NOISE
     }
-    places = pc.index_in(table["condition"], value_set=pa.array(list(words), pa.string()))
+    both = pc.binary_join_element_wise(table["toy"], table["condition"], " ")
+    places = pc.index_in(both, value_set=pa.array(list(words), pa.string()))
     return table.append_column("condition_text", pa.array(list(words.values()), pa.string()).take(places))

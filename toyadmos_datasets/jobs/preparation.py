@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -68,11 +68,12 @@ class PreparationPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """A dataset to be made, wherever its examples come from.
+    """A dataset to be made of a toy, wherever its examples come from, or the part of one that is of the toy.
 
     Attributes:
         source: Where the recordings are.
         output: Where the dataset goes.
+        request: What is asked for of this toy; None where it is all that is asked of `output`.
         cache: Folder for the recording store.
         render: How the examples are rendered.
         examples: Says which examples there are, given the index of the source and which events carry the same sound.
@@ -85,8 +86,7 @@ class Preparation:
         strict: Refuse what is not as published.
         executor: Runs the tasks, in the place of `render.engine`.
         engine: Where tasks run while `engaged`; None for this machine.
-        parts: The parts that the examples consist of, where they were asked for one after the other; None where they
-            are one.
+        parts: What is rendered, where it was asked for one after the other; None for all examples in one part.
     """
 
     source: Source
@@ -103,6 +103,7 @@ class Preparation:
     executor: Executor | None = None
     engine: Engine | None = None
     parts: tuple[Part, ...] | None = None
+    request: dict[str, Any] | None = None
 
     @property
     def is_elsewhere(self) -> bool:
@@ -143,10 +144,11 @@ class Preparation:
         Raises:
             OutputConflictError: What is there has a config of the same name that is another one.
         """
+        request = self.output.request if self.request is None else self.request
         if there is not None:
-            part = there.part_to_add(recipe, self.output.request, self.render)
+            part = there.part_to_add(recipe, request, self.render)
             return () if part.is_empty else (part,)
-        return self.parts or (whole_part(recipe, self.output.request, self.render),)
+        return (whole_part(recipe, request, self.render),) if self.parts is None else self.parts
 
     @property
     def store(self) -> Store:

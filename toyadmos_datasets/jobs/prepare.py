@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine.preflight import VISIBLE_WITHIN_S
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.errors import OptionError, PlanError, StoreError
+from toyadmos_datasets.errors import OptionError, OutputConflictError, PlanError, StoreError
 from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.files.reading import sha256_of
 from toyadmos_datasets.ingest import AsFound, Indexed, as_found, refuse_oddities
@@ -42,14 +43,24 @@ from toyadmos_datasets.planning import (
 )
 from toyadmos_datasets.planning.custom_table import read_examples
 from toyadmos_datasets.rendering import OutputFolder, PreparedFolder, RenderOptions, ShardTask, render, shard_tasks
+from toyadmos_datasets.rendering.dataset_content import largest_of
 from toyadmos_datasets.units import Bytes, format_bytes
 from toyadmos_datasets.values.dataset_requests import OWN_HEADROOM
 from toyadmos_datasets.values.health import Exclusion, header_oddities
-from toyadmos_datasets.values.manifest import Manifest, SkippedRecording, read_manifest
+from toyadmos_datasets.values.manifest import (
+    MANIFEST_NAME,
+    NAMED_BY_TOY,
+    Manifest,
+    SkippedRecording,
+    config_of_toy,
+    read_manifest,
+)
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recording_store import read_catalogue, require_stored
 from toyadmos_datasets.values.report_display import DisplayedReport, Rows
 from toyadmos_datasets.values.source import Source
+
+Made = TypeVar("Made")
 
 _LOOK_AGAIN_S = 0.5
 HEADROOMS = ("folder", OWN_HEADROOM)
@@ -79,6 +90,7 @@ class PrepareOptions:
             open. None for what `render.engine` names.
         add: Add the configs that are new to the dataset that is in `out` already.
         headroom: ``folder``, the one that the dataset has, or ``own``: with `add`, whose new configs have.
+        is_named_by_toy: Whether the names of configs begin with the toy, as in every dataset of several toys.
     """
 
     plan: PlanOptions
@@ -96,6 +108,7 @@ class PrepareOptions:
     executor: Executor | None = None
     add: bool = False
     headroom: str = "folder"
+    is_named_by_toy: bool = False
 
     def __post_init__(self) -> None:
         if self.recipe is not None:
@@ -119,8 +132,26 @@ class PrepareOptions:
                 remedy="Leave --overwrite out to keep what is there.",
             )
 
+    def each_toy(self) -> tuple[PrepareOptions, ...]:
+        """Return what is to be prepared of each toy.
+
+        Raises:
+            OptionError: A recipe of the user's own is to be of several toys.
+        """
+        plans = self.plan.each_toy()
+        is_named = len(plans) > 1 or self.is_named_by_toy or (self.add and _is_named_by_toy(self.out))
+        if len(plans) > 1 and self.recipe is not None:
+            raise OptionError(
+                "A recipe of your own is of one toy.",
+                where=f"--recipe {self.recipe}",
+                expected="one --toy",
+                actual=self.plan.toy,
+                remedy="Prepare each toy into a folder of its own.",
+            )
+        return tuple(replace(self, plan=plan, is_named_by_toy=is_named) for plan in plans)
+
     def request(self, source: Source) -> dict[str, Any]:
-        """Return what the dataset's rows follow from, as JSON values."""
+        """Return what the rows of a toy follow from, as JSON values."""
         return (
             self.plan.as_parameters()
             | self.render.as_request()
@@ -132,10 +163,11 @@ class PrepareOptions:
             | ({"ignored": source.ignored} if source.ignored else {})
             | ({} if self.recipe is None else {"protocols": [OWN], "recipe": sha256_of(self.recipe)})
             | ({"headroom": OWN_HEADROOM} if self.headroom == OWN_HEADROOM else {})
+            | ({NAMED_BY_TOY: True} if self.is_named_by_toy else {})
         )
 
     def open_source(self, progress: Progress) -> Source:
-        """Open the source: a simulated one is made first if it is not cached; of one on the web the header is read.
+        """Open the source of a toy: a simulated one is made first if it is not cached; one on the web gives its header.
 
         Raises:
             LicenseError: The licence has not been accepted.
@@ -151,22 +183,28 @@ class PrepareOptions:
             ignore=self.ignore,
         )
 
-    def preparation(self, source: Source) -> Preparation:
+    def preparation(self, source: Source, output: OutputFolder | None = None) -> Preparation:
         """Return what is made of an opened source.
+
+        Args:
+            source: The recordings of the toy.
+            output: Where it goes, together with other toys; None for a folder of this toy.
 
         Raises:
             DatasetError: The user's own recipe cannot be read.
         """
         examples = self._examples()  # a recipe that cannot be read is refused first
         is_cut_by_activity = self.recipe is None and self.plan.is_cut_by_activity
+        request = self.request(source)
         return Preparation(
             source=source,
-            output=OutputFolder(path=self.out, request=self.request(source), add=self.add),
+            output=output or OutputFolder.of(self.out, [request], add=self.add),
+            request=request,
             cache=self.cache,
             render=self.render,
-            examples=examples,
+            examples=lambda index, joined: self._named(examples(index, joined)),
             examples_heard=(
-                (lambda index, joined, activity: plan(index, self.plan, joined=joined, activity=activity))
+                (lambda index, joined, heard: self._named(plan(index, self.plan, joined=joined, activity=heard)))
                 if is_cut_by_activity
                 else None
             ),
@@ -176,6 +214,12 @@ class PrepareOptions:
             strict=self.strict,
             executor=self.executor,
         )
+
+    def _named(self, recipe: Recipe) -> Recipe:
+        """Give the configs the names that they have in the dataset."""
+        if not self.is_named_by_toy:
+            return recipe
+        return recipe.renamed({config: config_of_toy(self.plan.toy, config) for config in recipe.configs})
 
     def _examples(self) -> Callable[[pa.Table, EqualEvents], Recipe]:
         path = self.recipe
@@ -194,8 +238,8 @@ class PrepareReport(DisplayedReport):
         manifest: What is in it.
         was_done: Whether it was there before, so that nothing was to do.
         ingested: What was ingested; None if nothing was to do.
-        as_found: What the source holds beside what was published; None if nothing was to do. What was tolerated
-            stands in the manifest too.
+        as_found: What the source holds beside what was published, toy by toy; empty if nothing was to do. What was
+            tolerated stands in the manifest too.
     """
 
     displayed = ("out", "configs", "n_clips", "n_bytes", "was_done")
@@ -204,7 +248,7 @@ class PrepareReport(DisplayedReport):
     manifest: Manifest
     was_done: bool
     ingested: IngestReport | None = None
-    as_found: AsFound | None = None
+    as_found: tuple[AsFound, ...] = ()
 
     @property
     def configs(self) -> list[str]:
@@ -243,57 +287,116 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
         ToyAdmosError: Any other failure that this package knows; see `toyadmos_datasets.errors`.
     """
     progress = progress or Quiet()
-    with holding_cache(options.source, options.plan.toy, options.cache):
-        return carry_out(options.preparation(options.open_source(progress)), progress)
+    each = options.each_toy()
+    with contextlib.ExitStack() as holding:
+        for one in each:
+            holding.enter_context(holding_cache(one.source, one.plan.toy, one.cache))
+        return carry_out(preparations_of(each, [one.open_source(progress) for one in each]), progress)
 
 
-def carry_out(preparation: Preparation, progress: Progress) -> PrepareReport:
-    """Make a dataset, or find that it is made already."""
-    preparation = preparation.placed()
-    output, source = preparation.output, preparation.source
-    require_outside(source, output.path, *written_in(preparation.cache))
-    state = output.state(overwrite=preparation.overwrite)  # refuses before anything is made
+def preparations_of(each: Sequence[PrepareOptions], sources: Sequence[Source]) -> list[Preparation]:
+    """Return what is made of each toy, all into one folder.
+
+    Args:
+        each: As `PrepareOptions.each_toy` gives them.
+        sources: The source of each.
+    """
+    pairs = list(zip(each, sources, strict=True))
+    output = OutputFolder.of(each[0].out, [one.request(source) for one, source in pairs], add=each[0].add)
+    return [one.preparation(source, output) for one, source in pairs]
+
+
+def _is_named_by_toy(folder: Path) -> bool:
+    """Whether a folder holds a dataset of several toys."""
+    return (folder / MANIFEST_NAME).exists() and bool(read_manifest(folder).request.get(NAMED_BY_TOY))
+
+
+def carry_out(preparations: Sequence[Preparation], progress: Progress) -> PrepareReport:
+    """Make a dataset, or find that it is made already.
+
+    Args:
+        preparations: What is made of each toy, all into one folder.
+        progress: Told about the work.
+    """
+    each = [one.placed() for one in preparations]
+    output, overwrite = each[0].output, each[0].overwrite
+    for one in each:
+        require_outside(one.source, output.path, *written_in(one.cache))
+    state = output.state(overwrite=overwrite)  # refuses before anything is made
     if state == "done" and not output.has_leftovers:
-        return _found_done(preparation)
-    with output.held(), Lease(preparation.cache, source.toy) as lease, contextlib.ExitStack() as working:
-        state = output.state(overwrite=preparation.overwrite)
+        return _found_done(each)
+    with output.held(), contextlib.ExitStack() as working:
+        leases = [working.enter_context(Lease(one.cache, one.source.toy)) for one in each]
+        state = output.state(overwrite=overwrite)
         if state == "done":
             output.discard_partial()
-            return _found_done(preparation)
+            return _found_done(each)
         there = PreparedFolder.at(output.path) if state == "add" else None
-        preparation = working.enter_context(preparation.engaged())
-        indexed = preparation.index()
+        first = working.enter_context(each[0].engaged())
+        each = [replace(one, engine=first.engine, render=first.render) for one in each]
+        indexed = [one.index() for one in each]
+        _require_one_kind(each, there)
 
         def made() -> tuple[Manifest | None, IngestReport]:
-            """Ingest and render, in one go, so that damage of the store is mended wherever it shows."""
-            planned, report = _ingested(preparation, indexed, lease, progress)
-            parts = preparation.parts_of(planned.recipe, there)
+            """Ingest and render, in one go, so that damage of the stores is mended wherever it shows."""
+            whole = zip(each, indexed, leases, strict=True)
+            planned, reports = zip(*(_ingested(*one, progress) for one in whole), strict=True)
+            pairs = zip(each, planned, strict=True)
+            parts = [part for one, found in pairs for part in one.parts_of(found.recipe, there)]
+            skipped = (*first.skipped, *(_skipped(bad) for report in reports for bad in report.bad))
             if not parts:
-                return None, report
-            with naming_skipped([report]):
+                return None, _sum_of(reports)
+            with naming_skipped(reports):
                 manifest = render(
                     parts,
-                    planned.catalogue,
+                    pa.concat_tables([one.catalogue for one in planned]),
                     output,
-                    source,
+                    {one.source.toy: one.source for one in each},
                     there=there,
-                    skipped=preparation.skipped + tuple(_skipped(bad) for bad in report.bad),
-                    leaving_out=preparation.leaving_out,
-                    oddities=indexed.oddities,
-                    engine=preparation.engine,
+                    skipped=skipped,
+                    leaving_out=first.leaving_out,
+                    oddities=functools.reduce(largest_of, (one.oddities for one in indexed)),
+                    engine=first.engine,
                     progress=progress,
                 )
-            return manifest, report
+            return manifest, _sum_of(reports)
 
-        manifest, report = repairing_store(made, preparation.store, progress)
+        manifest, report = _repairing_stores(made, each, progress)
         if manifest is None:  # everything is there, by way of other requests
             output.discard_partial()
-            return _found_done(preparation)
-    found = replace(as_found(indexed, source), oddities=manifest.oddities)
-    return PrepareReport(out=output.path, manifest=manifest, was_done=False, ingested=report, as_found=found)
+            return _found_done(each)
+    found = [as_found(index, one.source) for one, index in zip(each, indexed, strict=True)]
+    found = [replace(one, oddities=manifest.oddities) for one in found] if len(found) == 1 else found
+    return PrepareReport(out=output.path, manifest=manifest, was_done=False, ingested=report, as_found=tuple(found))
 
 
-def _found_done(preparation: Preparation) -> PrepareReport:
+def _repairing_stores(attempt: Callable[[], Made], each: Sequence[Preparation], progress: Progress) -> Made:
+    """Return what an attempt gives, mending whichever recording store it finds damaged."""
+    for one in each:
+        attempt = functools.partial(repairing_store, attempt, one.store, progress)
+    return attempt()
+
+
+def _require_one_kind(each: Sequence[Preparation], there: PreparedFolder | None) -> None:
+    """Raise where simulated recordings would stand beside real ones.
+
+    Raises:
+        OutputConflictError: They would.
+    """
+    kinds = {one.source.is_simulated for one in each}
+    kinds |= {bool(there.manifest.source["is_simulated"])} if there else set()
+    if len(kinds) > 1:
+        raise OutputConflictError(
+            "Simulated recordings would stand beside real ones.",
+            where=each[0].output.path,
+            expected="one kind of source in a folder",
+            actual=", ".join(one.source.location for one in each),
+            remedy="Choose another folder with --out.",
+        )
+
+
+def _found_done(each: Sequence[Preparation]) -> PrepareReport:
+    preparation = each[0]
     manifest = read_manifest(preparation.output.path)
     if preparation.strict:
         refuse_oddities(manifest.oddities, preparation.source.location)
@@ -353,7 +456,7 @@ def _ingested(
         is_used = pc.is_in(catalogue["recording_id"], value_set=pa.array(used, pa.string()))
         refuse_oddities(header_oddities(catalogue.filter(is_used)), preparation.source.location)
     n_reused = pc.sum(pc.is_in(pa.array(used, pa.string()), value_set=before)).as_py() or 0
-    return planned, _sum_of(reports, n_reused)
+    return planned, replace(_sum_of(reports), n_reused=n_reused)
 
 
 @contextlib.contextmanager
@@ -447,9 +550,9 @@ def _require_fetched(source: Source, wanted: Sequence[str]) -> None:
         )
 
 
-def _sum_of(reports: Sequence[IngestReport], n_reused: int) -> IngestReport:
+def _sum_of(reports: Sequence[IngestReport]) -> IngestReport:
     return IngestReport(
-        n_reused=n_reused,
+        n_reused=sum(report.n_reused for report in reports),
         n_ingested=sum(report.n_ingested for report in reports),
         bad=tuple(bad for report in reports for bad in report.bad),
     )

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ, toy_named
+from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.engine import usable_workers
 from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.errors import DatasetError, OutputConflictError
+from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.ingest import AsFound, as_found
 from toyadmos_datasets.ingest.recordings import bytes_to_decode, bytes_to_store
 from toyadmos_datasets.ingest.task_cuts import bytes_by_block, large_blocks
 from toyadmos_datasets.jobs.preparation import Preparation
-from toyadmos_datasets.jobs.prepare import PrepareOptions
+from toyadmos_datasets.jobs.prepare import PrepareOptions, preparations_of
 from toyadmos_datasets.jobs.sources import foreseen_source, require_outside, written_in
 from toyadmos_datasets.options.render_options import ENCODINGS
 from toyadmos_datasets.planning.recipe_plan import SplitCount, count_examples
@@ -62,9 +63,10 @@ SHARD_BYTES: Bytes = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Preview(DisplayedReport):
-    """What `prepare` with the same options would do.
+    """What `prepare` with the same options would do for one toy.
 
     Attributes:
+        toy: ``ToyTrain``.
         location: Where the source is.
         kind: ``tree`` or ``volumes``.
         counts: Examples by config, split and label.
@@ -97,6 +99,7 @@ class Preview(DisplayedReport):
 
     displayed = ("out", "state", "n_recordings", "n_decoded_bytes", "n_dataset_bytes", "expected_s")
 
+    toy: str
     location: str
     kind: str
     counts: tuple[SplitCount, ...]
@@ -132,7 +135,24 @@ class Preview(DisplayedReport):
 
 
 def preview(options: PrepareOptions, progress: Progress | None = None) -> Preview:
-    """Tell what `prepare` would read, decode and write, and about how long it would take.
+    """Tell what `prepare` of one toy would do; see `previews`.
+
+    Raises:
+        OptionError: Several toys are asked for.
+    """
+    if len(options.plan.each_toy()) > 1:
+        raise OptionError(
+            "A plan is of one toy.",
+            where="toy",
+            expected="one toy",
+            actual=options.plan.toy,
+            remedy="Plan each toy, or use the command, which tells of all: toyadmos plan --toy car,train",
+        )
+    return previews(options, progress)[0]
+
+
+def previews(options: PrepareOptions, progress: Progress | None = None) -> tuple[Preview, ...]:
+    """Tell what `prepare` would read, decode and write, toy by toy, and about how long it would take.
 
     A simulated corpus that is not there yet is planned as it will be; it is not made.
 
@@ -143,12 +163,21 @@ def preview(options: PrepareOptions, progress: Progress | None = None) -> Previe
     Raises:
         ToyAdmosError: Any failure that this package knows; see `toyadmos_datasets.errors`.
     """
-    with Lease(options.cache, toy_named(options.plan.toy).name):
-        return _preview(options, progress or Quiet())
+    each, shown = options.each_toy(), progress or Quiet()
+    with contextlib.ExitStack() as holding:
+        for one in each:
+            holding.enter_context(Lease(one.cache, one.plan.toy))
+        foreseen = [_foreseen(one, shown) for one in each]
+        preparations = preparations_of(each, [source for source, _ in foreseen])
+        return tuple(
+            _preview(one, preparation, shown, n_simulated_bytes)
+            for one, preparation, (_, n_simulated_bytes) in zip(each, preparations, foreseen, strict=True)
+        )
 
 
-def _preview(options: PrepareOptions, progress: Progress) -> Preview:
-    source, n_simulated_bytes = foreseen_source(
+def _foreseen(options: PrepareOptions, progress: Progress) -> tuple[Source, Bytes]:
+    """Return the source of a toy, and how much of it is to be synthesised."""
+    return foreseen_source(
         options.source,
         options.plan.toy,
         options.cache,
@@ -156,8 +185,13 @@ def _preview(options: PrepareOptions, progress: Progress) -> Preview:
         fetch=options.fetch,
         ignore=options.ignore,
     )
+
+
+def _preview(
+    options: PrepareOptions, preparation: Preparation, progress: Progress, n_simulated_bytes: Bytes
+) -> Preview:
+    source = preparation.source
     require_outside(source, options.out, *written_in(options.cache))
-    preparation = options.preparation(source)
     indexed, store = preparation.index(), preparation.store
     planned = preparation.plan(indexed.table, progress)
     wanted, missing = planned.wanted, planned.missing
@@ -180,6 +214,7 @@ def _preview(options: PrepareOptions, progress: Progress) -> Preview:
         max(0.0, max(some, default=0) - decoded / workers) / bytes_a_s for some in (large, [*large, *unknown])
     )
     return Preview(
+        toy=source.toy,
         location=source.location,
         kind=source.kind,
         counts=counts,

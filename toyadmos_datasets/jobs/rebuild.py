@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from toyadmos_datasets.jobs.prepare import PrepareReport, carry_out
 from toyadmos_datasets.jobs.sources import holding_cache, resolve_source
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.options.render_options import LOCAL
+from toyadmos_datasets.planning import EqualEvents
 from toyadmos_datasets.rendering import OutputFolder, Part, RenderOptions, whole_part
 from toyadmos_datasets.sharing import Moved, OpenedRecipe, fingerprint_shards, open_recipe, what_moved
 from toyadmos_datasets.sharing.recipe_diff import differing_shards
@@ -109,28 +113,13 @@ def rebuild_opened(opened: OpenedRecipe, options: RebuildOptions, progress: Prog
     for part in shared.recipe.parts:
         check_parameters(part.parameters, where=options.file)
     render = _render_options(shared.request, options)
-    with holding_cache(options.source, shared.toy, options.cache):
-        source = resolve_source(
-            options.source,
-            shared.toy,
-            options.cache,
-            workers=options.workers,
-            progress=progress,
-            fetch=options.fetch,
-            ignore=options.ignore,
-        )
-        _require_same_kind(shared, source, options.file)
-        preparation = Preparation(
-            source=source,
-            output=OutputFolder(path=options.out, request=_request(shared, source)),
-            cache=options.cache,
-            render=render,
-            examples=lambda index, _joined: _planned(shared, index, source),
-            overwrite=options.overwrite,
-            skipped=shared.skipped,
-            parts=_parts(shared, options, _request(shared, source)),
-        )
-        report = carry_out(preparation, progress)
+    with contextlib.ExitStack() as holding:
+        for toy in shared.toys:
+            holding.enter_context(holding_cache(options.source, toy, options.cache))
+        sources = {toy: _source(toy, options, progress) for toy in shared.toys}
+        for source in sources.values():
+            _require_same_kind(shared, source, options.file)
+        report = carry_out(_preparations(shared, sources, render, options), progress)
     if report.manifest.recipe_sha256 != shared.recipe.sha256:
         raise OutputConflictError(
             "The folder holds another recipe.",
@@ -146,7 +135,44 @@ def rebuild_opened(opened: OpenedRecipe, options: RebuildOptions, progress: Prog
     return RebuildReport(prepared=report, n_shards=len(shared.shards), moved=moved)
 
 
-def _parts(shared: SharedRecipe, options: RebuildOptions, first: dict[str, Any]) -> tuple[Part, ...]:
+def _source(toy: str, options: RebuildOptions, progress: Progress) -> Source:
+    return resolve_source(
+        options.source,
+        toy,
+        options.cache,
+        workers=options.workers,
+        progress=progress,
+        fetch=options.fetch,
+        ignore=options.ignore,
+    )
+
+
+def _preparations(
+    shared: SharedRecipe, sources: Mapping[str, Source], render: RenderOptions, options: RebuildOptions
+) -> list[Preparation]:
+    """Return what is made of each toy; the first renders the parts of all, in their order."""
+    first = _request(shared, sources[shared.toy])
+    parts = _parts(shared, options, first, sources)
+    return [
+        Preparation(
+            source=source,
+            output=OutputFolder(path=options.out, request=first),
+            cache=options.cache,
+            render=render,
+            examples=functools.partial(
+                _planned, shared.recipe.of_toy(toy) if len(sources) > 1 else shared.recipe, source
+            ),
+            overwrite=options.overwrite,
+            skipped=shared.skipped,
+            parts=parts if toy == shared.toy else (),
+        )
+        for toy, source in sources.items()
+    ]
+
+
+def _parts(
+    shared: SharedRecipe, options: RebuildOptions, first: dict[str, Any], sources: Mapping[str, Source]
+) -> tuple[Part, ...]:
     """Return what was asked for one after the other, with the rows of each.
 
     Raises:
@@ -156,7 +182,7 @@ def _parts(shared: SharedRecipe, options: RebuildOptions, first: dict[str, Any])
     parts = [whole_part(first_recipe, first, _render_options(shared.request, options))]
     for one in shared.additions:
         recipe = later.pop(0) if one.configs and later else first_recipe.only(())
-        if tuple(recipe.configs) != one.configs:
+        if tuple(recipe.configs) != one.configs or recipe.parameters.get("toy") != one.toy:
             raise DatasetError(
                 "The recipe and what was added to it disagree.",
                 where=options.file,
@@ -167,7 +193,7 @@ def _parts(shared: SharedRecipe, options: RebuildOptions, first: dict[str, Any])
         parts.append(
             Part(
                 recipe=recipe,
-                request=one.request | {"source": first["source"]},
+                request=one.request | {"source": sources[one.toy].identity},
                 options=_render_options(one.request, options),
                 featured=tuple(config.removesuffix(FEATURES_SUFFIX) for config in one.feature_configs),
                 is_level_shared=one.request.get("headroom") != OWN_HEADROOM,
@@ -205,9 +231,9 @@ def _require_same_kind(shared: SharedRecipe, source: Source, file: Path | str) -
         )
 
 
-def _planned(shared: SharedRecipe, index: pa.Table, source: Source) -> Recipe:
-    """Return the recipe, if the source has what it needs."""
-    needed = pa.array(shared.recipe.recording_ids, pa.string())
+def _planned(recipe: Recipe, source: Source, index: pa.Table, _joined: EqualEvents) -> Recipe:
+    """Return a recipe, if the source has what it needs."""
+    needed = pa.array(recipe.recording_ids, pa.string())
     missing = needed.filter(pc.invert(pc.is_in(needed, value_set=index["recording_id"])))
     if len(missing):
         raise PlanError(
@@ -217,4 +243,4 @@ def _planned(shared: SharedRecipe, index: pa.Table, source: Source) -> Recipe:
             actual=f"{len(index)} other recordings of {source.toy}",
             remedy="Complete the source, or name another with --source.",
         )
-    return shared.recipe
+    return recipe

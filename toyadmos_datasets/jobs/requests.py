@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.corpus.toys import toys_named
 from toyadmos_datasets.engine import chosen_workers
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.cache_folder import default_cache
@@ -68,7 +68,7 @@ def prepare_options(
 def _default_out(plan: PlanOptions) -> Path:
     """Return ``data/TOY``, or ``data/TOY-PROTOCOL`` for another protocol than the default."""
     others = [] if plan.protocols == defaults_of(PlanOptions)["protocols"] else plan.protocols
-    return Path("data") / "-".join([toy_named(plan.toy).short, *others])
+    return Path("data") / "-".join([*(toy.short for toy in toys_named(plan.toy)), *others])
 
 
 def _chosen(kind: type[Any], chosen: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def chosen_splits(manifest: Manifest, name: str | None) -> dict[str, list[Shard]
     Raises:
         OptionError: There is no such config.
     """
-    configs = manifest.configs
+    configs = manifest.configs | manifest.joint_configs
     config = next(iter(configs), "") if name is None else name
     require_choice("config", config, configs)
     return configs[config]

@@ -44,35 +44,38 @@ class Protocol:
         return paper_experiment(toy).channel if self.is_papers else self.default_channels
 
 
+HELD_OUT = ("(validation)", "(calibration)")
+"""Splits that every protocol has where they are asked for."""
+
 PROTOCOLS = (
     Protocol(
         name="waspaa2019",
         task="unsupervised detection, the paper's experiment",
-        splits=("train", "test"),
+        splits=("train", *HELD_OUT, "test"),
         is_papers=True,
         is_always_mixed=True,
     ),
     Protocol(
         name="basic",
         task="unsupervised detection, clean or at SNRs of your choice",
-        splits=("train", "(validation)", "test"),
+        splits=("train", *HELD_OUT, "test"),
     ),
     Protocol(
         name="leave-one-case-out",
         task="domain adaptation from machine to machine",
-        splits=("train", "(adapt)", "test"),
+        splits=("train", *HELD_OUT, "(adapt)", "test"),
     ),
     Protocol(
         name="noise-shift",
         task="domain shift of noise and its level",
-        splits=("train", "test"),
+        splits=("train", *HELD_OUT, "test"),
         is_always_mixed=True,
         is_noise_apart=True,
     ),
     Protocol(
         name="noise-aware",
         task="detection with a near and a far microphone, as DCASE 2026 task 2",
-        splits=("train", "(supplemental)", "test"),
+        splits=("train", *HELD_OUT, "(supplemental)", "test"),
         is_always_mixed=True,
         is_noise_apart=True,
         default_channels="1,3",
@@ -81,18 +84,18 @@ PROTOCOLS = (
     Protocol(
         name="few-shot",
         task="detection with a few anomalous examples",
-        splits=("train", "support", "test"),
+        splits=("train", *HELD_OUT, "support", "test"),
     ),
     Protocol(
         name="cnt-to-ind",
         task="training on continuous operation, as factories would",
-        splits=("train", "test"),
+        splits=("train", *HELD_OUT, "test"),
         recording_types=("IND", "CNT"),
     ),
     Protocol(
         name="dcase2020",
         task="the split of DCASE 2020 task 2 for these toys",
-        splits=("train", "test"),
+        splits=("train", *HELD_OUT, "test"),
         toys=("ToyCar", "ToyConveyor"),
         is_always_mixed=True,
     ),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from toyadmos_datasets.corpus.toys import toy_named
+from toyadmos_datasets.corpus.toys import toys_named
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.options.catalogue import PROTOCOLS, protocol_named
 from toyadmos_datasets.options.channel_choices import (
@@ -48,7 +48,12 @@ class PlanOptions:
     """Which examples a dataset shall have; docs/cli.md says what each option does."""
 
     toy: str = field(
-        metadata=option(help="`car`, `conveyor` or `train`.", page="Or `ToyCar` ..", metavar="TOY", example="car")
+        metadata=option(
+            help="`car`, `conveyor` or `train`; several, such as `car,train`, or `all` for one dataset of all of them.",
+            page="Or `ToyCar` .. See [protocols.md](protocols.md#several-toys).",
+            metavar="TOY",
+            example="car",
+        )
     )
     protocols: tuple[str, ...] = field(
         default=("waspaa2019",),
@@ -145,11 +150,30 @@ class PlanOptions:
         default=0.0,
         metadata=option(
             flag="--validation",
-            help="For `basic`: share of the training events held out as the split `validation`.",
+            help="Share of the normal training events held out as the split `validation`, case by case.",
             metavar="SHARE",
             example="0.1",
             rule=_SHARE,
-            protocols=("basic",),
+        ),
+    )
+    calibration_share: float = field(
+        default=0.0,
+        metadata=option(
+            flag="--calibration",
+            help="Share of them held out as the split `calibration`, for thresholds.",
+            page="`toyadmos evaluate` takes its threshold from it.",
+            metavar="SHARE",
+            example="0.1",
+            rule=_SHARE,
+            is_kept_at_default=False,
+        ),
+    )
+    balanced_test: bool = field(
+        default=False,
+        metadata=option(
+            help="As many normal as anomalous events of each case in the test; the others are left out.",
+            key="is_test_balanced",
+            is_kept_at_default=False,
         ),
     )
     adapt_events: int | None = field(
@@ -252,8 +276,9 @@ class PlanOptions:
     )
 
     def __post_init__(self) -> None:
-        toy, options = toy_named(self.toy), options_of(PlanOptions)
-        object.__setattr__(self, "toy", toy.name)  # the one name that files, folders and hashes have
+        toys, options = toys_named(self.toy), options_of(PlanOptions)
+        names = ",".join(toy.name for toy in toys)  # the one name that files, folders and hashes have
+        object.__setattr__(self, "toy", names)
         if self.channels is not None:
             object.__setattr__(self, "channels", canonical_channels(self.channels))
         if not self.protocols:
@@ -261,14 +286,16 @@ class PlanOptions:
         check_options(self)
         if self.cases == ():
             raise options["cases"].refusal("at least one case", "none")
-        for name, values, choices in (
-            ("cases", self.cases or (), toy.cases),
-            ("unseen_parts", self.unseen_parts, toy.parts),
-        ):
-            for value in values:
-                if value not in choices:
-                    raise options[name].refusal(", ".join(map(str, choices)), value)
+        for toy in toys:
+            for name, values, choices in (
+                ("cases", self.cases or (), toy.cases),
+                ("unseen_parts", self.unseen_parts, toy.parts),
+            ):
+                for value in values:
+                    if value not in choices:
+                        raise options[name].refusal(", ".join(map(str, choices)), value)
         self._check_protocol_specific()
+        self._check_shares()
         self._check_noise()
         self._settle_stack()
 
@@ -283,6 +310,12 @@ class PlanOptions:
                     actual=f"--protocol {' '.join(self.protocols)}",
                     remedy=f"Add: --protocol {one.protocols[0]}",
                 )
+
+    def _check_shares(self) -> None:
+        held_out = self.validation_share + self.calibration_share
+        if held_out >= 1:
+            expected = f"less than {1 - self.validation_share:g}, so that something is left for the training"
+            raise options_of(PlanOptions)["calibration_share"].refusal(expected, f"{self.calibration_share:g}")
 
     def _check_noise(self) -> None:
         options = options_of(PlanOptions)
@@ -314,6 +347,10 @@ class PlanOptions:
     def has_stems(self) -> bool:
         """Whether a protocol gives target and noise beside every clip."""
         return any(protocol_named(one).has_stems for one in self.protocols)
+
+    def each_toy(self) -> tuple[PlanOptions, ...]:
+        """Return the options of each toy, as if it were planned alone."""
+        return tuple(replace(self, toy=toy.name) for toy in toys_named(self.toy))
 
     @property
     def is_cut_by_activity(self) -> bool:

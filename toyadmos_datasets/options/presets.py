@@ -1,10 +1,10 @@
-"""What a system consists of, as one frozen value; three are known, a user's own is a TOML file or a few settings."""
+"""What a system consists of, as one frozen value; five are known, a user's own is a TOML file or a few settings."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -17,7 +17,8 @@ from toyadmos_datasets.units import Hertz
 Normalisation: TypeAlias = Literal["bands", "batch", "none"]
 Start: TypeAlias = Literal["glorot_normal", "glorot_uniform"]
 FrameError: TypeAlias = Literal["sum", "mean"]
-ClipScore: TypeAlias = Literal["max", "mean", "quantile"]
+ClipScore: TypeAlias = Literal["max", "mean", "quantile", "selective-mahalanobis"]
+DetectorKind: TypeAlias = Literal["autoencoder", "knn", "mahalanobis", "gmm"]
 
 _REMEDY = "See docs/baseline.md for the settings; for instance: --preset paper --set epochs=20"
 _MAX_OFFSETS = 1 << 10
@@ -150,6 +151,14 @@ class Preset:
     batch_clips: int = field(
         default=0, metadata=_setting("Whole clips a step, in place of single inputs.", rule=_not_negative(1 << 30))
     )
+    every_kth_stack: int = field(
+        default=1,
+        metadata=_setting(
+            "Train on every so-many-th input of a clip, beginning with the next one in each epoch: neighbours share "
+            "all but one of their frames.",
+            rule=_positive(1 << 16),
+        ),
+    )
     learning_rate: float = field(
         default=1e-4, metadata=_setting("Step size of Adam until `decay_from`.", rule=_positive())
     )
@@ -191,6 +200,26 @@ class Preset:
         metadata=_setting("How the errors of a clip's frames become its score.", choices=get_args(ClipScore)),
     )
     quantile: float = field(default=0.95, metadata=_setting("Which, for the clip score `quantile`.", rule=_QUANTILE))
+    detector: DetectorKind = field(
+        default="autoencoder",
+        metadata=_setting(
+            "`autoencoder`; or of the statistics of clips: distance to the nearest training clips (`knn`), to all of "
+            "them (`mahalanobis`), or the likelihood under a Gaussian mixture (`gmm`).",
+            choices=get_args(DetectorKind),
+        ),
+    )
+    n_stretches: int = field(
+        default=1,
+        metadata=_setting(
+            "Equal stretches that a clip is cut into; each has a mean and a deviation of every band.",
+            rule=_positive(1 << 10),
+        ),
+    )
+    n_neighbours: int = field(
+        default=1,
+        metadata=_setting("Nearest training clips whose mean distance is the score.", rule=_positive(1 << 20)),
+    )
+    n_components: int = field(default=4, metadata=_setting("Gaussians in the mixture.", rule=_positive(1 << 20)))
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -206,14 +235,27 @@ class Preset:
     @property
     def changes(self) -> dict[str, Any]:
         """The settings that are not those of the preset that it is based on, as JSON values."""
-        mine, known = self.as_json(), PRESETS[self.base].as_json()
-        return {name: mine[name] for name in options_of(Preset) if mine[name] != known[name]}
+        own, known = self.as_json(), PRESETS[self.base]
+        names = [name for name in options_of(Preset) if name in own]
+        return {name: own[name] for name in names if getattr(self, name) != getattr(known, name)}
 
     @property
     def label(self) -> str:
         """What it is called wherever a result stands: ``paper``, or ``paper*`` once anything of it was changed."""
         own = f"{self.base}*" if self.changes else self.base
         return own if self.name == self.base else f"{self.name} ({own})"
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it is an autoencoder, which needs torch; else it is one of the statistics of clips."""
+        return self.detector == "autoencoder"
+
+    @property
+    def least_frames(self) -> int:
+        """Frames that a clip needs for one input of the network, or for one in each stretch."""
+        if not self.is_network:
+            return self.n_stretches
+        return 1 if self.is_padded else max(*self.offsets, 0) - min(*self.offsets, 0) + 1
 
     @property
     def n_inputs(self) -> int:
@@ -245,8 +287,9 @@ class Preset:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Return the settings as JSON values."""
-        return asdict(self) | {"offsets": list(self.offsets)}
+        """Return the settings that its kind of detector has, as JSON values."""
+        values = asdict(self) | {"offsets": list(self.offsets)}
+        return {name: value for name, value in values.items() if name in settings_of(self.detector)}
 
 
 PAPER = Preset()
@@ -314,15 +357,47 @@ Source:
     and librosa 0.6.0.
 """
 
-PRESETS = {preset.name: preset for preset in (PAPER, CODE, DCASE2020)}
+KNN = Preset(
+    name="knn",
+    base="knn",
+    n_fft=1024,
+    n_hop=512,
+    n_mels=128,
+    power=2,
+    log="dB",
+    floor=2.220446049250313e-16,
+    is_centred=True,
+    pad_mode="reflect",
+    detector="knn",
+)
+"""Distance to the nearest training clip, by the statistics of its log-mel frames; the frames of `DCASE2020`."""
+
+MAHALANOBIS = replace(KNN, name="mahalanobis", base="mahalanobis", detector="mahalanobis")
+"""Distance to the mean of the training clips, measured by their covariance; the statistics of `KNN`."""
+
+PRESETS = {preset.name: preset for preset in (PAPER, CODE, DCASE2020, KNN, MAHALANOBIS)}
+
+_OF_FEATURES = frozenset(
+    {"name", "base", "rate_hz", "n_fft", "n_hop", "n_mels", "filterbank", "window", "power", "log", "floor"}
+    | {"is_centred", "pad_mode", "is_last_frame_dropped", "detector"}
+)
+_OF_STATISTICS = frozenset({"n_stretches", "n_neighbours", "n_components"})
+
+
+def settings_of(detector: str) -> frozenset[str]:
+    """Return the names of the settings that a kind of detector has."""
+    if detector == "autoencoder":
+        return frozenset(one.name for one in fields(Preset)) - _OF_STATISTICS
+    own = {"knn": {"n_neighbours"}, "gmm": {"n_components"}}.get(detector, set())
+    return _OF_FEATURES | {"n_stretches"} | own
 
 
 def chosen_preset(name: str = "paper", settings: Iterable[str] = ()) -> Preset:
     """Return a known preset, or one from a TOML file, with settings changed.
 
     Args:
-        name: ``paper``, ``code``, ``dcase2020``, or the path of a TOML file with settings and, as ``base``, the
-            preset that they change.
+        name: ``paper``, ``code``, ``dcase2020``, ``knn``, ``mahalanobis``, or the path of a TOML file with
+            settings and, as ``base``, the preset that they change.
         settings: Each ``name=value``.
 
     Raises:
@@ -353,7 +428,12 @@ def changed(preset: Preset, settings: dict[str, Any]) -> Preset:
         if name not in known:
             raise _wrong(name, f"one of {', '.join(sorted(known))}", name)
         values[name] = _as_type_of(getattr(preset, name), value, name)
-    return replace(preset, **values)
+    found = replace(preset, **values)
+    foreign = sorted(values.keys() - settings_of(found.detector))
+    if foreign:
+        own = ", ".join(sorted(settings_of(found.detector)))
+        raise _wrong(foreign[0], f"a setting of the detector {found.detector}: {own}", foreign[0])
+    return found
 
 
 def scoring_preset(how: str) -> Preset:

@@ -1,4 +1,4 @@
-"""What a user can ask of training and evaluating the reference autoencoder."""
+"""What a user can ask of training and evaluating the reference detectors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from pathlib import Path
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.options.declaration import at_least, check_options, option
-from toyadmos_datasets.options.presets import PAPER, PRESETS, Preset, chosen_preset, scoring_preset, with_settings
+from toyadmos_datasets.options.presets import (
+    PAPER,
+    PRESETS,
+    Preset,
+    changed,
+    chosen_preset,
+    scoring_preset,
+    with_settings,
+)
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -79,12 +87,36 @@ class TrainOptions:
             rule=at_least(1),
         ),
     )
+    every_kth_stack: int | None = field(
+        default=None,
+        metadata=_of_training(
+            help="Train on every K-th stack of frames, by turns, so that an epoch takes a K-th of the time.",
+            page="Neighbouring stacks of `paper` share 20 of 21 frames. The run is called `paper*: every_kth_stack=K`.",
+            metavar="K",
+            example="5",
+            rule=at_least(1),
+        ),
+    )
+    threads: int | None = field(
+        default=None,
+        metadata=_of_training(
+            help="Threads of a training on the CPU; by default as many as a trial of a few steps finds worth having.",
+            page="The run keeps the number, since weights may differ with it in the last bits.",
+            metavar="N",
+            example="2",
+            rule=at_least(1),
+        ),
+    )
     device: str = field(default="auto", metadata=_of_training(**_DEVICE))
 
     def __post_init__(self) -> None:
         check_options(self)
-        object.__setattr__(self, "preset", with_settings(self.preset, self.settings))
+        preset = with_settings(self.preset, self.settings)
+        if self.every_kth_stack is not None:
+            preset = changed(preset, {"every_kth_stack": self.every_kth_stack})
+        object.__setattr__(self, "preset", preset)
         object.__setattr__(self, "settings", ())
+        object.__setattr__(self, "every_kth_stack", None)
 
     def each_seed(self) -> list[TrainOptions]:
         """Return the options of each run: one into `out` itself, or one a seed into folders in it."""
@@ -118,8 +150,9 @@ class EvaluateOptions:
     clip_score: Preset | None = field(
         default=None,
         metadata=_of_evaluation(
-            help="How the scores of frames make a clip's: `max`, `mean`, or a quantile such as `0.95`.",
-            page="By default as the preset says.",
+            help="How the scores of frames make a clip's: `max`, `mean`, `selective-mahalanobis`, or a quantile such "
+            "as `0.95`.",
+            page="By default as the preset says; systems without a network score whole clips.",
             metavar="HOW",
             example="0.95",
             parse=scoring_preset,

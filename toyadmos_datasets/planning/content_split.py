@@ -13,9 +13,6 @@ from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.planning.events import Events, Numbers
 from toyadmos_datasets.planning.split_layout import Scope, Split, SplitLayout
 
-_RANKS = {"train": 0, "test": 2}
-"""Which split of a group's events all of them stand in: that of the highest rank; the splits beside these have 1."""
-
 _NO_SPLIT = -1
 
 
@@ -37,24 +34,23 @@ class SeparatedLayout:
 def separate_equal_content(scope: Scope, layout: SplitLayout) -> SeparatedLayout:
     """Move events that carry the same sound to one split, and cut each split to what a quick look has of it.
 
-    The test has them where one of them is in the test, or where some are normal and others anomalous; else the split
-    beside train and test.
+    The test, which is the last split, has them where some are normal and others anomalous; else the last split that
+    one of them is in.
 
     Raises:
         PlanError: A split would have no events of a case left.
     """
     home = _homes(scope, layout)
-    ranks = [_rank(split) for split in layout.splits]
-    is_leaving = [_is_leaving(home, scope, split) for split in layout.splits]
+    is_leaving = [_is_leaving(home, scope, split, place) for place, split in enumerate(layout.splits)]
     leaving = [np.unique(split.targets[some]) for split, some in zip(layout.splits, is_leaving, strict=True)]
     is_windowed = [split.starts is not None for split in layout.splits]
     nobody = np.empty(0, dtype=np.int64)
     moved = np.concatenate([nobody, *(some for some, cut in zip(leaving, is_windowed, strict=True) if not cut)])
     left_out = np.concatenate([nobody, *(some for some, cut in zip(leaving, is_windowed, strict=True) if cut)])
     splits = []
-    for split, rank, leaves in zip(layout.splits, ranks, is_leaving, strict=True):
+    for place, (split, leaves) in enumerate(zip(layout.splits, is_leaving, strict=True)):
         kept = _some(split, ~leaves)
-        arriving = moved[home[scope.events.group[moved]] == rank]
+        arriving = moved[home[scope.events.group[moved]] == place]
         if len(arriving):
             kept = replace(kept, targets=np.sort(np.concatenate([kept.targets, arriving])))
         _require_cases_left(scope, split, kept)
@@ -92,7 +88,7 @@ def moved_notes(scope: Scope, settled: list[SeparatedLayout]) -> list[str]:
         )
     if len(left_out):
         notes.append(
-            f"{scope.protocol} left {_n(len(left_out), 'continuous recording')} out of train, because the test has the "
+            f"{scope.protocol} left {_n(len(left_out), 'continuous recording')} out, because a later split has the "
             f"same sound ({_first_few(scope.events, left_out)})."
         )
     return notes
@@ -107,7 +103,7 @@ def _first_few(events: Events, numbers: Numbers) -> str:
 
 
 def _homes(scope: Scope, layout: SplitLayout) -> Numbers:
-    """Return the rank of the split that each group belongs in, by its first event; `_NO_SPLIT` for events alone."""
+    """Return the place of the split that each group belongs in, by its first event; `_NO_SPLIT` for events alone."""
     events = scope.events
     home = np.full(len(events.group), _NO_SPLIT)
     if (events.group == np.arange(len(events.group))).all():
@@ -119,20 +115,16 @@ def _homes(scope: Scope, layout: SplitLayout) -> Numbers:
     is_normal = pc.equal(events.sound.take(pa.array(same)), "normal").to_numpy(zero_copy_only=False)
     is_mixed = np.isin(events.group[same], events.group[same[is_normal]])
     is_mixed &= np.isin(events.group[same], events.group[same[~is_normal]])
-    home[events.group[same[is_mixed]]] = _RANKS["test"]
-    for split in layout.splits:
+    home[events.group[same[is_mixed]]] = len(layout.splits) - 1
+    for place, split in enumerate(layout.splits):
         here = events.group[same[np.isin(same, split.targets)]]
-        home[here] = np.maximum(home[here], _rank(split))
+        home[here] = np.maximum(home[here], place)
     return home
 
 
-def _rank(split: Split) -> int:
-    return _RANKS.get(split.name, 1)
-
-
-def _is_leaving(home: Numbers, scope: Scope, split: Split) -> npt.NDArray[np.bool_]:
+def _is_leaving(home: Numbers, scope: Scope, split: Split, place: int) -> npt.NDArray[np.bool_]:
     of_targets = home[scope.events.group[split.targets]]
-    leaving: npt.NDArray[np.bool_] = (of_targets != _NO_SPLIT) & (of_targets != _rank(split))
+    leaving: npt.NDArray[np.bool_] = (of_targets != _NO_SPLIT) & (of_targets != place)
     return leaving
 
 
@@ -156,15 +148,24 @@ def _require_cases_left(scope: Scope, before: Split, after: Split) -> None:
 
 
 def _quick_look(scope: Scope, split: Split) -> Split:
-    """Keep the first of each case and label, in the protocol's random order; windows are cut by the protocol."""
-    n = scope.options.max_events
-    if n is None or split.starts is not None:
+    """Keep the first of each case and label, in the protocol's random order; windows are cut by the protocol.
+
+    Of a balanced test, as many are kept of both labels of a case.
+    """
+    n, is_balanced = scope.options.max_events, scope.options.balanced_test and split.name == "test"
+    if (n is None and not is_balanced) or split.starts is not None:
         return split
     events = scope.events
     order = events.shuffled(split.targets, scope.options.seed, scope.protocol, "split")
     label = events.sound.take(pa.array(order)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
     kind = events.case[order].astype(np.int64) * len(events.sound) + label
     by_kind = np.argsort(kind, kind="stable")
-    _, sizes = np.unique(kind, return_counts=True)
+    kinds, sizes = np.unique(kind, return_counts=True)
     rank = np.arange(len(order)) - np.repeat(sizes.cumsum() - sizes, sizes)
-    return replace(split, targets=np.sort(order[by_kind][rank < n]))
+    most = sizes if n is None else np.minimum(sizes, n)
+    if is_balanced:
+        _, case = np.unique(kinds // len(events.sound), return_inverse=True)
+        smallest = np.full(case.max(initial=-1) + 1, len(order))
+        np.minimum.at(smallest, case, most)
+        most = smallest[case]
+    return replace(split, targets=np.sort(order[by_kind][rank < np.repeat(most, sizes)]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -28,6 +29,8 @@ from toyadmos_datasets.planning.split_layout import (
     gathered,
     require,
     split_as_paper,
+    training_splits,
+    without_held_out,
 )
 from toyadmos_datasets.planning.windows import Windows, windows_of
 from toyadmos_datasets.units import Decibels
@@ -54,7 +57,7 @@ def plan_waspaa2019(scope: Scope) -> Planned:
     """
     divided = split_as_paper(scope)
     splits = (
-        Split(name="train", targets=gathered(*(one.train for one in divided))),
+        *training_splits(divided),
         Split(name="test", targets=gathered(*(part for one in divided for part in (one.test, one.anomalous)))),
     )
     config = Config(name=scope.protocol, mixtures=(_mixture(scope),))
@@ -101,7 +104,7 @@ def _waspaa2019_notes(scope: Scope) -> list[str]:
 
 
 def plan_basic(scope: Scope) -> Planned:
-    """Split every case as the paper split its own, with a part of the training for validation where asked for.
+    """Split every case as the paper split its own.
 
     Raises:
         PlanError: A case would leave a split without events.
@@ -110,28 +113,12 @@ def plan_basic(scope: Scope) -> Planned:
         Koizumi et al. 2019, section 4, for the share of the training; the rest is this package's own.
     """
     divided = split_as_paper(scope)
-    share = scope.options.validation_share
-    validation = [_validation(one, share) for one in divided]
-    train = [one.train[len(held) :] for one, held in zip(divided, validation, strict=True)]
-    splits = [Split(name="train", targets=gathered(*train))]
-    notes = fraction_note(divided, scope.experiment)
-    if share:
-        splits.append(Split(name="validation", targets=gathered(*validation)))
-        notes.append(f"Of the normal events for training, {share:g} are held out as validation, case by case.")
-    splits.append(
-        Split(name="test", targets=gathered(*(part for one in divided for part in (one.test, one.anomalous))))
+    splits = (
+        *training_splits(divided),
+        Split(name="test", targets=gathered(*(part for one in divided for part in (one.test, one.anomalous)))),
     )
-    layout = SplitLayout(splits=tuple(splits), configs=clean_and_snrs(scope.options.snrs_db))
-    return Planned(layouts=(layout,), notes=tuple(notes))
-
-
-def _validation(events: CaseEvents, share: float) -> Numbers:
-    """Return the events for training that are held out: by share, and at least one where there is one."""
-    if not share:
-        return events.train[:0]
-    n = max(round(len(events.train) * share), 1)
-    require(len(events.train) > n, events.case, "normal events for both training and validation", len(events.train))
-    return events.train[:n]
+    layout = SplitLayout(splits=splits, configs=clean_and_snrs(scope.options.snrs_db))
+    return Planned(layouts=(layout,), notes=tuple(fraction_note(divided, scope.experiment)))
 
 
 ADAPT_EVENTS = 3
@@ -178,7 +165,7 @@ def _layout_without(scope: Scope, case: int, divided: Sequence[CaseEvents], n_ad
     normal, anomalous = scope.of(case, "normal"), scope.of(case, "anomalous")
     others = [one for one in divided if one.case != case]
     require(len(normal) > n_adapt, case, f"normal events for the test beside {n_adapt} to adapt with", len(normal))
-    splits = [Split(name="train", targets=gathered(*(one.train for one in others)))]
+    splits = list(training_splits(others))
     if n_adapt:
         splits.append(Split(name="adapt", targets=gathered(normal[:n_adapt])))
     of_others = (part for one in others for part in (one.test, one.anomalous))
@@ -207,7 +194,7 @@ def plan_noise_shift(scope: Scope) -> Planned:
     """
     divided = split_as_paper(scope)
     splits = (
-        Split(name="train", targets=gathered(*(one.train for one in divided))),
+        *training_splits(divided),
         Split(name="test", targets=gathered(*(part for one in divided for part in (one.test, one.anomalous)))),
     )
     config, note = _shifted_levels(scope, "noise_shift")
@@ -267,8 +254,8 @@ def plan_noise_aware(scope: Scope) -> Planned:
     """
     divided = split_as_paper(scope)
     held = [_supplemental(scope, one) for one in divided]
-    train = [one.train[len(some) :] for one, some in zip(divided, held, strict=True)]
-    splits = [Split(name="train", targets=gathered(*train))]
+    rest = [replace(one, train=one.train[len(some) :]) for one, some in zip(divided, held, strict=True)]
+    splits = [*training_splits(rest)]
     if any(map(len, held)):
         splits.append(Split(name="supplemental", targets=gathered(*held)))
     splits.append(
@@ -333,7 +320,7 @@ def plan_few_shot(scope: Scope) -> Planned:
         )
     rest = [_without(one.anomalous, some) for one, some in zip(divided, support, strict=True)]
     splits = (
-        Split(name="train", targets=gathered(*(one.train for one in divided))),
+        *training_splits(divided),
         Split(name="support", targets=gathered(*support)),
         Split(name="test", targets=gathered(*(one.test for one in divided), *rest)),
     )
@@ -386,21 +373,31 @@ def plan_cnt_to_ind(scope: Scope) -> Planned:
     window_s = scope.options.window_s or toy_named(scope.options.toy).clip_s
     window = round(window_s * CORPUS_RATE_HZ)
     hop = round((scope.options.hop_s or window_s) * CORPUS_RATE_HZ)
-    continuous = [scope.taken(scope.of(case, "normal", "CNT")) for case in scope.cases]
-    windows = windows_of(scope, np.sort(np.concatenate(continuous)), window=window, hop=hop)
-    for case in scope.cases:
-        n = int((scope.events.case[windows.targets] == case).sum())
-        require(n > 0, case, f"windows of {window_s:g} s of continuous recordings for training", n)
+    cut = {name: windows_of(scope, some, window=window, hop=hop) for name, some in _continuous(scope).items()}
+    for name, windows in cut.items():
+        for case in scope.cases:
+            n, what = int((scope.events.case[windows.targets] == case).sum()), "training" if name == "train" else name
+            require(n > 0, case, f"windows of {window_s:g} s of continuous recordings for {what}", n)
     ind = [scope.of(case, sound) for case in scope.cases for sound in ("normal", "anomalous")]
     for case, normal, anomalous in zip(scope.cases, ind[::2], ind[1::2], strict=True):
         require(len(normal) > 0, case, "normal events for the test", 0)
         require(len(anomalous) > 0, case, "anomalous events for the test", 0)
     splits = (
-        Split(name="train", targets=windows.targets, starts=windows.starts, length=window),
+        *(Split(name=name, targets=one.targets, starts=one.starts, length=window) for name, one in cut.items()),
         Split(name="test", targets=gathered(*ind)),
     )
     layout = SplitLayout(splits=splits, configs=clean_and_snrs(scope.options.snrs_db, "cnt_to_ind_"))
-    return Planned(layouts=(layout,), notes=_cnt_to_ind_notes(windows, window_s, hop / CORPUS_RATE_HZ))
+    return Planned(layouts=(layout,), notes=_cnt_to_ind_notes(cut["train"], window_s, hop / CORPUS_RATE_HZ))
+
+
+def _continuous(scope: Scope) -> dict[str, Numbers]:
+    """Return the continuous recordings of ``train`` and of what is held out of it, ascending, whole recordings each."""
+    parts: dict[str, list[Numbers]] = {"train": []}
+    for case in scope.cases:
+        train, held_out = without_held_out(scope, case, scope.of(case, "normal", "CNT"))
+        for name, some in {"train": train, **held_out}.items():
+            parts.setdefault(name, []).append(scope.taken(some))
+    return {name: gathered(*some) for name, some in parts.items()}
 
 
 def _cnt_to_ind_notes(windows: Windows, window_s: float, hop_s: float) -> tuple[str, ...]:
@@ -433,7 +430,7 @@ def plan_dcase2020(scope: Scope) -> Planned:
     """
     divided = split_as_paper(scope)
     splits = (
-        Split(name="train", targets=gathered(*(one.train for one in divided))),
+        *training_splits(divided),
         Split(name="test", targets=gathered(*(part for one in divided for part in (one.test, one.anomalous)))),
     )
     gains = scope.experiment.gains

@@ -23,7 +23,7 @@ from toyadmos_datasets.planning.event_selection import scope_of
 from toyadmos_datasets.planning.events import ABSENT, NONE_JOINED, EqualEvents, Numbers, events_of
 from toyadmos_datasets.planning.noise import NoisePool, split_noise
 from toyadmos_datasets.planning.protocols import PLANNERS
-from toyadmos_datasets.planning.split_layout import Config, Mixture, Scope, Split, SplitLayout
+from toyadmos_datasets.planning.split_layout import Config, Mixture, Scope, Split, SplitLayout, held_out_notes
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA, Recipe
 
 
@@ -269,7 +269,9 @@ def windowed_recordings(recipe: Recipe) -> list[str]:
 
 def _common_notes(scope: Scope) -> list[str]:
     """Say what a reader must know whatever the protocol."""
-    options, notes = scope.options, []
+    options, notes = scope.options, held_out_notes(scope)
+    if options.balanced_test:
+        notes.append("The test has as many normal as anomalous events of each case; the others are in no split.")
     if scope.is_noise_shared:
         notes.append("Train and test share one pool of noise recordings.")
     if options.n_draws > 1:

@@ -97,19 +97,26 @@ class CaseEvents:
     Attributes:
         case: Case.
         train: Normal events for training.
+        held_out: Normal events that could be trained on and are not, by split: ``validation``, ``calibration``.
         test: The other normal events.
         anomalous: Anomalous events.
     """
 
     case: int
     train: Numbers
+    held_out: dict[str, Numbers]
     test: Numbers
     anomalous: Numbers
 
     @property
+    def n_for_training(self) -> int:
+        """How many normal events are trained on or held out of the training."""
+        return len(self.train) + sum(map(len, self.held_out.values()))
+
+    @property
     def n_normal(self) -> int:
         """How many normal events the case has."""
-        return len(self.train) + len(self.test)
+        return self.n_for_training + len(self.test)
 
 
 def train_count(n_normal: int, experiment: PaperExperiment) -> int:
@@ -126,6 +133,8 @@ def train_count(n_normal: int, experiment: PaperExperiment) -> int:
 def split_as_paper(scope: Scope) -> list[CaseEvents]:
     """Divide the IND events of each case as the paper did; anomalies are for the test alone.
 
+    What is held out is held out of the training.
+
     Raises:
         PlanError: A case would leave train or test without normal events, or there are no anomalies.
     """
@@ -136,8 +145,60 @@ def split_as_paper(scope: Scope) -> list[CaseEvents]:
         require(n_train > 0, case, "normal events for training", len(normal))
         require(len(normal) > n_train, case, "normal events for the test", len(normal))
         require(len(anomalous) > 0, case, "anomalous events for the test", 0)
-        divided.append(CaseEvents(case=case, train=normal[:n_train], test=normal[n_train:], anomalous=anomalous))
+        train, held_out = without_held_out(scope, case, normal[:n_train])
+        divided.append(
+            CaseEvents(case=case, train=train, held_out=held_out, test=normal[n_train:], anomalous=anomalous)
+        )
     return divided
+
+
+def without_held_out(scope: Scope, case: int, order: Numbers) -> tuple[Numbers, dict[str, Numbers]]:
+    """Divide what a case has for training into what is trained on and what is held out.
+
+    Args:
+        scope: What is planned.
+        case: The case.
+        order: Its normal events for training, in random order.
+
+    Returns:
+        The events that are trained on, and by split those that are not: by share, and at least one of each that is
+        asked for.
+
+    Raises:
+        PlanError: Nothing would be left for the training.
+    """
+    options, begin = scope.options, 0
+    held_out = {}
+    for name, share in (("validation", options.validation_share), ("calibration", options.calibration_share)):
+        if share:
+            end = begin + max(round(len(order) * share), 1)
+            held_out[name], begin = order[begin:end], end
+    require(len(order) > begin, case, f"normal events for {' and '.join(['both training', *held_out])}", len(order))
+    return order[begin:], held_out
+
+
+def training_splits(divided: Sequence[CaseEvents]) -> tuple[Split, ...]:
+    """Return the split that is trained on, and those that are held out of it."""
+    train = Split(name="train", targets=gathered(*(one.train for one in divided)))
+    names = dict.fromkeys(name for one in divided for name in one.held_out)
+    return (
+        train,
+        *(Split(name=name, targets=gathered(*(one.held_out[name] for one in divided))) for name in names),
+    )
+
+
+def held_out_notes(scope: Scope) -> list[str]:
+    """Say what is held out of the training."""
+    options = scope.options
+    whats = {
+        "validation": (options.validation_share, "to choose a model by"),
+        "calibration": (options.calibration_share, "to set a threshold by"),
+    }
+    return [
+        f"Of the normal events for training, {share:g} are held out as {name}, case by case, {what}."
+        for name, (share, what) in whats.items()
+        if share
+    ]
 
 
 def fraction_note(divided: Sequence[CaseEvents], experiment: PaperExperiment) -> list[str]:
@@ -145,7 +206,7 @@ def fraction_note(divided: Sequence[CaseEvents], experiment: PaperExperiment) ->
     smaller = [one for one in divided if one.n_normal < experiment.n_normal]
     if not smaller:
         return []
-    counts = ", ".join(f"{len(one.train)} of {one.n_normal} in case {one.case}" for one in smaller)
+    counts = ", ".join(f"{one.n_for_training} of {one.n_normal} in case {one.case}" for one in smaller)
     return [
         (
             f"The source has fewer normal IND events than the paper's {experiment.n_normal} a case, so the same "

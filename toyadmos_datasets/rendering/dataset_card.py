@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from toyadmos_datasets.corpus.facts import (
     LICENSE_URL,
     PAPER_URL,
     RECORD_URL,
-    what_is_odd,
+    what_is_odd_of,
 )
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.escaping import markdown_text
@@ -32,7 +33,7 @@ from toyadmos_datasets.values.card_parts import (
     markdown_table,
     repeating_text,
 )
-from toyadmos_datasets.values.manifest import Manifest, Shard, features_of, logmel_features_of
+from toyadmos_datasets.values.manifest import Manifest, Shard, features_of, logmel_features_of, parts_of
 from toyadmos_datasets.values.recipe import Recipe
 
 _COLUMNS = """\
@@ -43,17 +44,19 @@ _COLUMNS = """\
 | `audio` | the clip: {container} bytes, {rate_hz} Hz, {bit_depth} bit, {channels} |
 {stems}| `label` | 0 normal, 1 anomalous |
 | `toy`, `case`, `channel` | which machine, which of its cases, which microphone (0: {channel_zero}) |
-| `recording_type` | IND (one run, about {clip_s:g} s) or CNT (continuous) |
+| `recording_type` | IND (one run, about {clip_s} s) or CNT (continuous) |
 | `condition` | `normal`, or the damage pattern `ab01` and so on |
 | `condition_text` | the same in words, with voltages and objects; `[inferred]` where the table had to be repaired |
 | `damage_source` | whether the damage table's row is as `published` or `repaired`; null for normal |
+| `damage` | the parts that are not normal, each with its state: `part` and `state`; the same for every toy |
 | `damaged_parts` | the parts that are not normal |
-| {parts} | the state of each part |
+| {parts} | the state of each part{of_toy} |
 | `take`, `event_id` | number of the take, and the event that several microphones heard; never on two sides of a split |
 | `draw` | which of the noise draws of its event, from 0 |
 | `recording_ids`, `noise_recording_ids` | the recordings that were mixed |
 | `target_start`, `noise_start`, `n_samples` | where clip and noise begin, and their length; samples at {rate_hz} Hz |
-| `target_gain_db`, `noise_gain_db`, `headroom_db` | the gains that were applied; all clips have the same headroom |
+| `target_gain_db`, `noise_gain_db`, `headroom_db` | the gains that were applied; the headroom is the same for \
+all clips{of_a_toy} |
 | `snr_db` | the SNR that was asked for; null for fixed gains and for clean |
 | `reference_level_db` | the level that `snr_db` is relative to, before headroom, dB re full scale |
 | `snr_achieved_db`, `snr_active_db` | the SNR of the mixture{weighted}: all of it, and where the machine is active |
@@ -69,6 +72,10 @@ active; before gain and headroom, dB re full scale; -inf for digital zeros |
 _STEMS = """\
 | `target`, `noise` | the parts as mixed{in_some}, whose sum is `audio` to one step of the last bit; no `noise` in \
 clean clips |
+"""
+
+_JOINT = """
+{names} hold what the toys have under one name, one toy after the other; `toy` says whose a clip is.
 """
 
 _LOADING_A_STACK = """
@@ -172,12 +179,16 @@ ds = load_dataset("path/to/this/folder", "{config}", split="train")
 ds[0]["audio"]["array"]  # float32, shape {shape}
 ```
 """
-    return text + (_LOADING_A_STACK.format(n_channels=n_channels) if n_channels > 1 else "")
+    joint = (
+        _JOINT.format(names=", ".join(f"`{one}`" for one in manifest.joint_configs)) if manifest.joint_configs else ""
+    )
+    return text + joint + (_LOADING_A_STACK.format(n_channels=n_channels) if n_channels > 1 else "")
 
 
 def columns_text(manifest: Manifest, recipe: Recipe) -> str:
     """Tell what every column is."""
-    toy, encoding = toy_named(manifest.toy), _options_of(manifest).encoding
+    toys, encoding = [toy_named(one) for one in manifest.toys], _options_of(manifest).encoding
+    is_joint = manifest.schema_toy is None
     planned = [recipe.parameters_of(config) for config in recipe.configs]
     n_channels = sorted({_channels_of(config, recipe) for config in recipe.configs})
     weightings = dict.fromkeys(one["weighting"] for one in planned if one.get("weighting"))
@@ -193,15 +204,17 @@ def columns_text(manifest: Manifest, recipe: Recipe) -> str:
             "the mean of the four" if n == 1 else f"{_SOME_OF_FOUR[n]}, in one clip, in the order of `recording_ids`"
             for n in n_channels
         ),
-        clip_s=toy.clip_s,
-        parts=", ".join(f"`{part}`" for part in toy.parts),
+        clip_s=" or ".join(dict.fromkeys(f"{toy.clip_s:g}" for toy in toys)),
+        parts=", ".join(f"`{part}`" for part in parts_of(manifest.schema_toy)),
+        of_toy="; null where the toy has no such part" if is_joint else "",
+        of_a_toy=" of a toy" if is_joint else "",
         weighted="".join(f", {one}-weighted" for one in weightings),
     )
 
 
 def oddities_text(manifest: Manifest) -> str:
     """Tell what is odd about the corpus, so that nobody takes it for a fault of the dataset."""
-    lines = "\n".join(f"- {one}" for one in what_is_odd(manifest.toy))
+    lines = "\n".join(f"- {one}" for one in what_is_odd_of(manifest.toys))
     return f"## What is odd about the corpus\n\n{lines}\n"
 
 
@@ -234,7 +247,7 @@ def card_of(manifest: Manifest, recipe: Recipe, examples: pa.Table) -> str:
         *([SIMULATED_WARNING] if manifest.source["is_simulated"] else []),
         _made_from(manifest, recipe),
         f"## How to repeat it\n\n{repeating_text(manifest.requests, manifest.versions)}",
-        _counts(examples, manifest.toy, _options_of(manifest).encoding),
+        _counts(examples, manifest, _options_of(manifest).encoding),
         health_text(manifest),
         mixing_text(manifest, recipe, examples),
         loading_text(manifest, recipe),
@@ -264,7 +277,7 @@ def _features_texts(manifest: Manifest) -> list[str]:
 
 def _title(manifest: Manifest) -> str:
     simulated = " (simulated)" if manifest.source["is_simulated"] else ""
-    return f"ToyADMOS {manifest.toy}{simulated}: {', '.join(manifest.configs)}"
+    return f"ToyADMOS {manifest.toys_text}{simulated}: {', '.join(manifest.configs)}"
 
 
 def _front_matter(manifest: Manifest) -> dict[str, Any]:
@@ -275,12 +288,24 @@ def _front_matter(manifest: Manifest) -> dict[str, Any]:
                 config: {split: f"data/{config}/{split}-*.parquet" for split in splits}
                 for config, splits in manifest.configs.items()
             }
+            | {
+                name: {
+                    split: [f"data/{one}/{split}-*.parquet" for one in _configs_of(shards)]
+                    for split, shards in splits.items()
+                }
+                for name, splits in manifest.joint_configs.items()
+            }
         ),
         "dataset_info": [
             _dataset_info(config, splits, _yaml_features(_features(manifest, config)))
-            for config, splits in manifest.configs.items()
+            for config, splits in (manifest.configs | manifest.joint_configs).items()
         ],
     }
+
+
+def _configs_of(shards: Iterable[Shard]) -> list[str]:
+    """Return the configs that some shards belong to, in order."""
+    return list(dict.fromkeys(shard.config for shard in shards))
 
 
 def _dataset_info(config: str, splits: dict[str, list[Shard]], features: list[dict[str, Any]]) -> dict[str, Any]:
@@ -304,8 +329,8 @@ def _dataset_info(config: str, splits: dict[str, list[Shard]], features: list[di
 def _features(manifest: Manifest, config: str) -> dict[str, Any]:
     options = _options_of(manifest, config)
     if options.log_mel is not None and manifest.has_features(config):
-        return logmel_features_of(manifest.toy, options.log_mel.n_mels)
-    return features_of(manifest.toy, options.encoding.rate_hz, stems=options.stems)
+        return logmel_features_of(manifest.schema_toy, options.log_mel.n_mels)
+    return features_of(manifest.schema_toy, options.encoding.rate_hz, stems=options.stems)
 
 
 def _yaml_features(features: dict[str, Any]) -> list[dict[str, Any]]:
@@ -329,17 +354,19 @@ def _yaml_features(features: dict[str, Any]) -> list[dict[str, Any]]:
     return spelled
 
 
-def _yaml_list(inner: dict[str, Any]) -> Any:  # noqa: ANN401  # a name, or a mapping
+def _yaml_list(inner: dict[str, Any]) -> Any:  # noqa: ANN401  # a name, a mapping, or several
+    if "_type" not in inner:
+        return [{"name": name, "dtype": one["dtype"]} for name, one in inner.items()]
     if inner["_type"] == "List":
         return {"list": _yaml_list(inner["feature"]), "length": inner["length"]}
     return inner["dtype"]
 
 
 def _made_from(manifest: Manifest, recipe: Recipe) -> str:
-    toy = toy_named(manifest.toy)
+    toys = " and ".join(f"{toy} ({toy_named(toy).design})" for toy in manifest.toys)
     recordings = "simulated recordings" if manifest.source["is_simulated"] else f"[ToyADMOS]({RECORD_URL}) recordings"
     origin = (
-        f"{manifest.toy} ({toy.design}), {recordings}, prepared with `toyadmos prepare` ([paper]({PAPER_URL})). "
+        f"{toys}, {recordings}, prepared with `toyadmos prepare` ([paper]({PAPER_URL})). "
         f"Recipe `{manifest.recipe_sha256[:16]}`, seed {markdown_text(recipe.parameters['seed'])}; the same recipe "
         "and source give the same bytes anywhere.\n"
     )
@@ -352,7 +379,7 @@ def _made_from(manifest: Manifest, recipe: Recipe) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _counts(examples: pa.Table, toy: str, encoding: Encoding) -> str:
+def _counts(examples: pa.Table, manifest: Manifest, encoding: Encoding) -> str:
     by_split = _group(examples, encoding, ["config", "split", "label", "case"])
     conditions = _group(
         examples.filter(pc.equal(examples["label"], "anomalous")), encoding, ["config", "split", "condition"]
@@ -363,7 +390,7 @@ def _counts(examples: pa.Table, toy: str, encoding: Encoding) -> str:
     ]
     if conditions:
         lines += ["\n<details><summary>Anomalous clips by condition</summary>\n"]
-        told = [[*row[:3], condition_text(toy, row[2]), *row[3:]] for row in conditions]
+        told = [[*row[:3], condition_text(manifest.toy_of(row[0]), row[2]), *row[3:]] for row in conditions]
         names = ["config", "split", "condition", "what it is", "clips", "events", "duration"]
         lines += [*markdown_table(names, told), "\n</details>"]
     return "\n".join(lines) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -55,13 +56,17 @@ class Content:
 
 
 def content_of(
-    made: Sequence[RenderedPart], source: Source, versions: Mapping[str, str], *, there: PreparedFolder | None
+    made: Sequence[RenderedPart],
+    sources: Mapping[str, Source],
+    versions: Mapping[str, str],
+    *,
+    there: PreparedFolder | None,
 ) -> Content:
     """Put parts together.
 
     Args:
         made: The parts, in order.
-        source: Where their recordings are from.
+        sources: Where their recordings are from, by toy.
         versions: Versions of what their bytes depend on.
         there: The dataset that they are added to; None for a new one, whose first part is the first of them.
     """
@@ -69,7 +74,7 @@ def content_of(
     if there is None:
         first = parts.pop(0)
         recipe, rows = first.resolved.recipe, first.resolved.examples
-        manifest = _first_manifest(first, source, versions)
+        manifest = _first_manifest(first, sources, versions)
     else:
         recipe, rows, manifest = there.recipe, there.rendered_rows(), there.manifest
     rows = _told(rows)
@@ -82,7 +87,7 @@ def content_of(
         recipe_sha256=recipe.sha256,
         shards=manifest.shards + tuple(shard for one in parts for shard in one.shards),
         health=summary_of(rows, recipe.excluded),
-        additions=manifest.additions + tuple(_addition(one, versions) for one in parts),
+        additions=manifest.additions + tuple(_addition(one, sources, versions) for one in parts),
     )
     added = dict.fromkeys(shard.config for one in parts for shard in one.shards) if there else {}
     return Content(manifest=manifest, recipe=recipe, rows=rows, added=tuple(added))
@@ -97,12 +102,11 @@ def largest_of(some: Sequence[Oddity], others: Sequence[Oddity]) -> tuple[Oddity
     return tuple(found.values())
 
 
-def _first_manifest(one: RenderedPart, source: Source, versions: Mapping[str, str]) -> Manifest:
-    origin = {"kind": source.kind, "identity": source.identity, "is_simulated": source.is_simulated}
+def _first_manifest(one: RenderedPart, sources: Mapping[str, Source], versions: Mapping[str, str]) -> Manifest:
     return Manifest(
-        toy=source.toy,
+        toy=one.part.toy,
         request=one.part.request,
-        source=origin | _hashes(one),
+        source=_facts_of(one, sources),
         versions=dict(versions),
         recipe_sha256=one.resolved.recipe.sha256,
         headroom_db=one.resolved.headroom_db,
@@ -110,20 +114,26 @@ def _first_manifest(one: RenderedPart, source: Source, versions: Mapping[str, st
     )
 
 
-def _addition(one: RenderedPart, versions: Mapping[str, str]) -> Addition:
+def _addition(one: RenderedPart, sources: Mapping[str, Source], versions: Mapping[str, str]) -> Addition:
     clips = tuple(one.resolved.recipe.configs)
     return Addition(
+        toy=one.part.toy,
         request=one.part.request,
         configs=clips,
         feature_configs=tuple(dict.fromkeys(shard.config for shard in one.shards if shard.config not in clips)),
         headroom_db=one.resolved.headroom_db,
         versions=dict(versions),
-        source=_hashes(one),
+        source=_facts_of(one, sources),
     )
 
 
-def _hashes(one: RenderedPart) -> dict[str, str]:
+def _facts_of(one: RenderedPart, sources: Mapping[str, Source]) -> dict[str, Any]:
+    """Return what a manifest keeps of the source of a part, and the hashes of the recordings that it needs."""
+    source = sources[one.part.toy]
     return {
+        "kind": source.kind,
+        "identity": source.identity,
+        "is_simulated": source.is_simulated,
         "recordings_sha256": crc32s_sha256(one.catalogue, "source_crc32"),
         "resampled_sha256": crc32s_sha256(one.catalogue, "samples_crc32"),
     }

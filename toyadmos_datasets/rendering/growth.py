@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from toyadmos_datasets.errors import DatasetError, OutputConflictError
 from toyadmos_datasets.options.render_options import RenderOptions
 from toyadmos_datasets.rendering.mixing_rules import rules_of
 from toyadmos_datasets.values.dataset_requests import OWN_HEADROOM, request_of_addition
-from toyadmos_datasets.values.manifest import FEATURES_SUFFIX, RECIPE_NAME, Manifest, read_manifest
+from toyadmos_datasets.values.manifest import FEATURES_SUFFIX, RECIPE_NAME, Manifest, read_manifest, schema_toy_of
 from toyadmos_datasets.values.recipe import Recipe, read_recipe
 from toyadmos_datasets.values.shards import columns_of_shard
 
@@ -36,7 +36,7 @@ class Part:
         request: The request, for the manifest.
         options: How they are rendered.
         featured: The configs of which features are made: its own, or those that are there already.
-        is_level_shared: Whether they have the headroom of what was prepared before; only for what is added.
+        is_level_shared: Whether they have the headroom of what was prepared before of this toy; only for what is added.
     """
 
     recipe: Recipe
@@ -44,6 +44,16 @@ class Part:
     options: RenderOptions
     featured: tuple[str, ...] = ()
     is_level_shared: bool = False
+
+    @property
+    def toy(self) -> str:
+        """The toy, ``ToyTrain``."""
+        return str(self.recipe.parameters["toy"])
+
+    @property
+    def schema_toy(self) -> str | None:
+        """The toy whose parts are columns; see `Manifest.schema_toy`."""
+        return schema_toy_of(self.request, self.toy)
 
     @property
     def is_empty(self) -> bool:
@@ -95,11 +105,12 @@ class PreparedFolder:
             OutputConflictError: A config of the same name is there with other examples, or other levels.
         """
         manifest = self.manifest
-        kept = request_of_addition(request, manifest.request, headroom_db=manifest.headroom_db, where=self.path)
+        headroom_db = manifest.headroom_of_toy(planned.parameters["toy"])
+        kept = request_of_addition(request, manifest.requests, headroom_db=headroom_db, where=self.path)
         names = {config: self._name_of(config, planned, kept, options) for config in planned.configs}
         new = [config for config, name in names.items() if name not in manifest.configs]
         return Part(
-            recipe=_renamed(planned.only(new), names),
+            recipe=planned.only(new).renamed(names),
             request=kept,
             options=options,
             featured=tuple(name for name in names.values() if self._lacks_features(name, options)),
@@ -187,15 +198,6 @@ class PreparedFolder:
         if self.manifest.request_of(name).get("features") != options.log_mel.as_parameters():
             raise _clash(self.path, name, "features of other settings")
         return False
-
-
-def _renamed(recipe: Recipe, names: Mapping[str, str]) -> Recipe:
-    def named(table: pa.Table) -> pa.Table:
-        """Give the rows the names that their configs have in the folder."""
-        configs = pa.array([names[one] for one in table["config"].to_pylist()], pa.string())
-        return table.set_column(table.schema.get_field_index("config"), table.schema.field("config"), configs)
-
-    return replace(recipe, examples=named(recipe.examples), excluded=named(recipe.excluded))
 
 
 def _clash(folder: Path, config: str, what: str) -> OutputConflictError:

@@ -35,7 +35,7 @@ class _Task:
     clips_folder: Path
     clips: Shard
     path: str
-    toy: str
+    toy: str | None
     settings: LogMel
     note: Path
 
@@ -60,7 +60,7 @@ def feature_shards(
     shards: Sequence[tuple[Path, Shard]],
     finished: dict[str, Shard],
     *,
-    toy: str,
+    toy: str | None,
     output: OutputFolder,
     options: RenderOptions,
     engine: Engine | None = None,
@@ -71,7 +71,7 @@ def feature_shards(
     Args:
         shards: The shards of clips, which are finished, each with the folder that it is in.
         finished: Shards that a cut run has finished, by path.
-        toy: ``ToyTrain``.
+        toy: The toy whose parts are columns; None for those of every toy.
         output: The folder.
         options: With the settings of the features.
         engine: Where tasks run; None for this machine.

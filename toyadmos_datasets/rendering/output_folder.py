@@ -16,7 +16,7 @@ from toyadmos_datasets.files.additive_commit import AdditiveCommit
 from toyadmos_datasets.files.atomic import write_text, writing
 from toyadmos_datasets.files.checked_json import read_json
 from toyadmos_datasets.files.job_folder import JobFolder, State
-from toyadmos_datasets.values.dataset_requests import holds, request_of_addition
+from toyadmos_datasets.values.dataset_requests import holds, request_of_addition, request_of_toy
 from toyadmos_datasets.values.manifest import (
     CARD_NAME,
     DATA_NAME,
@@ -36,6 +36,9 @@ _LOG = logging.getLogger(__name__)
 
 _OR_ADD = "Choose another folder with --out, replace what is there with --overwrite, or add to it with --add."
 
+_TOGETHER = "together"
+"""What of a request holds several, where they are met in one go."""
+
 _SHARD = re.compile(rf"{SIDE}/{SIDE}-\d{{5}}-of-\d{{5}}\.parquet")
 
 
@@ -54,6 +57,18 @@ class OutputFolder(JobFolder):
     maker: str = "preparation"
     other: str = "The folder holds a dataset that was prepared with other options."
     remedy: str = "Choose another folder with --out, or replace what is there with --overwrite."
+
+    @classmethod
+    def of(cls, path: Path, requests: Sequence[dict[str, Any]], *, add: bool = False) -> OutputFolder:
+        """Return the folder of one request, or of several that are met together, such as one a toy."""
+        request = requests[0] if len(requests) == 1 else {_TOGETHER: list(requests)}
+        return cls(path=path, request=request, add=add)
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """What is asked for, one request after the other."""
+        together: list[dict[str, Any]] = self.request.get(_TOGETHER, [self.request])
+        return together
 
     @property
     def files(self) -> Path:
@@ -102,14 +117,20 @@ class OutputFolder(JobFolder):
             OutputConflictError: It is another one, and nothing is to be added, or cannot be.
         """
         manifest = read_manifest(done.parent)
+        states = [self._state_of(request, manifest) for request in self.requests]
+        return "add" if "add" in states else "done"
+
+    def _state_of(self, request: dict[str, Any], manifest: Manifest) -> State:
+        """Tell whether a dataset holds what one request asks for, or is to be added to."""
         if not self.add:
-            if not holds(manifest.requests, self.request):
-                is_rebuilt = "rebuilt_from" in self.request
-                shown = self if is_rebuilt else replace(self, remedy=_OR_ADD)
-                shown.require_same(manifest.request, self.other)
+            if not holds(manifest.requests, request):
+                remedy = self.remedy if "rebuilt_from" in request else _OR_ADD
+                there = request_of_toy(manifest.requests, request.get("toy")) or manifest.request
+                replace(self, request=request, remedy=remedy).require_same(dict(there), self.other)
             return "done"
-        request = request_of_addition(self.request, manifest.request, headroom_db=manifest.headroom_db, where=self.path)
-        return "done" if holds(manifest.requests, request) else "add"
+        headroom_db = manifest.headroom_of_toy(request.get("toy", manifest.toy))
+        kept = request_of_addition(request, manifest.requests, headroom_db=headroom_db, where=self.path)
+        return "done" if holds(manifest.requests, kept) else "add"
 
     def begin(self, job: dict[str, Any]) -> dict[str, Shard]:
         """Make the folder ready and return the finished shards of a cut run of the same job, by path.

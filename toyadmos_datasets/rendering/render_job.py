@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -43,7 +43,7 @@ def render(
     parts: Sequence[Part],
     catalogue: pa.Table,
     output: OutputFolder,
-    source: Source,
+    sources: Mapping[str, Source],
     *,
     there: PreparedFolder | None = None,
     skipped: tuple[SkippedRecording, ...] = (),
@@ -61,7 +61,7 @@ def render(
         parts: The examples, as they were asked for one after the other.
         catalogue: The ingested recordings.
         output: The folder, held by the caller.
-        source: Where the recordings are from, for the manifest and the card.
+        sources: Where the recordings of each toy are from, for the manifest and the card.
         there: The dataset that the parts are added to; None to make a new one.
         skipped: Recordings that were left out, for the manifest.
         leaving_out: What more is left out, now that the recordings are known; None for nothing.
@@ -88,7 +88,7 @@ def render(
         features = feature_shards(
             featured,
             finished,
-            toy=source.toy,
+            toy=one.part.schema_toy,
             output=output,
             options=one.part.options,
             engine=engine,
@@ -97,10 +97,10 @@ def render(
         new += _in_order(features, [(f"{shard.config}{FEATURES_SUFFIX}", shard.split) for _, shard in featured])
         shards += [(output.partial, shard) for shard in new]
         made.append(RenderedPart(part=one.part, catalogue=one.catalogue, resolved=one.resolved, shards=tuple(new)))
-    content = content_of(made, source, versions(), there=there)
+    content = content_of(made, sources, versions(), there=there)
     manifest = replace(
         content.manifest,
-        skipped=tuple(dict.fromkeys((*content.manifest.skipped, *skipped, *_unmixable(ready, source)))),
+        skipped=tuple(dict.fromkeys((*content.manifest.skipped, *skipped, *_unmixable(ready, sources)))),
         oddities=largest_of(
             content.manifest.oddities, oddities + header_oddities(_needed_by(content.recipe, catalogue))
         ),
@@ -134,11 +134,11 @@ def _ready_parts(
     engine: Engine | None,
     progress: Progress,
 ) -> list[_Ready]:
-    """Work out the numbers of every part; the first decides on the headroom of those that share it."""
-    headroom_db = there.manifest.headroom_db if there else None
+    """Work out the numbers of every part; the first of a toy decides on the headroom of those that share it."""
+    headrooms_db = {toy: there.manifest.headroom_of_toy(toy) for toy in there.manifest.toys} if there else {}
     ready: list[_Ready] = []
     for part in parts:
-        needed = _needed_by(part.recipe, catalogue)
+        needed, headroom_db = _needed_by(part.recipe, catalogue), headrooms_db.get(part.toy)
         if len(part.recipe.planned):
             resolved = _resolved(
                 part.recipe, needed, part.options, leaving_out=leaving_out, engine=engine, progress=progress
@@ -148,7 +148,7 @@ def _ready_parts(
             resolved = Resolved(examples=nothing, headroom_db=headroom_db or 0.0, recipe=part.recipe)
         if headroom_db is not None and part.is_level_shared:
             resolved = _at_headroom(resolved, headroom_db, part)
-        headroom_db = resolved.headroom_db if headroom_db is None else headroom_db
+        headrooms_db.setdefault(part.toy, resolved.headroom_db)
         ready.append(_Ready(part=part, catalogue=needed, resolved=resolved))
     return ready
 
@@ -192,7 +192,15 @@ def _shards_of(
     rows = np.concatenate([shard.rows for shard in planned] or [np.empty(0, dtype=np.int64)])
     n_pcm_bytes = _pcm_bytes(resolved.examples.take(pa.array(rows)), recipe, options)
     _require_room(output, n_pcm_bytes, options)
-    tasks = _tasks(planned, resolved, catalogue=ready.catalogue, output=output, recipe=recipe, options=options)
+    tasks = _tasks(
+        planned,
+        resolved,
+        catalogue=ready.catalogue,
+        output=output,
+        recipe=recipe,
+        options=options,
+        schema_toy=ready.part.schema_toy,
+    )
     with progress.stage("Rendering", len(rows), "clips") as on_progress, needing_room(n_pcm_bytes):
         rendered = run_tasks(render_shard, tasks, workers=options.workers, engine=engine, on_progress=on_progress)
         kept = (one for one in finished.values() if one.config in recipe.configs)
@@ -223,7 +231,10 @@ def shard_tasks(
     resolved = _resolved(recipe, catalogue, options, leaving_out=leaving_out, progress=progress)
     recipe = resolved.recipe
     planned = list(_planned_shards(resolved.examples, recipe))
-    return list(_tasks(planned, resolved, catalogue=catalogue, output=output, recipe=recipe, options=options))
+    toy = recipe.parameters["toy"]
+    return list(
+        _tasks(planned, resolved, catalogue=catalogue, output=output, recipe=recipe, options=options, schema_toy=toy)
+    )
 
 
 def _needed_by(recipe: Recipe, catalogue: pa.Table) -> pa.Table:
@@ -253,12 +264,13 @@ def _resolved(
     )
 
 
-def _unmixable(ready: Sequence[_Ready], source: Source) -> tuple[SkippedRecording, ...]:
+def _unmixable(ready: Sequence[_Ready], sources: Mapping[str, Source]) -> tuple[SkippedRecording, ...]:
     """Return the events that could not be mixed as the manifest has them."""
     skipped = [event for one in ready for event in one.resolved.skipped]
     if not skipped:
         return ()
-    members = {PurePosixPath(member.path).stem: member.path for member in source.members()}
+    known = [member.path for source in sources.values() for member in source.members()]
+    members = {PurePosixPath(path).stem: path for path in known}
     return tuple(
         SkippedRecording(
             recording_id=one.recording_id, member=members.get(one.recording_id, one.recording_id), reason=one.reason
@@ -315,6 +327,7 @@ def _tasks(
     output: OutputFolder,
     recipe: Recipe,
     options: RenderOptions,
+    schema_toy: str | None,
 ) -> LazyTasks[ShardTask]:
     """Return the tasks of some shards; each brings its own rows and recordings only."""
 
@@ -330,6 +343,7 @@ def _tasks(
             examples=examples,
             catalogue=_needed(catalogue, examples),
             toy=recipe.parameters["toy"],
+            schema_toy=schema_toy,
             encoding=options.encoding,
             rules=rules_of(recipe.parameters, options.encoding.rate_hz),
             stems=options.stems,

@@ -83,6 +83,7 @@ class ShardTask:
         examples: Its rows, as `resolve` gives them.
         catalogue: The recordings that they need.
         toy: ``ToyTrain``.
+        schema_toy: The toy whose parts are columns; None for those of every toy.
         encoding: How audio is stored.
         rules: How recordings are put together and compared.
         stems: Whether the parts of each mixture are kept beside it.
@@ -98,6 +99,7 @@ class ShardTask:
     examples: pa.Table
     catalogue: pa.Table
     toy: str
+    schema_toy: str | None
     encoding: Encoding
     rules: MixingRules
     stems: bool
@@ -163,7 +165,7 @@ def rendered_groups(task: ShardTask, watch: Watch, *, is_used_at_once: bool = Fa
     Raises:
         ClippingError: An example exceeds full scale and that is an error.
     """
-    schema = dataset_schema(task.toy, task.encoding.rate_hz, stems=task.stems)
+    schema = dataset_schema(task.schema_toy, task.encoding.rate_hz, stems=task.stems)
     reader, scratch = RecordingReader(task.catalogue), Scratch()
     clips: dict[str, ClipColumn] = {}
     for start in range(0, len(task.examples), ROWS_A_GROUP):
@@ -197,7 +199,7 @@ def _table(rows: list[dict[str, Any]], clips: dict[str, ClipColumn], schema: pa.
 
 
 def _write_rows(task: ShardTask, watch: Watch, file: HashedFile) -> int:
-    schema = dataset_schema(task.toy, task.encoding.rate_hz, stems=task.stems)
+    schema = dataset_schema(task.schema_toy, task.encoding.rate_hz, stems=task.stems)
     clips = [f"{name}.bytes" for name in audio_columns(stems=task.stems)]
     n_clipped = 0
     with pq.ParquetWriter(
@@ -209,7 +211,7 @@ def _write_rows(task: ShardTask, watch: Watch, file: HashedFile) -> int:
         column_encoding=dict.fromkeys(clips, "DELTA_LENGTH_BYTE_ARRAY"),
         data_page_size=_ONE_PAGE_BYTES,
         write_page_checksum=True,
-        write_statistics=["label", *columns_of(task.toy)],
+        write_statistics=["label", *columns_of(task.schema_toy)],
         store_schema=True,
     ) as writer:
         for group, n in rendered_groups(task, watch, is_used_at_once=True):
@@ -244,6 +246,7 @@ def _row(example: dict[str, Any], mixed: _Example, task: ShardTask) -> dict[str,
             "label": LABELS.index(example["label"]),
             "condition_text": condition_text(task.toy, example["condition"]),
             "damage_source": damage.source,
+            "damage": [{"part": part, "state": damage.by_part[part]} for part in damage.damaged_parts],
             "damaged_parts": list(damage.damaged_parts),
             "headroom_db": task.headroom_db,
             "snr_achieved_db": mixed.snr_achieved_db,

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from toyadmos_datasets.baseline.frames import decoded
+from toyadmos_datasets.baseline.clip_input import decoded
 from toyadmos_datasets.corpus.damage import condition_text, has_condition
+from toyadmos_datasets.files.installing import require_extra
 from toyadmos_datasets.reports.charts import Chart
 from toyadmos_datasets.reports.report_tables import Cell, Table
 from toyadmos_datasets.reports.reported_run import ReportedRun
@@ -40,12 +41,12 @@ class BandSection:
 
 
 def band_section(found: ReportedRun) -> BandSection | None:
-    """Compute the residual by band; None for scores from elsewhere, which have no model.
+    """Compute the residual by band; None where there is no network that reproduces anything.
 
     Raises:
         DatasetError: The run has no weights, or a clip is damaged.
     """
-    if found.run.preset is None:
+    if found.run.preset is None or not found.run.system.is_network:
         return None
     labels, conditions = found.scores["label"].to_numpy(), found.scores["condition"].to_pylist()
     chosen = np.sort(np.concatenate([_evenly(np.flatnonzero(labels == label)) for label in range(len(LABELS))]))
@@ -79,18 +80,19 @@ def _evenly(numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
 
 def _errors(found: ReportedRun, chosen: Sequence[int] | npt.NDArray[np.intp]) -> Array:
     """Return the squared error of chosen clips in each band, shape (n_clips, n_mels)."""
+    require_extra("train")
     from toyadmos_datasets.baseline.band_errors import band_errors  # noqa: PLC0415  (torch, which the others spare)
-    from toyadmos_datasets.baseline.trainer import load_detector  # noqa: PLC0415
+    from toyadmos_datasets.runs.network_run import load_network  # noqa: PLC0415
 
     wanted, rate_hz = set(map(int, chosen)), found.run.system.rate_hz
     clips = [decoded(row["audio"], rate_hz) for number, row in enumerate(found.split.rows()) if number in wanted]
-    return band_errors(load_detector(found.folder), clips).astype(np.float64)
+    return band_errors(load_network(found.folder, found.run.system), clips).astype(np.float64)
 
 
 def _row(found: ReportedRun, condition: str, errors: Array, normal: Array, centres_hz: Array) -> list[Cell]:
     floor = np.finfo(np.float64).tiny
     ratios = (errors.mean(axis=0) + floor) / (normal.mean(axis=0) + floor)
     most = int(ratios.argmax())
-    toy = found.split.manifest.toy
+    toy = found.split.toy
     words = condition_text(toy, condition) if has_condition(toy, condition) else condition
     return [condition, words, len(errors), f"{centres_hz[most]:.0f}", f"{10 * np.log10(ratios[most]):.1f}"]

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.baseline.frames import rows_of
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.escaping import shell_line
@@ -20,6 +19,7 @@ from toyadmos_datasets.reports.level_section import LevelSection, level_section
 from toyadmos_datasets.reports.page_commands import prepare_command
 from toyadmos_datasets.reports.report_tables import Cell, Table
 from toyadmos_datasets.reports.spectrograms import Pair, paired, shown_clips
+from toyadmos_datasets.runs.feature_cache import rows_of
 from toyadmos_datasets.units import format_bytes, format_duration
 from toyadmos_datasets.values.manifest import LABELS, Manifest
 from toyadmos_datasets.values.shards import SplitOfConfig, open_split
@@ -46,7 +46,7 @@ def report_dataset(
     splits = [open_split(folder, test.config, name) for name in manifest.configs[test.config]]
     tables = {split.split: rows_of(split, progress) for split in splits}
     joined = pa.concat_tables(tables.values())
-    counts, conditions = _counts(tables), _conditions(joined, manifest.toy)
+    counts, conditions = _counts(tables), _conditions(joined, test.toy)
     levels = level_section(tables["test"], config=test.config, split="test")
     write_page(
         out,
@@ -72,7 +72,7 @@ def _head(test: SplitOfConfig, rows: pa.Table, levels: LevelSection, out: Path, 
     audio = [] if has_audio else ["--no-audio"]
     written = shell_line("toyadmos", "report", folder, "--config", test.config, "-o", out, *audio)
     return Head(
-        title=f"{manifest.toy}, {test.config}",
+        title=f"{test.toy}, {test.config}",
         verdict=levels.verdict if levels.checks else "The test split has clips of one label only.",
         totals=f"{len(rows)} clips of {n_events} events, {format_duration(duration_s)}, {format_bytes(n_bytes)}.",
         commands=[*([prepared] if prepared else []), written],
@@ -123,7 +123,7 @@ def _grid(test: SplitOfConfig, rows: pa.Table, *, has_audio: bool) -> list[tuple
     by_condition = pairs_by_condition(rows)
     chosen = {one for pairs in by_condition.values() for pair in pairs for one in pair.rows}
     shown = shown_clips(test, chosen, has_audio=has_audio)
-    toy = test.manifest.toy
+    toy = test.toy
     return [
         (f"{condition}: {condition_text(toy, condition)}", paired(pairs, shown))
         for condition, pairs in by_condition.items()

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from toyadmos_datasets.baseline.evaluations import Evaluated
-from toyadmos_datasets.baseline.run_folder import Run
 from toyadmos_datasets.escaping import shell_line
 from toyadmos_datasets.options.declaration import defaults_of, options_of
 from toyadmos_datasets.options.plan_options import PlanOptions
 from toyadmos_datasets.options.presets import PRESETS
 from toyadmos_datasets.options.render_options import Encoding, LogMel, RenderOptions
+from toyadmos_datasets.runs.evaluations import Evaluated
+from toyadmos_datasets.runs.run_folder import Run
 from toyadmos_datasets.values.manifest import Manifest
 
 

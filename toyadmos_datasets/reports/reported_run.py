@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from toyadmos_datasets.baseline.evaluations import SCORES_NAME, Evaluated, find_evaluation
-from toyadmos_datasets.baseline.run_folder import HISTORY_NAME, Run, damaged_table, read_history
-from toyadmos_datasets.baseline.run_table import read_for_table
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.escaping import shell_word
+from toyadmos_datasets.runs.evaluations import SCORES_NAME, Evaluated, find_evaluation
+from toyadmos_datasets.runs.run_folder import HISTORY_NAME, Run, damaged_table, read_history
+from toyadmos_datasets.runs.run_table import read_for_table
 from toyadmos_datasets.scores.intervals import share_interval
 from toyadmos_datasets.scores.metrics import roc
 from toyadmos_datasets.scores.summary import Summary, summarise
@@ -87,7 +87,7 @@ def read_evaluated(folder: Path, *, config: str | None = None, allow_overlap: bo
         evaluated=evaluated,
         run=found.run,
         scores=scores,
-        summary=summarise(scores, clip_score=evaluated.clip_score),
+        summary=summarise(scores, clip_score=evaluated.clip_score, threshold=evaluated.threshold),
         losses=list(read_history(folder).losses) if (folder / HISTORY_NAME).exists() else [],
         split=split,
     )

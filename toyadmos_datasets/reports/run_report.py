@@ -54,7 +54,7 @@ def report_run(
     """
     found = read_evaluated(folder, config=config, allow_overlap=allow_overlap)
     figures, thresholds = figure_table(found.summary), threshold_table(found.summary)
-    groups = group_sections(found.summary, found.split.manifest.toy)
+    groups = group_sections(found.summary, found.split.toy)
     levels = level_section(found.scores, config=found.split.config, split="test")
     bands = band_section(found)
     write_page(

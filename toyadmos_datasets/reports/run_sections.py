@@ -9,8 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.baseline.evaluations import FRAME_SCORES_NAME, FRAME_SCORES_SCHEMA
-from toyadmos_datasets.baseline.run_folder import damaged_table, read_table
 from toyadmos_datasets.corpus.damage import condition_text, has_condition
 from toyadmos_datasets.reports.charts import Chart, Trace, curve, histogram, trace
 from toyadmos_datasets.reports.clip_pairs import pairs_by_score
@@ -18,6 +16,8 @@ from toyadmos_datasets.reports.report_tables import Cell, Table
 from toyadmos_datasets.reports.reported_run import ReportedRun, roc_band
 from toyadmos_datasets.reports.score_charts import det_chart, precision_recall_chart, roc_chart
 from toyadmos_datasets.reports.spectrograms import Pair, paired, shown_clips
+from toyadmos_datasets.runs.evaluations import FRAME_SCORES_NAME, FRAME_SCORES_SCHEMA
+from toyadmos_datasets.runs.run_folder import damaged_table, read_table
 from toyadmos_datasets.scores.metrics import precision_recall, roc
 from toyadmos_datasets.scores.summary import Group, Summary
 from toyadmos_datasets.values.manifest import LABELS
@@ -49,6 +49,9 @@ def figure_table(summary: Summary) -> Table:
         ["F1", summary.f1, "at FPR 10 %"],
         ["Overlooked", summary.share_overlooked, f"share of {summary.n_anomalous} anomalous clips, at FPR 10 %"],
     ]
+    for point in summary.decisions:
+        told = f"precision {point.precision}, recall {point.recall}, false alarms {point.false_alarms}"
+        rows.append([f"F1, threshold from {point.threshold.told}", point.f1, told])
     for what, joined in (("cases", summary.cases), ("source and target domain", summary.domains)):
         if joined is not None:
             pauc = f"their pAUCs, McClish: {joined.pauc_mcclish}; DCASE joins domains so"

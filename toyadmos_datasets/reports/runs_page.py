@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from toyadmos_datasets.baseline.comparison import Comparison, RunsCompared, compare_runs
-from toyadmos_datasets.baseline.run_table import HEADING, cells_of, read_scored
 from toyadmos_datasets.escaping import shell_line
 from toyadmos_datasets.reports.html_page import Head, write_page
 from toyadmos_datasets.reports.report_tables import Table
+from toyadmos_datasets.runs.comparison import Comparison, RunsCompared, compare_runs
+from toyadmos_datasets.runs.run_table import HEADING, cells_of, read_scored
 
 _PAIR_HEADING = ("group", "anomalous", "AUC of A", "AUC of B", "B - A [95 %]", "difference")
 

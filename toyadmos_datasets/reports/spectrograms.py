@@ -12,7 +12,8 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
-from toyadmos_datasets.baseline.frames import decoded, log_mel
+from toyadmos_datasets.baseline.clip_input import decoded
+from toyadmos_datasets.baseline.frames import log_mel
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.options.presets import PAPER
 from toyadmos_datasets.options.render_options import Encoding

@@ -69,6 +69,11 @@ class ScoredClips:
         """Return the share of anomalous clips at or above a threshold: all but the overlooked ones."""
         return self.share_overlooked(threshold).mirrored
 
+    def false_alarms(self, threshold: float) -> Interval:
+        """Return the share of normal clips at or above a threshold."""
+        is_normal = self.labels == 0
+        return share_interval(self.scores[is_normal] >= threshold, self.events[is_normal])
+
     def f1(self, threshold: float) -> Interval:
         """Return F1 at a threshold; it grows with the share of hits and falls with that of false alarms."""
         if self.placements is None:

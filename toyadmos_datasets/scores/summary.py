@@ -13,6 +13,7 @@ import pyarrow as pa
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.scores.auc_intervals import auc_interval, paired_difference, placements_of
 from toyadmos_datasets.scores.dcase import DcaseScore, dcase_score
+from toyadmos_datasets.scores.decisions import Decision, Threshold, decisions
 from toyadmos_datasets.scores.intervals import NO_VALUE, Interval, square_and_add
 from toyadmos_datasets.scores.metrics import area_of_mcclish, harmonic_mean, threshold_at
 from toyadmos_datasets.scores.operating_points import OperatingPoint, operating_points
@@ -114,6 +115,8 @@ class Summary:
         threshold: At which at most 10 % of normal clips are judged anomalous.
         f1: At that threshold.
         share_overlooked: Of the anomalous clips at that threshold.
+        decisions: What the test comes to at the threshold that was there before it, where one is known, and at that
+            which its labels choose.
         operating_points: What the detector does at thresholds for FPR 1, 5 and 10 %.
         cases: The cases joined; None for a single one.
         domains: The domains joined, source (cases that were trained on) and target; None for a single one.
@@ -134,6 +137,7 @@ class Summary:
     threshold: float
     f1: Interval
     share_overlooked: Interval
+    decisions: tuple[Decision, ...]
     operating_points: tuple[OperatingPoint, ...]
     cases: HarmonicMeans | None
     domains: HarmonicMeans | None
@@ -160,13 +164,14 @@ def _finite(value: Any) -> Any:  # noqa: ANN401
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def summarise(table: pa.Table, *, clip_score: str = "score") -> Summary:
+def summarise(table: pa.Table, *, clip_score: str = "score", threshold: Threshold | None = None) -> Summary:
     """Compute all figures of a table of scores.
 
     Args:
         table: Columns `event_id`, `label`, `score`, `level_db`, `domain`, `case`, `channel`, `snr_db`, `condition`,
             `damage`.
         clip_score: How the scores were made.
+        threshold: That was taken from clips that are no test; None where there were none.
 
     Raises:
         OptionError: A class is missing or a score is NaN.
@@ -174,9 +179,9 @@ def summarise(table: pa.Table, *, clip_score: str = "score") -> Summary:
     labels = table["label"].to_numpy().astype(np.int64)
     scores = table["score"].to_numpy().astype(np.float64)
     events = np.array(table["event_id"].to_pylist(), dtype=np.str_)
-    threshold = threshold_at(labels, scores)  # refuses scores that have none
+    of_labels = threshold_at(labels, scores)  # refuses scores that have none
     clips = ScoredClips(labels=labels, scores=scores, events=events)
-    groups = tuple(_group(clips, one, threshold) for one in _selections(table, labels == 0))
+    groups = tuple(_group(clips, one, of_labels) for one in _selections(table, labels == 0))
     pauc = clips.pauc_mcclish()
     return Summary(
         clip_score=clip_score,
@@ -189,9 +194,10 @@ def summarise(table: pa.Table, *, clip_score: str = "score") -> Summary:
         pauc=pauc.changed(area_of_mcclish),
         pauc_mcclish=pauc,
         loudness=_loudness(clips, table["level_db"].to_numpy().astype(np.float64)),
-        threshold=threshold,
-        f1=clips.f1(threshold),
-        share_overlooked=clips.share_overlooked(threshold),
+        threshold=of_labels,
+        f1=clips.f1(of_labels),
+        share_overlooked=clips.share_overlooked(of_labels),
+        decisions=tuple(decisions(clips, threshold, of_labels)),
         operating_points=operating_points(clips),
         cases=_joined(groups, "case"),
         domains=_joined(groups, "domain"),

@@ -60,7 +60,7 @@ class Parcel:
     """Everything that is sent.
 
     Attributes:
-        toy: ``ToyTrain``.
+        toy: ``ToyTrain``, or several.
         recipe_sha256: Hash of the recipe of the dataset that it is about.
         files: All files but the last one.
         last: What makes the copy whole: it is sent when everything else is there.
@@ -92,7 +92,7 @@ def dataset_parcel(folder: Path) -> Parcel:
         for shard in manifest.shards
     ]
     return Parcel(
-        toy=manifest.toy,
+        toy=manifest.toys_text,
         recipe_sha256=manifest.recipe_sha256,
         files=(*shards, _of_file(folder, RECIPE_NAME), _of_file(folder, CARD_NAME)),
         last=_of_file(folder, MANIFEST_NAME),
@@ -110,7 +110,7 @@ def recipe_parcel(shared: SharedRecipe, content: bytes, rows: Iterable[tuple[str
         card: The page.
     """
     return Parcel(
-        toy=shared.toy,
+        toy=", ".join(shared.toys),
         recipe_sha256=shared.recipe.sha256,
         files=(*(_of_bytes(path, one) for path, one in rows), _of_bytes(CARD_NAME, card.encode())),
         last=_of_bytes(SHARED_NAME, content),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.damage import condition_text, has_condition
-from toyadmos_datasets.corpus.facts import LICENSE_LIMITS, LICENSE_NAME, LICENSE_URL, RECORD_URL, what_is_odd
+from toyadmos_datasets.corpus.facts import LICENSE_LIMITS, LICENSE_NAME, LICENSE_URL, RECORD_URL, what_is_odd_of
 from toyadmos_datasets.escaping import escaped, markdown_text, python_text, shell_line
 from toyadmos_datasets.files.checked_json import front_matter
 from toyadmos_datasets.sharing.row_files import DIGEST_COLUMN, rows_path
@@ -19,6 +19,7 @@ from toyadmos_datasets.values.card_parts import (
     markdown_table,
     repeating_text,
 )
+from toyadmos_datasets.values.manifest import joint_names, schema_toy_of
 from toyadmos_datasets.values.shared_recipe import SharedRecipe
 
 _ON_THE_HUB = "hf://datasets/"
@@ -35,13 +36,12 @@ def recipe_card(shared: SharedRecipe, address: str) -> str:
         Markdown with YAML front matter, which names the Parquet files of every config.
     """
     is_simulated = bool(shared.source["is_simulated"])
-    title = f"ToyADMOS {shared.toy}{' (simulated)' if is_simulated else ''}: {', '.join(shared.recipe.configs)}"
+    title = (
+        f"ToyADMOS {', '.join(shared.toys)}{' (simulated)' if is_simulated else ''}: {', '.join(shared.recipe.configs)}"
+    )
     facts = hub_facts(title, is_simulated=is_simulated, n_rows=len(shared.digests), tags=["recipe"])
-    splits: dict[str, dict[str, str]] = {}
-    for shard in shared.shards:
-        splits.setdefault(shard.config, {})[shard.split] = rows_path(shard.config, shard.split)
     sections = [
-        front_matter(facts | {"configs": config_entries(splits)}),
+        front_matter(facts | {"configs": config_entries(_row_files(shared))}),
         f"# {markdown_text(title)}\n",
         *([SIMULATED_WARNING] if is_simulated else []),
         _what(shared, is_simulated=is_simulated),
@@ -54,6 +54,20 @@ def recipe_card(shared: SharedRecipe, address: str) -> str:
         citation_text(),
     ]
     return "\n".join(sections)
+
+
+def _row_files(shared: SharedRecipe) -> dict[str, dict[str, str | list[str]]]:
+    """Return the files of each split of each config, and of what several toys have under one name."""
+    alone: dict[str, dict[str, str]] = {}
+    for shard in shared.shards:
+        alone.setdefault(shard.config, {})[shard.split] = rows_path(shard.config, shard.split)
+    found: dict[str, dict[str, str | list[str]]] = {config: dict(splits) for config, splits in alone.items()}
+    if schema_toy_of(shared.request, shared.toy) is not None:
+        return found
+    for name, configs in joint_names({config: shared.toy_of(config) for config in alone}).items():
+        names = dict.fromkeys(split for config in configs for split in alone[config])
+        found[name] = {split: [alone[config][split] for config in configs if split in alone[config]] for split in names}
+    return found
 
 
 _COLUMNS = f"""\
@@ -154,7 +168,7 @@ def _condition_rows(shared: SharedRecipe) -> Iterator[list[object]]:
 def _limits(shared: SharedRecipe, *, is_simulated: bool) -> str:
     if is_simulated:
         return "## Limits and licence\n\nThe recordings were synthesised: no result on them is one on ToyADMOS.\n"
-    odd = "\n".join(f"- {one}" for one in what_is_odd(shared.toy))
+    odd = "\n".join(f"- {one}" for one in what_is_odd_of(shared.toys))
     limits = "\n".join(f"- {one}" for one in LICENSE_LIMITS)
     return (
         f"## Limits and licence\n\n{odd}\n\nThe recordings are under the [{LICENSE_NAME}]({LICENSE_URL}), which "

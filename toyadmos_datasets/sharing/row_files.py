@@ -51,7 +51,7 @@ def row_files(folder: Path, manifest: Manifest, shared: SharedRecipe) -> Iterato
     """
     features = {
         name: feature
-        for name, feature in features_of(manifest.toy, _ANY_RATE_HZ).items()
+        for name, feature in features_of(manifest.schema_toy, _ANY_RATE_HZ).items()
         if feature["_type"] != "Audio"
     }
     for config, splits in manifest.audio_configs.items():

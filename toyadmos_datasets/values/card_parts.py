@@ -59,11 +59,11 @@ def size_category(n_rows: int) -> str:
     return next((name for bound, name in _SIZES if n_rows < bound), "1M<n<10M")
 
 
-def config_entries(configs: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+def config_entries(configs: Mapping[str, Mapping[str, str | list[str]]]) -> list[dict[str, Any]]:
     """Return the configs as a card's front matter has them; the first is the default.
 
     Args:
-        configs: Path, or pattern, of the files of each split of each config.
+        configs: Path, or pattern or patterns, of the files of each split of each config.
     """
     return [
         {

@@ -10,19 +10,20 @@ from toyadmos_datasets.files.checked_json import canonical_json
 from toyadmos_datasets.options.declaration import options_of
 from toyadmos_datasets.options.plan_options import PlanOptions
 from toyadmos_datasets.units import Decibels
+from toyadmos_datasets.values.manifest import NAMED_BY_TOY
 
 OWN_HEADROOM = "own"
 """The value of ``headroom`` in the request of an addition whose levels are not those of the folder."""
 
 OF_THE_FOLDER: Mapping[str, str] = {
-    "toy": "--toy",
-    "source": "--source",
-    "ignored": "--ignore",
     "encoding": "--encoding",
     "bit_depth": "--bit-depth",
     "rate_hz": "--rate",
 }
 """What all configs of a folder have in common, and how it is typed."""
+
+OF_THE_TOY: Mapping[str, str] = {"toy": "--toy", "source": "--source", "ignored": "--ignore"}
+"""What all configs of a toy have in common."""
 
 _LISTS = ("protocols", "snrs_db", "features")
 
@@ -45,21 +46,46 @@ def holds(requests: Sequence[Mapping[str, Any]], request: Mapping[str, Any]) -> 
     return asked == together
 
 
+def request_of_toy(requests: Sequence[Mapping[str, Any]], toy: object) -> Mapping[str, Any] | None:
+    """Return the first request for a toy; None where a folder of several toys has none of it.
+
+    Args:
+        requests: As of `holds`.
+        toy: ``ToyTrain``.
+    """
+    first = next((one for one in requests if one.get("toy") == toy), None)
+    return first if first is not None or requests[0].get(NAMED_BY_TOY) else requests[0]
+
+
 def request_of_addition(
-    request: Mapping[str, Any], first: Mapping[str, Any], *, headroom_db: Decibels, where: object
+    request: Mapping[str, Any],
+    requests: Sequence[Mapping[str, Any]],
+    *,
+    headroom_db: Decibels | None,
+    where: object,
 ) -> dict[str, Any]:
     """Return the request as the manifest keeps it, if it can be added: its headroom is the folder's, or its own.
 
     Args:
         request: What is asked for.
-        first: What the folder was prepared with.
-        headroom_db: The folder's headroom.
+        requests: What the folder was prepared with and what was added, in order.
+        headroom_db: The headroom that the folder has for this toy; None where it has none of it.
         where: The folder, for errors.
 
     Raises:
         OutputConflictError: It differs in what all configs of a folder have in common, or in the headroom.
     """
-    for name, flag in OF_THE_FOLDER.items():
+    if request.get(NAMED_BY_TOY) != requests[0].get(NAMED_BY_TOY):
+        raise OutputConflictError(
+            "Several toys cannot be added to a folder of one toy, whose configs are not named by toy.",
+            where=where,
+            expected=f"{requests[0].get('toy')} alone",
+            actual="several toys",
+            remedy="Prepare all of them into a folder of their own: --toy car,train --out DIR",
+        )
+    same = request_of_toy(requests, request.get("toy"))
+    pairs = [(requests[0], OF_THE_FOLDER), *([] if same is None else [(same, OF_THE_TOY)])]
+    for first, name, flag in ((first, *one) for first, names in pairs for one in names.items()):
         if canonical_json(request.get(name)) != canonical_json(first.get(name)):
             raise OutputConflictError(
                 "Configs of another kind cannot be added to a folder.",
@@ -68,7 +94,7 @@ def request_of_addition(
                 actual=f"{name}={canonical_json(request.get(name))}",
                 remedy=f"Give {flag} as when the folder was prepared, or choose another folder with --out.",
             )
-    if request.get("headroom") == OWN_HEADROOM:
+    if same is None or headroom_db is None or request.get("headroom") == OWN_HEADROOM:
         return dict(request)
     if request.get("headroom_db") not in (None, headroom_db):
         raise OutputConflictError(
@@ -78,7 +104,7 @@ def request_of_addition(
             actual=f"{request['headroom_db']:g} dB",
             remedy="Leave --headroom-db out, or let the new configs differ in level: --headroom own",
         )
-    return {**request, "headroom_db": first.get("headroom_db")}
+    return {**request, "headroom_db": same.get("headroom_db")}
 
 
 def _units_of(request: Mapping[str, Any]) -> Iterator[str]:

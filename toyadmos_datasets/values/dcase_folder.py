@@ -22,6 +22,10 @@ PREFIX = "dcase:"
 _LISTS = "eval_data_list*.csv"
 
 
+ONE_CLIP: dict[str, Any] = {"channel": 0, "draw": 0, "snr_db": None}
+"""What tells the clips of an event apart, where each event has one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DcaseClip:
     """A clip of such a folder.
@@ -154,13 +158,12 @@ def scored_rows(clips: Sequence[DcaseClip]) -> Iterator[dict[str, Any]]:
             )
         yield {
             "audio": {"bytes": clip.path.read_bytes(), "path": clip.path.name},
-            "channel": 0,
+            **ONE_CLIP,
             "condition": "normal" if known["label"] == 0 else "anomaly",
+            "damage": [],
             "damaged_parts": [],  # the states of a toy's parts stand after it: there are none
             "take": known.pop("take"),
             **known,
-            "draw": 0,
-            "snr_db": None,
             "snr_achieved_db": None,
         }
 

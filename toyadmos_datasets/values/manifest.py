@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.corpus.toys import TOYS, toy_named
+from toyadmos_datasets.corpus.toys import EVERY_TOY, TOYS, toy_named
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.checked_json import Count, Sha256, checked, read_json, write_json
@@ -51,9 +51,7 @@ def _is_usable(name: str | None) -> bool:
     return name is not None and re.fullmatch(SIDE, name) is not None and unsafe_reason(name) is None
 
 
-SCHEMA_VERSION = 2
-GROWN_VERSION = 3
-"""Of the manifest of a dataset that configs were added to, which earlier versions of this package do not know."""
+SCHEMA_VERSION = 4
 
 MANIFEST_NAME = "manifest.json"
 RECIPE_NAME = "recipe.parquet"
@@ -68,6 +66,9 @@ FEATURES_SUFFIX = "_logmel"
 """What the name of a config has that holds the log-mel features of another config's clips."""
 FEATURES_COLUMN = "logmel"
 
+NAMED_BY_TOY = "is_named_by_toy"
+"""In the requests of a dataset of several toys: the names of configs begin with the toy, and all have one schema."""
+
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("toy", "string"),
     ("case", "int8"),
@@ -76,6 +77,7 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
     ("condition", "string"),
     ("condition_text", "string"),
     ("damage_source", "string"),
+    ("damage", "list<part, state>"),
 )
 _COLUMNS_AFTER_PARTS: tuple[tuple[str, str], ...] = (
     ("take", "int32"),
@@ -108,7 +110,14 @@ _ARROW_TYPES = {
     "int64": pa.int64(),
     "float64": pa.float64(),
     "list<string>": pa.list_(pa.string()),
+    "list<part, state>": pa.list_(pa.struct([("part", pa.string()), ("state", pa.string())])),
 }
+_TEXT = {"dtype": "string", "_type": "Value"}
+_FEATURES: dict[str, Any] = {
+    "list<string>": {"feature": _TEXT, "_type": "List"},
+    "list<part, state>": {"feature": {"part": _TEXT, "state": _TEXT}, "_type": "List"},
+}
+"""How `datasets` spells the types that are no plain values."""
 
 
 def audio_columns(*, stems: bool) -> tuple[str, ...]:
@@ -116,16 +125,26 @@ def audio_columns(*, stems: bool) -> tuple[str, ...]:
     return ("audio", *STEMS) if stems else ("audio",)
 
 
-def columns_of(toy: str) -> dict[str, str]:
+def parts_of(toy: str | None) -> tuple[str, ...]:
+    """Return the parts that are columns: those of a toy, or with None those of every toy, each once."""
+    toys = TOYS if toy is None else (toy_named(toy),)
+    return tuple(dict.fromkeys(part for one in toys for part in one.parts))
+
+
+def columns_of(toy: str | None) -> dict[str, str]:
     """Return the columns of a dataset beside clips and `label`, with their types, in order.
 
     Every part of the toy is a column of its own, between `damaged_parts` and `take`.
+
+    Args:
+        toy: ``ToyTrain``; None for the columns that all configs of a dataset of several toys have: the parts of every
+            toy, null where a clip's toy has no such part.
     """
-    parts = [(part, "string") for part in toy_named(toy).parts]
+    parts = [(part, "string") for part in parts_of(toy)]
     return dict([*_COLUMNS, ("damaged_parts", "list<string>"), *parts, *_COLUMNS_AFTER_PARTS])
 
 
-def features_of(toy: str, rate_hz: Hertz, *, stems: bool = False) -> dict[str, Any]:
+def features_of(toy: str | None, rate_hz: Hertz, *, stems: bool = False) -> dict[str, Any]:
     """Return the features as `datasets` writes them into a Parquet file's schema.
 
     Clips of several channels need no feature of their own: a number of channels is written down only to change it.
@@ -139,20 +158,17 @@ def features_of(toy: str, rate_hz: Hertz, *, stems: bool = False) -> dict[str, A
     return features | _known_features(toy)
 
 
-def logmel_features_of(toy: str, n_mels: int) -> dict[str, Any]:
+def logmel_features_of(toy: str | None, n_mels: int) -> dict[str, Any]:
     """Return the features of a config of log-mel features, as `features_of` does."""
     frame = {"feature": {"dtype": "float32", "_type": "Value"}, "length": n_mels, "_type": "List"}
     return {FEATURES_COLUMN: {"feature": frame, "_type": "List"}} | _known_features(toy)
 
 
-def _known_features(toy: str) -> dict[str, Any]:
+def _known_features(toy: str | None) -> dict[str, Any]:
     """Return the features of what is known of a clip."""
     features: dict[str, Any] = {"label": {"names": list(LABELS), "_type": "ClassLabel"}}
     for name, kind in columns_of(toy).items():
-        if kind == "list<string>":
-            features[name] = {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"}
-        else:
-            features[name] = {"dtype": kind, "_type": "Value"}
+        features[name] = _FEATURES.get(kind, {"dtype": kind, "_type": "Value"})
     return features
 
 
@@ -160,19 +176,19 @@ CLIP_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """A clip as `datasets` stores it."""
 
 
-def dataset_schema(toy: str, rate_hz: Hertz, *, stems: bool = False) -> pa.Schema:
+def dataset_schema(toy: str | None, rate_hz: Hertz, *, stems: bool = False) -> pa.Schema:
     """Return the Arrow schema of the shards; its metadata has the features for `datasets`."""
     fields = [pa.field(name, CLIP_TYPE) for name in audio_columns(stems=stems)]
     return _schema(fields, toy, features_of(toy, rate_hz, stems=stems))
 
 
-def logmel_schema(toy: str, n_mels: int) -> pa.Schema:
+def logmel_schema(toy: str | None, n_mels: int) -> pa.Schema:
     """Return the Arrow schema of the shards of log-mel features: a list of frames, each of `n_mels` values."""
     frames = pa.field(FEATURES_COLUMN, pa.list_(pa.list_(pa.float32(), n_mels)))
     return _schema([frames], toy, logmel_features_of(toy, n_mels))
 
 
-def _schema(fields: list[pa.Field], toy: str, features: dict[str, Any]) -> pa.Schema:
+def _schema(fields: list[pa.Field], toy: str | None, features: dict[str, Any]) -> pa.Schema:
     known = [pa.field(name, _ARROW_TYPES[kind]) for name, kind in columns_of(toy).items()]
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     return pa.schema([*fields, pa.field("label", pa.int64()), *known], metadata=metadata)
@@ -215,20 +231,22 @@ class Addition:
     """What was added to a prepared folder in one go.
 
     Attributes:
+        toy: ``ToyTrain``.
         request: What was asked for, as JSON values; the same request finds it done.
         configs: The configs of clips that it brought, in order.
         feature_configs: The configs of features that it brought.
         headroom_db: How much their examples were attenuated; the folder's, unless they were to have their own.
         versions: Versions of what their bytes depend on.
-        source: Hashes of the checksums of the recordings that they use: as published, and as resampled.
+        source: Where their recordings are from, as in `Manifest`.
     """
 
+    toy: str
     request: dict[str, Any]
     configs: tuple[str, ...]
     feature_configs: tuple[str, ...]
     headroom_db: Decibels
     versions: dict[str, str]
-    source: dict[str, str]
+    source: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +254,7 @@ class Manifest:
     """What a prepared folder consists of; written last, so that a folder with a manifest is whole.
 
     Attributes:
-        toy: ``ToyTrain``.
+        toy: ``ToyTrain``; of several toys the first.
         request: What was asked for, as JSON values; the same request finds the folder done.
         source: Kind and identity of the source, whether it is simulated, and hashes of the checksums of the
             recordings that were used: as published, and as resampled.
@@ -247,8 +265,8 @@ class Manifest:
         skipped: Recordings that were left out.
         oddities: What is not as published in the source or in the recordings that were used.
         health: What is odd about the clips, and how many are left out.
-        additions: What was added later, in order. `request`, `versions`, `headroom_db` and the hashes in `source` are
-            those of the first preparation; all else is of the whole.
+        additions: What was added later, and what is of further toys, in order. `toy`, `request`, `source`, `versions`
+            and `headroom_db` are those of the first preparation; all else is of the whole.
     """
 
     toy: str
@@ -262,6 +280,26 @@ class Manifest:
     oddities: tuple[Oddity, ...] = ()
     health: Health = field(default_factory=Health)
     additions: tuple[Addition, ...] = ()
+
+    @property
+    def toys(self) -> tuple[str, ...]:
+        """The toys, in the order in which they came."""
+        return tuple(dict.fromkeys((self.toy, *(one.toy for one in self.additions))))
+
+    @property
+    def toys_text(self) -> str:
+        """The toys, for people."""
+        return ", ".join(self.toys)
+
+    @property
+    def schema_toy(self) -> str | None:
+        """The toy whose parts are columns; None where all configs have the columns of every toy."""
+        return schema_toy_of(self.request, self.toy)
+
+    def toy_of(self, config: str) -> str:
+        """Return the toy of a config."""
+        found = self._addition_of(config)
+        return self.toy if found is None else found.toy
 
     @property
     def requests(self) -> tuple[dict[str, Any], ...]:
@@ -283,6 +321,12 @@ class Manifest:
         found = self._addition_of(config.removesuffix(FEATURES_SUFFIX) if self.has_features(config) else config)
         return self.headroom_db if found is None else found.headroom_db
 
+    def headroom_of_toy(self, toy: str) -> Decibels | None:
+        """Return how much the first examples of a toy were attenuated, dB; None where the folder has none of it."""
+        if toy == self.toy:
+            return self.headroom_db
+        return next((one.headroom_db for one in self.additions if one.toy == toy), None)
+
     def _addition_of(self, config: str) -> Addition | None:
         return next((one for one in self.additions if config in (*one.configs, *one.feature_configs)), None)
 
@@ -293,6 +337,23 @@ class Manifest:
         for shard in self.shards:
             by_config.setdefault(shard.config, {}).setdefault(shard.split, []).append(shard)
         return by_config
+
+    @property
+    def joint_configs(self) -> dict[str, dict[str, list[Shard]]]:
+        """What several toys have under one name, one toy after the other, as `configs` has it.
+
+        ``all_snr_6db`` joins ``car_snr_6db`` and ``train_snr_6db``; ``all`` is the first of the joint ones. Toys share
+        no recording, so that the splits of a joint config are as disjoint as those of its parts.
+        """
+        if self.schema_toy is not None:
+            return {}
+        alone = self.configs
+        joint: dict[str, dict[str, list[Shard]]] = {}
+        for name, members in joint_names({config: self.toy_of(config) for config in alone}).items():
+            joint[name] = {}
+            for split, shards in (one for config in members for one in alone[config].items()):
+                joint[name].setdefault(split, []).extend(shards)
+        return joint
 
     def has_features(self, config: str) -> bool:
         """Whether a config holds log-mel features in place of clips."""
@@ -312,13 +373,34 @@ class Manifest:
         return tuple(shard for shard in self.shards if not self.has_features(shard.config))
 
 
+def config_of_toy(toy: str, config: str) -> str:
+    """Return what a config is called in a dataset of several toys: ``train_snr_6db``."""
+    return f"{toy if toy == EVERY_TOY else toy_named(toy).short}_{config}"
+
+
+def joint_names(toys: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return what several toys have under one name: its joint name, and the configs, in order.
+
+    Args:
+        toys: The toy of each config of a dataset of several toys.
+    """
+    members: dict[str, list[str]] = {}
+    for config, toy in toys.items():
+        name = config_of_toy(EVERY_TOY, config.removeprefix(config_of_toy(toy, "")))
+        members.setdefault(name, []).append(config)
+    joint = {name: configs for name, configs in members.items() if len(configs) > 1}
+    return ({EVERY_TOY: next(iter(joint.values()))} if joint else {}) | joint
+
+
+def schema_toy_of(request: Mapping[str, Any], toy: str) -> str | None:
+    """Return the toy whose parts are columns in what was asked for; None for the columns of every toy."""
+    return None if request.get(NAMED_BY_TOY) else toy
+
+
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest of a folder whose other files are in place."""
     content = asdict(manifest)
-    if not manifest.additions:
-        del content["additions"]
-    version = GROWN_VERSION if manifest.additions else SCHEMA_VERSION
-    write_json(folder / MANIFEST_NAME, {"schema_version": version} | content)
+    write_json(folder / MANIFEST_NAME, {"schema_version": SCHEMA_VERSION} | content)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -353,21 +435,23 @@ def manifest_of(content: dict[str, Any], where: object) -> Manifest:
         DatasetError: It is damaged, or a newer version wrote it.
     """
     version = content.pop("schema_version", None)
-    if version not in (SCHEMA_VERSION, GROWN_VERSION):
+    if version != SCHEMA_VERSION:
         raise DatasetError(
             "The manifest is of a version that this package does not read.",
             where=where,
-            expected=f"schema_version {SCHEMA_VERSION} or {GROWN_VERSION}",
+            expected=f"schema_version {SCHEMA_VERSION}",
             actual=version,
             remedy=f"Prepare the dataset again with this version; a newer one reads it after: {upgrade_command()}",
         )
     what, remedy = "The manifest is damaged.", "Prepare the folder again with the same command and --overwrite."
     manifest = checked(Manifest, content, what=what, where=where, remedy=remedy)
-    require_parameter_types(SourceFacts, manifest.source, what=what, where=where, remedy=remedy)
+    for source in (manifest.source, *(one.source for one in manifest.additions)):
+        require_parameter_types(SourceFacts, source, what=what, where=where, remedy=remedy)
     for request in manifest.requests:
         require_parameter_types(Request, request, what=what, where=where, remedy=remedy)
-    if manifest.toy not in {toy.name for toy in TOYS}:
-        raise DatasetError(what, where=where, expected="a toy", actual=ascii(manifest.toy), remedy=remedy)
+    stray = set(manifest.toys) - {toy.name for toy in TOYS}
+    if stray:
+        raise DatasetError(what, where=where, expected="a toy", actual=ascii(min(stray)), remedy=remedy)
     for shard in manifest.shards:
         _require_own_place(shard, where)
     return manifest

@@ -10,8 +10,8 @@ from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.options.declaration import defaults_of, options_of
 from toyadmos_datasets.options.plan_options import PlanOptions
 from toyadmos_datasets.options.render_options import Encoding, LogMel, RenderOptions
-from toyadmos_datasets.values.dataset_requests import OWN_HEADROOM
-from toyadmos_datasets.values.manifest import RECIPE_NAME
+from toyadmos_datasets.values.dataset_requests import OF_THE_TOY, OWN_HEADROOM
+from toyadmos_datasets.values.manifest import NAMED_BY_TOY, RECIPE_NAME
 
 OWN_PROTOCOL = "own"
 """How a request names the protocol of a table of the user's own."""
@@ -32,14 +32,31 @@ def prepare_commands(requests: Sequence[Mapping[str, Any]], *, out: str = "data/
     """
     return tuple(
         " ".join(map(shell_word, (*_words(request), *(["--add"] if number else []), "--out", out)))
-        for number, request in enumerate(requests)
+        for number, request in enumerate(_by_command(requests))
     )
 
 
 def placeholders(requests: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return which words of the commands stand for something that the requests only have the hash of."""
-    words = {word for request in requests for word in _words(request)}
+    words = {word for request in _by_command(requests) for word in _words(request)}
     return tuple(one for one in (NAMES_FILE, PATTERN) if one in words)
+
+
+def _by_command(requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the requests, those as one that one command made of several toys."""
+    found: list[dict[str, Any]] = []
+    for request in requests:
+        last = found[-1] if found else {}
+        toys = str(last.get("toy", "")).split(",")
+        if request.get(NAMED_BY_TOY) and request["toy"] not in toys and _but_toy(request) == _but_toy(last):
+            found[-1] = dict(request) | last | {"toy": ",".join([*toys, request["toy"]])}
+        else:
+            found.append(dict(request))
+    return found
+
+
+def _but_toy(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in request.items() if name not in OF_THE_TOY}
 
 
 def _words(request: Mapping[str, Any]) -> Iterator[str]:
@@ -82,4 +99,4 @@ def _spelled(value: Any) -> str:  # noqa: ANN401  # any value of an option
         return ",".join(map(_spelled, value))
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return _SHORT.get(value, value) if isinstance(value, str) else str(value)
+    return ",".join(_SHORT.get(one, one) for one in value.split(",")) if isinstance(value, str) else str(value)

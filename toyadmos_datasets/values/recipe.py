@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -87,6 +87,11 @@ SCHEMA_VERSION = 2
 
 GROWN_VERSION = 3
 """Of a recipe that configs were added to, which earlier versions of this package do not know."""
+
+TOYS_VERSION = 4
+"""Of a recipe of several toys, of which earlier versions of this package know nothing either."""
+
+VERSIONS = (SCHEMA_VERSION, GROWN_VERSION, TOYS_VERSION)
 
 _AGAIN = "Prepare the dataset again, or get the recipe again from its author."
 
@@ -187,6 +192,31 @@ class Recipe:
         """Return the recipe of some configs of one plan."""
         return replace(self._of(configs), notes=self.notes)
 
+    def renamed(self, names: Mapping[str, str]) -> Recipe:
+        """Return the recipe of one plan with other names for its configs.
+
+        Args:
+            names: The new name of each config.
+        """
+
+        def named(table: pa.Table) -> pa.Table:
+            """Give the rows the new names."""
+            configs = pa.array([names[one] for one in table["config"].to_pylist()], pa.string())
+            return table.set_column(table.schema.get_field_index("config"), table.schema.field("config"), configs)
+
+        return replace(self, examples=named(self.examples), excluded=named(self.excluded))
+
+    def of_toy(self, toy: str) -> Recipe:
+        """Return the rows of a toy, all as if they were of one plan: to see which recordings they need."""
+        rows, excluded = (one.filter(pc.equal(one["toy"], toy)) for one in (self.examples, self.excluded))
+        return replace(self, examples=rows, excluded=excluded, added=())
+
+    @property
+    def toys(self) -> tuple[str, ...]:
+        """The toys, in the order in which they came."""
+        planned = (self.parameters, *(one.parameters for one in self.added))
+        return tuple(dict.fromkeys(str(one.get("toy")) for one in planned))
+
     def parameters_of(self, config: str) -> dict[str, Any]:
         """Return what a config was planned with."""
         return next((one.parameters for one in self.added if config in one.configs), self.parameters)
@@ -219,7 +249,7 @@ class Recipe:
         of `RECIPE_SCHEMA` its name and the hashes of its parts (`values.recipe`): little-endian values, lengths and
         texts as one stream each, so that chunks, offsets into buffers, dictionaries and what stands behind a null
         have no say. Where examples were left out, theirs follow in the same way. Where configs were added, what they
-        were planned with follows the parameters, and the version is `GROWN_VERSION`.
+        were planned with follows the parameters, and the version is `GROWN_VERSION`, or `TOYS_VERSION` of several toys.
         """
         planned = canonical_json(self.parameters)
         if self.added:
@@ -235,6 +265,8 @@ class Recipe:
     @property
     def version(self) -> int:
         """The version of the format that says all that is in it."""
+        if len(self.toys) > 1:
+            return TOYS_VERSION
         return GROWN_VERSION if self.added else SCHEMA_VERSION
 
     @property
@@ -251,7 +283,7 @@ class Recipe:
             if part.parameters.get("is_noise_shared"):
                 found |= set(part.configs)
             elif part.parameters.get("is_faithful"):
-                found |= {"waspaa2019"} & set(part.configs)
+                found |= {config for config in part.configs if config.endswith("waspaa2019")}
         return found
 
     @property
@@ -329,7 +361,7 @@ def read_recipe(path: Path) -> Recipe:
             table.schema.metadata[HEADER_KEY], where=path, remedy=_AGAIN, what="The recipe is damaged."
         )
         version = content.pop("version")
-        if version not in (SCHEMA_VERSION, GROWN_VERSION):
+        if version not in VERSIONS:
             raise _unreadable(path, f"version {version}")
         header = checked(_Header, content, what="The recipe is damaged.", where=path, remedy=_AGAIN)
         for one in (header.parameters, *(added.parameters for added in header.added)):
@@ -356,7 +388,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def _unreadable(path: Path, actual: str) -> DatasetError:
-    versions = f"{SCHEMA_VERSION} or {GROWN_VERSION}"
+    versions = " or ".join(map(str, VERSIONS))
     return DatasetError(
         "This is not a recipe that this version can read.",
         where=path,

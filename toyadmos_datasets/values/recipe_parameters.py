@@ -36,6 +36,8 @@ class Request(TypedDict, total=False):
     on_clip: str
     stems: bool
     features: LogMel
+    toy: str
+    is_named_by_toy: bool
 
 
 class Parameters(TypedDict, total=False):

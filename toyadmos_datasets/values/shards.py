@@ -24,6 +24,7 @@ from toyadmos_datasets.files.job_folder import is_committing
 from toyadmos_datasets.files.reading import file_errors, is_there, raise_system_fault, sha256_of
 from toyadmos_datasets.units import Bytes, Hertz, Seconds
 from toyadmos_datasets.values.dcase_folder import (
+    ONE_CLIP,
     PREFIX,
     DcaseClip,
     chosen_machine,
@@ -221,6 +222,11 @@ class SplitOfConfig:
         return self.manifest.configs[self.config][self.split]
 
     @property
+    def toy(self) -> str:
+        """The toy, ``ToyTrain``."""
+        return self.manifest.toy_of(self.config)
+
+    @property
     def n_clips(self) -> int:
         """Rows in all shards."""
         return sum(shard.n_rows for shard in self.shards)
@@ -263,10 +269,15 @@ class DcaseSplit(SplitOfConfig):
     """One split of one machine of a folder in a layout of DCASE, whose files were compared when it was opened.
 
     Attributes:
-        clips: Its clips.
+        of_splits: The clips of each split of the machine.
     """
 
-    clips: tuple[DcaseClip, ...]
+    of_splits: dict[str, list[DcaseClip]]
+
+    @property
+    def clips(self) -> list[DcaseClip]:
+        """The clips of the split."""
+        return self.of_splits[self.split]
 
     def check(self) -> None:
         """Do nothing: the hash of the files was taken when the split was opened."""
@@ -286,14 +297,15 @@ class DcaseSplit(SplitOfConfig):
         """
         for clip in self.clips:
             content = content_hash(clip.path) if "recording_hashes" in columns else ""
-            known = clip.columns() | {"recording_hashes": [content], "noise_recording_hashes": []}
+            known = clip.columns() | ONE_CLIP | {"recording_hashes": [content], "noise_recording_hashes": []}
             event_id = f"{known['event_id']} {content}".rstrip()
             yield {name: event_id if name == "event_id" else known[name] for name in columns}
 
     @property
     def by_file_name(self) -> dict[str, dict[str, object]]:
-        """What tells each clip, by the name of its file."""
-        return {clip.path.name: {"event_id": clip.event_id} for clip in self.clips}
+        """What tells each clip of the machine, by the name of its file; where splits share a name, that of this one."""
+        clips = [*(clip for clips in self.of_splits.values() for clip in clips), *self.clips]
+        return {clip.path.name: {"event_id": clip.event_id} for clip in clips}
 
 
 def open_split(folder: Path, config: str | None, split: str) -> SplitOfConfig:
@@ -306,12 +318,20 @@ def open_split(folder: Path, config: str | None, split: str) -> SplitOfConfig:
 
     Raises:
         DatasetError: There is no dataset.
-        OptionError: It has no such config or split.
+        OptionError: It has no such config or split, or the config is of several toys.
     """
     if is_dcase(folder):
         return _dcase_split(dcase_root(folder), config, split)
     manifest = read_manifest(folder)
     chosen = config if config is not None else next(iter(manifest.audio_configs), "")
+    if chosen in manifest.joint_configs:
+        raise OptionError(
+            "Systems are trained and scored on one toy at a time.",
+            where="--config",
+            expected=", ".join(manifest.audio_configs),
+            actual=f"{chosen}, of {manifest.toys_text}",
+            remedy="Choose a config of one toy; what is of several can be loaded and exported.",
+        )
     _require_one_of(chosen, manifest.audio_configs, "--config")
     _require_one_of(split, manifest.configs[chosen], f"split of {chosen}")
     return SplitOfConfig(folder=folder.absolute(), manifest=manifest, config=chosen, split=split)
@@ -325,7 +345,7 @@ def _dcase_split(root: Path, machine: str | None, split: str) -> DcaseSplit:
         manifest=dcase_manifest(root, chosen, splits),
         config=chosen,
         split=split,
-        clips=tuple(splits[split]),
+        of_splits=splits,
     )
 
 

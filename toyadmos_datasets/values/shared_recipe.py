@@ -36,9 +36,7 @@ from toyadmos_datasets.values.recipe import (
 )
 from toyadmos_datasets.values.recipe_parameters import Parameters, Request, SourceFacts, require_parameter_types
 
-FORMAT_VERSION = 2
-GROWN_VERSION = 3
-"""Of a recipe that configs were added to, which earlier versions of this package do not know."""
+FORMAT_VERSION = 4
 
 SUFFIX = ".toyrecipe"
 SHARED_NAME = f"dataset{SUFFIX}"
@@ -90,7 +88,7 @@ class SharedRecipe:
     """A recipe and what it gave where it was rendered.
 
     Attributes:
-        toy: ``ToyTrain``.
+        toy: ``ToyTrain``; of several toys the first.
         recipe: The examples.
         digests: Hash of the samples of each example, ``binary(16)``.
         source: Identity of the source, whether it is simulated, and hashes of its recordings' checksums.
@@ -99,8 +97,8 @@ class SharedRecipe:
         headroom_db: How much every example was attenuated.
         shards: The shards, in order.
         skipped: Recordings that could not be read there.
-        additions: What was added later, in order; `request`, `versions`, `headroom_db` and the hashes in `source` are
-            those of the first preparation.
+        additions: What was added later, and what is of further toys, in order; `toy`, `request`, `source`, `versions`
+            and `headroom_db` are those of the first preparation.
     """
 
     toy: str
@@ -115,20 +113,27 @@ class SharedRecipe:
     additions: tuple[Addition, ...] = ()
 
     @property
+    def toys(self) -> tuple[str, ...]:
+        """The toys, in the order in which they came."""
+        return tuple(dict.fromkeys((self.toy, *(one.toy for one in self.additions))))
+
+    def toy_of(self, config: str) -> str:
+        """Return the toy of a config."""
+        return next((one.toy for one in self.additions if config in one.configs), self.toy)
+
+    @property
     def requests(self) -> tuple[dict[str, Any], ...]:
         """What was asked for, one after the other."""
         return (self.request, *(one.request for one in self.additions))
 
     def header(self) -> dict[str, Any]:
         """Return everything but the rows, as JSON values."""
-        is_grown = bool(self.recipe.added or self.additions)
-        grown = {"additions": [asdict(one) for one in self.additions]} if is_grown else {}
         return {
-            "version": GROWN_VERSION if is_grown else FORMAT_VERSION,
+            "version": FORMAT_VERSION,
             "toy": self.toy,
             "recipe_sha256": self.recipe.sha256,
             **header_of(self.recipe),
-            **grown,
+            "additions": [asdict(one) for one in self.additions],
             "source": self.source,
             "request": self.request,
             "versions": self.versions,
@@ -184,7 +189,7 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
             raise _unreadable(path, "a Parquet file of something else")
         content = parse_json(metadata[b"toyrecipe"], where=path, remedy=_GET_AGAIN, what=_UNREADABLE)
         version = content.pop("version")
-        if version not in (FORMAT_VERSION, GROWN_VERSION):
+        if version != FORMAT_VERSION:
             raise _unreadable(path, f"version {version}")
         header = checked(_Header, content, what=_UNREADABLE, where=path, remedy=_GET_AGAIN)
         shared = _shared_of(header, table.cast(_SCHEMA))
@@ -198,6 +203,7 @@ def read_shared_recipe(path: Path) -> SharedRecipe:
     if (promised, header.recipe_sha256) != (actual, found["recipe_sha256"]):
         raise _unreadable(path, f"content that hashes to {actual[:16]} and not to {promised[:16]}: it was changed")
     told: list[tuple[type[object], dict[str, Any]]] = [(Parameters, header.parameters), (SourceFacts, header.source)]
+    told += [(SourceFacts, one.source) for one in shared.additions]
     told += [(Parameters, one.parameters) for one in header.added]
     told += [(Request, one) for one in shared.requests]
     for kind, content in told:
@@ -260,15 +266,17 @@ def _shared_of(header: _Header, table: pa.Table) -> SharedRecipe:
 
 def _require_names(shared: SharedRecipe, path: Path) -> None:
     """Refuse what no export wrote: another toy, or names that would lead out of the folder."""
-    try:
-        toy = toy_named(str(shared.toy)).name
-    except OptionError as error:
-        raise _unreadable(path, f"a toy called {shared.toy!a}") from error
-    examples = shared.recipe.planned
-    of_added = [one.parameters.get("toy") for one in shared.recipe.added]
-    told = [*pc.unique(examples["toy"]).to_pylist(), shared.recipe.parameters.get("toy"), *of_added, shared.toy]
-    if any(one != toy for one in told):
-        raise _unreadable(path, f"rows of {', '.join(sorted(set(map(ascii, told))))}")
+    for name in shared.toys:
+        try:
+            toy_named(name)
+        except OptionError as error:
+            raise _unreadable(path, f"a toy called {name!a}") from error
+    first, *later = shared.recipe.parts
+    told = [(shared.toy, first), *zip((one.toy for one in shared.additions if one.configs), later, strict=False)]
+    for toy, part in told:
+        named = {*pc.unique(part.planned["toy"]).to_pylist(), part.parameters.get("toy")}
+        if named != {toy}:
+            raise _unreadable(path, f"rows of {', '.join(sorted(map(ascii, {*named, toy})))}")
     stray = next((one.path for one in shared.shards if not is_shard_path(one.path, one.config, one.split)), None)
     if stray is not None:
         raise _unreadable(path, f"a shard at {stray!a}")
@@ -278,7 +286,7 @@ def _unreadable(path: Path, actual: str) -> DatasetError:
     return DatasetError(
         _UNREADABLE,
         where=path,
-        expected=f"a {SUFFIX} file, version {FORMAT_VERSION} or {GROWN_VERSION}, unchanged",
+        expected=f"a {SUFFIX} file, version {FORMAT_VERSION}, unchanged",
         actual=actual,
         remedy=_GET_AGAIN,
     )

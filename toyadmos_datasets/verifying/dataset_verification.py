@@ -102,7 +102,7 @@ class DatasetVerdict(DisplayedReport):
 
     Attributes:
         folder: Which, or the address of a shared one.
-        toy: ``ToyTrain``.
+        toy: ``ToyTrain``, or several.
         n_shards: Shards that the manifest lists.
         n_rows: Examples in them.
         n_bytes: Their size.
@@ -164,7 +164,7 @@ def verify_dataset(folder: Path, progress: Progress | None = None, *, workers: i
     found += [*check_recipe(folder, manifest), *check_card(folder, manifest), *_find_unlisted(folder, manifest)]
     return DatasetVerdict(
         folder=folder,
-        toy=manifest.toy,
+        toy=manifest.toys_text,
         n_shards=len(manifest.shards),
         n_rows=sum(shard.n_rows for shard in manifest.shards),
         n_bytes=n_bytes,
@@ -228,7 +228,8 @@ def check_recipe(folder: Path, manifest: Manifest) -> Iterator[Problem]:
 def check_card(folder: Path, manifest: Manifest) -> Iterator[Problem]:
     """Tell what is wrong with the card in a folder."""
     path = folder / CARD_NAME
-    expected = f"front matter with the configs {', '.join(manifest.configs)}"
+    named = [*manifest.configs, *manifest.joint_configs]
+    expected = f"front matter with the configs {', '.join(named)}"
     if not path.is_file():
         yield _problem("The card is missing: datasets would not find the configs.", path, expected, "no file")
         return
@@ -242,7 +243,7 @@ def check_card(folder: Path, manifest: Manifest) -> Iterator[Problem]:
             return
         yield _problem("The card is damaged.", path, expected, f"{type(error).__name__}: {error}")
         return
-    if configs != list(manifest.configs):
+    if configs != named:
         found = ", ".join(map(str, configs))
         yield _problem("This is the card of another dataset.", path, expected, f"the configs {found}")
 

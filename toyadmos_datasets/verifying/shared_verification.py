@@ -65,7 +65,7 @@ def verify_shared(
         found += _unlisted(remote, manifest)
     return DatasetVerdict(
         folder=remote.shown,
-        toy=manifest.toy,
+        toy=manifest.toys_text,
         n_shards=len(manifest.shards),
         n_rows=sum(shard.n_rows for shard in manifest.shards),
         n_bytes=n_bytes,
@@ -95,7 +95,7 @@ def _recipe_verdict(remote: Remote) -> DatasetVerdict:
     found = [_row_problem(remote, shared, config, split) for config, split in splits]
     return DatasetVerdict(
         folder=remote.shown,
-        toy=shared.toy,
+        toy=", ".join(shared.toys),
         n_shards=0,
         n_rows=0,
         n_bytes=len(content),

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from toyadmos_datasets.baseline.evaluations import TELLING, find_evaluation
-from toyadmos_datasets.baseline.run_table import (
+from toyadmos_datasets.errors import OptionError
+from toyadmos_datasets.runs.evaluations import TELLING, find_evaluation
+from toyadmos_datasets.runs.run_table import (
     ScoredRun,
     TableRow,
     read_for_table,
@@ -20,7 +21,6 @@ from toyadmos_datasets.baseline.run_table import (
     runs_in,
     table_rows,
 )
-from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.scores.auc_intervals import PairedDifference, holm, paired_difference
 from toyadmos_datasets.scores.intervals import Interval
 from toyadmos_datasets.scores.metrics import auc

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import torch
+import pyarrow.compute as pc
 
-from toyadmos_datasets.baseline.checkpoint import packed
-from toyadmos_datasets.baseline.detector import Detector, Stacks
-from toyadmos_datasets.baseline.evaluations import (
+from toyadmos_datasets.baseline.clip_scores import ClipDetector, ClipScores, Scores, clip_score_name, with_clip_score
+from toyadmos_datasets.engine.progress import Progress, Quiet
+from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
+from toyadmos_datasets.escaping import shell_word
+from toyadmos_datasets.options.presets import Preset
+from toyadmos_datasets.options.training_options import EvaluateOptions
+from toyadmos_datasets.runs.evaluations import (
     EVALUATIONS_NAME,
     TELLING,
     Evaluated,
@@ -25,63 +29,17 @@ from toyadmos_datasets.baseline.evaluations import (
     require_free,
     write_evaluation,
 )
-from toyadmos_datasets.baseline.frames import featured, frames_of, held_features, rows_of
-from toyadmos_datasets.baseline.leakage import EvaluatedClips, evaluated_clips, learnt_clips
-from toyadmos_datasets.baseline.run_folder import RUN_NAME, Run, read_run, write_run
-from toyadmos_datasets.baseline.trainer import load_detector
-from toyadmos_datasets.engine.progress import Progress, Quiet
-from toyadmos_datasets.errors import OutputConflictError
-from toyadmos_datasets.escaping import shell_word
-from toyadmos_datasets.options.presets import Preset
-from toyadmos_datasets.options.training_options import EvaluateOptions
+from toyadmos_datasets.runs.feature_cache import KEPT, featured, held_features, rows_of
+from toyadmos_datasets.runs.leakage import EvaluatedClips, evaluated_clips, learnt_clips
+from toyadmos_datasets.runs.run_folder import RUN_NAME, Run, read_run, write_run
+from toyadmos_datasets.runs.tensor_files import packed
+from toyadmos_datasets.runs.thresholds import threshold_for
+from toyadmos_datasets.runs.trainer import load_detector
+from toyadmos_datasets.scores.decisions import HELD_BACK
 from toyadmos_datasets.scores.summary import summarise
 from toyadmos_datasets.signal.logmel import FloatArray
 from toyadmos_datasets.values.given_scores import read_given_scores, unusable
 from toyadmos_datasets.values.shards import DcaseSplit, SplitOfConfig, cases_of, open_split
-
-_ROWS_A_STEP = 8192
-
-Scores = npt.NDArray[np.float64]
-
-
-def score(detector: Detector, clips: Any, preset: Preset | None = None) -> Scores:  # noqa: ANN401
-    """Return the anomaly score of each clip, shape (n_clips,); more is more anomalous.
-
-    Args:
-        detector: What `fit` returned.
-        clips: As for `fit`.
-        preset: Another clip score than the detector's own.
-    """
-    chosen = preset or detector.preset
-    return np.array([clip_score(errors, chosen) for errors in frame_scores(detector, clips)])
-
-
-def frame_scores(detector: Detector, clips: Any, progress: Progress | None = None) -> list[FloatArray]:  # noqa: ANN401
-    """Return the error of each input of each clip, one array a clip."""
-    preset = detector.preset
-    frames = frames_of(clips, preset)
-    stacks = Stacks(frames, preset, detector.mean.device)
-    was_training = detector.training
-    detector.eval()
-    found = []
-    shown = progress or Quiet()
-    with torch.inference_mode(), shown.stage("scoring", frames.n_clips, "clips") as done:
-        for clip in range(frames.n_clips):
-            rows = torch.from_numpy(frames.rows_of(clip, preset)).to(stacks.values.device)
-            errors = [detector.errors(stacks, piece) for piece in rows.split(_ROWS_A_STEP)]
-            found.append(torch.cat(errors).cpu().numpy())
-            done(clip + 1)
-    detector.train(was_training)
-    return found
-
-
-def clip_score(errors: FloatArray, preset: Preset) -> float:
-    """Return the score of a clip from those of its frames: the largest, the mean or a quantile."""
-    if preset.clip_score == "max":
-        return float(errors.max())
-    if preset.clip_score == "mean":
-        return float(errors.mean(dtype=np.float64))
-    return float(np.quantile(errors, preset.quantile))
 
 
 def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Evaluation:
@@ -105,30 +63,62 @@ def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Eval
 def _evaluate_model(options: EvaluateOptions, progress: Progress) -> Evaluation:
     folder = options.run
     run = read_run(folder)
-    detector = load_detector(folder, device=options.device)
     preset = run.system
+    chosen = with_clip_score(preset, options.clip_score)
+    detector = load_detector(folder, device=options.device)
     split = open_split(options.dataset or Path(run.dataset), options.config or run.config, "test")
-    chosen = _with_clip_score(preset, options.clip_score)
     tested = evaluated_clips(split)
     evaluated = Evaluated(
         **_facts_of(split),
         system=chosen.label,
         changes=changes_of(chosen),
-        clip_score=_name_of(chosen),
+        clip_score=clip_score_name(chosen),
         seed=run.seed,
-        epochs_done=len(detector.history),
-        epochs=preset.epochs,
+        epochs_done=detector.epochs_done,
+        epochs=preset.epochs if preset.is_network else 0,
         overlap=tested.overlap(run.trained_on),
-        scored_by=hashlib.sha256(packed(detector.state_dict())).hexdigest(),
+        scored_by=hashlib.sha256(packed(detector.as_arrays())).hexdigest(),
     )
     place = folder / EVALUATIONS_NAME / evaluation_name(run, split, _in_short(chosen, preset))
     _require_fair(evaluated, place, options, progress)
-    with held_features(split.manifest.toy):
-        data = featured(split, preset, progress)
-        errors = frame_scores(detector, data.frames, progress)
-    scores = np.array([clip_score(one, chosen) for one in errors])
-    rows = with_domain(data.rows, split, run)
-    return _finish(place, evaluated, _scored(rows, tested, scores), errors)
+    if chosen.clip_score == "selective-mahalanobis":
+        _learn_residuals(detector, run, progress)
+
+    def scored(one: SplitOfConfig) -> tuple[pa.Table, ClipScores]:
+        """Score the clips of a split."""
+        with held_features(one.toy):
+            data = featured(one, preset, progress)
+            if one == split:
+                _require_both_classes(data.rows, split)
+            return data.rows, detector.scored(data.frames, how=chosen, progress=progress)
+
+    def rated(one: SplitOfConfig) -> tuple[pa.Table, Scores]:
+        """Return the clips of a split and their scores."""
+        rows, of_clips = scored(one)
+        return rows, of_clips.scores
+
+    rows, found = scored(split)
+    evaluated = replace(evaluated, threshold=threshold_for(run, rated, progress))
+    return _finish(place, evaluated, _scored(with_domain(rows, split, run), tested, found.scores), found.frame_scores)
+
+
+def _learn_residuals(detector: ClipDetector, run: Run, progress: Progress) -> None:
+    """Show a network the clips that it was trained on once more; others would give another score.
+
+    Raises:
+        DatasetError: The run's dataset is gone, or is not the one that it was trained on.
+    """
+    split = run.split("train")
+    if tuple(shard.sha256 for shard in split.shards) != run.shards_sha256:
+        raise DatasetError(
+            "The dataset is not the one that the run was trained on.",
+            where=split.folder,
+            expected="the training split of the run, for the residuals of its clips",
+            actual="other shards",
+            remedy="Prepare it as it was, or choose another clip score: --clip-score mean",
+        )
+    with held_features(split.toy):
+        detector.learn_residuals(featured(split, run.system, progress).frames)
 
 
 def _evaluate_scores(options: EvaluateOptions, scores_file: Path, dataset: Path, progress: Progress) -> Evaluation:
@@ -136,8 +126,11 @@ def _evaluate_scores(options: EvaluateOptions, scores_file: Path, dataset: Path,
     run = _run_elsewhere(split, options.trained_on or split.config)
     _require_same_method(options.run, run)
     rows = rows_of(split, progress)
-    given = read_given_scores(scores_file, machine=split.manifest.toy, files=split.by_file_name, labels=options.labels)
-    scores = _matched(given.table, rows, scores_file)
+    _require_both_classes(rows, split)
+    read = read_given_scores(scores_file, machine=split.toy, files=split.by_file_name, labels=options.labels)
+    given = read.table
+    scores = _matched(given, rows, scores_file)
+    _require_known(given, [rows, *_held_back_rows(split), *_held_back_rows(run.split("train"))], scores_file)
     tested = evaluated_clips(split)
     evaluated = Evaluated(
         **_facts_of(split),
@@ -148,12 +141,26 @@ def _evaluate_scores(options: EvaluateOptions, scores_file: Path, dataset: Path,
         epochs_done=0,
         epochs=0,
         overlap=tested.overlap(run.trained_on),
-        scored_by=given.sha256,
+        scored_by=read.sha256,
+        threshold=threshold_for(run, lambda one: _given_of(one, given, scores_file), progress),
     )
     place = options.run / EVALUATIONS_NAME / evaluation_name(run, split, "")
     _require_fair(evaluated, place, options, progress)
     write_run(options.run, run)
     return _finish(place, evaluated, _scored(with_domain(rows, split, run), tested, scores), None)
+
+
+def _require_both_classes(rows: pa.Table, split: SplitOfConfig) -> None:
+    """Raise where there is nothing to tell apart, before anything is scored."""
+    n_anomalous = pc.sum(rows["label"]).as_py()
+    if not 0 < n_anomalous < len(rows):
+        raise DatasetError(
+            "The test split has clips of one class only.",
+            where=f"{split.folder}, config {split.config}",
+            expected="normal and anomalous clips",
+            actual=f"{len(rows) - n_anomalous} normal and {n_anomalous} anomalous clips",
+            remedy="Prepare it with more events, or evaluate another config: --config NAME",
+        )
 
 
 def _facts_of(split: SplitOfConfig) -> dict[str, Any]:
@@ -181,13 +188,14 @@ def _run_elsewhere(split: SplitOfConfig, trained_on: str) -> Run:
     return Run(
         dataset=str(split.folder),
         config=train.config,
-        toy=manifest.toy,
+        toy=train.toy,
         is_simulated=bool(manifest.source.get("is_simulated", False)),
         recipe_sha256=manifest.recipe_sha256,
         shards_sha256=tuple(shard.sha256 for one in learnt for shard in one.shards),
         preset=None,
         seed=0,
         device="elsewhere",
+        n_threads=None,
         versions={},
         cases=cases_of(train),
         trained_on=learnt_clips(learnt),
@@ -219,7 +227,7 @@ def with_domain(rows: pa.Table, split: SplitOfConfig, run: Run) -> pa.Table:
     if isinstance(split, DcaseSplit):
         told = [clip.name.domain or "source" for clip in split.clips]
         return rows.append_column("domain", pa.array(told, pa.string()))
-    is_toy = split.manifest.toy == run.toy
+    is_toy = split.toy == run.toy
     domains = ["source" if is_toy and case in run.cases else "target" for case in rows["case"].to_pylist()]
     return rows.append_column("domain", pa.array(domains, pa.string()))
 
@@ -230,23 +238,10 @@ def _scored(rows: pa.Table, tested: EvaluatedClips, scores: npt.ArrayLike) -> pa
 
 
 def _finish(place: Path, evaluated: Evaluated, table: pa.Table, errors: list[FloatArray] | None) -> Evaluation:
-    summary = summarise(table, clip_score=evaluated.clip_score)
+    summary = summarise(table, clip_score=evaluated.clip_score, threshold=evaluated.threshold)
     found = Evaluation(folder=place, evaluated=evaluated, summary=summary)
     write_evaluation(found, table, errors)
     return found
-
-
-def _name_of(preset: Preset) -> str:
-    names = {"max": "largest frame score", "mean": "mean frame score"}
-    return names.get(preset.clip_score, f"{preset.quantile:g}-quantile of the frame scores")
-
-
-def _with_clip_score(preset: Preset, asked: Preset | None) -> Preset:
-    """Return a preset with the clip score that was asked for; a quantile counts only where it is taken."""
-    if asked is None:
-        return preset
-    quantile = asked.quantile if asked.clip_score == "quantile" else preset.quantile
-    return replace(preset, clip_score=asked.clip_score, quantile=quantile)
 
 
 def _in_short(chosen: Preset, own: Preset) -> str:
@@ -268,6 +263,36 @@ def _matched(given: pa.Table, rows: pa.Table, path: Path) -> list[float]:
         shown = ", ".join(map(str, missing[0]))
         raise unusable(path, f"a score for each of the {len(wanted)} clips", f"none for {len(missing)}, as {shown}")
     return [float(by_key[key]) for key in wanted]
+
+
+def _given_of(split: SplitOfConfig, given: pa.Table, path: Path) -> tuple[pa.Table, Scores] | None:
+    """Return the clips of a split with the scores that a file gives them; None where it does not score them all."""
+    rows = _named_rows(split)
+    try:
+        return rows, np.array(_matched(given, rows, path))
+    except OptionError:
+        return None
+
+
+def _require_known(given: pa.Table, known: Sequence[pa.Table], path: Path) -> None:
+    """Raise where a file scores clips that are in no split that was tested or learnt from."""
+    names = ["event_id", *(name for name in TELLING if name in given.column_names)]
+    unknown = sorted(set(_keys(given, names)).difference(*(_keys(rows, names) for rows in known)), key=str)
+    if unknown:
+        shown = ", ".join(map(str, unknown[0]))
+        raise unusable(path, "clips of the dataset's splits alone", f"{len(unknown)} others, as {shown}")
+
+
+def _held_back_rows(split: SplitOfConfig) -> Iterator[pa.Table]:
+    """Yield what tells the clips of the splits apart that a method may have learnt from."""
+    there = split.manifest.configs[split.config]
+    yield from (_named_rows(replace(split, split=origin)) for origin in HELD_BACK if origin in there)
+
+
+def _named_rows(split: SplitOfConfig) -> pa.Table:
+    """Return the labels of a split's clips, and what tells the clips apart."""
+    schema = pa.schema({name: KEPT[name] for name in ("event_id", "label", *TELLING)})
+    return pa.Table.from_pylist(list(split.known(schema.names)), schema=schema)
 
 
 def _keys(table: pa.Table, names: Sequence[str]) -> list[tuple[object, ...]]:

@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from toyadmos_datasets.baseline.evaluations import (
+from toyadmos_datasets.escaping import latex_text
+from toyadmos_datasets.runs.evaluations import (
     Evaluated,
     evaluation_folders,
     find_evaluation,
     read_metrics,
     read_scores_of,
 )
-from toyadmos_datasets.baseline.leakage import Overlap
-from toyadmos_datasets.baseline.run_folder import RUN_NAME, Run, read_run
-from toyadmos_datasets.escaping import latex_text
+from toyadmos_datasets.runs.leakage import Overlap
+from toyadmos_datasets.runs.run_folder import RUN_NAME, Run, read_run
 from toyadmos_datasets.scores.metrics import auc, partial_auc_mcclish
 
 SEED_FOLDER = re.compile(r"seed-([0-9]{1,19})")

@@ -6,22 +6,22 @@ or changed is known as such, and the one before it is taken.
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
-from toyadmos_datasets.baseline.detector import Detector
-from toyadmos_datasets.baseline.run_folder import WEIGHTS_NAME, read_history
+from toyadmos_datasets.baseline.detector import Detector, as_arrays
 from toyadmos_datasets.baseline.training_loop import Training
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import Sha256, checked, read_json, write_json
-from toyadmos_datasets.files.reading import raise_system_fault, sha256_of
+from toyadmos_datasets.files.reading import sha256_of
+from toyadmos_datasets.runs.run_folder import WEIGHTS_NAME, read_history
+from toyadmos_datasets.runs.tensor_files import kinds_of, read_tensors, require_fitting, write_tensors
 from toyadmos_datasets.units import Bytes
 
 FOLDER = "checkpoints"
@@ -29,8 +29,6 @@ KEPT = 2
 
 _MOMENTS = 4
 """A checkpoint has the weights, and of each up to three moments."""
-_HEADER_BYTES: Bytes = 1 << 20
-"""Of a safetensors file: a line of about 100 bytes for each of at most a thousand tensors, and a margin."""
 _GO_ON = "Run toyadmos train again: it goes on from the checkpoint before."
 _MODEL, _OPTIMISER = "model/", "optimiser/"
 
@@ -45,7 +43,7 @@ class Checkpoint:
         validation_history: The same of what is not trained on, where the preset keeps some of it out.
     """
 
-    tensors: dict[str, Tensor]
+    tensors: dict[str, npt.NDArray[Any]]
     history: list[float]
     validation_history: list[float]
 
@@ -57,7 +55,7 @@ def save_checkpoint(run: Path, training: Training) -> None:
     tensors = {_MODEL + name: one for name, one in training.detector.state_dict().items()}
     for number, state in training.optimiser.state_dict()["state"].items():
         tensors |= {f"{_OPTIMISER}{number}/{name}": torch.as_tensor(one) for name, one in state.items()}
-    write_tensors(folder / f"{stem}.safetensors", tensors)
+    write_tensors(folder / f"{stem}.safetensors", as_arrays(tensors))
     facts = {
         "history": training.detector.history,
         "validation_history": training.detector.validation_history,
@@ -69,25 +67,13 @@ def save_checkpoint(run: Path, training: Training) -> None:
         old.with_suffix(".safetensors").unlink(missing_ok=True)
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Write tensors atomically."""
-    with write_file(path) as file:
-        file.write(packed(tensors))
-
-
-def packed(tensors: dict[str, Tensor]) -> bytes:
-    """Return the bytes that `write_tensors` writes; equal tensors give equal bytes."""
-    content: bytes = save({name: one.detach().cpu().contiguous() for name, one in tensors.items()})
-    return content
-
-
 def newest_checkpoint(run: Path, detector: Detector) -> Checkpoint | None:
     """Return the newest checkpoint that is whole and fits a detector; None if there is none."""
     for path in sorted((run / FOLDER).glob("epoch-*.json"), reverse=True):
         try:
             facts = checked(_Facts, read_json(path), what="A checkpoint is damaged.", where=path, remedy=_GO_ON)
-            tensors = _read_tensors(path.with_suffix(".safetensors"), facts.sha256, _MOMENTS * _n_bytes(detector))
-            _require_fitting(tensors, _expected(detector), path)
+            tensors = read_tensors(path.with_suffix(".safetensors"), facts.sha256, _MOMENTS * _n_bytes(detector))
+            require_fitting(tensors, kinds_of(as_arrays(_expected(detector))), path)
             expected = len(facts.history) if detector.preset.validation_share else 0
             if len(facts.history) <= detector.preset.epochs and len(facts.validation_history) == expected:
                 history, validation = list(facts.history), list(facts.validation_history)
@@ -105,15 +91,14 @@ def restore(training: Training, checkpoint: Checkpoint) -> None:
     for name, one in checkpoint.tensors.items():
         if name.startswith(_OPTIMISER):
             number, _, what = name.removeprefix(_OPTIMISER).partition("/")
-            state.setdefault(int(number), {})[what] = one
+            state.setdefault(int(number), {})[what] = torch.tensor(one)
     training.optimiser.load_state_dict({"state": state, "param_groups": known["param_groups"]})
 
 
 def load_model(detector: Detector, checkpoint: Checkpoint) -> None:
     """Put the weights and the history of a checkpoint that fits a detector into it."""
-    detector.load_state_dict(
-        {name.removeprefix(_MODEL): one for name, one in checkpoint.tensors.items() if name.startswith(_MODEL)}
-    )
+    named = checkpoint.tensors.items()
+    _load_state(detector, ((name.removeprefix(_MODEL), one) for name, one in named if name.startswith(_MODEL)))
     detector.history[:] = checkpoint.history
     detector.validation_history[:] = checkpoint.validation_history
 
@@ -125,11 +110,15 @@ def load_weights(detector: Detector, run: Path) -> None:
         DatasetError: They are damaged, or of another model.
     """
     history, path = read_history(run), run / WEIGHTS_NAME
-    weights = _read_tensors(path, history.weights_sha256, _n_bytes(detector))
-    _require_fitting(weights, detector.state_dict(), path)
-    detector.load_state_dict(weights)
+    weights = read_tensors(path, history.weights_sha256, _n_bytes(detector))
+    require_fitting(weights, kinds_of(detector.as_arrays()), path)
+    _load_state(detector, weights.items())
     detector.history[:] = history.losses
     detector.validation_history[:] = history.validation_losses
+
+
+def _load_state(detector: Detector, tensors: Iterable[tuple[str, npt.NDArray[Any]]]) -> None:
+    detector.load_state_dict({name: torch.tensor(one) for name, one in tensors})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,39 +128,6 @@ class _Facts:
     history: tuple[float, ...]
     validation_history: tuple[float, ...]
     sha256: Sha256
-
-
-def _read_tensors(path: Path, sha256: str, most: Bytes) -> dict[str, Tensor]:
-    """Read tensors of which a hash is known, if they are not more than a model has."""
-    try:
-        n_bytes = path.stat().st_size
-        if n_bytes > most + _HEADER_BYTES:
-            actual = f"{n_bytes} bytes, more than the model has"
-        else:
-            content = path.read_bytes()  # by its name, safetensors calls every file absent that it cannot open
-            actual = hashlib.sha256(content).hexdigest()
-            if actual == sha256:
-                found: dict[str, Tensor] = load(content)
-                return found
-    except (SafetensorError, OSError, ValueError) as error:
-        raise_system_fault(error, path)
-        raise _damaged(path, "a safetensors file", error) from error
-    raise _damaged(path, f"sha256 {sha256}", actual)
-
-
-def _require_fitting(found: dict[str, Tensor], expected: dict[str, Tensor], where: Path) -> None:
-    """Raise unless tensors have the names, shapes and types of others."""
-    shapes = ({name: (tuple(one.shape), one.dtype) for name, one in some.items()} for some in (found, expected))
-    mine, theirs = shapes
-    if mine != theirs:
-        name = min(one for one in mine.keys() | theirs.keys() if mine.get(one) != theirs.get(one))
-        raise DatasetError(
-            "The weights are of another model.",
-            where=where,
-            expected=f"{name}: {theirs.get(name, 'none')}",
-            actual=f"{name}: {mine.get(name, 'none')}",
-            remedy="Train again into another folder: toyadmos train DIR --config NAME --out RUN",
-        )
 
 
 def _expected(detector: Detector) -> dict[str, Tensor]:
@@ -186,13 +142,3 @@ def _expected(detector: Detector) -> dict[str, Tensor]:
 
 def _n_bytes(detector: Detector) -> Bytes:
     return sum(one.numel() * one.element_size() for one in detector.state_dict().values())
-
-
-def _damaged(path: Path, expected: str, actual: object) -> DatasetError:
-    return DatasetError(
-        "The weights of the run are damaged.",
-        where=path,
-        expected=expected,
-        actual=actual,
-        remedy=f"Delete {path} and run toyadmos train again: it goes on from the last checkpoint.",
-    )

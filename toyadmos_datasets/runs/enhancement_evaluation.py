@@ -11,17 +11,20 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.baseline.leakage import evaluated_clips
-from toyadmos_datasets.baseline.run_folder import RUN_NAME, Run, read_run
+from toyadmos_datasets.baseline.clip_input import decoded
+from toyadmos_datasets.baseline.clip_scores import with_clip_score
+from toyadmos_datasets.baseline.frames import frames_of
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import OptionError, OutputConflictError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import write_json
-from toyadmos_datasets.files.installing import require_extra
 from toyadmos_datasets.files.reading import is_there
 from toyadmos_datasets.jobs.enhanced_clips import enhanced_clips, score_clips
 from toyadmos_datasets.options.training_options import EvaluateOptions
+from toyadmos_datasets.runs.leakage import evaluated_clips
+from toyadmos_datasets.runs.run_folder import RUN_NAME, Run, read_run
+from toyadmos_datasets.runs.trainer import load_detector
 from toyadmos_datasets.scores.auc_intervals import paired_difference
 from toyadmos_datasets.scores.enhancement_summary import EnhancementGroup, summarise_enhancement
 from toyadmos_datasets.scores.intervals import Interval
@@ -148,11 +151,6 @@ def _detection(
     options: EvaluateOptions, run: Run, split: SplitOfConfig, enhanced: Path, progress: Progress
 ) -> DetectionGain:
     """Score the clips with noise, the enhanced ones and the targets with a trained detector."""
-    require_extra("train")
-    from toyadmos_datasets.baseline.evaluation import score  # noqa: PLC0415  (needs torch)
-    from toyadmos_datasets.baseline.frames import decoded  # noqa: PLC0415  (as above)
-    from toyadmos_datasets.baseline.trainer import load_detector  # noqa: PLC0415  (as above)
-
     overlap = evaluated_clips(split).overlap(run.trained_on)
     if not options.allow_overlap:
         overlap.require_clean(f"{options.run}, {split.config}")
@@ -172,7 +170,9 @@ def _detection(
 
     progress.say("Scoring the clips with noise, the enhanced ones and the targets.")
     parts = ("mixture", "estimate", "target")
-    mixture, estimate, target = (score(detector, sounds(part), options.clip_score) for part in parts)
+    how = with_clip_score(detector.preset, options.clip_score)
+    spectra = (frames_of(sounds(part), detector.preset) for part in parts)
+    mixture, estimate, target = (detector.scored(one, how=how).scores for one in spectra)
     is_anomalous, names = np.array(labels, dtype=np.int64), np.array(events, dtype=np.str_)
     difference = paired_difference(is_anomalous, mixture, estimate, names)
     aucs = [ScoredClips(labels=is_anomalous, scores=one, events=names).auc() for one in (mixture, estimate, target)]

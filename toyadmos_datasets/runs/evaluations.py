@@ -12,9 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.baseline.frames import KEPT, MEASURED
-from toyadmos_datasets.baseline.leakage import Overlap
-from toyadmos_datasets.baseline.run_folder import FolderName, Name, Run, Seed, damaged_table, read_run, read_table
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.escaping import shell_word
@@ -22,6 +19,10 @@ from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import Count, Sha256, checked, read_json, write_json
 from toyadmos_datasets.files.reading import file_errors, is_there
 from toyadmos_datasets.options.presets import Preset
+from toyadmos_datasets.runs.feature_cache import KEPT, MEASURED
+from toyadmos_datasets.runs.leakage import Overlap
+from toyadmos_datasets.runs.run_folder import FolderName, Name, Run, Seed, damaged_table, read_run, read_table
+from toyadmos_datasets.scores.decisions import Threshold
 from toyadmos_datasets.scores.summary import Summary
 from toyadmos_datasets.values.shards import SplitOfConfig
 
@@ -66,6 +67,7 @@ class Evaluated:
         epochs: Epochs that the system has.
         overlap: What of the test was trained on.
         scored_by: Hash of the weights, or of the file of scores.
+        threshold: What it was decided at: of clips that are no test; None where nothing is known of these.
     """
 
     dataset: FolderName
@@ -80,6 +82,7 @@ class Evaluated:
     epochs: Count
     overlap: Overlap
     scored_by: Sha256
+    threshold: Threshold | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -262,7 +265,7 @@ def require_free(folder: Path, new: Evaluated, progress: Progress, *, overwrite:
 
 def _without_training(one: Evaluated) -> Evaluated:
     """Return an evaluation without what a later epoch, or the user's leave to overlap, changes."""
-    return replace(one, epochs_done=0, scored_by="0" * 64, dataset="-", overlap=Overlap(n_events=0))
+    return replace(one, epochs_done=0, scored_by="0" * 64, dataset="-", overlap=Overlap(n_events=0), threshold=None)
 
 
 def write_evaluation(found: Evaluation, table: pa.Table, frame_scores: Iterable[object] | None) -> None:

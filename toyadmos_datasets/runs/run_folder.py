@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -10,14 +10,14 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.baseline.leakage import LearntClips
 from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.checked_json import Sha256, checked, read_json, write_json
 from toyadmos_datasets.files.installing import upgrade_command
 from toyadmos_datasets.files.reading import file_errors, is_there, raise_system_fault
-from toyadmos_datasets.options.presets import PRESETS, Preset
+from toyadmos_datasets.options.presets import PRESETS, Preset, settings_of
+from toyadmos_datasets.runs.leakage import LearntClips
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.dcase_folder import is_dcase
 from toyadmos_datasets.values.manifest import SIDE
@@ -27,13 +27,14 @@ from toyadmos_datasets.values.shards import SplitOfConfig, open_split
 RUN_NAME = "run.json"
 WEIGHTS_NAME = "model.safetensors"
 HISTORY_NAME = "history.json"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _MOST_SCORES_BYTES: Bytes = 1 << 30
 """A hundred times the scores of the frames of a whole toy's test split."""
 
 Case: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 15)]
 Seed: TypeAlias = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+Threads: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=1 << 16)]
 Name: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"^{SIDE}\Z", max_length=255)]
 FolderName: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+\Z", max_length=1 << 15)]
 
@@ -52,6 +53,7 @@ class Run:
         preset: The system, as JSON values; none for scores from elsewhere.
         seed: Of the start and of the order of the inputs.
         device: What it was trained on.
+        n_threads: Of a network that is trained on the CPU; None before they were chosen, and elsewhere.
         versions: Of what the figures depend on.
         cases: Cases in the training split.
         trained_on: The clips that were trained and validated on, so that none of them is tested in silence.
@@ -66,6 +68,7 @@ class Run:
     preset: dict[str, Any] | None
     seed: Seed
     device: str
+    n_threads: Threads | None
     versions: dict[str, str]
     cases: tuple[Case, ...]
     trained_on: LearntClips
@@ -139,7 +142,7 @@ def read_run(folder: Path) -> Run:
 def _preset_of(content: dict[str, Any], where: object) -> Preset:
     what = "The run's system is not one that this version has."
     remedy = "Use the version that run.json names, or train again into another folder."
-    missing = {one.name for one in fields(Preset)} - content.keys()
+    missing = settings_of(str(content.get("detector"))) - content.keys()
     if missing:
         raise DatasetError(what, where=where, expected="all settings", actual=f"no {min(missing)}", remedy=remedy)
     preset: Preset = checked(Preset, content, what=what, where=where, remedy=remedy)
