@@ -134,6 +134,7 @@ def test_a_system_is_trained_and_scored_on_such_folders(tmp_path, capsys, baseli
 
     assert (trained.status, own.status, other.status, shown.status) == (0, 0, 0, 0), own.err + other.err + shown.err
     assert "2 normal and 2 anomalous clips" in own.out
+    assert "2 normal clips of train" in own.out  # the threshold
     assert "target" in own.out
 
 
@@ -142,6 +143,9 @@ def test_scores_as_a_baseline_writes_them_are_taken_for_its_folder(tmp_path, cap
     folder = write_year(tmp_path / "dev_data", "2021")
     results = tmp_path / "result"
     results.mkdir()
+    trained = sorted(path.name for path in (folder / "ToyTrain" / "train").glob("*.wav"))
+    scores = "".join(f"{name},0.{number}\n" for number, name in enumerate(trained))
+    (results / "anomaly_score_ToyTrain_section_01_train.csv").write_text(scores, encoding="utf-8")
     for domain in ("source", "target"):
         names = sorted(path.name for path in (folder / "ToyTrain" / f"{domain}_test").glob("*.wav"))
         lines = [f"{name},{float('anomaly' in name)}\n" for name in names]
@@ -151,6 +155,7 @@ def test_scores_as_a_baseline_writes_them_are_taken_for_its_folder(tmp_path, cap
 
     assert ran.status == 0, ran.err
     assert "AUC    " in ran.out
+    assert "2 normal clips of train" in ran.out  # the threshold
     assert "1.000" in ran.out
 
 
