@@ -133,7 +133,9 @@ def test_a_report_of_the_dataset_counts_every_split(left_out, tmp_path, capsys):
 
     assert reported.status == 0, reported.err
     page = (tmp_path / "data.html").read_text(encoding="utf-8")
-    counted = [split for split in ("train", "adapt", "test") if re.search(rf">{split}</td>\s*<td[^>]*>normal</td>", page)]
+    counted = [
+        split for split in ("train", "adapt", "test") if re.search(rf">{split}</td>\s*<td[^>]*>normal</td>", page)
+    ]
     assert counted == ["train", "adapt", "test"]
 
 
