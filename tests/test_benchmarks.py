@@ -40,6 +40,7 @@ def test_every_script_has_a_test():
     scripts = {path.name for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text(encoding="utf-8")}
 
     assert scripts == {
+        "augmentation.py",
         "bare_loop.py",
         "baseline_epoch.py",
         "engines.py",
