@@ -25,12 +25,13 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info
 MADE := $(VENV)/made-by-$(or $(VERSION),nothing)
 CORE := $(VENV)/installed-core
 DEV := $(VENV)/installed-dev
+DOCS := $(VENV)/installed-docs
 OLDEST := $(VENV)/datasets-oldest
 S3 := $(VENV)/s3
 RAY := $(VENV)/ray
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ray drills lint types format build clean distclean
+.PHONY: help demo test ray drills lint types format docs build clean distclean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,11 +65,15 @@ format: $(DEV)  ## Mend what the linter and the formatter can mend.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(DOCS)  ## Build the site of the documentation into site/; a broken link fails.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo '== To read it: $(BIN)/python -m http.server --directory site, and http://localhost:8000 in a browser'
+
 build: $(CORE)  ## Build the wheel into dist/.
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:  ## Remove caches and build outputs.
-	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist site .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean  ## Remove the environment, the demo, and the simulated corpus that it left in the cache.
@@ -90,12 +95,17 @@ $(CORE): $(MADE) pyproject.toml constraints.txt
 # The development install brings the core with it, so both stamps are new and `make demo` installs nothing again.
 $(DEV): $(MADE) pyproject.toml constraints.txt
 	@echo '== Installing what the tests need into $(VENV), PyTorch included: some minutes'
-	$(PIP_INSTALL) --editable '.[test,dev,report,dask]'
+	$(PIP_INSTALL) --editable '.[test,dev,docs,report,dask]'
 	$(PIP_INSTALL) --editable '.[train]' || \
 	  echo '######## torch cannot be had here: the tests of the baseline WILL BE SKIPPED ########' >&2
 	$(PIP_INSTALL) --editable '.[examples]' || \
 	  echo '######## Lightning or Keras cannot be had here: the tests of their examples WILL BE SKIPPED ########' >&2
-	@touch $(CORE) $@
+	@touch $(CORE) $(DOCS) $@
+
+$(DOCS): $(CORE)
+	@echo '== Installing MkDocs into $(VENV)'
+	$(PIP_INSTALL) --editable '.[docs]'
+	@touch $@
 
 # The oldest datasets that is supported, alone in a folder: with the dependencies of the newest it takes seconds.
 $(OLDEST): $(DEV)

@@ -94,6 +94,12 @@ def plan(
 
     Returns:
         Clips of each config and split, and what would be fetched, decoded and written, in bytes and seconds.
+
+    Example:
+        >>> import toyadmos_datasets as toyadmos
+        >>> planned = toyadmos.plan("train", source="simulate:tiny", protocol="few-shot")
+        >>> sorted({count.split for count in planned.counts})
+        ['support', 'test', 'train']
     """
     shown = chosen_progress(progress)
     return preview.preview(_request(toy, source, out, options, shown), shown)
@@ -167,6 +173,11 @@ def index(
 
     Returns:
         The index, a row a recording, and what differs from what was published.
+
+    Example:
+        >>> import toyadmos_datasets as toyadmos
+        >>> toyadmos.index("simulate:tiny", toy="train").table.column_names[:3]
+        ['recording_id', 'event_id', 'toy']
     """
     options = indexing.IndexOptions(
         source=_source_text(source),

@@ -56,6 +56,12 @@ def load_dataset(
         OptionError: There is no such config, split, decoding or option.
         MissingExtraError: A package is not installed that decoding or the address needs.
         SourceError: A toy's recordings are not where `source` says.
+
+    Example:
+        >>> import toyadmos_datasets as toyadmos
+        >>> clip = toyadmos.load_dataset("data/train", "snr_6db", split="train")[0]
+        >>> clip["audio"]["array"].dtype, clip["audio"]["sampling_rate"], clip["snr_db"]
+        (dtype('float32'), 16000, 6.0)
     """
     if os.fspath(path) not in _TOYS:
         if options or num_proc:
