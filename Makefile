@@ -11,6 +11,7 @@ VENV ?= .venv
 DEMO ?= data/demo
 PYTEST_ARGS ?=
 DRILLS ?= 10000
+RELEASE ?= Unreleased
 
 FIRST_CLIP = from toyadmos_datasets import load_dataset; clip = load_dataset("$(DEMO)", split="train")[0]; \
   print(clip["condition_text"], clip["audio"]["array"].shape, clip["audio"]["sampling_rate"], "Hz")
@@ -26,12 +27,13 @@ MADE := $(VENV)/made-by-$(or $(VERSION),nothing)
 CORE := $(VENV)/installed-core
 DEV := $(VENV)/installed-dev
 DOCS := $(VENV)/installed-docs
+BUILD := $(VENV)/build
 OLDEST := $(VENV)/datasets-oldest
 S3 := $(VENV)/s3
 RAY := $(VENV)/ray
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ray drills lint types format docs build clean distclean
+.PHONY: help demo test ray drills lint types format docs build notes clean distclean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,8 +71,13 @@ docs: $(DOCS)  ## Build the site of the documentation into site/; a broken link 
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo '== To read it: $(BIN)/python -m http.server --directory site, and http://localhost:8000 in a browser'
 
-build: $(CORE)  ## Build the wheel into dist/.
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+build: $(BUILD)  ## Build wheel and sdist into dist/, and check them; the version is that of the git tag.
+	rm -rf dist
+	$(BUILD)/bin/python -m build --outdir dist .
+	$(BUILD)/bin/python -m twine check --strict dist/*
+
+notes:  ## Print the release notes from the changelog (RELEASE=0.1.0; by default what is not released yet).
+	@$(PYTHON) docs/release_notes.py $(RELEASE)
 
 clean:  ## Remove caches and build outputs.
 	rm -rf build dist site .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -112,6 +119,12 @@ $(OLDEST): $(DEV)
 	rm -rf $@
 	$(BIN)/python -m pip install --quiet --no-deps --target $@ 'datasets==4.0.0' || \
 	  echo '######## datasets 4.0.0 cannot be had here: the tests with it WILL BE SKIPPED ########' >&2
+
+# What builds and checks packages, in an environment of its own.
+$(BUILD): $(MADE) constraints.txt
+	@echo '== Installing build and twine into $@'
+	$(BIN)/python -m venv --clear $@
+	$@/bin/python -m pip install --quiet --constraint constraints.txt build twine || { rm -rf $@; exit 1; }
 
 # An S3 client and server in a folder of their own: botocore wants older packages than the rest is pinned to.
 $(S3): $(DEV)
