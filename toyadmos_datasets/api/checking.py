@@ -39,7 +39,7 @@ def verify(
     Returns:
         A verdict with `is_good` and `problems`; nothing is raised for what is wrong with files.
 
-    Example:
+    Examples:
         >>> import toyadmos_datasets as toyadmos
         >>> toyadmos.verify("data/train").is_good
         True
@@ -86,7 +86,7 @@ def audit(
     Returns:
         What was found; `has_leak` is the verdict.
 
-    Example:
+    Examples:
         >>> import toyadmos_datasets as toyadmos
         >>> toyadmos.audit("data/train").has_leak
         False

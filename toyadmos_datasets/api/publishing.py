@@ -68,7 +68,7 @@ def export(
         config: Which config; by default the first.
         progress: As for `prepare`.
 
-    Example:
+    Examples:
         >>> import toyadmos_datasets as toyadmos
         >>> toyadmos.export("data/train", layout="wav", out="exports/train", config="clean")
         ExportReport(out='exports/train', layout='wav', config='clean', n_clips=..., was_done=False)

@@ -57,7 +57,7 @@ def load_dataset(
         MissingExtraError: A package is not installed that decoding or the address needs.
         SourceError: A toy's recordings are not where `source` says.
 
-    Example:
+    Examples:
         >>> import toyadmos_datasets as toyadmos
         >>> clip = toyadmos.load_dataset("data/train", "snr_6db", split="train")[0]
         >>> clip["audio"]["array"].dtype, clip["audio"]["sampling_rate"], clip["snr_db"]

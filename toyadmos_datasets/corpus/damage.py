@@ -56,7 +56,7 @@ def damage_of(toy: str, condition: str) -> Damage:
     Source:
         The authors' tables; ab92 to ab98 of the conveyor are repaired, see ``data/SOURCES.md``.
 
-    Example:
+    Examples:
         >>> import toyadmos_datasets as toyadmos
         >>> toyadmos.damage_of("train", "ab01").damaged_parts
         ('last_carriage',)

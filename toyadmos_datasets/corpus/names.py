@@ -135,7 +135,7 @@ class RecordingName:
 def format_name(name: RecordingName) -> str:
     """Write a recording's file name.
 
-    Example:
+    Examples:
         >>> import toyadmos_datasets as toyadmos
         >>> name = toyadmos.parse_name("3101010001_ToyTrain_case1_ab01_IND_ch1_0001")
         >>> toyadmos.format_name(name)
