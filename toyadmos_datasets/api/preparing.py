@@ -63,7 +63,7 @@ def prepare(
         LicenseError: The corpus's licence has not been accepted.
         ToyAdmosError: Another failure; `toyadmos_datasets.errors` draws their tree.
 
-    Example:
+    Examples:
         >>> import tempfile, toyadmos_datasets as toyadmos
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     report = toyadmos.prepare("train", source="simulate:tiny", protocol="basic", max_events=2,
@@ -95,6 +95,12 @@ def plan(
 
     Returns:
         Clips of each config and split, and what would be fetched, decoded and written, in bytes and seconds.
+
+    Examples:
+        >>> import toyadmos_datasets as toyadmos
+        >>> planned = toyadmos.plan("train", source="simulate:tiny", protocol="few-shot")
+        >>> sorted({count.split for count in planned.counts})
+        ['support', 'test', 'train']
     """
     shown = chosen_progress(progress)
     return preview.preview(_request(toy, source, out, options, shown), shown)
@@ -132,7 +138,7 @@ def protocols(
         cache: Folder for what is fetched or simulated.
         progress: As for `prepare`.
 
-    Example:
+    Examples:
         >>> import toyadmos_datasets as toyadmos
         >>> [one.name for one in toyadmos.protocols()][:2]
         ['waspaa2019', 'basic']
@@ -168,6 +174,11 @@ def index(
 
     Returns:
         The index, a row a recording, and what differs from what was published.
+
+    Examples:
+        >>> import toyadmos_datasets as toyadmos
+        >>> toyadmos.index("simulate:tiny", toy="train").table.column_names[:3]
+        ['recording_id', 'event_id', 'toy']
     """
     options = indexing.IndexOptions(
         source=_source_text(source),

@@ -63,6 +63,12 @@ def load_dataset(
         OptionError: There is no such config, split, decoding or option.
         MissingExtraError: A package is not installed that decoding or the address needs.
         SourceError: A toy's recordings are not where `source` says.
+
+    Examples:
+        >>> import toyadmos_datasets as toyadmos
+        >>> clip = toyadmos.load_dataset("data/train", "snr_6db", split="train")[0]
+        >>> clip["audio"]["array"].dtype, clip["audio"]["sampling_rate"], clip["snr_db"]
+        (dtype('float32'), 16000, 6.0)
     """
     if is_dcase(path):
         _require_no_options(path, options, num_proc, streaming=streaming)

@@ -55,6 +55,11 @@ def damage_of(toy: str, condition: str) -> Damage:
 
     Source:
         The authors' tables; ab92 to ab98 of the conveyor are repaired, see ``data/SOURCES.md``.
+
+    Examples:
+        >>> import toyadmos_datasets as toyadmos
+        >>> toyadmos.damage_of("train", "ab01").damaged_parts
+        ('last_carriage',)
     """
     name = toy_named(toy).name
     damage = _table(name).get(condition)
