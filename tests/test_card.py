@@ -201,6 +201,7 @@ def test_the_paper_and_the_package_are_cited(out):
 
     assert re.findall(r"^@(\w+)\{(\w+),", cited, re.MULTILINE) == [
         ("inproceedings", "koizumi2019toyadmos"),
+        ("misc", "koizumi2019toyadmosrecord"),
         ("software", "toyadmosdatasets"),
     ]
 

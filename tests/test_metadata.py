@@ -12,7 +12,7 @@ import yaml
 
 import toyadmos_datasets
 from toyadmos_datasets.corpus.facts import CITATION, LICENSE_URL, PAPER_URL, RECORD_ID, RECORD_URL
-from toyadmos_datasets.rendering.dataset_card import PACKAGE_CITATION
+from toyadmos_datasets.values.card_parts import PACKAGE_CITATION
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -260,3 +260,14 @@ def test_the_example_runs_and_what_mypy_refuses_is_refused(tmp_path, monkeypatch
     shown = capsys.readouterr().out
     assert "PrepareReport(" in shown
     assert "expected: snr=" in shown
+
+
+def test_workers_stand_where_their_driver_does(report, place, tmp_path, monkeypatch):
+    asked = {"source": "simulate:tiny", "protocol": "basic", "max_events": 1, "cache": place / "cache", "workers": 2}
+    found = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        found.append(toyadmos.prepare("train", out="out", seed=len(found), **asked).was_done)
+
+    assert found == [False, False]

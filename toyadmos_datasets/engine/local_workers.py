@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from pathlib import Path
 from typing import Any
 
 from joblib.externals import loky
@@ -43,7 +44,8 @@ class LocalExecutor(Executor):
             self._pool = loky.get_reusable_executor(
                 max_workers=workers,
                 timeout=IDLE_WORKER_S,
-                initializer=keep_pandas_out,
+                initializer=_begin_worker,
+                initargs=(_here(),),  # another folder than before, and workers are not used again
                 env=_few_threads(workers),
             )
 
@@ -60,6 +62,21 @@ class LocalExecutor(Executor):
         del cancel_futures
         if self._futures:
             self._pool.shutdown(wait=wait, kill_workers=True)
+
+
+def _here() -> Path | None:
+    """Return the folder that this process is in; None if it was removed."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
+
+
+def _begin_worker(folder: Path | None) -> None:
+    """Put a worker into the folder of its driver, so that relative paths mean the same to both."""
+    if folder is not None:
+        os.chdir(folder)
+    keep_pandas_out()
 
 
 def _few_threads(workers: int) -> dict[str, str]:

@@ -260,22 +260,6 @@ def card_of(manifest: Manifest, recipe: Recipe, examples: pa.Table) -> str:
     return "\n".join(sections)
 
 
-PACKAGE_CITATION = """\
-@software{toyadmosdatasets,
-  author = {{The toyadmos-datasets team}},
-  title  = {toyadmos-datasets},
-  note   = {The version that prepared a dataset is in its manifest.json}
-}
-"""
-"""How this package is cited; without a version, so that the same recipe gives the same card."""
-
-
-def citation_text() -> str:
-    """Say how the corpus and this package are cited."""
-    cited = f"```bibtex\n{CITATION}\n{PACKAGE_CITATION}```\n"
-    return f"## Citation\n\nThe corpus, and the package that prepared it:\n\n{cited}"
-
-
 def _options_of(manifest: Manifest, config: str | None = None) -> RenderOptions:
     """Return how a config was rendered; of no config, what all of a folder have in common."""
     return RenderOptions.of_request(manifest.request if config is None else manifest.request_of(config))

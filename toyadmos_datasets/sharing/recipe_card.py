@@ -98,7 +98,7 @@ def _filling(shared: SharedRecipe, address: str) -> str:
 ## How to use it
 
 ```python
-from toyadmos_datasets import load_dataset  # pip install toyadmos-datasets
+from toyadmos_datasets import load_dataset
 
 ds = load_dataset({python_text(address)}, {config}, source="/data/ToyADMOS")
 ds["train"][0]["audio"]["array"]

@@ -93,6 +93,17 @@ def markdown_table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[
     return lines + [f"| {' | '.join(map(str, row))} |" for row in rows]
 
 
+PACKAGE_CITATION = """\
+@software{toyadmosdatasets,
+  author = {{The toyadmos-datasets team}},
+  title  = {toyadmos-datasets},
+  note   = {The version that prepared a dataset is in its manifest.json}
+}
+"""
+"""How this package is cited; without a version, so that the same recipe gives the same card."""
+
+
 def citation_text() -> str:
-    """Tell what to cite: the paper and the record of the corpus."""
-    return f"## Citation\n\n```bibtex\n{CITATION}\n{RECORD_CITATION}```\n"
+    """Tell what to cite: the paper and the record of the corpus, and the package that prepared it."""
+    cited = f"```bibtex\n{CITATION}\n{RECORD_CITATION}\n{PACKAGE_CITATION}```\n"
+    return f"## Citation\n\nThe corpus, and the package that prepared it:\n\n{cited}"
