@@ -24,15 +24,15 @@ def export(
     folder: Annotated[Path, typer.Argument(help="A prepared dataset.", metavar="DIR")],
     *,
     layout: Annotated[
-        str, typer.Option(help="dcase2020, dcase2023, dcase2026, wav, webdataset or lhotse.", metavar="LAYOUT")
+        str, typer.Option(help="Layout: dcase2020, dcase2023, dcase2026, wav, webdataset or lhotse.", metavar="LAYOUT")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the export.", metavar="DIR")],
-    config: Annotated[str | None, typer.Option(help="Config; by default the first.", metavar="NAME")] = None,
+    config: Annotated[str | None, typer.Option(help="Config to export; by default the first.", metavar="NAME")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a config as the files that other tools expect.
 
-    Labels and all columns stand in labels.csv beside them. The corpus's licence holds for the copy as well.
+    Labels and all other columns go into labels.csv beside them. The corpus's licence also holds for the copy.
     """
     from toyadmos_datasets.exporting import ExportOptions, export_dataset
 
@@ -62,29 +62,32 @@ def report(
         typer.Argument(help="Evaluated runs, folders of seeds, or a prepared dataset.", metavar="RUN|DIR..."),
     ],
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The page.", metavar="FILE")] = Path("report.html"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="File for the page.", metavar="FILE")] = Path("report.html"),
     config: Annotated[
         str | None,
-        typer.Option(help="Config of a dataset, by default the first; or which evaluation of a run.", metavar="NAME"),
+        typer.Option(
+            help="Config of a dataset, by default the first; for a run, the evaluation to show.", metavar="NAME"
+        ),
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option(help="For a run: folder for its figures, PNG at 300 dpi and PDF.", metavar="DIR")
+        Path | None,
+        typer.Option(help="For a run: also write its figures to DIR, as PNG (300 dpi) and PDF.", metavar="DIR"),
     ] = None,
     tables: Annotated[
         Path | None,
-        typer.Option(help="For a run or a dataset: folder for the tables of its page, CSV and LaTeX.", metavar="DIR"),
+        typer.Option(help="For a run or a dataset: also write its tables to DIR, as CSV and LaTeX.", metavar="DIR"),
     ] = None,
     csv: CsvOption = None,
     latex: LatexOption = None,
     allow_overlap: AllowOverlapOption = False,
     no_audio: Annotated[
-        bool, typer.Option("--no-audio", help="Leave the clips out, so that it can be shared.")
+        bool, typer.Option("--no-audio", help="Leave the clips out, so that you may share the page.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write one page about a run, several runs, or a dataset.
 
-    It is one HTML file, which fetches nothing.
+    The page is one HTML file that needs no network.
     """
     from toyadmos_datasets.files.installing import require_extra
 
@@ -115,7 +118,7 @@ def report(
 
 
 def _require_a_run(folder: Path, asked: dict[str, Path | None]) -> None:
-    """Raise where something is asked of a dataset that only runs have."""
+    """Raise if an option for runs is given with a dataset."""
     for name, value in asked.items():
         if value is not None:
             raise OptionError(
@@ -129,7 +132,7 @@ def _require_a_run(folder: Path, asked: dict[str, Path | None]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What is asked of a run's page, or of the page of several.
+    """Options of the page of one run or several.
 
     Attributes:
         figures: Folder for the figures of one run.
@@ -145,7 +148,7 @@ class _Asked:
 
 
 def _report_runs(folders: list[Path], out: Path, asked: _Asked, *, config: str | None) -> list[Path]:
-    """Write the page of a run, or of several side by side; return what was written beside it."""
+    """Write the page of a run, or of several side by side; return the files written beside it."""
     from toyadmos_datasets.runs.run_table import runs_in
 
     runs = runs_in(folders)
@@ -168,7 +171,7 @@ def _report_runs(folders: list[Path], out: Path, asked: _Asked, *, config: str |
 
 
 def _require_one_run(runs: list[Path], name: str, value: Path | None, what: str) -> None:
-    """Raise where something is asked of several runs that is made of one."""
+    """Raise if an option for one run is given with several."""
     if value is not None:
         raise OptionError(
             f"{what} made of one run.",
@@ -180,7 +183,7 @@ def _require_one_run(runs: list[Path], name: str, value: Path | None, what: str)
 
 
 def _write_tables(tables: list[Table], folder: Path | None) -> list[Path]:
-    """Write the tables of a page where that was asked for; return the files."""
+    """Write the tables of a page, if requested; return the files."""
     if folder is None:
         return []
     from toyadmos_datasets.reports.report_tables import write_report_tables

@@ -99,7 +99,7 @@ class Epochs:
 
 def _wrong(where: str, expected: str, actual: object) -> OptionError:
     return OptionError(
-        "An option has a value that cannot be used.",
+        "The value of an option is invalid.",
         where=where,
         expected=expected,
         actual=actual,
