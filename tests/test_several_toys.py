@@ -164,7 +164,7 @@ def test_a_shared_recipe_of_several_toys_gives_the_same_bytes(source, both, tmp_
     assert read_recipe(tmp_path / "again" / "recipe.parquet").sha256 == shared.recipe.sha256
 
 
-def test_a_recipe_of_several_toys_has_a_version_of_its_own_and_its_parts_have_not(both):
+def test_a_recipe_of_several_toys_has_its_own_version_and_its_parts_do_not(both):
     recipe = read_recipe(both / "recipe.parquet")
 
     assert recipe.toys == ("ToyCar", "ToyTrain")

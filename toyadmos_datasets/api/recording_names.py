@@ -1,4 +1,4 @@
-"""`parse_name` in Python: of a file name, a recording's id, or a path."""
+"""`parse_name` in Python: parses a file name, a recording's id, or a path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every detector gives: a score a clip, however it was found."""
+"""The result of every detector: one score per clip."""
 
 from __future__ import annotations
 

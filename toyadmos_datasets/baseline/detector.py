@@ -1,4 +1,4 @@
-"""What lies between frames and a model: stacking, normalising, and the error of each input."""
+"""The steps between frames and a model: stacking, normalisation, and the error of each input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The builder for `datasets`, and `load_dataset`, which loads what is prepared or builds what is not."""
+"""The builder for `datasets`, and `load_dataset`, which opens prepared folders and builds toys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`load_dataset`: what is prepared is opened, and a toy is built."""
+"""`load_dataset`: opens a prepared folder, or builds the dataset of a toy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loader over planned rows: clips are mixed when they are asked for, after all that comes before rendering."""
+"""A loader over planned rows: the stages before rendering run first, and clips are mixed on demand."""
 
 from __future__ import annotations
 

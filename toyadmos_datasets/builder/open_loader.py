@@ -1,4 +1,4 @@
-"""`torch_loader`: a DataLoader over what is prepared, or over clips that are mixed as they are asked for."""
+"""`torch_loader`: a DataLoader over a prepared folder, or over clips that are mixed on demand."""
 
 from __future__ import annotations
 

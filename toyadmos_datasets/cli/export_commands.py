@@ -1,4 +1,4 @@
-"""`toyadmos export` and `toyadmos report`: a dataset as others' tools expect it, and as a page."""
+"""`toyadmos export` and `toyadmos report`: a dataset as files for other tools, and as a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`toyadmos index` and `toyadmos protocols`: what a source holds, and the ready-made ways to split and mix it."""
+"""`toyadmos index` and `toyadmos protocols`: the content of a source, and the protocols."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`toyadmos prepare`, the main job, and `toyadmos plan`, what it would do."""
+"""`toyadmos prepare`, the main command, and `toyadmos plan`, its preview."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`toyadmos share` and `toyadmos fetch-recipe`: to where others find it, and back."""
+"""`toyadmos share` and `toyadmos fetch-recipe`: to a bucket or the Hub, and back."""
 
 from __future__ import annotations
 

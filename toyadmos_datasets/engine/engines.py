@@ -1,4 +1,4 @@
-"""Engines: any `concurrent.futures.Executor` whose workers have proved that they fit."""
+"""Engines: any `concurrent.futures.Executor` whose workers passed the checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that appear whole, synced, or not at all, and the removal of what dead processes left."""
+"""Files that appear complete and synced or not at all, and the removal of leftovers of dead processes."""
 
 from __future__ import annotations
 

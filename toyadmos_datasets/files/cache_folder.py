@@ -1,4 +1,4 @@
-"""The cache folder: where it is, and leases for its many users and the one who cleans it."""
+"""The cache folder: its place, and locks for its many readers and the one process that cleans it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One writer a folder."""
+"""A lock that allows one writer per folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user can ask of a plan."""
+"""Options of a plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a user can have examples rendered."""
+"""Options of rendering."""
 
 from __future__ import annotations
 

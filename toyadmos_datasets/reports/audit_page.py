@@ -1,4 +1,4 @@
-"""The page of an audit: what was found, with pictures, in one file."""
+"""The page of an audit: its findings, with pictures, in one file."""
 
 from __future__ import annotations
 

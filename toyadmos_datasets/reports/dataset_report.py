@@ -1,4 +1,4 @@
-"""`toyadmos report DIR`: what a prepared dataset holds, to be looked at and listened to before anything is trained."""
+"""`toyadmos report DIR`: the content of a prepared dataset, to look at and listen to before training."""
 
 from __future__ import annotations
 

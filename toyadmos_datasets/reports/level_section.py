@@ -1,4 +1,4 @@
-"""The section of a page that says how well loudness alone tells damage; drawn without the extra `report`."""
+"""The section of a page about loudness alone as a detector; needs no extra `report`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interval of an AUC, and of the difference of two; they hold at a handful of clips and at an AUC of 1."""
+"""The intervals of an AUC and of the difference of two; they are valid for few clips and for an AUC of 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decisions: a threshold that was there before the test, where it comes from, and what the test comes to at it."""
+"""Decisions: a threshold set before the test, its origin, and its results on the test."""
 
 from __future__ import annotations
 

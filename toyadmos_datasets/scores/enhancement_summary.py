@@ -1,4 +1,4 @@
-"""What the scores of noise reduction come to: means with intervals, over all clips and by group."""
+"""A summary of the scores of noise reduction: means with intervals, over all clips and by group."""
 
 from __future__ import annotations
 

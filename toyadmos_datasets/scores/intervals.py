@@ -1,4 +1,4 @@
-"""Intervals of shares, and of figures that are made of other figures; events, not clips, are what was drawn."""
+"""Intervals of shares, and of figures computed from other figures; the units of sampling are events, not clips."""
 
 from __future__ import annotations
 

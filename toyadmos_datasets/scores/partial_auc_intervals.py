@@ -1,4 +1,4 @@
-"""The interval of an AUC up to a false positive rate, corrected for what few normal clips add to it."""
+"""The interval of an AUC up to a false positive rate, corrected for few normal clips."""
 
 from __future__ import annotations
 

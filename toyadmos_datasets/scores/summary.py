@@ -1,4 +1,4 @@
-"""What scores come to: every figure with its interval, over all clips and by case, channel, condition, part, SNR."""
+"""A summary of scores: every figure with its interval, over all clips and by case, channel, condition, part, SNR."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder in a bucket, or wherever else fsspec writes."""
+"""A folder in a bucket, or at another address that fsspec can write to."""
 
 from __future__ import annotations
 

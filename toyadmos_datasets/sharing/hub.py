@@ -1,4 +1,4 @@
-"""A dataset repository on the Hub: one commit that is whole, in a repository that is private."""
+"""A dataset repository on the Hub: one complete commit, in a private repository."""
 
 from __future__ import annotations
 

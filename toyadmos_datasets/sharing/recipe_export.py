@@ -1,4 +1,4 @@
-"""Recipes: opened from whatever holds them, and exported to the file that is shared."""
+"""Recipes: opened from several kinds of files, and exported to the file for sharing."""
 
 from __future__ import annotations
 

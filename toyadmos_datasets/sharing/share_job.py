@@ -1,4 +1,4 @@
-"""From a prepared folder, or the recipe exported from it, to a place that others read."""
+"""Shares a prepared folder, or the recipe exported from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of an archive is on the disk: lines appended beside its volumes, each safe against a crash by itself."""
+"""The journal of fetched ranges: lines appended beside the volumes, each safe against a crash by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source whose volumes are elsewhere: its readers ask the fetching process for bytes, and wait for them."""
+"""A source whose volumes are on a server: its readers ask the fetching process for bytes, and wait for them."""
 
 from __future__ import annotations
 

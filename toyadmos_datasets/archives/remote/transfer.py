@@ -1,4 +1,4 @@
-"""Ranges of volumes brought into their copies, whatever the network does meanwhile."""
+"""Fetches ranges of volumes into their copies, and retries after network failures."""
 
 from __future__ import annotations
 
