@@ -14,7 +14,7 @@ __all__ = ["ToyAdmos", "ToyAdmosConfig", "load_dataset"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (the imports above tell type checkers what each name is)
-    """Import the builder when it is asked for: what is prepared is loaded without it."""
+    """Import the builder on demand: prepared folders are loaded without it."""
     if name == "ToyAdmos":
         from toyadmos_datasets.builder.dataset_builder import ToyAdmos  # noqa: PLC0415  (see above)
 

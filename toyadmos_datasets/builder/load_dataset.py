@@ -33,7 +33,7 @@ def load_dataset(
     """Load a prepared dataset or a saved one, from a folder or an address, or build one of a toy.
 
     Args:
-        path: A folder that `toyadmos prepare` made, or that `save_to_disk` wrote of what was loaded here; an address
+        path: A folder from `toyadmos prepare`, or from `save_to_disk` of a dataset that was loaded here; an address
             of one (``s3://``, ``hf://datasets/``, ``memory://``); or a toy: ``car``, ``conveyor``, ``train``. A folder
             of that name is ``./train``.
         name: Config of the prepared dataset, such as ``snr_6db``; None for the first. For a toy, the protocol; None
@@ -75,7 +75,7 @@ def load_dataset(
             cache_dir=cache_dir,
             storage_options=storage_options,
         )
-    from toyadmos_datasets.builder.dataset_builder import ToyAdmos  # noqa: PLC0415  # what is prepared needs no stages
+    from toyadmos_datasets.builder.dataset_builder import ToyAdmos  # noqa: PLC0415  # prepared folders need no stages
 
     toy = toy_named(os.fspath(path)).short
     builder = ToyAdmos(f"{toy}-{name or 'waspaa2019'}", cache_dir=_builders_cache(cache_dir), **options)
@@ -87,7 +87,7 @@ def load_dataset(
 
 
 def _builders_cache(cache_dir: str | os.PathLike[str] | None) -> str:
-    """Return where `datasets` builds: what was named, or its own place if that can be written to."""
+    """Return the folder where `datasets` builds: the given one, or its own if that is writable."""
     if cache_dir is not None:
         return os.fspath(cache_dir)
     from datasets import config  # noqa: PLC0415  # takes a second

@@ -44,10 +44,12 @@ _COLUMNS = """\
 | `damage` | the parts that are not normal, each with its state (`part`, `state`), in one form for every toy |
 | `damaged_parts` | the parts that are not normal |
 | {parts} | the state of each part{of_toy} |
-| `take`, `event_id` | number of the take, and the event that several microphones recorded; never on two sides of a split |
+| `take`, `event_id` | number of the take, and the event that several microphones recorded; never on two sides of a \
+split |
 | `draw` | number of the noise draw of the event, from 0 |
 | `recording_ids`, `noise_recording_ids` | the recordings that were mixed |
-| `target_start`, `noise_start`, `n_samples` | the beginning of clip and noise, and their length; samples at {rate_hz} Hz |
+| `target_start`, `noise_start`, `n_samples` | the beginning of clip and noise, and their length; samples at \
+{rate_hz} Hz |
 | `target_gain_db`, `noise_gain_db`, `headroom_db` | the applied gains; the headroom is the same for \
 all clips{of_a_toy} |
 | `snr_db` | the requested SNR; null for fixed gains and for clean |
@@ -72,8 +74,8 @@ _JOINT = """
 """
 
 _LOADING_A_STACK = """
-Each clip has {n_channels} channels, one per microphone. In plain `datasets`, `ds[0]["audio"]["array"]` is their mean; its
-decoder returns all of them:
+Each clip has {n_channels} channels, one per microphone. In plain `datasets`, `ds[0]["audio"]["array"]` is their mean;
+its decoder returns all of them:
 
 ```python
 ds[0]["audio"].get_all_samples().data  # a tensor of shape ({n_channels}, n_samples)

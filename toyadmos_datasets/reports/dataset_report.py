@@ -33,7 +33,7 @@ def report_dataset(
     Args:
         folder: The prepared folder.
         out: The page.
-        progress: Who listens.
+        progress: Receives the progress.
         config: Config; None for the first.
         has_audio: Whether the clips can be played.
 

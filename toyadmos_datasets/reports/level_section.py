@@ -54,7 +54,7 @@ class LevelSection:
         """What they come to."""
         if any(one.separation >= TELLING for one in self.checks):
             return (
-                "Loudness alone tells much: a system that only measures the level of a clip does that well, so a score is "
+                "Loudness alone tells much: a system that only measures the level does that well, so a score is "
                 "worth what it has above it."
             )
         return "Loudness alone tells little: what a system tells apart here, it does not owe to loudness."

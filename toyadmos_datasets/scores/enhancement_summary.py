@@ -90,7 +90,7 @@ def _mean(values: Array) -> float:
 
 
 def _mean_interval(values: Array, events: npt.NDArray[np.str_]) -> Interval:
-    """Return the mean with Student's interval of the means of events, which are what was drawn."""
+    """Return the mean with Student's interval over the means of events, which are the sampling units."""
     from scipy.special import stdtrit  # noqa: PLC0415
 
     if not len(values):

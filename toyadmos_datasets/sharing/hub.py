@@ -79,7 +79,7 @@ class Hub:
                 where=self.shown,
                 expected="a private repository: the licence forbids passing the corpus's audio on",
                 actual="public",
-                remedy="Make it private in its settings on the Hub now, and look who took a copy."
+                remedy="Make it private in its settings on the Hub now, and check whether anyone has taken a copy."
                 if held
                 else "Make it private in its settings, choose another, or share only the recipe: --recipe-only",
             )

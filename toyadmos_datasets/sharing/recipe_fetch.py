@@ -64,7 +64,7 @@ class Remote:
             ShareError: It cannot be read.
         """
         most = _MOST_BYTES.get(path, MAX_RECIPE_BYTES)
-        remedy = "Check the address, or ask who shared it to share it again."
+        remedy = "Check the address, or ask its author to share it again."
         try:
             with self.open(path) as file:
                 return read_bounded(file, most, where=self.shown_path(path), remedy=remedy)
@@ -121,7 +121,7 @@ def _reason(error: Exception) -> Exception:
     return error
 
 
-_SHARE_AGAIN = "Ask who shared it to share it again."
+_SHARE_AGAIN = "Ask its author to share it again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +191,7 @@ def _found(remote: Remote) -> tuple[bytes, Recipe, bool]:
         where=remote.shown,
         expected=SHARED_NAME if not is_file else "a file",
         actual="none",
-        remedy="Check the address and your access to it, or ask who shared it to run toyadmos share again.",
+        remedy="Check the address and your access to it, or ask its author to run toyadmos share again.",
     )
 
 
@@ -231,7 +231,7 @@ def _require_recipe_of_dataset(recipe: Recipe, remote: Remote) -> None:
             where=remote.shown,
             expected=" or ".join(LAST_NAMES),
             actual="neither",
-            remedy="Ask who shared it to run toyadmos share again: it goes on where it was cut.",
+            remedy="Ask its author to run toyadmos share again: it continues where it was interrupted.",
         )
     promised = parse_manifest(content, remote.shown_path(MANIFEST_NAME)).recipe_sha256
     if recipe.sha256 != promised:

@@ -52,7 +52,7 @@ class SharedLines(ABC):
         self.refresh()
 
     def refresh(self) -> None:
-        """Take in what was appended, by whomever, since the last look."""
+        """Read the lines that any process appended since the last call."""
         with self._lock:
             for line in self._added():
                 text = _intact_text(line)

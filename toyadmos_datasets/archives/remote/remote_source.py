@@ -240,7 +240,7 @@ class _Reader:
     def _marking_suspects(self) -> Iterator[None]:
         """Have what was read of a block fetched again where a recording was wrong, unless its volumes are right.
 
-        What comes after it is not given up: who goes on with the next recording still finds it.
+        Later recordings are kept: a reader can continue with the next one.
         """
         try:
             yield
