@@ -11,6 +11,7 @@ VENV ?= .venv
 DEMO ?= data/demo
 PYTEST_ARGS ?=
 DRILLS ?= 10000
+RELEASE ?= Unreleased
 
 FIRST_CLIP = from toyadmos_datasets import load_dataset; clip = load_dataset("$(DEMO)", split="train")[0]; \
   print(clip["condition_text"], clip["audio"]["array"].shape, clip["audio"]["sampling_rate"], "Hz")
@@ -25,12 +26,14 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info
 MADE := $(VENV)/made-by-$(or $(VERSION),nothing)
 CORE := $(VENV)/installed-core
 DEV := $(VENV)/installed-dev
+DOCS := $(VENV)/installed-docs
+BUILD := $(VENV)/build
 OLDEST := $(VENV)/datasets-oldest
 S3 := $(VENV)/s3
 RAY := $(VENV)/ray
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ray drills lint types format build clean distclean
+.PHONY: help demo test ray drills lint types format docs build notes clean distclean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,11 +67,20 @@ format: $(DEV)  ## Mend what the linter and the formatter can mend.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-build: $(CORE)  ## Build the wheel into dist/.
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+docs: $(DOCS)  ## Build the site of the documentation into site/; a broken link fails.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo '== To read it: $(BIN)/python -m http.server --directory site, and http://localhost:8000 in a browser'
+
+build: $(BUILD)  ## Build wheel and sdist into dist/, and check them; the version is that of the git tag.
+	rm -rf dist
+	$(BUILD)/bin/python -m build --outdir dist .
+	$(BUILD)/bin/python -m twine check --strict dist/*
+
+notes:  ## Print the release notes from the changelog (RELEASE=0.1.0; by default what is not released yet).
+	@$(PYTHON) docs/release_notes.py $(RELEASE)
 
 clean:  ## Remove caches and build outputs.
-	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist site .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean  ## Remove the environment, the demo, and the simulated corpus that it left in the cache.
@@ -90,18 +102,29 @@ $(CORE): $(MADE) pyproject.toml constraints.txt
 # The development install brings the core with it, so both stamps are new and `make demo` installs nothing again.
 $(DEV): $(MADE) pyproject.toml constraints.txt
 	@echo '== Installing what the tests need into $(VENV), PyTorch included: some minutes'
-	$(PIP_INSTALL) --editable '.[test,dev,report,dask]'
+	$(PIP_INSTALL) --editable '.[test,dev,docs,report,dask]'
 	$(PIP_INSTALL) --editable '.[train]' || \
 	  echo '######## torch cannot be had here: the tests of the baseline WILL BE SKIPPED ########' >&2
 	$(PIP_INSTALL) --editable '.[examples]' || \
 	  echo '######## Lightning or Keras cannot be had here: the tests of their examples WILL BE SKIPPED ########' >&2
-	@touch $(CORE) $@
+	@touch $(CORE) $(DOCS) $@
+
+$(DOCS): $(CORE)
+	@echo '== Installing MkDocs into $(VENV)'
+	$(PIP_INSTALL) --editable '.[docs]'
+	@touch $@
 
 # The oldest datasets that is supported, alone in a folder: with the dependencies of the newest it takes seconds.
 $(OLDEST): $(DEV)
 	rm -rf $@
 	$(BIN)/python -m pip install --quiet --no-deps --target $@ 'datasets==4.0.0' || \
 	  echo '######## datasets 4.0.0 cannot be had here: the tests with it WILL BE SKIPPED ########' >&2
+
+# What builds and checks packages, in an environment of its own.
+$(BUILD): $(MADE) constraints.txt
+	@echo '== Installing build and twine into $@'
+	$(BIN)/python -m venv --clear $@
+	$@/bin/python -m pip install --quiet --constraint constraints.txt build twine || { rm -rf $@; exit 1; }
 
 # An S3 client and server in a folder of their own: botocore wants older packages than the rest is pinned to.
 $(S3): $(DEV)

@@ -196,8 +196,13 @@ def test_the_code_of_the_card_opens_the_folder(out, tmp_path):
     assert sorted(found["ds"]) == ["test", "train"]
 
 
-def test_the_citation_is_the_papers(out):
-    assert "@inproceedings{koizumi2019toyadmos," in card(out).split("## Citation")[1]
+def test_the_paper_and_the_package_are_cited(out):
+    cited = card(out).split("## Citation")[1]
+
+    assert re.findall(r"^@(\w+)\{(\w+),", cited, re.MULTILINE) == [
+        ("inproceedings", "koizumi2019toyadmos"),
+        ("software", "toyadmosdatasets"),
+    ]
 
 
 def test_conditions_are_listed_by_meaning(out):

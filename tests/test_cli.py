@@ -520,3 +520,16 @@ def test_every_option_of_prepare_is_in_one_group(capsys):
 
     assert len(grouped) == len(set(grouped))
     assert re.findall(r"^ +(?:-h, )?(--[a-z-]+)", shown, re.MULTILINE) == ["--json", "--help"]
+
+
+@pytest.mark.parametrize("kind", ["a file", "a thesis"])
+def test_a_folder_that_cannot_be_used_is_told_before_anything_is_simulated(capsys, tmp_path, kind):
+    if kind == "a file":
+        (tmp_path / "out").touch()
+    else:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "thesis.tex").touch()
+    ran = toyadmos(capsys, "prepare", "--toy", "train", "--source", "simulate:tiny", "--out", "out")
+
+    assert ran.status in {1, 2}
+    assert not (tmp_path / "cache").exists()

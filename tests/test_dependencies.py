@@ -42,6 +42,8 @@ NEVER_IMPORTED = {
     "s3fs": "fsspec loads it for addresses s3://",
     "pytest-xdist": "a plugin of pytest",
     "mypy": "a command",
+    "mkdocs-material": "a theme of MkDocs",
+    "mkdocstrings": "a plugin of MkDocs",
     "ruff": "a command",
 }
 

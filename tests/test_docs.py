@@ -127,7 +127,7 @@ def test_the_exit_statuses_are_those_of_the_program(capsys, tmp_path, small_tree
     assert toyadmos(capsys, "verify", small_tree, "--toy", "train").status == 3
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.stem)
 def test_links_between_pages_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
 

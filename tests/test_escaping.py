@@ -30,7 +30,7 @@ from toyadmos_datasets.escaping import (
 )
 from toyadmos_datasets.files.address import require_no_secrets, shown_address
 from toyadmos_datasets.files.checked_json import front_matter
-from toyadmos_datasets.files.installing import PACKAGE, install_command, upgrade_command
+from toyadmos_datasets.files.installing import NEEDED, PACKAGE, install_command, upgrade_command
 
 ANY = st.text(st.characters(codec=None, exclude_categories=()))
 
@@ -186,11 +186,16 @@ def test_an_extra_is_installed_from_the_checkout_that_the_package_came_from(tmp_
         {"url": 5, "dir_info": 7},
     ],
 )
-def test_an_extra_is_installed_from_the_index_where_there_is_no_checkout(monkeypatch, value):
+def test_an_extra_is_installed_by_its_packages_where_there_is_no_checkout(monkeypatch, value):
     origin(monkeypatch, value)
 
-    assert install_command("train") == f"pip install '{PACKAGE}[train]'"
-    assert upgrade_command() == f"pip install --upgrade {PACKAGE}"
+    assert install_command("train") == "pip install torch"
+    assert install_command("s3") == "pip install s3fs"
+    assert upgrade_command() == f"pip install NEWER (a newer wheel or clone of {PACKAGE})"
+
+
+def test_every_extra_of_the_package_can_be_named():
+    assert {"train", "dask", "ray", "report", "s3"} == set(NEEDED)
 
 
 def test_a_clone_is_upgraded_by_pulling(tmp_path, monkeypatch):

@@ -29,6 +29,7 @@ NEEDED = {
     "variational_autoencoder.py": ["torch"],
     "outlier_exposure.py": ["torch"],
     "knn_embeddings.py": ["torch", "sklearn"],
+    "published_draws.py": [],
 }
 
 # What Lightning, Keras and torch warn of among themselves is no matter of ours.

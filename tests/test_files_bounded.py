@@ -19,7 +19,7 @@ from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.checked_json import MAX_JSON_BYTES, read_json
 from toyadmos_datasets.files.reading import MAX_CARD_BYTES, MAX_RECIPE_BYTES, read_bounded, read_bounded_file
 from toyadmos_datasets.loading.location import DatasetLocation
-from toyadmos_datasets.sharing.recipe_fetch import Remote, fetch_recipe
+from toyadmos_datasets.sharing import Remote, fetch_recipe
 from toyadmos_datasets.values.parquet_files import (
     MAX_FOOTER_BYTES,
     require_bounded_group,

@@ -39,7 +39,7 @@ from toyadmos_datasets.reports.html_page import Head, page, templates
 from toyadmos_datasets.reports.report_tables import Table
 from toyadmos_datasets.reports.spectrograms import Picture, ShownClip
 from toyadmos_datasets.scores.intervals import Interval
-from toyadmos_datasets.sharing.parcel import recipe_card
+from toyadmos_datasets.sharing.recipe_card import recipe_card
 from toyadmos_datasets.values.recipe import read_recipe
 
 pytestmark = pytest.mark.usefixtures("without_surroundings")
@@ -244,7 +244,7 @@ def front_of(card: str) -> object:
 def test_the_card_of_a_recipe_takes_notes_and_settings_for_text():
     shared = shared_of(replace(planned(), notes=(MARKUP, HOSTILE)), "ToyTrain")
     hostile = replace(shared, request={MARKUP: MARKUP, "x": HOSTILE}, versions={MARKUP: HOSTILE})
-    card, plain = recipe_card(hostile, f"{MARKUP.replace('/', '')}.toyrecipe"), recipe_card(shared, "a.toyrecipe")
+    card, plain = recipe_card(hostile, f"s3://{MARKUP}"), recipe_card(shared, "s3://a/b")
 
     assert raw_in(card) == set()
     assert front_of(card) == front_of(plain)

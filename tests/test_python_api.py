@@ -28,7 +28,7 @@ from toyadmos_datasets.options.plan_options import PlanOptions
 from toyadmos_datasets.options.render_options import Encoding, LogMel, RenderOptions
 from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
 
-COMMANDS = sorted(set(command_table.COMMANDS) - {"cache", "fetch-recipe", "recipe", "report"})
+COMMANDS = sorted(set(command_table.COMMANDS) - {"cache", "fetch-recipe", "recipe"})
 DECLARED = {
     keywords.FetchKeywords: (FetchChoices,),
     keywords.PrepareKeywords: (PlanOptions, PlaceOptions, Encoding, RenderOptions, LogMel, FetchChoices),

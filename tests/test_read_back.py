@@ -27,7 +27,7 @@ from toyadmos_datasets.loading.clip_cache import split_places
 from toyadmos_datasets.loading.clip_positions import read_places, read_spans
 from toyadmos_datasets.loading.location import DatasetLocation
 from toyadmos_datasets.sharing.bucket import RECORD_NAME, Bucket
-from toyadmos_datasets.sharing.recipe_fetch import parse_manifest
+from toyadmos_datasets.sharing.recipe_opening import parse_manifest
 from toyadmos_datasets.simulation.simulated_corpus import CorpusRecord, corpus_folder
 from toyadmos_datasets.values.manifest import MANIFEST_NAME
 

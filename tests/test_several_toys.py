@@ -9,6 +9,7 @@ from typing import Any
 
 import datasets
 import pytest
+import yaml
 from preparing import hashes, options, toyadmos
 from tiny import TinyCorpus, write_tree
 from wording import refused
@@ -24,11 +25,14 @@ from toyadmos_datasets.jobs.preview import previews
 from toyadmos_datasets.jobs.rebuild import RebuildOptions, rebuild
 from toyadmos_datasets.options.render_options import LogMel
 from toyadmos_datasets.planning import PlanOptions
+from toyadmos_datasets.sharing import ShareOptions
 from toyadmos_datasets.sharing.recipe_export import export_recipe
+from toyadmos_datasets.sharing.share_job import share_dataset
 from toyadmos_datasets.values.manifest import read_manifest
+from toyadmos_datasets.values.prepare_command import prepare_commands
 from toyadmos_datasets.values.recipe import read_recipe
 from toyadmos_datasets.values.shards import open_split
-from toyadmos_datasets.verifying import verify_dataset
+from toyadmos_datasets.verifying import verify_dataset, verify_shared
 
 BOTH: dict[str, Any] = {"toy": "car,train", "protocols": ("basic",), "channels": "1", "snrs_db": (6.0,)}
 
@@ -164,7 +168,27 @@ def test_a_shared_recipe_of_several_toys_gives_the_same_bytes(source, both, tmp_
     assert read_recipe(tmp_path / "again" / "recipe.parquet").sha256 == shared.recipe.sha256
 
 
-def test_a_recipe_of_several_toys_has_its_own_version_and_its_parts_do_not(both):
+def test_what_several_toys_share_without_audio_is_joined_too_and_filled_in(source, both, tmp_path, datasets_cache):
+    shared = tmp_path / "shared"
+    share_dataset(ShareOptions(folder=both, destination=f"file://{shared}", with_audio=False))
+    front = yaml.safe_load((shared / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+    manifest = read_manifest(both)
+    plain = datasets.load_dataset(str(shared), "all_snr_6db", split="test")
+    filled = load_dataset(shared, "all_snr_6db", "test", decode=False, source=source, cache=tmp_path / "cache")
+
+    assert [one["config_name"] for one in front["configs"]] == [*manifest.configs, *manifest.joint_configs]
+    assert plain["event_id"] == filled["event_id"]
+    assert filled.to_list() == rows(both, "all_snr_6db", "test")
+    assert verify_shared(f"file://{shared}").is_good
+
+
+def test_one_command_repeats_what_one_command_made_of_several_toys(both):
+    (command,) = prepare_commands(read_manifest(both).requests)
+
+    assert "--toy car,train" in command
+
+
+def test_a_recipe_of_several_toys_has_a_version_of_its_own_and_its_parts_have_not(both):
     recipe = read_recipe(both / "recipe.parquet")
 
     assert recipe.toys == ("ToyCar", "ToyTrain")

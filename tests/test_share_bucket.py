@@ -224,7 +224,8 @@ def test_the_recipe_alone_has_no_audio_and_comes_back(prepared, address, tmp_pat
     report = share_dataset(ShareOptions(folder=prepared, destination=address, with_audio=False))
     fetched = fetch_recipe(address, tmp_path / "r.toyrecipe")
 
-    assert set(files_at(address)) == {"README.md", "dataset.toyrecipe"} == set(report.sent)
+    rows = {f"rows/{config}/{split}.parquet" for config in ("clean", "snr_6db") for split in ("train", "test")}
+    assert set(files_at(address)) == {"README.md", "dataset.toyrecipe", *rows} == set(report.sent)
     assert report.sent[-1] == "dataset.toyrecipe"
     assert fetched.recipe.sha256 == read_manifest(prepared).recipe_sha256
     assert fetched.has_hashes
@@ -239,7 +240,8 @@ def test_another_dataset_is_replaced_only_when_asked_and_leaves_nothing_behind(p
         shared(prepared, address)
     report = shared(prepared, address, overwrite=True)
 
-    assert report.removed == ("dataset.toyrecipe",)
+    assert report.removed[0] == "dataset.toyrecipe"
+    assert {path.partition("/")[0] for path in report.removed[1:]} == {"rows"}
     assert set(files_at(address)) == set(hashes(prepared))
     assert verify_shared(address).is_good
 

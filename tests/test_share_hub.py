@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from huggingface_hub.utils import get_session
 from preparing import hashes, toyadmos, toyadmos_process
 from wording import refused
 
-from toyadmos_datasets.errors import LicenseError, OutputConflictError, ShareError
+from toyadmos_datasets.builder import load_dataset
+from toyadmos_datasets.errors import DatasetError, LicenseError, OutputConflictError, ShareError
 from toyadmos_datasets.sharing import ShareOptions, destination, fetch_recipe
 from toyadmos_datasets.sharing import hub as hub_module
 from toyadmos_datasets.sharing.share_job import share_dataset
@@ -24,6 +26,9 @@ from toyadmos_datasets.verifying import verify_shared
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 ADDRESS = "hf://datasets/user/toy"
+WITHOUT_AUDIO = {"README.md", "dataset.toyrecipe"} | {
+    f"rows/{config}/{split}.parquet" for config in ("clean", "snr_6db") for split in ("train", "test")
+}
 
 
 @pytest.fixture
@@ -47,10 +52,30 @@ def test_by_default_only_the_recipe_goes_to_a_new_private_repository(prepared, h
 
     assert not report.has_audio
     assert repository.private
-    assert set(repository.files) - {".gitattributes"} == {"README.md", "dataset.toyrecipe"}
+    assert set(repository.files) - {".gitattributes"} == WITHOUT_AUDIO
     assert repository.n_commits == 2
     assert again.was_done
     assert fetch_recipe(ADDRESS, tmp_path / "r.toyrecipe").recipe.sha256 == read_manifest(prepared).recipe_sha256
+
+
+def test_what_is_on_the_hub_is_shown_rebuilt_and_filled_in_by_its_address(
+    capsys, prepared, hub, tmp_path, datasets_cache
+):
+    hub.repositories["user/toy"] = Repository(private=False)
+    shared(prepared)
+    where = ["--source", prepared.parent / "source", "--cache", tmp_path / "cache", "--workers", 1]
+    shown = toyadmos(capsys, "recipe", "show", ADDRESS, "--json")
+    rebuilt = toyadmos(capsys, "recipe", "rebuild", ADDRESS, "--out", tmp_path / "again", *where)
+    filled = load_dataset(ADDRESS, "snr_6db", source=prepared.parent / "source", cache=tmp_path / "cache")
+    with refused(DatasetError, "source="):
+        load_dataset(ADDRESS)
+
+    assert json.loads(shown.out)["recipe_sha256"] == read_manifest(prepared).recipe_sha256
+    assert rebuilt.status == 0
+    assert {split: rows["event_id"] for split, rows in filled.items()} == {
+        split: rows["event_id"] for split, rows in load_dataset(prepared, "snr_6db").items()
+    }
+    assert verify_shared(ADDRESS).is_good
 
 
 def test_audio_goes_to_a_private_repository_in_one_commit(prepared, hub):
@@ -173,10 +198,7 @@ def test_another_dataset_is_replaced_only_when_asked(prepared, hub):
     report = shared(prepared, overwrite=True)
 
     assert set(report.removed) == set(hashes(prepared)) - {"README.md"}
-    assert set(hub.repositories["user/toy"].files) - {".gitattributes"} == {
-        "README.md",
-        "dataset.toyrecipe",
-    }
+    assert set(hub.repositories["user/toy"].files) - {".gitattributes"} == WITHOUT_AUDIO
 
 
 def test_what_others_left_there_is_not_touched(prepared, hub):
@@ -263,7 +285,7 @@ def test_the_command_shares_and_fetches(capsys, prepared, hub, tmp_path):
     folder = toyadmos(capsys, "fetch-recipe", ADDRESS, "-o", tmp_path)
     nothing = toyadmos(capsys, "fetch-recipe", "hf://datasets/user/other", "-o", tmp_path / "s.parquet")
 
-    assert sent.out.startswith(f"Shared the recipe, without audio: {ADDRESS}\nSent 2 files")
+    assert sent.out.startswith(f"Shared the recipe, without audio: {ADDRESS}\nSent 6 files")
     assert fetched.out.startswith(f"Fetched: {tmp_path / 'r.toyrecipe'}, recipe ")
     assert (folder.status, nothing.status) == (2, 1)
     assert "toyadmos share again" in nothing.err

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from toyadmos_datasets.api.preparing import download, index, plan, prepare, protocols, rebuild, simulate
     from toyadmos_datasets.api.publishing import export, share
     from toyadmos_datasets.api.recording_names import parse_name
-    from toyadmos_datasets.api.training import compare, evaluate, train
+    from toyadmos_datasets.api.training import compare, evaluate, report, train
     from toyadmos_datasets.auditing import AuditReport, PairReport
     from toyadmos_datasets.builder import load_dataset
     from toyadmos_datasets.builder.open_loader import torch_loader
@@ -73,6 +73,7 @@ __all__ = [
     "prepare",
     "protocols",
     "rebuild",
+    "report",
     "score_enhancement",
     "share",
     "simulate",
@@ -110,6 +111,7 @@ _PLACES = {
     "prepare": "api.preparing",
     "protocols": "api.preparing",
     "rebuild": "api.preparing",
+    "report": "api.training",
     "score_enhancement": "scores.enhancement_scores",
     "share": "api.publishing",
     "simulate": "api.preparing",

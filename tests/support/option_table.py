@@ -1,6 +1,7 @@
 """The tables of options in the docs, as the commands and declarations give them; run as a script, it renews the pages.
 
-docs/cli.md has one for each command with options, docs/baseline.md one of the settings of presets.
+docs/cli.md has one for each command with options, docs/baseline.md one of the settings of presets, and docs/corpus.md
+some of the facts of the corpus.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from corpus_tables import TABLES
 
 from toyadmos_datasets.cli.main import app
 from toyadmos_datasets.options.declaration import Option, defaults_of, options_of
@@ -155,7 +157,14 @@ def renewed_settings(page: str) -> str:
     return with_table(page, SETTINGS_HEAD, settings_table())
 
 
-RENEWED = {"cli.md": renewed_commands, "baseline.md": renewed_settings}
+def renewed_facts(page: str) -> str:
+    """Return docs/corpus.md with its tables as the facts of the corpus have them."""
+    for head, rows in TABLES.items():
+        page = with_table(page, head, "".join(_cells(*map(str, row)) for row in rows()))
+    return page
+
+
+RENEWED = {"cli.md": renewed_commands, "baseline.md": renewed_settings, "corpus.md": renewed_facts}
 
 if __name__ == "__main__":
     for name, renewed in RENEWED.items():

@@ -37,7 +37,12 @@ def verify(
         progress: As for `prepare`.
 
     Returns:
-        A verdict with `is_good` and `problems`; errors in files are not raised.
+        A verdict with `is_good` and `problems`; nothing is raised for what is wrong with files.
+
+    Examples:
+        >>> import toyadmos_datasets as toyadmos
+        >>> toyadmos.verify("data/train").is_good
+        True
     """
     place = str(location)
     return verify_place(
@@ -80,6 +85,11 @@ def audit(
 
     Returns:
         What was found; `has_leak` is the verdict.
+
+    Examples:
+        >>> import toyadmos_datasets as toyadmos
+        >>> toyadmos.audit("data/train").has_leak
+        False
     """
     n_workers, shown = chosen_workers(workers), chosen_progress(progress)
     if other is None:

@@ -106,6 +106,7 @@ class EvaluateKeywords(TypedDict, total=False):
     config: str
     clip_score: str | float
     scores: StrPath
+    labels: StrPath
     enhanced: StrPath
     trained_on: str
     allow_overlap: bool

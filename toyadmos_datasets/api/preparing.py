@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -62,7 +63,7 @@ def prepare(
         LicenseError: The corpus's licence has not been accepted.
         ToyAdmosError: Another failure; `toyadmos_datasets.errors` draws their tree.
 
-    Example:
+    Examples:
         >>> import tempfile, toyadmos_datasets as toyadmos
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     report = toyadmos.prepare("train", source="simulate:tiny", protocol="basic", max_events=2,
@@ -94,6 +95,12 @@ def plan(
 
     Returns:
         Clips of each config and split, and what would be fetched, decoded and written, in bytes and seconds.
+
+    Examples:
+        >>> import toyadmos_datasets as toyadmos
+        >>> planned = toyadmos.plan("train", source="simulate:tiny", protocol="few-shot")
+        >>> sorted({count.split for count in planned.counts})
+        ['support', 'test', 'train']
     """
     shown = chosen_progress(progress)
     return preview.preview(_request(toy, source, out, options, shown), shown)
@@ -131,7 +138,7 @@ def protocols(
         cache: Folder for fetched and simulated recordings.
         progress: As for `prepare`.
 
-    Example:
+    Examples:
         >>> import toyadmos_datasets as toyadmos
         >>> [one.name for one in toyadmos.protocols()][:2]
         ['waspaa2019', 'basic']
@@ -166,7 +173,12 @@ def index(
         progress: As for `prepare`.
 
     Returns:
-        The index, a row for each recording, and the differences from the published corpus.
+        The index, a row a recording, and what differs from what was published.
+
+    Examples:
+        >>> import toyadmos_datasets as toyadmos
+        >>> toyadmos.index("simulate:tiny", toy="train").table.column_names[:3]
+        ['recording_id', 'event_id', 'toy']
     """
     options = indexing.IndexOptions(
         source=_source_text(source),
@@ -270,7 +282,7 @@ def rebuild(
     """Render a shared recipe and compare every shard with the original, as `toyadmos recipe rebuild`.
 
     Args:
-        file: The shared recipe.
+        file: The shared recipe, or the address where it was shared.
         out: Folder of the dataset.
         source: The reader's own recordings, as for `prepare`.
         cache: Folder for recordings between runs.
@@ -284,7 +296,7 @@ def rebuild(
         Whether every shard is the same, and if not, which stage moved.
     """
     options = rebuild_job.RebuildOptions(
-        file=expanded_path(file),
+        file=os.fspath(file),
         source=_source_text(source),
         out=expanded_path(out),
         cache=_cache(cache),

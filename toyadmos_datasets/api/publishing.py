@@ -67,6 +67,11 @@ def export(
         out: Folder of the export.
         config: Which config; by default the first.
         progress: As for `prepare`.
+
+    Examples:
+        >>> import toyadmos_datasets as toyadmos
+        >>> toyadmos.export("data/train", layout="wav", out="exports/train", config="clean")
+        ExportReport(out='exports/train', layout='wav', config='clean', n_clips=..., was_done=False)
     """
     options = ExportOptions(folder=expanded_path(folder), layout=layout, out=expanded_path(out), config=config)
     return export_dataset(options, chosen_progress(progress))

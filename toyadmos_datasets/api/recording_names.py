@@ -22,7 +22,7 @@ def parse_name(name: str | os.PathLike[str]) -> RecordingName:
     Raises:
         NameGrammarError: The name is unknown, or contradicts itself or its folder.
 
-    Example:
+    Examples:
         >>> parse_name("3101010001_ToyTrain_case1_ab01_IND_ch1_0001").condition
         'ab01'
         >>> parse_name("/data/ToyTrain/case1/NormalSound_IND/3100010007_ToyTrain_case1_normal_IND_ch1_0007.wav").take

@@ -1,9 +1,10 @@
-"""`train`, `evaluate` and `compare` in Python."""
+"""`train`, `evaluate`, `compare` and `report` in Python."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from toyadmos_datasets.api.keywords import EvaluateKeywords, StrPath, TrainKeywords, fields_of
@@ -82,3 +83,47 @@ def compare(*runs: StrPath, config: str | Sequence[str] = (), allow_overlap: boo
 
     configs = (config,) if isinstance(config, str) else tuple(config)
     return compare_runs([expanded_path(one) for one in runs], configs=configs, allow_overlap=allow_overlap)
+
+
+@in_python_words()
+def report(
+    *folders: StrPath,
+    out: StrPath = "report.html",
+    config: str | None = None,
+    figures: StrPath | None = None,
+    tables: StrPath | None = None,
+    csv: StrPath | None = None,
+    latex: StrPath | None = None,
+    audio: bool = True,
+    allow_overlap: bool = False,
+    progress: ProgressChoice = None,
+) -> list[Path]:
+    """Write one page about a run, several runs or a dataset, as `toyadmos report`.
+
+    Args:
+        *folders: Evaluated runs, folders of seeds, or a prepared dataset.
+        out: The page, one HTML file that fetches nothing.
+        config: Config of a dataset, by default the first; or which evaluation of a run.
+        figures: For a run: folder for its figures, PNG at 300 dpi and PDF.
+        tables: Folder for the tables of the page, CSV and LaTeX.
+        csv: File for the table of runs.
+        latex: The same for LaTeX; it needs booktabs.
+        audio: Whether clips can be played; False makes a page that can be passed on.
+        allow_overlap: Take runs that were tested on what they were trained on, and mark them.
+        progress: As for `prepare`.
+
+    Returns:
+        The files that were written, the page first.
+    """
+    from toyadmos_datasets.reports import reporting
+
+    places = {"figures": figures, "tables": tables, "csv": csv, "latex": latex}
+    options = reporting.ReportOptions(
+        folders=[expanded_path(one) for one in folders],
+        out=expanded_path(out),
+        config=config,
+        has_audio=audio,
+        allow_overlap=allow_overlap,
+        **{name: None if place is None else expanded_path(place) for name, place in places.items()},
+    )
+    return reporting.report(options, chosen_progress(progress))

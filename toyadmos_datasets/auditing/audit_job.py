@@ -29,6 +29,7 @@ from toyadmos_datasets.auditing.split_check import check_names_of_contents, chec
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.reading import expanded_path
+from toyadmos_datasets.values.dcase_folder import dcase_root, is_dcase
 from toyadmos_datasets.values.manifest import MANIFEST_NAME, RECIPE_NAME, read_manifest
 from toyadmos_datasets.values.recipe import Recipe, read_recipe
 from toyadmos_datasets.values.shared_recipe import is_shared_recipe, read_shared_recipe
@@ -87,7 +88,7 @@ def audit(
         OptionError: There is nothing to audit.
         DatasetError: The manifest, the recipe or a shard is damaged.
     """
-    paths = [expanded_path(one) for one in (place, other) if one is not None]
+    paths = [dcase_root(one) if is_dcase(one) else expanded_path(one) for one in (place, other) if one is not None]
     first, *second = [_hear(path, workers=workers, progress=progress or Quiet()) for path in paths]
     return _audit_pair(paths, first, second[0]) if second else _audit_one(paths[0], first)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,11 +13,13 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 
 from toyadmos_datasets.auditing.audit_clips import WHOLE, StoredClip, measure_clips
+from toyadmos_datasets.corpus.dcase_names import DcaseName, parse_dcase
 from toyadmos_datasets.corpus.names import RecordingName, parse_name
 from toyadmos_datasets.corpus.noise_names import NOISE_FOLDER
 from toyadmos_datasets.corpus.toys import CHANNELS, TOYS, RecordingType
 from toyadmos_datasets.engine.progress import Progress
 from toyadmos_datasets.errors import NameGrammarError, OptionError
+from toyadmos_datasets.values.dcase_folder import truth_in
 
 SUFFIXES = (".wav", ".flac")
 SPLITS = {"train", "test", "validation", "adapt", "support", "eval", "dev"}
@@ -29,7 +31,6 @@ LABELS_OF_FOLDERS = {
     NOISE_FOLDER: "noise",
 }
 _LABELS_OF_NAMES = {"normal": "normal", "anomaly": "anomalous", "anomalous": "anomalous", "abnormal": "anomalous"}
-_DCASE = re.compile(r"(normal|anomaly)_id_([0-9]{2})_([0-9]{8})")
 _EVENT = re.compile(r"(Toy[A-Za-z]+)_case([0-9])_(normal|ab[0-9]{2})_(IND|CNT)_([0-9]{4})_(?:ch([1-4])|[a-z]+)(?:_.*)?")
 """How this package names a clip: its event, then its microphone, ``mix`` or ``stack``."""
 
@@ -43,10 +44,12 @@ class _FolderClips:
     Attributes:
         root: The folder.
         places: Of the files.
+        truth: Names with labels, where the organisers of DCASE list them, by machine and file name.
     """
 
     root: Path
     places: tuple[str, ...]
+    truth: Mapping[tuple[str, str], str]
 
     @property
     def n_clips(self) -> int:
@@ -56,7 +59,7 @@ class _FolderClips:
         """Yield the files as clips, with what their paths say of them."""
         for place in self.places:
             path = _path_of(place)
-            facts = _facts_of(path, root=self.root.name) | {"place": place}
+            facts = _facts_of(path, root=self.root.name, truth=self.truth) | {"place": place}
             part = "noise" if facts["label"] == "noise" else "target"
             audio = partial(open_in_folder, self.root, place, part)
             yield StoredClip(facts=facts, name=str(self.root / path), audio=audio, parts={part: audio})
@@ -69,8 +72,9 @@ def clips_of_folder(root: Path, progress: Progress, *, workers: int) -> pa.Table
         Table with `CLIPS_SCHEMA`, sorted by place.
     """
     places = sorted(map(_visible, _walk(root)))
+    truth = truth_in(root)
     shares = [
-        _FolderClips(root=root, places=tuple(places[start : start + FILES_A_TASK]))
+        _FolderClips(root=root, places=tuple(places[start : start + FILES_A_TASK]), truth=truth)
         for start in range(0, len(places), FILES_A_TASK)
     ]
     return measure_clips(shares, root, progress, workers=workers)
@@ -100,14 +104,19 @@ def _path_of(place: str) -> str:
     return place.encode("ascii").decode("unicode_escape")
 
 
-def _facts_of(path: str, *, root: str) -> dict[str, Any]:
+def _facts_of(path: str, *, root: str, truth: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     """Return what a path tells of a clip: the columns of `CLIPS_SCHEMA` that are neither measured nor its place.
 
     Args:
         path: Relative to the folder, forward slashes.
         root: Name of the folder.
+        truth: Names with labels, by machine and file name.
     """
     *folders, file_name = path.split("/")
+    machine = [root, *folders][-2] if folders else root
+    dcase = parse_dcase([root, *folders], file_name, truth.get((machine, file_name)))
+    if dcase is not None:
+        return _facts_of_dcase(dcase, path)
     stem = file_name.rpartition(".")[0]
     toy = next((match[0] for part in (stem, *reversed(folders), root) if (match := _TOY.search(part))), None)
     others = [part for part in folders if part not in SPLITS and part not in LABELS_OF_FOLDERS]
@@ -118,9 +127,6 @@ def _facts_of(path: str, *, root: str) -> dict[str, Any]:
         "toy": toy,
         "recording_ids": [_visible(stem)],
     }
-    dcase = _DCASE.fullmatch(stem)
-    if dcase:
-        return facts | {"case": int(dcase[2])}
     name = _parsed(f"{stem}.wav", folders, toy) or _event_of(stem)
     if name is None:
         return facts
@@ -128,6 +134,17 @@ def _facts_of(path: str, *, root: str) -> dict[str, Any]:
     named = {one: getattr(name, one) for one in same} | {"label": facts["label"] or name.sound}
     channel = name.channel if f"ch{name.channel}" in stem.lower() else 0
     return facts | named | {"channel": channel, "recording_ids": [name.recording_id]}
+
+
+def _facts_of_dcase(name: DcaseName, path: str) -> dict[str, Any]:
+    return {
+        "config": _visible(name.machine),
+        "split": name.split,
+        "label": name.label,
+        "toy": name.machine if _TOY.fullmatch(name.machine) else None,
+        "case": name.section,
+        "recording_ids": [_visible(path.rpartition("/")[2].rpartition(".")[0])],
+    }
 
 
 def _label_of(folders: Sequence[str], stem: str) -> str | None:

@@ -185,4 +185,10 @@ ManifestOption = Annotated[Path | None, typed(FetchChoices, "manifest")]
 AcceptOption = Annotated[bool, typed(FetchChoices, "accept_license")]
 WorkersOption = Annotated[int | None, typed(RenderOptions, "workers")]
 EngineOption = Annotated[str, typed(RenderOptions, "engine")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON value.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value for machines.")]
+TokenOption = Annotated[
+    str | None,
+    typer.Option(
+        help="For the Hub; better given as HF_TOKEN, which others on the machine do not see.", metavar="TOKEN"
+    ),
+]

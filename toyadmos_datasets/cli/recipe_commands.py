@@ -15,6 +15,7 @@ from toyadmos_datasets.cli.command_options import (
     JsonOption,
     OverwriteOption,
     SourceOption,
+    TokenOption,
     WorkersOption,
     chosen_workers,
     taking_fetch,
@@ -64,14 +65,21 @@ def export(
 
 @app.command("show")
 def show(
-    file: Annotated[Path, typer.Argument(help="A shared or plain recipe, or a prepared dataset.", metavar="FILE|DIR")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A shared or plain recipe, a prepared dataset, or an address of one (hf://, s3://, https://).",
+            metavar="FILE|DIR|URL",
+        ),
+    ],
     *,
+    token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Explain a recipe."""
     from toyadmos_datasets.sharing import open_recipe
 
-    opened = open_recipe(file)
+    opened = open_recipe(file, token=token)
     if as_json:
         print_json(_as_json(opened))
     else:
@@ -81,7 +89,9 @@ def show(
 @app.command("rebuild")
 @taking_fetch()
 def rebuild(
-    file: Annotated[Path, typer.Argument(help="A shared recipe.", metavar="FILE")],
+    file: Annotated[
+        str, typer.Argument(help="A shared recipe, or the address where it was shared.", metavar="FILE|URL")
+    ],
     *,
     out: Annotated[Path, typer.Option(help="Folder of the dataset.", metavar="DIR", file_okay=False)],
     source: SourceOption = RECORD,
@@ -90,6 +100,7 @@ def rebuild(
     workers: WorkersOption = None,
     engine: EngineOption = "local",
     overwrite: OverwriteOption = False,
+    token: TokenOption = None,
     fetch: FetchChoices,
     as_json: JsonOption = False,
 ) -> int:
@@ -112,6 +123,7 @@ def rebuild(
         overwrite=overwrite,
         fetch=fetch,
         ignore=tuple(ignore or ()),
+        token=token,
     )
     report = run(options, progress_on_terminal())
     if as_json:
@@ -125,8 +137,10 @@ def rebuild(
 
 @app.command("diff")
 def diff(
-    a: Annotated[Path, typer.Argument(help="A recipe, shared or plain, or a prepared dataset.", metavar="A")],
-    b: Annotated[Path, typer.Argument(help="Another recipe or dataset.", metavar="B")],
+    a: Annotated[
+        str, typer.Argument(help="A recipe, shared or plain, a prepared dataset, or an address of one.", metavar="A")
+    ],
+    b: Annotated[str, typer.Argument(help="Another.", metavar="B")],
     *,
     as_json: JsonOption = False,
 ) -> int:
@@ -144,7 +158,7 @@ def diff(
     return 0 if found.is_same else 1
 
 
-def _rebuild_command(file: Path) -> str:
+def _rebuild_command(file: Path | str) -> str:
     return f"toyadmos recipe rebuild {shell_word(file)} --source SRC --out DIR"
 
 

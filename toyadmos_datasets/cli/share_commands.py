@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toyadmos_datasets.cli.command_options import JsonOption, WorkersOption, chosen_workers
+from toyadmos_datasets.cli.command_options import JsonOption, TokenOption, WorkersOption, chosen_workers
 from toyadmos_datasets.cli.terminal import print_json, print_lines, progress_on_terminal
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.escaping import shell_word
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from toyadmos_datasets.sharing import ShareReport
 
 _SHOWN_FILES = 10
-
-TokenOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Token for the Hub. Prefer HF_TOKEN, which other users of the machine cannot see.", metavar="TOKEN"
-    ),
-]
 
 
 def share(

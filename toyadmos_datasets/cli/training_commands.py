@@ -251,9 +251,10 @@ def compare(
     interval leaves out zero.
     """
     from toyadmos_datasets.runs.comparison import compare_runs
+    from toyadmos_datasets.runs.run_table import write_run_table
 
     found = compare_runs(runs, configs=tuple(configs or ()), allow_overlap=allow_overlap)
-    written = write_tables(found.rows, csv=csv, latex=latex)
+    written = write_run_table(found.rows, csv=csv, latex=latex)
     if as_json:
         print_json(found.as_json())
         return
@@ -261,18 +262,6 @@ def compare(
     for pair in found.pairs:
         print_lines(["", *_pair_lines(pair)])
     print_lines(f"Written: {path}" for path in written)
-
-
-def write_tables(rows: Sequence[TableRow], *, csv: Path | None, latex: Path | None) -> list[Path]:
-    """Write the table of runs as CSV and LaTeX, if requested; return the files."""
-    from toyadmos_datasets.files.atomic import write_text
-    from toyadmos_datasets.runs.run_table import as_csv, as_latex
-
-    asked = [(csv, as_csv), (latex, as_latex)]
-    for path, made in asked:
-        if path is not None:
-            write_text(path, made(rows))
-    return [path for path, _ in asked if path is not None]
 
 
 def run_lines(rows: Sequence[TableRow]) -> list[str]:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Literal, TypeAlias
 
 from toyadmos_datasets.corpus.facts import read_rows
-from toyadmos_datasets.corpus.toys import Toy, toy_named
+from toyadmos_datasets.corpus.toys import TOYS, Toy, toy_named
 from toyadmos_datasets.errors import OptionError
 
 DamageSource: TypeAlias = Literal["published", "repaired"]
@@ -55,6 +55,11 @@ def damage_of(toy: str, condition: str) -> Damage:
 
     Source:
         The authors' tables; ab92 to ab98 of the conveyor are repaired, see ``data/SOURCES.md``.
+
+    Examples:
+        >>> import toyadmos_datasets as toyadmos
+        >>> toyadmos.damage_of("train", "ab01").damaged_parts
+        ('last_carriage',)
     """
     name = toy_named(toy).name
     damage = _table(name).get(condition)
@@ -76,8 +81,9 @@ def conditions_of(toy: str) -> tuple[str, ...]:
 
 
 def has_condition(toy: str, condition: str) -> bool:
-    """Whether `condition` is ``normal`` or in the toy's table."""
-    return condition in _table(toy_named(toy).name)
+    """Whether `condition` is ``normal`` or in the toy's table; no other machine has one."""
+    is_toy = any(toy in (one.name, one.short) for one in TOYS)
+    return is_toy and condition in _table(toy_named(toy).name)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal, TypeAlias
@@ -75,6 +76,17 @@ def what_is_odd(toy: str) -> tuple[str, ...]:
     return (*PAPER_LIMITS, *_noise_conflict(toy), *_near_silence(toy))
 
 
+def what_is_odd_of(toys: Sequence[str]) -> tuple[str, ...]:
+    """Return the same of several toys, each paragraph once; one that holds for some of them begins with their names."""
+    by_text: dict[str, list[str]] = {}
+    for toy in toys:
+        for one in what_is_odd(toy):
+            by_text.setdefault(one, []).append(toy)
+    return tuple(
+        one if len(of_these) == len(toys) else f"{', '.join(of_these)}: {one}" for one, of_these in by_text.items()
+    )
+
+
 def _noise_conflict(toy: str) -> tuple[str, ...]:
     """Compare the hours of noise on disk with those in the paper: a file has ten minutes."""
     found = {one.what: one.value for one in observations(toy) if one.sound == "noise"}
@@ -146,6 +158,16 @@ CITATION = """\
   year      = {2019},
   note      = {arXiv:1908.03299}
 }
+"""
+
+RECORD_CITATION = f"""\
+@misc{{koizumi2019toyadmosrecord,
+  author    = {{Koizumi, Yuma and Saito, Shoichiro and Uematsu, Hisashi and Harada, Noboru and Imoto, Keisuke}},
+  title     = {{{{ToyADMOS}}: A Dataset of Miniature-Machine Operating Sounds for Anomalous Sound Detection}},
+  publisher = {{Zenodo}},
+  year      = {{2019}},
+  doi       = {{10.5281/zenodo.{RECORD_ID}}}
+}}
 """
 
 ChannelChoice: TypeAlias = Literal["1", "mix"]

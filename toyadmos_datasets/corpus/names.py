@@ -133,7 +133,14 @@ class RecordingName:
 
 
 def format_name(name: RecordingName) -> str:
-    """Write a recording's file name."""
+    """Write a recording's file name.
+
+    Examples:
+        >>> import toyadmos_datasets as toyadmos
+        >>> name = toyadmos.parse_name("3101010001_ToyTrain_case1_ab01_IND_ch1_0001")
+        >>> toyadmos.format_name(name)
+        '3101010001_ToyTrain_case1_ab01_IND_ch1_0001.wav'
+    """
     if name.noise_stem:
         return name.noise_stem + SUFFIX
     digits = digits_of(name) if name.digits is None else name.digits

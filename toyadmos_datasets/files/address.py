@@ -55,6 +55,9 @@ def open_address(address: str, **storage_options: object) -> tuple[fsspec.Abstra
     import fsspec  # noqa: PLC0415  (a tenth of a second, for addresses alone)
 
     kind = address.partition("://")[0].lower()
+    endpoint = os.environ.get("HF_ENDPOINT")
+    if kind == "hf" and endpoint:  # its client reads it once, when it is first imported
+        storage_options = {"endpoint": endpoint} | storage_options
     try:
         system, path = fsspec.core.url_to_fs(address, **storage_options)
     except ImportError as error:

@@ -14,6 +14,7 @@ NEEDED = {
     "train": {"torch": "torch"},
     "dask": {"distributed": "distributed"},
     "ray": {"ray": "ray"},
+    "s3": {"s3fs": "s3fs"},
     "report": {"matplotlib": "matplotlib", "PIL": "pillow"},
 }
 """Extra to the modules that it brings, each with the package that has it."""
@@ -40,7 +41,7 @@ PACKAGE = "toyadmos-datasets"
 
 
 def install_command(extra: str) -> str:
-    """Return the command that installs an extra of this package: from its checkout, where it came from one.
+    """Return the command that installs an extra: from the checkout that this package came from, else its packages.
 
     Args:
         extra: Name of the extra, such as ``train``.
@@ -48,17 +49,17 @@ def install_command(extra: str) -> str:
     origin = _origin()
     checkout = _checkout(origin)
     if checkout is None:
-        return shell_line("pip", "install", f"{PACKAGE}[{extra}]")
+        return shell_line("pip", "install", *NEEDED[extra].values())
     is_editable = _folder_info(origin).get("editable") is True
     return shell_line("pip", "install", *(["--editable"] if is_editable else []), f"{checkout}[{extra}]")
 
 
 def upgrade_command() -> str:
-    """Return the command that brings a newer version of this package."""
+    """Return the command that brings a newer version of this package; ``NEWER`` is for the reader to fill in."""
     origin = _origin()
     checkout = _checkout(origin)
     if checkout is None or not (checkout / ".git").exists():
-        return f"pip install --upgrade {PACKAGE}"
+        return f"pip install NEWER (a newer wheel or clone of {PACKAGE})"
     pulled = shell_line("git", "-C", checkout, "pull")
     is_editable = _folder_info(origin).get("editable") is True
     return f"{pulled} && {shell_line('pip', 'install', *(['--editable'] if is_editable else []), checkout)}"

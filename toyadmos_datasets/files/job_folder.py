@@ -129,6 +129,20 @@ class JobFolder:
             return "cut"
         return "new"
 
+    def require_usable(self) -> None:
+        """Raise if a folder can hold no result, whatever is asked for; this is known before any work is done.
+
+        Raises:
+            OptionError: It is a file, or would be inside one.
+            OutputConflictError: Something else is there; nothing is touched.
+            OutputError: The folder cannot be looked at.
+        """
+        with writing(self.path):
+            self.refuse_file()
+            is_done = (self.path / self.parts[-1]).exists()
+        if not is_done:
+            self._refuse_strangers()
+
     def state_of_done(self, done: Path) -> State:
         """Tell what is to do where the folder was filled before.
 

@@ -14,7 +14,10 @@ from toyadmos_datasets.files.cache_folder import exclusive_lease
 from toyadmos_datasets.files.reading import file_errors
 from toyadmos_datasets.units import Bytes
 
-KINDS = ("archives", "recordings", "simulated", "features")
+FILLED = "datasets"
+"""Datasets that were shared without audio, and filled in from the user's recordings."""
+
+KINDS = ("archives", "recordings", "simulated", "features", FILLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +25,8 @@ class CacheEntry:
     """One folder of the cache.
 
     Attributes:
-        kind: ``archives`` (copies of volumes), ``recordings`` (ingested), ``simulated``, or ``features`` (of clips
-            that were trained on or scored).
+        kind: ``archives`` (copies of volumes), ``recordings`` (ingested), ``simulated``, ``features`` (of clips
+            that were trained on or scored), or ``datasets`` (shared ones that were filled in).
         toy: ``ToyTrain``.
         path: The folder.
         n_bytes: The room it takes.

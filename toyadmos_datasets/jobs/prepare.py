@@ -288,6 +288,7 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
     """
     progress = progress or Quiet()
     each = options.each_toy()
+    OutputFolder.of(options.out, [{}]).require_usable()  # before a corpus is simulated, or a licence asked for
     with contextlib.ExitStack() as holding:
         for one in each:
             holding.enter_context(holding_cache(one.source, one.plan.toy, one.cache))

@@ -22,7 +22,7 @@ from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.options.render_options import LOCAL
 from toyadmos_datasets.planning import EqualEvents
 from toyadmos_datasets.rendering import OutputFolder, Part, RenderOptions, whole_part
-from toyadmos_datasets.sharing import Moved, fingerprint_shards, what_moved
+from toyadmos_datasets.sharing import Moved, OpenedRecipe, fingerprint_shards, open_recipe, what_moved
 from toyadmos_datasets.sharing.recipe_diff import differing_shards
 from toyadmos_datasets.sharing.recipe_export import digests_of
 from toyadmos_datasets.values.dataset_requests import OWN_HEADROOM
@@ -30,7 +30,7 @@ from toyadmos_datasets.values.manifest import FEATURES_SUFFIX
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.recipe_parameters import check_parameters
 from toyadmos_datasets.values.report_display import DisplayedReport
-from toyadmos_datasets.values.shared_recipe import SharedRecipe, read_shared_recipe
+from toyadmos_datasets.values.shared_recipe import SharedRecipe
 from toyadmos_datasets.values.source import Source
 
 
@@ -39,7 +39,7 @@ class RebuildOptions:
     """What to rebuild, from where, to where.
 
     Attributes:
-        file: The shared recipe.
+        file: The shared recipe: a file, a folder with one, or an address where it was shared.
         source: As `prepare` takes it; any form of the recordings that the recipe was made from.
         out: Folder of the dataset.
         cache: Folder for the recording store, copies of volumes and simulated corpora.
@@ -48,9 +48,10 @@ class RebuildOptions:
         overwrite: Replace a dataset that is in `out` already.
         fetch: How a source on the web is fetched.
         ignore: Glob patterns of files and folders in the source that are left out.
+        token: For a private repository on the Hub; by default what HF_TOKEN or `hf auth login` has. Shown nowhere.
     """
 
-    file: Path
+    file: Path | str
     source: str
     out: Path
     cache: Path
@@ -59,6 +60,7 @@ class RebuildOptions:
     overwrite: bool = False
     fetch: FetchChoices = field(default_factory=FetchChoices)
     ignore: tuple[str, ...] = ()
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -91,11 +93,23 @@ def rebuild(options: RebuildOptions, progress: Progress | None = None) -> Rebuil
 
     Raises:
         DatasetError: The file is no shared recipe, or was changed.
+        ShareError: The address cannot be read.
         PlanError: The source lacks recordings that the recipe needs, or is simulated where the recipe's is not.
         OutputConflictError: `out` holds something else.
     """
+    return rebuild_opened(open_recipe(options.file, token=options.token), options, progress)
+
+
+def rebuild_opened(opened: OpenedRecipe, options: RebuildOptions, progress: Progress | None = None) -> RebuildReport:
+    """Render a recipe that is opened already, as `rebuild` does.
+
+    Raises:
+        DatasetError: It is a plain recipe.
+        PlanError: As `rebuild`.
+        OutputConflictError: As `rebuild`.
+    """
     progress = progress or Quiet()
-    shared = read_shared_recipe(options.file)
+    shared = opened.with_hashes()
     for part in shared.recipe.parts:
         check_parameters(part.parameters, where=options.file)
     render = _render_options(shared.request, options)
@@ -205,7 +219,7 @@ def _request(shared: SharedRecipe, source: Source) -> dict[str, Any]:
     return shared.request | {"source": source.identity, "rebuilt_from": shared.recipe.sha256}
 
 
-def _require_same_kind(shared: SharedRecipe, source: Source, file: Path) -> None:
+def _require_same_kind(shared: SharedRecipe, source: Source, file: Path | str) -> None:
     if bool(shared.source["is_simulated"]) != source.is_simulated:
         kinds = {True: "a simulated corpus", False: "recordings"}
         raise PlanError(

@@ -15,9 +15,17 @@ from toyadmos_datasets.errors import DatasetError, ToyAdmosError
 from toyadmos_datasets.files.address import is_address, open_address, shown_address
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.checked_json import MAX_JSON_BYTES, parse_json
-from toyadmos_datasets.files.reading import expanded_path, raise_shortage, raise_system_fault, read_bounded
+from toyadmos_datasets.files.reading import (
+    expanded_path,
+    file_errors,
+    is_there,
+    raise_shortage,
+    raise_system_fault,
+    read_bounded,
+)
 from toyadmos_datasets.files.safe_paths import inside
 from toyadmos_datasets.values.manifest import MANIFEST_NAME, Manifest, Shard, manifest_of, read_manifest
+from toyadmos_datasets.values.shared_recipe import SHARED_NAME
 
 _PIECE_BYTES = 1 << 20
 
@@ -138,7 +146,9 @@ class DatasetLocation:
     def _reading(self, name: str, shard: Shard | None = None) -> Iterator[IO[bytes]]:
         try:
             file = self._file(name)
-        except OSError as error:
+        except ToyAdmosError:
+            raise
+        except Exception as error:  # noqa: BLE001  # what a file system raises is not known
             (raise_shortage if self.is_far else raise_system_fault)(error, f"{self.shown}/{name}")
             if shard is not None:
                 self.require_current(shard)
@@ -184,3 +194,15 @@ class DatasetLocation:
             return (self.folder / name).open("rb")
         system, root = open_address(self.address, **self.storage_options)
         return system.open(posixpath.join(root, name), "rb")  # type: ignore[no-any-return]
+
+
+def has_recipe_alone(place: DatasetLocation) -> bool:
+    """Whether a dataset was shared here without audio, as its recipe."""
+    if not place.is_far:
+        with file_errors(place.folder):
+            return is_there(place.folder / SHARED_NAME) and not is_there(place.folder / MANIFEST_NAME)
+    try:
+        system, root = open_address(place.address, **place.storage_options)
+        return bool(system.isfile(posixpath.join(root, SHARED_NAME)))
+    except Exception:  # noqa: BLE001  # what a file system raises is not known, and who asks has a better error
+        return False

@@ -163,10 +163,19 @@ class EvaluateOptions:
     scores: Path | None = field(
         default=None,
         metadata=_of_evaluation(
-            help="Evaluate the scores of another method: CSV or Parquet with `event_id` and `score`.",
-            page="See [baseline.md](baseline.md#evaluating).",
-            metavar="FILE",
+            help="Scores of another method: CSV or Parquet of `event_id` or `file_name`, and `score`; or a folder of "
+            "what a DCASE baseline wrote.",
+            page="See [baseline.md](baseline.md#scores-of-any-other-method).",
+            metavar="FILE|DIR",
             example="mine.csv",
+        ),
+    )
+    labels: Path | None = field(
+        default=None,
+        metadata=_of_evaluation(
+            help="With `--scores`: the export, or its `labels.csv`, whose files the scores name.",
+            metavar="FILE|DIR",
+            example="exported/labels.csv --scores mine.csv",
         ),
     )
     enhanced: Path | None = field(
@@ -211,14 +220,15 @@ class EvaluateOptions:
                 remedy="Leave one of them out.",
             )
         if self.scores is None:
-            if self.trained_on is not None:
-                raise OptionError(
-                    "--trained-on applies only to scores of another method.",
-                    where="--trained-on",
-                    expected="--scores",
-                    actual="a run with a model",
-                    remedy="Leave --trained-on out.",
-                )
+            for flag, given in (("--trained-on", self.trained_on), ("--labels", self.labels)):
+                if given is not None:
+                    raise OptionError(
+                        "A run with a model keeps what it was trained on, and scores the clips itself.",
+                        where=flag,
+                        expected="--scores",
+                        actual="a run with a model",
+                        remedy=f"Leave {flag} out.",
+                    )
             return
         if self.dataset is None:
             command = f"toyadmos evaluate {shell_word(self.run)} --scores {shell_word(self.scores)}"

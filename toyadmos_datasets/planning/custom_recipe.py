@@ -22,11 +22,12 @@ from toyadmos_datasets.planning.custom_table import (
     takes_in_several_splits,
 )
 from toyadmos_datasets.planning.events import NONE_JOINED, EqualEvents, Numbers, contiguous, events_of
+from toyadmos_datasets.values.prepare_command import OWN_PROTOCOL
 from toyadmos_datasets.values.recipe import IS_EXCLUDED, RECIPE_SCHEMA, Recipe, unmarked
 from toyadmos_datasets.values.recipe_parameters import check_parameters
 from toyadmos_datasets.values.recipe_rows import MIXING
 
-OWN = "own"
+OWN = OWN_PROTOCOL
 """What stands in the place of the protocols among a recipe's parameters."""
 
 

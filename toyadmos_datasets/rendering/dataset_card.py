@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -10,22 +10,29 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.corpus.damage import condition_text
 from toyadmos_datasets.corpus.facts import (
-    CITATION,
     LICENSE_LIMITS,
     LICENSE_NAME,
     LICENSE_URL,
     PAPER_URL,
     RECORD_URL,
-    what_is_odd,
+    what_is_odd_of,
 )
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.escaping import markdown_text
 from toyadmos_datasets.files.checked_json import front_matter
 from toyadmos_datasets.options.render_options import Encoding, LogMel, RenderOptions
+from toyadmos_datasets.rendering.card_health import health_text
 from toyadmos_datasets.rendering.logmel_shards import features_text
 from toyadmos_datasets.rendering.mixing_rules import is_stacked
-from toyadmos_datasets.signal.levels import CLIPPED_FROM_N, DC_ABOVE, SILENT_BELOW_DB
 from toyadmos_datasets.units import format_duration
+from toyadmos_datasets.values.card_parts import (
+    SIMULATED_WARNING,
+    citation_text,
+    config_entries,
+    hub_facts,
+    markdown_table,
+    repeating_text,
+)
 from toyadmos_datasets.values.manifest import Manifest, Shard, features_of, logmel_features_of, parts_of
 from toyadmos_datasets.values.recipe import Recipe
 
@@ -141,51 +148,6 @@ def _mixture_text(row: dict[str, Any], parameters: dict[str, Any]) -> str:
     return f"noise at {row['snr_db']:g} dB SNR relative to {relative_to}{weighted}."
 
 
-_FLAGS = """\
-<details><summary>What the flags mean</summary>
-
-`silent`: digital zeros only. `near_silent`: RMS under 0.001 of full scale ({silent_below_db:g} dB); a machine at rest
-is near -87 dB, a running one near -32. `clipped`: {clipped_from_n} samples or more at full scale as recorded. `dc`: a
-mean further than {dc_above:g} from zero. `dropout`: an IND clip whose machine is active for less than half of the usual
-time. `duplicate`: the same recording as an earlier event's, to the bit. `short`, `long`: another length than most of
-its type, by more than 1 %. Several microphones share their flags.
-
-</details>
-"""
-
-
-def health_text(manifest: Manifest) -> str:
-    """Tell what is odd about the clips, by label and condition, and what would leave it out."""
-    health = manifest.health
-    lines = ["## Health\n"]
-    if not health.counts:
-        lines.append("Nothing is odd about any clip (column `health`).\n")
-    else:
-        lines += [
-            "What is odd about the sound of the clips as recorded (column `health`):\n",
-            "| flag | label | condition | events | clips |",
-            "| --- | --- | --- | --- | --- |",
-        ]
-        for count in health.counts:
-            flag = count.flag if count.part == "target" else f"{count.flag} noise"
-            named = (markdown_text(one) for one in (flag, count.label, count.condition))
-            lines.append(f"| {' | '.join(named)} | {count.n_events} | {count.n_clips} |")
-        adding = (
-            f"Adding `{','.join(health.flags)}` to `--exclude`" if health.n_left_out_events else f"`{health.option}`"
-        )
-        lines.append(
-            f"\n{adding} leaves them out, {health.n_clips} of {health.n_clips_in_all} clips, and changes no "
-            "other clip.\n"
-        )
-    if health.n_left_out_clips:
-        lines.append(
-            f"Left out already: {health.n_left_out_clips} clips of {health.n_left_out_events} events, marked in "
-            "`recipe.parquet`. They count for reference levels and headroom as if they were here.\n"
-        )
-    flags = _FLAGS.format(silent_below_db=SILENT_BELOW_DB, clipped_from_n=CLIPPED_FROM_N, dc_above=DC_ABOVE)
-    return "\n".join([*lines, flags])
-
-
 def _channels_of(config: str, recipe: Recipe) -> int:
     """Return how many channels the clips of a config have; features are of clips with one."""
     if not is_stacked(recipe.parameters_of(config)):
@@ -254,12 +216,7 @@ def columns_text(manifest: Manifest, recipe: Recipe) -> str:
 
 def oddities_text(manifest: Manifest) -> str:
     """Tell what is odd about the corpus, so that nobody takes it for a fault of the dataset."""
-    told = [(toy, one) for toy in manifest.toys for one in what_is_odd(toy)]
-    by_text: dict[str, list[str]] = {}
-    for toy, one in told:
-        by_text.setdefault(one, []).append(toy)
-    is_of_some = {one: f"{', '.join(toys)}: " for one, toys in by_text.items() if len(toys) < len(manifest.toys)}
-    lines = "\n".join(f"- {is_of_some.get(one, '')}{one}" for one in by_text)
+    lines = "\n".join(f"- {one}" for one in what_is_odd_of(manifest.toys))
     return f"## What is odd about the corpus\n\n{lines}\n"
 
 
@@ -273,9 +230,6 @@ def licence_text(manifest: Manifest) -> str:
         f"{limits}\n\n**Do not publish this folder.** Share its recipe (`toyadmos recipe export`): with the official "
         "archives it gives the same bytes.\n"
     )
-
-
-SIMULATED_LICENSE_URL = "https://www.apache.org/licenses/LICENSE-2.0"
 
 
 def card_of(manifest: Manifest, recipe: Recipe, examples: pa.Table) -> str:
@@ -292,8 +246,9 @@ def card_of(manifest: Manifest, recipe: Recipe, examples: pa.Table) -> str:
     sections = [
         front_matter(_front_matter(manifest)),
         f"# {markdown_text(_title(manifest))}\n",
-        *([_simulated_warning()] if manifest.source["is_simulated"] else []),
+        *([SIMULATED_WARNING] if manifest.source["is_simulated"] else []),
         _made_from(manifest, recipe),
+        f"## How to repeat it\n\n{repeating_text(manifest.requests, manifest.versions)}",
         _counts(examples, manifest, _options_of(manifest).encoding),
         health_text(manifest),
         mixing_text(manifest, recipe, examples),
@@ -302,9 +257,25 @@ def card_of(manifest: Manifest, recipe: Recipe, examples: pa.Table) -> str:
         *_features_texts(manifest),
         *([] if manifest.source["is_simulated"] else [oddities_text(manifest)]),
         licence_text(manifest),
-        f"## Citation\n\n```bibtex\n{CITATION}```\n",
+        citation_text(),
     ]
     return "\n".join(sections)
+
+
+PACKAGE_CITATION = """\
+@software{toyadmosdatasets,
+  author = {{The toyadmos-datasets team}},
+  title  = {toyadmos-datasets},
+  note   = {The version that prepared a dataset is in its manifest.json}
+}
+"""
+"""How this package is cited; without a version, so that the same recipe gives the same card."""
+
+
+def citation_text() -> str:
+    """Say how the corpus and this package are cited."""
+    cited = f"```bibtex\n{CITATION}\n{PACKAGE_CITATION}```\n"
+    return f"## Citation\n\nThe corpus, and the package that prepared it:\n\n{cited}"
 
 
 def _options_of(manifest: Manifest, config: str | None = None) -> RenderOptions:
@@ -328,32 +299,21 @@ def _title(manifest: Manifest) -> str:
 
 
 def _front_matter(manifest: Manifest) -> dict[str, Any]:
-    is_simulated = manifest.source["is_simulated"]
-    return {
-        "pretty_name": _title(manifest),
-        "license": "other",
-        "license_name": "simulated-audio" if is_simulated else "toyadmos-evaluation",
-        "license_link": SIMULATED_LICENSE_URL if is_simulated else LICENSE_URL,
-        "task_categories": ["audio-classification"],
-        "tags": ["audio", "anomalous-sound-detection", "ToyADMOS", *(["simulated"] if is_simulated else [])],
-        "configs": [
+    n_rows = sum(shard.n_rows for shard in manifest.audio_shards)
+    return hub_facts(_title(manifest), is_simulated=bool(manifest.source["is_simulated"]), n_rows=n_rows) | {
+        "configs": config_entries(
             {
-                "config_name": config,
-                **({"default": True} if number == 0 else {}),
-                "data_files": [{"split": split, "path": f"data/{config}/{split}-*.parquet"} for split in splits],
+                config: {split: f"data/{config}/{split}-*.parquet" for split in splits}
+                for config, splits in manifest.configs.items()
             }
-            for number, (config, splits) in enumerate(manifest.configs.items())
-        ]
-        + [
-            {
-                "config_name": name,
-                "data_files": [
-                    {"split": split, "path": [f"data/{one}/{split}-*.parquet" for one in _configs_of(shards)]}
+            | {
+                name: {
+                    split: [f"data/{one}/{split}-*.parquet" for one in _configs_of(shards)]
                     for split, shards in splits.items()
-                ],
+                }
+                for name, splits in manifest.joint_configs.items()
             }
-            for name, splits in manifest.joint_configs.items()
-        ],
+        ),
         "dataset_info": [
             _dataset_info(config, splits, _yaml_features(_features(manifest, config)))
             for config, splits in (manifest.configs | manifest.joint_configs).items()
@@ -420,14 +380,6 @@ def _yaml_list(inner: dict[str, Any]) -> Any:  # noqa: ANN401  # a name, a mappi
     return inner["dtype"]
 
 
-def _simulated_warning() -> str:
-    return (
-        "> **This is a SIMULATED corpus.** Every sound in it was synthesised by `toyadmos simulate`. It has the "
-        "layout, names and damage patterns of ToyADMOS and none of its recordings: do not report results on it "
-        "as results on ToyADMOS.\n"
-    )
-
-
 def _made_from(manifest: Manifest, recipe: Recipe) -> str:
     toys = " and ".join(f"{toy} ({toy_named(toy).design})" for toy in manifest.toys)
     recordings = "simulated recordings" if manifest.source["is_simulated"] else f"[ToyADMOS]({RECORD_URL}) recordings"
@@ -450,12 +402,15 @@ def _counts(examples: pa.Table, manifest: Manifest, encoding: Encoding) -> str:
     conditions = _group(
         examples.filter(pc.equal(examples["label"], "anomalous")), encoding, ["config", "split", "condition"]
     )
-    lines = ["## Counts\n", *_table(["config", "split", "label", "case", "clips", "events", "duration"], by_split)]
+    lines = [
+        "## Counts\n",
+        *markdown_table(["config", "split", "label", "case", "clips", "events", "duration"], by_split),
+    ]
     if conditions:
         lines += ["\n<details><summary>Anomalous clips by condition</summary>\n"]
         told = [[*row[:3], condition_text(manifest.toy_of(row[0]), row[2]), *row[3:]] for row in conditions]
         names = ["config", "split", "condition", "what it is", "clips", "events", "duration"]
-        lines += [*_table(names, told), "\n</details>"]
+        lines += [*markdown_table(names, told), "\n</details>"]
     return "\n".join(lines) + "\n"
 
 
@@ -473,8 +428,3 @@ def _group(examples: pa.Table, encoding: Encoding, keys: list[str]) -> list[list
         ]
         for row in grouped.to_pylist()
     ]
-
-
-def _table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    lines = [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
-    return lines + [f"| {' | '.join(map(str, row))} |" for row in rows]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toyadmos_datasets.baseline.clip_input import decoded
-from toyadmos_datasets.corpus.damage import condition_text
+from toyadmos_datasets.corpus.damage import condition_text, has_condition
 from toyadmos_datasets.files.installing import require_extra
 from toyadmos_datasets.reports.charts import Chart
 from toyadmos_datasets.reports.report_tables import Cell, Table
@@ -93,5 +93,6 @@ def _row(found: ReportedRun, condition: str, errors: Array, normal: Array, centr
     floor = np.finfo(np.float64).tiny
     ratios = (errors.mean(axis=0) + floor) / (normal.mean(axis=0) + floor)
     most = int(ratios.argmax())
-    words = condition_text(found.split.toy, condition)
+    toy = found.split.toy
+    words = condition_text(toy, condition) if has_condition(toy, condition) else condition
     return [condition, words, len(errors), f"{centres_hz[most]:.0f}", f"{10 * np.log10(ratios[most]):.1f}"]

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.corpus.damage import condition_text
+from toyadmos_datasets.corpus.damage import condition_text, has_condition
 from toyadmos_datasets.reports.charts import Chart, Trace, curve, histogram, trace
 from toyadmos_datasets.reports.clip_pairs import pairs_by_score
 from toyadmos_datasets.reports.report_tables import Cell, Table
@@ -128,7 +128,8 @@ def group_sections(summary: Summary, toy: str) -> list[GroupSection]:
     for by, heading in _HEADINGS.items():
         groups = summary.by(by)
         if len(groups) > 1:
-            words = {one.name: condition_text(toy, one.name) for one in groups} if by == "condition" else {}
+            has_words = by == "condition" and all(has_condition(toy, one.name) for one in groups)
+            words = {one.name: condition_text(toy, one.name) for one in groups} if has_words else {}
             what = by.replace("_db", "").replace("_", " ")
             name = by.replace("_", "-")
             found.append(GroupSection(by=name, heading=heading, what=what, groups=groups, words=words))

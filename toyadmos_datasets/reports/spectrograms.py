@@ -143,11 +143,12 @@ def paired(pairs: Sequence[ClipPair], shown: Mapping[int, ShownClip]) -> list[Pa
 def _shown(
     row: dict[str, Any], spectrum: FloatArray, shades: tuple[Decibels, Decibels], *, has_audio: bool
 ) -> ShownClip:
-    is_damaged = bool(row["damaged_parts"])
+    is_told = bool(row["damaged_parts"])
+    unharmed = "no damage" if row["condition"] == "normal" else row["condition"]
     return ShownClip(
         event_id=row["event_id"],
         condition=row["condition"],
-        state=condition_text(row["toy"], row["condition"]) if is_damaged else "no damage",
+        state=condition_text(row["toy"], row["condition"]) if is_told else unharmed,
         place=_place_of(row),
         picture=_picture(spectrum, shades),
         sound=_sound(row["audio"]) if has_audio else None,

@@ -17,7 +17,6 @@ from toyadmos_datasets.baseline.clip_scores import ClipDetector, ClipScores, Sco
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError, OptionError, OutputConflictError
 from toyadmos_datasets.escaping import shell_word
-from toyadmos_datasets.files.reading import raise_shortage, sha256_of
 from toyadmos_datasets.options.presets import Preset
 from toyadmos_datasets.options.training_options import EvaluateOptions
 from toyadmos_datasets.runs.evaluations import (
@@ -30,17 +29,17 @@ from toyadmos_datasets.runs.evaluations import (
     require_free,
     write_evaluation,
 )
-from toyadmos_datasets.runs.feature_cache import featured, held_features, rows_of
+from toyadmos_datasets.runs.feature_cache import KEPT, featured, held_features, rows_of
 from toyadmos_datasets.runs.leakage import EvaluatedClips, evaluated_clips, learnt_clips
-from toyadmos_datasets.runs.run_folder import RUN_NAME, Run, read_bounded_table, read_run, write_run
+from toyadmos_datasets.runs.run_folder import RUN_NAME, Run, read_run, write_run
 from toyadmos_datasets.runs.tensor_files import packed
 from toyadmos_datasets.runs.thresholds import threshold_for
 from toyadmos_datasets.runs.trainer import load_detector
 from toyadmos_datasets.scores.decisions import HELD_BACK
 from toyadmos_datasets.scores.summary import summarise
 from toyadmos_datasets.signal.logmel import FloatArray
-from toyadmos_datasets.values.parquet_files import open_in_own_memory
-from toyadmos_datasets.values.shards import SplitOfConfig, cases_of, open_split, row_groups
+from toyadmos_datasets.values.given_scores import read_given_scores, unusable
+from toyadmos_datasets.values.shards import DcaseSplit, SplitOfConfig, cases_of, open_split
 
 
 def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Evaluation:
@@ -128,7 +127,8 @@ def _evaluate_scores(options: EvaluateOptions, scores_file: Path, dataset: Path,
     _require_same_method(options.run, run)
     rows = rows_of(split, progress)
     _require_both_classes(rows, split)
-    given = _read_scores(scores_file)
+    read = read_given_scores(scores_file, machine=split.toy, files=split.by_file_name, labels=options.labels)
+    given = read.table
     scores = _matched(given, rows, scores_file)
     _require_known(given, [rows, *_held_back_rows(split), *_held_back_rows(run.split("train"))], scores_file)
     tested = evaluated_clips(split)
@@ -141,7 +141,7 @@ def _evaluate_scores(options: EvaluateOptions, scores_file: Path, dataset: Path,
         epochs_done=0,
         epochs=0,
         overlap=tested.overlap(run.trained_on),
-        scored_by=sha256_of(scores_file),
+        scored_by=read.sha256,
         threshold=threshold_for(run, lambda one: _given_of(one, given, scores_file), progress),
     )
     place = options.run / EVALUATIONS_NAME / evaluation_name(run, split, "")
@@ -224,6 +224,9 @@ def _require_same_method(folder: Path, run: Run) -> None:
 
 def with_domain(rows: pa.Table, split: SplitOfConfig, run: Run) -> pa.Table:
     """Return rows with a column `domain`: ``source`` where the machine was trained on, else ``target``."""
+    if isinstance(split, DcaseSplit):
+        told = [clip.name.domain or "source" for clip in split.clips]
+        return rows.append_column("domain", pa.array(told, pa.string()))
     is_toy = split.toy == run.toy
     domains = ["source" if is_toy and case in run.cases else "target" for case in rows["case"].to_pylist()]
     return rows.append_column("domain", pa.array(domains, pa.string()))
@@ -248,37 +251,17 @@ def _in_short(chosen: Preset, own: Preset) -> str:
     return f"{chosen.quantile:g}" if chosen.clip_score == "quantile" else chosen.clip_score
 
 
-def _read_scores(path: Path) -> pa.Table:
-    import pyarrow.csv  # noqa: PLC0415  (seldom wanted)
-
-    try:
-        with open_in_own_memory(path) as file:
-            is_csv = path.suffix.lower() == ".csv"
-            table = pyarrow.csv.read_csv(file) if is_csv else read_bounded_table(file)
-    except (OSError, pa.ArrowException, ValueError, LookupError, TypeError) as error:
-        raise_shortage(error, path)
-        raise _unusable(path, "a CSV or Parquet file", error) from error
-    if not {"event_id", "score"} <= set(table.column_names):
-        raise _unusable(path, "the columns event_id and score", ", ".join(table.column_names))
-    kind = table.schema.field("score").type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        raise _unusable(path, "numbers as scores", f"values of the type {kind}")
-    if pc.any(pc.is_nan(table["score"].cast(pa.float64()))).as_py():
-        raise _unusable(path, "numbers as scores", "NaN")
-    return table
-
-
 def _matched(given: pa.Table, rows: pa.Table, path: Path) -> list[float]:
     names = ["event_id", *(name for name in TELLING if name in given.column_names)]
     keys = _keys(given, names)
     by_key = dict(zip(keys, given["score"].to_pylist(), strict=True))
     wanted = _keys(rows, names)
     if len(by_key) < len(keys) or len(set(wanted)) < len(wanted):
-        raise _unusable(path, f"one score a clip, told apart by {' and '.join(names)}", "a clip twice")
+        raise unusable(path, f"one score a clip, told apart by {' and '.join(names)}", "a clip twice")
     missing = [key for key in wanted if by_key.get(key) is None]
     if missing:
         shown = ", ".join(map(str, missing[0]))
-        raise _unusable(path, f"a score for each of the {len(wanted)} clips", f"none for {len(missing)}, as {shown}")
+        raise unusable(path, f"a score for each of the {len(wanted)} clips", f"none for {len(missing)}, as {shown}")
     return [float(by_key[key]) for key in wanted]
 
 
@@ -297,7 +280,7 @@ def _require_known(given: pa.Table, known: Sequence[pa.Table], path: Path) -> No
     unknown = sorted(set(_keys(given, names)).difference(*(_keys(rows, names) for rows in known)), key=str)
     if unknown:
         shown = ", ".join(map(str, unknown[0]))
-        raise _unusable(path, "clips of the dataset's splits alone", f"{len(unknown)} others, as {shown}")
+        raise unusable(path, "clips of the dataset's splits alone", f"{len(unknown)} others, as {shown}")
 
 
 def _held_back_rows(split: SplitOfConfig) -> Iterator[pa.Table]:
@@ -308,20 +291,9 @@ def _held_back_rows(split: SplitOfConfig) -> Iterator[pa.Table]:
 
 def _named_rows(split: SplitOfConfig) -> pa.Table:
     """Return the labels of a split's clips, and what tells the clips apart."""
-    columns = ["event_id", "label", *TELLING]
-    return pa.concat_tables(group for shard in split.shards for group in row_groups(split.folder, shard, columns))
+    schema = pa.schema({name: KEPT[name] for name in ("event_id", "label", *TELLING)})
+    return pa.Table.from_pylist(list(split.known(schema.names)), schema=schema)
 
 
 def _keys(table: pa.Table, names: Sequence[str]) -> list[tuple[object, ...]]:
     return list(zip(*(table[name].to_pylist() for name in names), strict=True))
-
-
-def _unusable(path: Path, expected: str, actual: object) -> OptionError:
-    return OptionError(
-        "These scores cannot be used.",
-        where=path,
-        expected=expected,
-        actual=actual,
-        remedy="Write a CSV of event_id,score for the whole test split, with the columns channel, draw and snr_db "
-        "where an event has several clips.",
-    )

@@ -29,7 +29,7 @@ from toyadmos_datasets.options.presets import PAPER, Preset
 from toyadmos_datasets.signal.levels import power_to_db
 from toyadmos_datasets.signal.logmel import FloatArray
 from toyadmos_datasets.units import Decibels
-from toyadmos_datasets.values.shards import SplitOfConfig, check_shards
+from toyadmos_datasets.values.shards import SplitOfConfig
 
 _FRAMES, _BOUNDS, _ROWS, _CHECKSUMS = "frames.float32", "bounds.npy", "rows.parquet", "checksums.json"
 
@@ -102,7 +102,7 @@ def rows_of(split: SplitOfConfig, progress: Progress | None = None) -> pa.Table:
 
 
 def _kept(split: SplitOfConfig, preset: Preset, progress: Progress) -> Path:
-    check_shards(split.folder, split.shards)  # also where frames are kept: who trains or scores is told of damage
+    split.check()  # also where frames are kept: who trains or scores is told of damage
     folder = default_cache() / "features" / f"{split.toy}-{_key(split, preset)}"
     if folder.exists() and not _is_whole(folder):
         progress.say(f"Features that were kept are damaged, and are computed again: {folder}")

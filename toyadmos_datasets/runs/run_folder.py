@@ -19,6 +19,7 @@ from toyadmos_datasets.files.reading import file_errors, is_there, raise_system_
 from toyadmos_datasets.options.presets import PRESETS, Preset, settings_of
 from toyadmos_datasets.runs.leakage import LearntClips
 from toyadmos_datasets.units import Bytes
+from toyadmos_datasets.values.dcase_folder import is_dcase
 from toyadmos_datasets.values.manifest import SIDE
 from toyadmos_datasets.values.parquet_files import footer_fault, open_in_own_memory
 from toyadmos_datasets.values.shards import SplitOfConfig, open_split
@@ -125,7 +126,7 @@ def read_run(folder: Path) -> Run:
             remedy=f"Train it again into another folder. A newer version is read after: {upgrade_command()}",
         )
     run = checked(Run, content, what="The run's file is damaged.", where=path, remedy=remedy)
-    if run.toy not in {toy.name for toy in TOYS}:
+    if run.toy not in {toy.name for toy in TOYS} and not is_dcase(run.dataset):
         raise DatasetError(
             "The run's file is damaged.",
             where=path,

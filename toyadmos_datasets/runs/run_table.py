@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from toyadmos_datasets.escaping import latex_text
+from toyadmos_datasets.files.atomic import write_text
 from toyadmos_datasets.runs.evaluations import (
     Evaluated,
     evaluation_folders,
@@ -233,3 +234,12 @@ def as_latex(rows: Sequence[TableRow]) -> str:
 
 def _latex_line(cells: Sequence[str], note: str = "") -> str:
     return " & ".join(map(latex_text, cells)) + note + r" \\"
+
+
+def write_run_table(rows: Sequence[TableRow], *, csv: Path | None, latex: Path | None) -> list[Path]:
+    """Write the table of runs as CSV and LaTeX, where that was asked for; return the files."""
+    asked = [(csv, as_csv), (latex, as_latex)]
+    for path, made in asked:
+        if path is not None:
+            write_text(path, made(rows))
+    return [path for path, _ in asked if path is not None]

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from toyadmos_datasets.errors import ShareError, ToyAdmosError
-from toyadmos_datasets.sharing.parcel import SHARED_NAME, Outgoing, Parcel
+from toyadmos_datasets.sharing.parcel import Outgoing, Parcel
+from toyadmos_datasets.sharing.row_files import is_rows_path
 from toyadmos_datasets.units import Seconds
 from toyadmos_datasets.values.manifest import CARD_NAME, MANIFEST_NAME, RECIPE_NAME
+from toyadmos_datasets.values.shared_recipe import SHARED_NAME
 
 Done = TypeVar("Done")
 Sent: TypeAlias = Callable[[Outgoing], None]
@@ -62,7 +64,7 @@ class Destination(Protocol):
 
 def is_ours(path: str) -> bool:
     """Whether a path is one that sharing writes."""
-    return path in {CARD_NAME, RECIPE_NAME, *LAST_NAMES} or is_audio(path)
+    return path in {CARD_NAME, RECIPE_NAME, *LAST_NAMES} or is_rows_path(path) or is_audio(path)
 
 
 def is_audio(path: str) -> bool:

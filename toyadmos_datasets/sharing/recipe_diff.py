@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 
 from toyadmos_datasets.sharing.fingerprint import ShardPrint
-from toyadmos_datasets.sharing.recipe_export import OpenedRecipe, open_recipe
+from toyadmos_datasets.sharing.recipe_opening import OpenedRecipe, open_recipe
 from toyadmos_datasets.values.manifest import Manifest
 from toyadmos_datasets.values.recipe import RECIPE_SCHEMA
 from toyadmos_datasets.values.shared_recipe import SharedRecipe
@@ -68,8 +68,8 @@ class RecipeDiff:
         return not any(found)
 
 
-def diff_recipes(a: Path, b: Path) -> RecipeDiff:
-    """Compare two recipes: shared files, plain recipes, or prepared folders.
+def diff_recipes(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> RecipeDiff:
+    """Compare two recipes: shared files, plain recipes, prepared folders, or addresses of these.
 
     Examples are the same ones if config, event, channel, draw and window are.
 

@@ -1,9 +1,9 @@
-"""Recipes: opened from several kinds of files, and exported to the file for sharing."""
+"""Recipes, exported to the file that is shared."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import DatasetError
-from toyadmos_datasets.files.reading import file_errors
 from toyadmos_datasets.sharing.fingerprint import ShardPrint, fingerprint_shards
 from toyadmos_datasets.signal.clip_codec import DIGEST_BYTES
 from toyadmos_datasets.values.manifest import RECIPE_NAME, read_manifest
@@ -21,51 +20,8 @@ from toyadmos_datasets.values.recipe import Recipe, read_recipe
 from toyadmos_datasets.values.shared_recipe import (
     SharedRecipe,
     SharedShard,
-    is_shared_recipe,
-    read_shared_recipe,
     write_shared_recipe,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedRecipe:
-    """A recipe, and what more is known of it.
-
-    Attributes:
-        path: Where it was read.
-        recipe: The examples.
-        shared: What it gave where it was rendered; None for a plain recipe and for a folder.
-    """
-
-    path: Path
-    recipe: Recipe
-    shared: SharedRecipe | None
-
-
-def open_recipe(path: Path) -> OpenedRecipe:
-    """Read a recipe.
-
-    Raises:
-        DatasetError: There is none, or it is damaged or was changed.
-    """
-    with file_errors(path):
-        is_folder, is_there = path.is_dir(), path.exists()
-    if not is_there:
-        raise DatasetError(
-            "There is no recipe.",
-            where=path,
-            expected="a .toyrecipe or recipe.parquet file, or a prepared dataset",
-            actual="nothing there",
-            remedy="Say where it is; a dataset's is written with: toyadmos recipe export DIR -o FILE",
-        )
-    if is_folder:
-        read_manifest(path)
-        return OpenedRecipe(path=path, recipe=read_recipe(path / RECIPE_NAME), shared=None)
-    if is_shared_recipe(path):
-        shared = read_shared_recipe(path)
-        return OpenedRecipe(path=path, recipe=shared.recipe, shared=shared)
-    return OpenedRecipe(path=path, recipe=read_recipe(path), shared=None)
-
 
 _OF_THE_FOLDER = ("source", "rebuilt_from")
 """Parts of a request that say where one folder came from; what the source is stands in the file by itself."""

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import LicenseError, OptionError, OutputConflictError
@@ -16,10 +17,14 @@ from toyadmos_datasets.files.reading import expanded_path
 from toyadmos_datasets.sharing.bucket import Bucket
 from toyadmos_datasets.sharing.destination import Destination, Standing
 from toyadmos_datasets.sharing.hub import Hub
-from toyadmos_datasets.sharing.parcel import SHARED_NAME, Outgoing, Parcel, dataset_parcel, recipe_parcel
+from toyadmos_datasets.sharing.parcel import Outgoing, Parcel, dataset_parcel, recipe_parcel
+from toyadmos_datasets.sharing.recipe_card import recipe_card
 from toyadmos_datasets.sharing.recipe_export import export_recipe
+from toyadmos_datasets.sharing.row_files import row_files
 from toyadmos_datasets.units import Bytes
+from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.report_display import DisplayedReport
+from toyadmos_datasets.values.shared_recipe import SHARED_NAME, SharedRecipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +92,10 @@ class ShareReport(DisplayedReport):
         return not self.sent and not self.removed
 
 
-def share(
-    options: ShareOptions, export: Callable[[Path, Path], object], progress: Progress | None = None
-) -> ShareReport:
+Export: TypeAlias = Callable[[Path, Path], SharedRecipe]
+
+
+def share(options: ShareOptions, export: Export, progress: Progress | None = None) -> ShareReport:
     """Send a prepared dataset, or what it takes to make it again, to where others find it.
 
     Only files that are missing are sent, told by size and hash; the manifest comes last, or with everything in
@@ -97,7 +103,7 @@ def share(
 
     Args:
         options: What, and to where.
-        export: Writes the shared recipe of a folder (first) into a file (second).
+        export: Writes the shared recipe of a folder (first) into a file (second), and returns it.
         progress: Told about the work.
 
     Raises:
@@ -109,7 +115,7 @@ def share(
     """
     destination = _destination(options)
     destination.admit(has_audio=options.has_audio)
-    parcel = dataset_parcel(options.folder) if options.has_audio else _exported(options.folder, export)
+    parcel = dataset_parcel(options.folder) if options.has_audio else _exported(options.folder, export, destination)
     standing = destination.look(parcel)
     _refuse_others(destination, standing, options)
     if not options.dry_run and (standing.missing or standing.stale):
@@ -138,11 +144,12 @@ def _destination(options: ShareOptions) -> Destination:
     return Bucket(options.destination, may_share_audio=options.may_share_audio)
 
 
-def _exported(folder: Path, export: Callable[[Path, Path], object]) -> Parcel:
+def _exported(folder: Path, export: Export, destination: Destination) -> Parcel:
     with temporary_folder("share") as place:
         path = place / SHARED_NAME
-        export(folder, path)
-        return recipe_parcel(path)
+        shared = export(folder, path)
+        rows = row_files(folder, read_manifest(folder), shared)
+        return recipe_parcel(shared, path.read_bytes(), rows, card=recipe_card(shared, destination.shown))
 
 
 def _refuse_others(destination: Destination, standing: Standing, options: ShareOptions) -> None:

@@ -347,16 +347,13 @@ class Manifest:
         """
         if self.schema_toy is not None:
             return {}
+        alone = self.configs
         joint: dict[str, dict[str, list[Shard]]] = {}
-        members: dict[str, set[str]] = {}
-        for config, splits in self.configs.items():
-            name = config_of_toy(EVERY_TOY, config.removeprefix(config_of_toy(self.toy_of(config), "")))
-            members.setdefault(name, set()).add(config)
-            for split, shards in splits.items():
-                joint.setdefault(name, {}).setdefault(split, []).extend(shards)
-        joint = {name: splits for name, splits in joint.items() if len(members[name]) > 1}
-        first = {EVERY_TOY: next(iter(joint.values()))} if joint else {}
-        return first | joint
+        for name, members in joint_names({config: self.toy_of(config) for config in alone}).items():
+            joint[name] = {}
+            for split, shards in (one for config in members for one in alone[config].items()):
+                joint[name].setdefault(split, []).extend(shards)
+        return joint
 
     def has_features(self, config: str) -> bool:
         """Whether a config holds log-mel features in place of clips."""
@@ -379,6 +376,20 @@ class Manifest:
 def config_of_toy(toy: str, config: str) -> str:
     """Return what a config is called in a dataset of several toys: ``train_snr_6db``."""
     return f"{toy if toy == EVERY_TOY else toy_named(toy).short}_{config}"
+
+
+def joint_names(toys: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return what several toys have under one name: its joint name, and the configs, in order.
+
+    Args:
+        toys: The toy of each config of a dataset of several toys.
+    """
+    members: dict[str, list[str]] = {}
+    for config, toy in toys.items():
+        name = config_of_toy(EVERY_TOY, config.removeprefix(config_of_toy(toy, "")))
+        members.setdefault(name, []).append(config)
+    joint = {name: configs for name, configs in members.items() if len(configs) > 1}
+    return ({EVERY_TOY: next(iter(joint.values()))} if joint else {}) | joint
 
 
 def schema_toy_of(request: Mapping[str, Any], toy: str) -> str | None:

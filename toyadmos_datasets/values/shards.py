@@ -23,6 +23,18 @@ from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.job_folder import is_committing
 from toyadmos_datasets.files.reading import file_errors, is_there, raise_system_fault, sha256_of
 from toyadmos_datasets.units import Bytes, Hertz, Seconds
+from toyadmos_datasets.values.dcase_folder import (
+    ONE_CLIP,
+    PREFIX,
+    DcaseClip,
+    chosen_machine,
+    content_hash,
+    dcase_clips,
+    dcase_manifest,
+    dcase_root,
+    is_dcase,
+    scored_rows,
+)
 from toyadmos_datasets.values.manifest import MANIFEST_NAME, Manifest, Shard, check_shard_sizes, read_manifest
 from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, footer_fault
 
@@ -219,23 +231,97 @@ class SplitOfConfig:
         """Rows in all shards."""
         return sum(shard.n_rows for shard in self.shards)
 
+    def check(self) -> None:
+        """Raise unless the shards are what the manifest says.
+
+        Raises:
+            DatasetError: A shard is missing or was changed.
+        """
+        check_shards(self.folder, self.shards)
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """Read the rows in order, a row group at a time; audio stays encoded.
 
         Raises:
             DatasetError: A shard is missing or was changed; this is known before the first row.
         """
-        check_shards(self.folder, self.shards)
+        self.check()
         yield from clip_rows(self.folder, self.shards)
+
+    @property
+    def by_file_name(self) -> dict[str, dict[str, object]]:
+        """What tells each clip, by the name of its file, where clips are files."""
+        return {}
+
+    def known(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Read some columns of the rows, in order.
+
+        Raises:
+            DatasetError: A shard is missing or was changed.
+        """
+        for shard in self.shards:
+            for group in row_groups(self.folder, shard, columns):
+                yield from group.to_pylist()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DcaseSplit(SplitOfConfig):
+    """One split of one machine of a folder in a layout of DCASE, whose files were compared when it was opened.
+
+    Attributes:
+        of_splits: The clips of each split of the machine.
+    """
+
+    of_splits: dict[str, list[DcaseClip]]
+
+    @property
+    def clips(self) -> list[DcaseClip]:
+        """The clips of the split."""
+        return self.of_splits[self.split]
+
+    def check(self) -> None:
+        """Do nothing: the hash of the files was taken when the split was opened."""
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Read the rows in order, a file at a time.
+
+        Raises:
+            DatasetError: A clip has no label.
+        """
+        yield from scored_rows(self.clips)
+
+    def known(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Return some columns of the rows; recordings are the files themselves, and no noise is known.
+
+        Folders of different years have clips of the same name, so that the content is a part of the event's.
+        """
+        for clip in self.clips:
+            content = content_hash(clip.path) if "recording_hashes" in columns else ""
+            known = clip.columns() | ONE_CLIP | {"recording_hashes": [content], "noise_recording_hashes": []}
+            event_id = f"{known['event_id']} {content}".rstrip()
+            yield {name: event_id if name == "event_id" else known[name] for name in columns}
+
+    @property
+    def by_file_name(self) -> dict[str, dict[str, object]]:
+        """What tells each clip of the machine, by the name of its file; where splits share a name, that of this one."""
+        clips = [*(clip for clips in self.of_splits.values() for clip in clips), *self.clips]
+        return {clip.path.name: {"event_id": clip.event_id} for clip in clips}
 
 
 def open_split(folder: Path, config: str | None, split: str) -> SplitOfConfig:
-    """Find a split of a prepared folder; no config means the first.
+    """Find a split of a prepared folder, or of a folder in a layout of DCASE; no config means the first.
+
+    Args:
+        folder: The folder, or ``dcase:DIR``.
+        config: Its config; of ``dcase:DIR`` the machine.
+        split: Its split.
 
     Raises:
-        DatasetError: There is no prepared dataset.
+        DatasetError: There is no dataset.
         OptionError: It has no such config or split, or the config is of several toys.
     """
+    if is_dcase(folder):
+        return _dcase_split(dcase_root(folder), config, split)
     manifest = read_manifest(folder)
     chosen = config if config is not None else next(iter(manifest.audio_configs), "")
     if chosen in manifest.joint_configs:
@@ -251,14 +337,25 @@ def open_split(folder: Path, config: str | None, split: str) -> SplitOfConfig:
     return SplitOfConfig(folder=folder.absolute(), manifest=manifest, config=chosen, split=split)
 
 
+def _dcase_split(root: Path, machine: str | None, split: str) -> DcaseSplit:
+    chosen, splits = chosen_machine(dcase_clips(root), machine)
+    _require_one_of(split, splits, f"split of {chosen}")
+    return DcaseSplit(
+        folder=Path(f"{PREFIX}{root}"),
+        manifest=dcase_manifest(root, chosen, splits),
+        config=chosen,
+        split=split,
+        of_splits=splits,
+    )
+
+
 def cases_of(split: SplitOfConfig) -> tuple[int, ...]:
     """Return the cases in a split, ascending.
 
     Raises:
         DatasetError: A shard is missing or was changed.
     """
-    groups = [group for shard in split.shards for group in row_groups(split.folder, shard, ["case"])]
-    return tuple(sorted({case for group in groups for case in group["case"].to_pylist()}))
+    return tuple(sorted({row["case"] for row in split.known(["case"])}))
 
 
 def _require_one_of(asked: str, choices: Iterable[str], where: str) -> None:

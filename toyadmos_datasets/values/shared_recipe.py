@@ -39,6 +39,8 @@ from toyadmos_datasets.values.recipe_parameters import Parameters, Request, Sour
 FORMAT_VERSION = 4
 
 SUFFIX = ".toyrecipe"
+SHARED_NAME = f"dataset{SUFFIX}"
+"""The recipe, where it is shared without audio."""
 
 _UNREADABLE = "This is not a shared recipe that this version can read."
 _GET_AGAIN = "Get the file again from its author; it is made with: toyadmos recipe export DIR -o FILE"
@@ -114,6 +116,10 @@ class SharedRecipe:
     def toys(self) -> tuple[str, ...]:
         """The toys, in the order in which they came."""
         return tuple(dict.fromkeys((self.toy, *(one.toy for one in self.additions))))
+
+    def toy_of(self, config: str) -> str:
+        """Return the toy of a config."""
+        return next((one.toy for one in self.additions if config in one.configs), self.toy)
 
     @property
     def requests(self) -> tuple[dict[str, Any], ...]:

@@ -14,10 +14,12 @@ from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.files.atomic import temporary_folder
 from toyadmos_datasets.files.reading import raise_shortage
 from toyadmos_datasets.sharing import Remote
-from toyadmos_datasets.sharing.parcel import SHARED_NAME
-from toyadmos_datasets.sharing.recipe_fetch import parse_manifest, parse_recipe
+from toyadmos_datasets.sharing.recipe_opening import parse_manifest, parse_recipe
+from toyadmos_datasets.sharing.row_files import known_of_split, rows_path
 from toyadmos_datasets.units import Bytes
 from toyadmos_datasets.values.manifest import CARD_NAME, MANIFEST_NAME, RECIPE_NAME, Manifest, Shard
+from toyadmos_datasets.values.parquet_files import read_parquet
+from toyadmos_datasets.values.shared_recipe import SHARED_NAME, SharedRecipe
 from toyadmos_datasets.verifying.dataset_verification import (
     DatasetVerdict,
     Problem,
@@ -72,7 +74,7 @@ def verify_shared(
 
 
 def _recipe_verdict(remote: Remote) -> DatasetVerdict:
-    """Look at what was shared without audio: one file, which knows its own hash."""
+    """Look at what was shared without audio: the recipe, which knows its own hash, and the rows beside it."""
     content = remote.read(SHARED_NAME)
     if content is None:
         raise DatasetError(
@@ -82,13 +84,44 @@ def _recipe_verdict(remote: Remote) -> DatasetVerdict:
             actual="neither",
             remedy="Check the address, or share it again: the same command goes on where it was cut.",
         )
-    problems: tuple[Problem, ...] = ()
-    toy = ""
     try:
-        toy = ", ".join(parse_recipe(content, remote.shown_path(SHARED_NAME))[0].toys)
+        shared = parse_recipe(content, remote.shown_path(SHARED_NAME)).with_hashes()
     except DatasetError as error:
-        problems = (replace(problem_of(error, remote.shown_path(SHARED_NAME)), remedy=_again(remote)),)
-    return DatasetVerdict(folder=remote.shown, toy=toy, n_shards=0, n_rows=0, n_bytes=len(content), problems=problems)
+        problem = replace(problem_of(error, remote.shown_path(SHARED_NAME)), remedy=_again(remote))
+        return DatasetVerdict(
+            folder=remote.shown, toy="", n_shards=0, n_rows=0, n_bytes=len(content), problems=(problem,)
+        )
+    splits = dict.fromkeys((shard.config, shard.split) for shard in shared.shards)
+    found = [_row_problem(remote, shared, config, split) for config, split in splits]
+    return DatasetVerdict(
+        folder=remote.shown,
+        toy=", ".join(shared.toys),
+        n_shards=0,
+        n_rows=0,
+        n_bytes=len(content),
+        problems=tuple(one for one in found if one is not None),
+    )
+
+
+def _row_problem(remote: Remote, shared: SharedRecipe, config: str, split: str) -> Problem | None:
+    """Compare the rows of a split with the recipe: the same events with the same hashes, in the same order."""
+    path = rows_path(config, split)
+    expected = f"the rows of {config}, {split}, as the recipe has them"
+    content = remote.read(path)
+    if content is None:
+        return _problem(remote, "Rows that people look at are missing.", path, expected, "no file")
+
+    def unreadable(actual: str) -> DatasetError:
+        return DatasetError("Rows cannot be read.", where=path, expected=expected, actual=actual)
+
+    try:
+        with temporary_folder("rows") as folder:
+            (folder / "rows.parquet").write_bytes(content)
+            rows = read_parquet(folder / "rows.parquet", unreadable)
+        same = [rows[name].to_pylist() == column.to_pylist() for name, column in known_of_split(shared, config, split)]
+    except (DatasetError, KeyError) as error:
+        return _problem(remote, "Rows that people look at are damaged.", path, expected, str(error))
+    return None if all(same) else _problem(remote, "Rows are not those of the recipe.", path, expected, "others")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
