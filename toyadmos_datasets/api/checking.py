@@ -37,7 +37,7 @@ def verify(
         progress: As for `prepare`.
 
     Returns:
-        A verdict with `is_good` and `problems`; nothing is raised for what is wrong with files.
+        A verdict with `is_good` and `problems`; errors in files are not raised.
 
     Examples:
         >>> import toyadmos_datasets as toyadmos

@@ -173,7 +173,7 @@ def index(
         progress: As for `prepare`.
 
     Returns:
-        The index, a row a recording, and what differs from what was published.
+        The index, a row for each recording, and the differences from the published corpus.
 
     Examples:
         >>> import toyadmos_datasets as toyadmos

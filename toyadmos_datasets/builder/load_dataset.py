@@ -37,7 +37,7 @@ def load_dataset(
     """Load a prepared dataset or a saved one, from a folder or an address, fill in a shared one, or build one of a toy.
 
     Args:
-        path: A folder that `toyadmos prepare` made, or that `save_to_disk` wrote of what was loaded here; an address
+        path: A folder from `toyadmos prepare`, or from `save_to_disk` of a dataset that was loaded here; an address
             of one (``s3://``, ``hf://datasets/``, ``memory://``); with `source`, where one was shared without audio;
             ``dcase:DIR`` for a folder in a layout of DCASE task 2, whose configs are its machines;
             or a toy: ``car``, ``conveyor``, ``train``. A folder of that name is ``./train``.

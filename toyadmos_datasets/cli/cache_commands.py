@@ -45,8 +45,8 @@ def cache(
     kind: Annotated[
         str | None,
         typer.Option(
-            help="Only archives (copies of volumes), recordings (ingested), simulated, features (of clips that were "
-            "trained on or scored), or datasets (shared ones that were filled in).",
+            help="Only entries of this kind: archives (copies of volumes), recordings (ingested), simulated (corpora), "
+            "features (of clips used for training or scoring), or datasets (shared ones with their audio filled in).",
             metavar="KIND",
         ),
     ] = None,

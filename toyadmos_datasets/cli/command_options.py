@@ -185,7 +185,7 @@ ManifestOption = Annotated[Path | None, typed(FetchChoices, "manifest")]
 AcceptOption = Annotated[bool, typed(FetchChoices, "accept_license")]
 WorkersOption = Annotated[int | None, typed(RenderOptions, "workers")]
 EngineOption = Annotated[str, typed(RenderOptions, "engine")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value for machines.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON value.")]
 TokenOption = Annotated[
     str | None,
     typer.Option(

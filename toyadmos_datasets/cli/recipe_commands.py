@@ -140,7 +140,7 @@ def diff(
     a: Annotated[
         str, typer.Argument(help="A recipe, shared or plain, a prepared dataset, or an address of one.", metavar="A")
     ],
-    b: Annotated[str, typer.Argument(help="Another.", metavar="B")],
+    b: Annotated[str, typer.Argument(help="Another recipe or dataset.", metavar="B")],
     *,
     as_json: JsonOption = False,
 ) -> int:

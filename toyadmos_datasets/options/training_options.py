@@ -163,8 +163,8 @@ class EvaluateOptions:
     scores: Path | None = field(
         default=None,
         metadata=_of_evaluation(
-            help="Scores of another method: CSV or Parquet of `event_id` or `file_name`, and `score`; or a folder of "
-            "what a DCASE baseline wrote.",
+            help="Evaluate the scores of another method: CSV or Parquet with `event_id` or `file_name`, and `score`; or "
+            "the output folder of a DCASE baseline.",
             page="See [baseline.md](baseline.md#scores-of-any-other-method).",
             metavar="FILE|DIR",
             example="mine.csv",
@@ -173,7 +173,7 @@ class EvaluateOptions:
     labels: Path | None = field(
         default=None,
         metadata=_of_evaluation(
-            help="With `--scores`: the export, or its `labels.csv`, whose files the scores name.",
+            help="With `--scores`: the export (or its `labels.csv`) that contains the scored files.",
             metavar="FILE|DIR",
             example="exported/labels.csv --scores mine.csv",
         ),
