@@ -119,7 +119,7 @@ def test_a_corrupt_recording_that_is_not_wanted_does_no_harm(tmp_path):
     assert read(source, {clip(1), clip(3)}) == {path: DATA[path] for path in (clip(1), clip(3))}
 
 
-def test_a_corrupt_recording_does_not_hide_the_next_from_who_goes_on(tmp_path):
+def test_a_reader_can_continue_after_a_corrupt_recording(tmp_path):
     files = [CraftedFile(path, data) for path, data in DATA.items()]
     files[1].crc32 = 0
     source = open_source(crafted.write(tmp_path, crafted.archive([block(files)])), "ToyTrain")

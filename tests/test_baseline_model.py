@@ -243,7 +243,7 @@ def test_a_preset_with_changed_settings_has_a_star_and_a_list_of_them():
         "learning_rate=inf",
     ],
 )
-def test_a_setting_that_cannot_be_meant_is_refused(setting):
+def test_an_invalid_setting_is_refused(setting):
     with pytest.raises(OptionError) as caught:
         chosen_preset("paper", [setting])
 

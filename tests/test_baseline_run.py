@@ -207,7 +207,7 @@ def test_scores_from_elsewhere_are_of_clips_already(simulated_train, tmp_path, c
 
 
 @pytest.mark.parametrize(("how", "said"), [("1.5", "more than 0 and less than 1"), ("most", "max, mean, quantile")])
-def test_a_clip_score_that_cannot_be_meant_is_refused(trained, capsys, how, said):
+def test_an_invalid_clip_score_is_refused(trained, capsys, how, said):
     ran = toyadmos(capsys, "evaluate", trained, "--clip-score", how)
 
     assert ran.status == 2

@@ -232,7 +232,7 @@ def test_a_toy_is_built_by_load_dataset(place):
         (lambda place: builder(place).as_streaming_dataset("test[:3]"), "split"),
     ],
 )
-def test_what_cannot_be_meant_is_answered(place, act, where):
+def test_an_invalid_argument_is_refused(place, act, where):
     with pytest.raises(OptionError) as caught:
         act(place)
 

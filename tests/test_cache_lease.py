@@ -59,7 +59,7 @@ def test_several_hold_a_lease_at_once_and_nobody_cleans_meanwhile(tmp_path):
     assert TOY in caught.value.what
 
 
-def test_who_comes_while_a_cache_is_cleaned_waits(tmp_path):
+def test_a_process_that_needs_a_cache_waits_while_it_is_cleaned(tmp_path):
     lease_path(tmp_path, TOY).touch()
     held = threading.Event()
 
@@ -141,7 +141,7 @@ def test_where_locks_are_unknown_a_cache_that_is_cleaned_in_the_middle_is_made_a
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can be another user")
-def test_the_cache_of_another_user_serves_who_needs_nothing_new(anyones):
+def test_the_cache_of_another_user_can_be_used_if_it_has_everything(anyones):
     write_tree(CORPUS.files(), anyones / "tree")
     prepare(options(anyones / "tree", anyones, protocols=("basic",)))
     before = listing(anyones / "cache")

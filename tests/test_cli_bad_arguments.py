@@ -106,7 +106,7 @@ def is_number(text: str) -> bool:
     ],
     ids=lambda value: " ".join(value) if value and value[0].startswith("-") else "",
 )
-def test_what_cannot_be_meant_is_refused_with_what_can_and_nothing_is_made(attempt, command, arguments, told):
+def test_an_invalid_argument_is_refused_with_the_valid_ones_and_nothing_is_made(attempt, command, arguments, told):
     assert is_refused(attempt(command, *arguments), *told)
 
 

@@ -178,7 +178,7 @@ def test_the_environment_stands_in_for_source_and_cache(asked, monkeypatch):
     assert asked("") == replace(TRAIN, source="/corpus", cache=Path.home() / "kept")
 
 
-def test_the_cache_is_by_default_where_the_platform_has_such_things(monkeypatch):
+def test_the_cache_is_by_default_in_the_cache_folder_of_the_platform(monkeypatch):
     monkeypatch.delenv("TOYADMOS_CACHE")
 
     assert default_cache() == Path(platformdirs.user_cache_dir("toyadmos"))

@@ -151,7 +151,7 @@ def test_volumes_in_a_folder_with_an_odd_name_are_read_with_workers_too(tmp_path
     assert ran.out.startswith("Prepared T")
 
 
-def test_a_cache_whose_path_arrow_cannot_open_is_an_argument_that_cannot_be_meant(capsys, small_tree, tmp_path):
+def test_a_cache_whose_path_arrow_cannot_open_is_an_invalid_argument(capsys, small_tree, tmp_path):
     ran = toyadmos(capsys, "prepare", *basic(small_tree, "--cache", os.fsdecode(b"cache\xff")))
 
     assert ran.status == 2

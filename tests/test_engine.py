@@ -145,7 +145,7 @@ def test_no_tasks_give_no_results():
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_result_that_is_none_is_a_result(workers):
+def test_a_task_may_return_none(workers):
     assert list(run_tasks(none_for_all, [1, 2, 3], workers=workers)) == [None, None, None]
 
 

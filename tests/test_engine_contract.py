@@ -73,7 +73,7 @@ def test_one_task_runs_on_the_engine_too(engine):
     assert list(run(double, [4], engine)) == [8]
 
 
-def test_a_result_that_is_none_is_a_result(engine):
+def test_a_task_may_return_none(engine):
     assert list(run(none_for_all, [1, 2, 3], engine)) == [None, None, None]
 
 

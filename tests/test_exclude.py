@@ -138,7 +138,7 @@ def test_a_file_names_events_or_recordings(tmp_path, tree, cache, line):
     assert len(events(report)) == 9 + 6 - 1
 
 
-def test_a_name_that_the_dataset_has_not_is_a_note(tmp_path, tree, cache):
+def test_a_name_that_is_not_in_the_dataset_is_a_note(tmp_path, tree, cache):
     exclusion = Exclusion(ids=("ToyTrain_case3_normal_IND_0004", "ToyTrain_case1_normal_IND_0004"))
 
     report = prepare(options(tree, tmp_path, protocols=("basic",), exclude=exclusion, cache=cache))

@@ -225,7 +225,7 @@ def test_a_server_that_is_gone_is_an_error_that_names_it(capsys, tmp_path, fetch
 
 
 @pytest.mark.parametrize("command", ["plan", "prepare", "download"])
-def test_who_waits_for_a_busy_server_is_told_why(capsys, tmp_path, fetch, server, command):
+def test_a_line_says_why_a_command_waits_for_a_busy_server(capsys, tmp_path, fetch, server, command):
     server.faults = [Fault(kind="status", status=503, headers={"Retry-After": "0"}, times=2)]
 
     chosen = CHANNEL_1[:2] if command == "download" else [*CHANNEL_1, "--out", tmp_path / "web"]

@@ -179,7 +179,7 @@ def test_a_shard_of_which_few_bytes_become_many_is_refused_by_its_footer(options
 
 
 @pytest.mark.usefixtures("datasets_cache")
-def test_a_far_shard_with_a_huge_footer_is_refused_by_who_streams_it(prepared):
+def test_streaming_refuses_a_distant_shard_with_a_huge_footer(prepared):
     memory = fsspec.filesystem("memory")
     memory.put(str(prepared), "/huge-footer", recursive=True)
     content = json.loads(memory.cat_file("/huge-footer/manifest.json"))

@@ -104,7 +104,7 @@ def test_a_folder_with_files_of_others_is_refused_and_stays_as_it_is(folder, nam
     assert listing(folder.path) == before
 
 
-def test_a_file_in_the_place_of_the_folder_is_an_argument_that_cannot_be_meant(folder):
+def test_a_file_instead_of_the_folder_is_an_invalid_argument(folder):
     folder.path.write_text("years of work")
     with refused(OptionError) as caught:
         folder.state(overwrite=True)
@@ -112,7 +112,7 @@ def test_a_file_in_the_place_of_the_folder_is_an_argument_that_cannot_be_meant(f
     assert caught.value.remedy == "Choose a folder with --out."
 
 
-def test_a_folder_inside_a_file_is_an_argument_that_cannot_be_meant(tmp_path):
+def test_a_folder_inside_a_file_is_an_invalid_argument(tmp_path):
     (tmp_path / "thesis").write_text("years of work")
     with refused(OptionError) as caught:
         OutputFolder(path=tmp_path / "thesis" / "data" / "train", request={}).state(overwrite=False)
@@ -138,7 +138,7 @@ def test_a_dataset_with_other_options_is_a_conflict_that_names_them_and_the_way_
     assert [flag in str(caught.value.remedy) for flag in ("--out", "--overwrite", "--add")] == [True, True, True]
 
 
-def test_a_dataset_may_be_replaced_by_one_who_says_so(whole):
+def test_overwrite_replaces_a_dataset(whole):
     assert other(whole).state(overwrite=True) == "replace"
 
 

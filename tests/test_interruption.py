@@ -290,7 +290,7 @@ def test_an_interrupt_while_the_program_starts_is_one_line_too(tmp_path, delay_s
     assert (process.returncode, err) == (130, INTERRUPTED)
 
 
-def test_an_interrupt_that_python_would_swallow_in_a_destructor_ends_the_program_all_the_same():
+def test_an_interrupt_in_a_destructor_ends_the_program():
     code = """
         import sys
         from toyadmos_datasets import cli

@@ -143,7 +143,7 @@ LACKING = pytest.mark.parametrize(
 
 
 @LACKING
-def test_a_server_without_the_licence_serves_whoever_accepted_it_before(options, server, fault):
+def test_a_server_without_the_licence_serves_users_who_accepted_it_before(options, server, fault):
     require_license(options, is_accepted=True, ask=None)
     elsewhere = dataclasses.replace(options, folder=options.folder.parent.parent / "other" / "tiny")
     server.faults = [dataclasses.replace(fault, name=FILE.name, times=100)]
@@ -157,7 +157,7 @@ def test_a_server_without_the_licence_serves_whoever_accepted_it_before(options,
 
 @LACKING
 @pytest.mark.parametrize("is_in_ci", [False, True])
-def test_a_server_without_the_licence_serves_whoever_accepts_it_now_and_tells_where_it_is(
+def test_a_server_without_the_licence_serves_users_who_accept_it_now_and_tells_where_it_is(
     options, server, fault, monkeypatch, is_in_ci
 ):
     server.faults = [dataclasses.replace(fault, name=FILE.name, times=100)]
@@ -171,7 +171,9 @@ def test_a_server_without_the_licence_serves_whoever_accepts_it_now_and_tells_wh
 
 
 @LACKING
-def test_who_has_not_accepted_a_licence_that_the_server_lacks_is_told_where_to_read_it(options, server, fault):
+def test_a_user_who_has_not_accepted_the_licence_is_told_where_to_read_it_if_the_server_lacks_it(
+    options, server, fault
+):
     server.faults = [dataclasses.replace(fault, name=FILE.name, times=100)]
     asked = Asked(answer=True)
 
@@ -192,7 +194,7 @@ def test_a_server_that_is_out_of_reach_is_not_said_to_lack_the_licence(options, 
         require_license(options, is_accepted=True, ask=None)
 
 
-def test_who_waited_for_the_licence_takes_what_the_other_has_brought(options, server):
+def test_a_process_that_waited_for_the_licence_uses_the_fetched_one(options, server):
     folder = options.folder.parent / f"license-{FILE.md5[:12]}"
 
     class Bringing(Quiet):

@@ -195,7 +195,7 @@ REPLACING = """
 """
 
 
-def test_who_reads_while_another_commits_gets_the_old_or_the_new(tmp_path):
+def test_a_reader_gets_the_old_or_the_new_dataset_during_a_commit(tmp_path):
     source = write_tree(TinyCorpus(n_normal=8).files(), tmp_path / "source")
     command = [sys.executable, "-c", textwrap.dedent(REPLACING), str(source), str(tmp_path)]
     environment = os.environ | {

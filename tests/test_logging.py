@@ -54,7 +54,7 @@ def test_a_retry_is_told_with_its_cause_and_its_wait(fetching, server, is_ranged
     assert "503" in record.getMessage()
 
 
-def test_nobody_who_does_not_listen_hears_anything():
+def test_without_a_handler_nothing_is_logged():
     code = f"import logging, {PACKAGE}; logging.getLogger('{PACKAGE}.jobs').error('heard')"
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 

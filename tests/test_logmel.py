@@ -95,7 +95,7 @@ def test_bands_lie_within_their_span():
         {"floor": 0.0},
     ],
 )
-def test_settings_that_cannot_be_meant_are_refused(wrong):
+def test_invalid_settings_are_refused(wrong):
     with refused(OptionError, "cli.md"):
         LogMel(**wrong)
 

@@ -158,7 +158,7 @@ def test_clips_of_several_channels_have_no_features_and_nothing_is_read_to_say_s
         (("--features", "logmel", "--power", "3"), "1 or 2"),
     ],
 )
-def test_features_that_cannot_be_meant_are_refused(capsys, tmp_path, words, says):
+def test_invalid_features_are_refused(capsys, tmp_path, words, says):
     ran = toyadmos(capsys, "prepare", "--toy", "train", "--source", "simulate:tiny", "--out", tmp_path / "out", *words)
 
     assert ran.status == 2

@@ -29,7 +29,7 @@ def test_too_few_normal_events_are_an_error(n_normal):
 
 
 @pytest.mark.parametrize("cases", [(3,), (1, 3)])
-def test_a_case_that_the_source_has_not_is_an_error_even_beside_one_that_it_has(cases):
+def test_a_case_that_the_source_lacks_is_an_error_even_beside_one_that_it_has(cases):
     with refused(PlanError) as caught:
         plan(index(cases=(1, 2)), PlanOptions(toy="ToyTrain", protocols=("basic",), cases=cases))
 

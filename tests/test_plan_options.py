@@ -84,18 +84,18 @@ NEAR_FIRST = "the microphones of one clip for noise-aware, the nearest first, su
         ),
         (
             "--shared-noise",
-            "a protocol other than noise-shift, whose point is noise unheard before",
+            "a protocol other than noise-shift, which tests on unseen noise",
             {"protocols": ("noise-shift",), "shared_noise": True},
         ),
         (
             "--shared-noise",
-            "a protocol other than noise-aware, whose point is noise unheard before",
+            "a protocol other than noise-aware, which tests on unseen noise",
             {"protocols": ("noise-aware",), "shared_noise": True},
         ),
         ("--channels", "the paper's, for --faithful", {"faithful": True, "channels": "all"}),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_what_could_be(option, expected, changes):
+def test_an_invalid_value_is_refused_with_the_valid_ones(option, expected, changes):
     with pytest.raises(OptionError) as caught:
         PlanOptions(toy="ToyTrain", **changes)
 

@@ -118,7 +118,7 @@ def test_another_seed_gives_another_split_and_the_same_seed_the_same():
     assert recipes[0].sha256 == recipes[2].sha256
 
 
-def test_more_damaged_events_do_not_change_who_is_trained_on_nor_their_noise():
+def test_more_damaged_events_change_neither_the_training_events_nor_their_noise():
     plain, more = (plan(index(n_normal=20, n_anomalous=n), BASIC) for n in (1, 5))
 
     assert rows(more, split="train") == rows(plain, split="train")

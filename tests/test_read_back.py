@@ -156,9 +156,7 @@ def test_a_mutated_table_of_volumes_lists_valid_volumes_or_is_refused(tmp_path, 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_folder_with_a_mutated_manifest_never_surprises_who_verifies_or_loads_it(
-    prepared, tmp_path, capsys, datasets_cache, data
-):
+def test_verify_and_load_handle_a_folder_with_a_mutated_manifest(prepared, tmp_path, capsys, datasets_cache, data):
     folder = tmp_path / "mutated"
     if not folder.exists():
         shutil.copytree(prepared, folder)

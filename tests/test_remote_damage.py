@@ -100,7 +100,7 @@ def test_a_block_that_was_mended_is_suspected_no_more(fetch_options, published, 
     assert not said.lines
 
 
-def test_who_goes_on_after_a_damaged_recording_finds_the_others_of_its_block(tmp_path):
+def test_a_reader_that_continues_after_a_damaged_recording_finds_the_others_of_its_block(tmp_path):
     stored = publish(tmp_path / "published", n_blocks=1, n_volumes=1, corpus=LONG, filters=STORED)
     wanted, rounds, waits = set(list(LONG.files())[:30]), [], []
 

@@ -251,7 +251,7 @@ def stopped(transfer, folder):
     return outcome
 
 
-def test_who_is_offline_is_told_within_fifteen_seconds(tmp_path):
+def test_an_offline_machine_is_reported_within_fifteen_seconds(tmp_path):
     ticking = FakeClock()
     with contextlib.closing(socket.socket()) as unused:
         unused.bind(("127.0.0.1", 0))  # nobody listens there

@@ -41,7 +41,7 @@ def test_a_socks_proxy_is_an_error_that_says_what_to_install(monkeypatch):
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-def test_a_file_of_certificates_that_is_none_is_an_error_that_names_it(monkeypatch, tmp_path, content):
+def test_an_invalid_file_of_certificates_is_an_error_that_names_it(monkeypatch, tmp_path, content):
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_text(content)

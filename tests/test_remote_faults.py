@@ -132,7 +132,7 @@ def test_a_file_that_changes_midway_is_fetched_anew(fetch_options, published, vo
     assert fetched(fetch_options, CHANNEL_1, is_whole=is_whole) == contents(published.local, CHANNEL_1)
 
 
-def test_what_was_fetched_before_its_file_changed_comes_again_for_who_waits_for_it(tmp_path, fetch_options):
+def test_bytes_from_before_the_file_changed_are_fetched_again_for_a_waiting_reader(tmp_path, fetch_options):
     published = publish(tmp_path / "published", n_volumes=1)
     members = [one.path for one in published.local.members()]
     wanted, waits = {members[0], members[-1]}, []  # in two blocks of one volume

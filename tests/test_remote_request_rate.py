@@ -90,7 +90,7 @@ def test_connections_that_ask_at_once_have_turns_of_their_own(window_of, ticking
     assert [round(one) for one in sorted(waits)] == [0, 0, 0, 60, 60, 60, 120, 120, 120, 180]
 
 
-def test_who_waits_is_told_for_whom_and_how_long(window_of):
+def test_a_waiting_request_says_for_which_server_and_how_long(window_of):
     said = []
     window = window_of(most=2, say=said.append)
     for _ in range(4):
@@ -266,7 +266,7 @@ def test_no_more_is_on_its_way_than_there_is_room_for_but_what_a_reader_waits_fo
     assert schedule.take() is None
 
 
-def test_what_is_fetched_ahead_of_who_stores_it_stays_within_the_window(tmp_path, monkeypatch):
+def test_bytes_fetched_ahead_of_the_writer_stay_within_the_window(tmp_path, monkeypatch):
     window = 600_000
     monkeypatch.setattr(fetch_session, "WINDOW_BYTES", window)
     monkeypatch.setattr(fetch_schedule, "PIECE_BYTES", 65_536)

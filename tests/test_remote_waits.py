@@ -53,7 +53,7 @@ def test_a_server_that_stays_busy_is_an_error_after_waits_that_grow(fetching, se
     assert fetching[2].waited_s == pytest.approx(0.75 * (1 + 2 + 4 + 8 + 16 + 32 + 60))
 
 
-def test_who_waits_is_told_why_and_told_again(fetching, server):
+def test_a_waiting_fetch_says_why_and_says_it_again(fetching, server):
     said = []
     fetching[1].say = said.append
     server.faults = [Fault(kind="status", times=ALWAYS)]

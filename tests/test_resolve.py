@@ -336,7 +336,7 @@ def test_silence_alone_is_an_example_like_any_other(tmp_path):
     assert resolved(catalogue, row("t")).headroom_db == 0
 
 
-def test_a_recording_that_the_store_has_not_is_an_error(tmp_path):
+def test_a_recording_that_the_store_lacks_is_an_error(tmp_path):
     catalogue = store(tmp_path, {"t": np.ones(10)})
 
     with refused(DatasetError) as caught:

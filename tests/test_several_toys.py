@@ -188,7 +188,7 @@ def test_one_command_repeats_what_one_command_made_of_several_toys(both):
     assert "--toy car,train" in command
 
 
-def test_a_recipe_of_several_toys_has_a_version_of_its_own_and_its_parts_have_not(both):
+def test_a_recipe_of_several_toys_has_its_own_version_and_its_parts_do_not(both):
     recipe = read_recipe(both / "recipe.parquet")
 
     assert recipe.toys == ("ToyCar", "ToyTrain")

@@ -338,7 +338,7 @@ def test_a_recipe_that_stands_alone_is_fetched(prepared, tmp_path):
         ("hf://datasets/user/name@main", "hf://datasets/user/name"),
     ],
 )
-def test_addresses_that_cannot_be_meant_are_refused(capsys, prepared, address, says):
+def test_invalid_addresses_are_refused(capsys, prepared, address, says):
     ran = toyadmos(capsys, "share", prepared, address, "--i-may-share-audio")
 
     assert ran.status == 2

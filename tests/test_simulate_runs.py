@@ -104,7 +104,7 @@ def test_another_corpus_in_the_folder_is_left_alone_and_said_so(tmp_path, micro,
     assert contents(out) == before
 
 
-def test_a_tree_without_volumes_does_not_do_for_who_wants_volumes(tmp_path, micro):
+def test_a_tree_without_volumes_is_not_enough_for_a_request_with_volumes(tmp_path, micro):
     simulate("train", tmp_path / "out", size=micro, volumes=False)
 
     with refused(OutputConflictError):
@@ -219,7 +219,7 @@ def test_room_is_looked_for_before_anything_is_written(tmp_path, micro, monkeypa
         {"tree": False, "volumes": False},
     ],
 )
-def test_options_that_cannot_be_meant_are_refused_and_nothing_is_made(tmp_path, options):
+def test_invalid_options_are_refused_and_nothing_is_made(tmp_path, options):
     with refused(OptionError):
         simulate(**{"toy": "train", "out": tmp_path / "out", "size": "tiny", **options})
 

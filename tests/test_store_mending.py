@@ -218,7 +218,7 @@ def test_rows_that_promise_samples_outside_of_their_file_are_left_out(tmp_path):
     assert len(read_catalogue(tmp_path)) == 0
 
 
-def test_an_arrow_file_that_names_itself_right_and_is_none_of_ours_is_left_out(tmp_path):
+def test_a_foreign_arrow_file_with_a_valid_name_is_left_out(tmp_path):
     writer = SegmentWriter(tmp_path)
     writer._rows_content = lambda **_facts: b"ARROW1" + os.urandom(100)  # type: ignore[method-assign]
     known = {"level_db": 0.0, "active_level_db": 0.0, "active_share": 1.0, "peak": 1.0, "flags": [], "source_crc32": 1}

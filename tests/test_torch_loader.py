@@ -188,7 +188,7 @@ def test_workers_are_sent_no_audio(prepared):
         ({"rank": 2, "world_size": 2}, "rank"),
     ],
 )
-def test_what_cannot_be_meant_is_answered(prepared, changes, where):
+def test_an_invalid_argument_is_refused(prepared, changes, where):
     with pytest.raises(OptionError) as caught:
         torch_loader(prepared, **changes)
 

@@ -138,5 +138,5 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
-logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless who embeds us listens
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless the embedding program adds a handler
 register_with_datasets("loading.audio_feature")

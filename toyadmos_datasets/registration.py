@@ -1,4 +1,4 @@
-"""`datasets` learns of our audio feature as soon as both are imported, in whatever order.
+"""Registers our audio feature with `datasets` as soon as both are imported, in any order.
 
 What was derived and saved names the feature, and opens wherever it is known. To import `datasets` for this alone would
 cost everyone a second, so that we look on until somebody else does.

@@ -1,4 +1,4 @@
-"""Units in annotations, and how amounts are written for people."""
+"""Units in annotations, and the formatting of amounts."""
 
 from __future__ import annotations
 

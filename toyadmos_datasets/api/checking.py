@@ -26,7 +26,7 @@ def verify(
     workers: int | None = None,
     progress: ProgressChoice = None,
 ) -> DatasetVerdict | SourceVerdict:
-    """Read a dataset or a source once through and tell what is wrong with it, as `toyadmos verify`.
+    """Read a dataset or a source once and report all errors, as `toyadmos verify`.
 
     Args:
         location: A prepared folder, the address of a shared one, or a folder with volumes or a tree.
@@ -37,7 +37,7 @@ def verify(
         progress: As for `prepare`.
 
     Returns:
-        A verdict with `is_good` and `problems`; nothing is raised for what is wrong with files.
+        A verdict with `is_good` and `problems`; errors in files are not raised.
 
     Examples:
         >>> import toyadmos_datasets as toyadmos

@@ -118,7 +118,7 @@ def _request(
 
 
 def _source_text(source: str | StrPath) -> str:
-    """Return a source as the command line has it: a path stands for itself."""
+    """Return a source as a text of the command line; a path stays a path."""
     return source if isinstance(source, str) else str(expanded_path(source))
 
 
@@ -135,7 +135,7 @@ def protocols(
     Args:
         source: As for `prepare`; goes with a toy.
         toy: ``"car"``, ``"conveyor"`` or ``"train"``.
-        cache: Folder for what is fetched or simulated.
+        cache: Folder for fetched and simulated recordings.
         progress: As for `prepare`.
 
     Examples:
@@ -169,11 +169,11 @@ def index(
         out: A file for the index, as Parquet.
         ignore: Glob patterns of files and folders that are left out.
         strict: Refuse a source of which anything is not as published.
-        cache: Folder for what is fetched or simulated.
+        cache: Folder for fetched and simulated recordings.
         progress: As for `prepare`.
 
     Returns:
-        The index, a row a recording, and what differs from what was published.
+        The index, a row for each recording, and the differences from the published corpus.
 
     Examples:
         >>> import toyadmos_datasets as toyadmos
@@ -212,14 +212,14 @@ def download(
         cases: Which cases, all by default.
         channels: Which microphones, all by default.
         sounds: ``"normal"``, ``"anomalous"``, ``"noise"``; all by default.
-        cache: Folder for what is fetched.
-        workers: Processes that check what has come; by default as many as there are processors.
+        cache: Folder for fetched recordings.
+        workers: Processes that check the recordings; by default as many as there are processors.
         progress: As for `prepare`.
         **fetch: ``accept_license=``, ``limit_rate=`` and so on, see docs/cli.md.
 
     Raises:
         LicenseError: The corpus's licence has not been accepted.
-        FetchError: The server does not give what it should.
+        FetchError: The server does not send the recordings.
     """
     options = DownloadOptions(
         toy=toy_named(toy).name,
@@ -279,7 +279,7 @@ def rebuild(
     progress: ProgressChoice = None,
     **fetch: Unpack[FetchKeywords],
 ) -> rebuild_job.RebuildReport:
-    """Render a shared recipe and compare every shard with what it was, as `toyadmos recipe rebuild`.
+    """Render a shared recipe and compare every shard with the original, as `toyadmos recipe rebuild`.
 
     Args:
         file: The shared recipe, or the address where it was shared.

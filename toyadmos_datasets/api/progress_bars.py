@@ -14,7 +14,7 @@ from toyadmos_datasets.engine.progress import Advance, Progress, Quiet
 from toyadmos_datasets.escaping import escaped
 
 ProgressChoice: TypeAlias = Progress | bool | None
-"""What shows progress: one's own, False for nothing, or what is usual where the program runs."""
+"""The progress display: the user's own, False for none, or the default of the environment."""
 
 SWITCH = "HF_DATASETS_DISABLE_PROGRESS_BARS"
 """The variable by which `datasets` shows no bars."""

@@ -33,7 +33,7 @@ def share(
         with_audio: True for the dataset itself, False for its recipe alone; by default the dataset to a bucket, and
             the recipe to the Hub.
         i_may_share_audio: For a bucket: your word that only people who may have the recordings can read it.
-        overwrite: Replace what was shared there of another dataset.
+        overwrite: Replace another dataset that was shared there.
         dry_run: Only tell what would be sent.
         token: For the Hub; by default what HF_TOKEN or ``hf auth login`` has.
         workers: Number of processes; by default as many as there are processors.
@@ -41,7 +41,7 @@ def share(
 
     Raises:
         LicenseError: The audio must not go there.
-        ShareError: The place does not take what it should.
+        ShareError: The destination does not accept the files.
     """
     options = ShareOptions(
         folder=expanded_path(folder),

@@ -1,4 +1,4 @@
-"""Errors in Python's words: they name keywords and functions where the command line has options and commands."""
+"""Errors for Python users: they name keywords and functions instead of options and commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`parse_name` in Python: of a file name, a recording's id, or a path."""
+"""`parse_name` in Python: parses a file name, a recording's id, or a path."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def parse_name(name: str | os.PathLike[str]) -> RecordingName:
 
 
 def _folder_in(places: list[str]) -> str | None:
-    """Return the corpus's folder at the end of a path, from the toy's own on; None where there is none."""
+    """Return the corpus's folders at the end of a path, from the toy's folder on; None if there are none."""
     toys = {toy.name.lower() for toy in TOYS}
     starts = [number for number, place in enumerate(places) if place.lower() in toys]
     return "/".join(places[starts[-1] :]) if starts and len(places) - starts[-1] > 1 else None

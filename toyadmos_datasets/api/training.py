@@ -56,7 +56,7 @@ def evaluate(
         **options: ``dataset=``, ``config=``, ``clip_score=``, ``scores=``, ``enhanced=`` and so on, see docs/cli.md.
 
     Returns:
-        An evaluation for each run; of noise reduction, with ``enhanced=``, one of its own kind.
+        An evaluation for each run; with ``enhanced=``, an evaluation of noise reduction.
     """
     chosen = EvaluateOptions(run=expanded_path(run), **fields_of(options, EvaluateOptions))
     if chosen.enhanced is not None:

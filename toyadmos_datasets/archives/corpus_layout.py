@@ -1,4 +1,4 @@
-"""Where a toy's recordings lie, whatever the folders around them are called: one rule for trees and archives.
+"""How a toy's folder is found, under any folder names: one rule for trees and archives.
 
 The toy's folder is known by what is in it: folders of cases (``case1``), folders of sounds (``NormalSound_IND``), or
 names that only the corpus has. Capitals do not matter. Every recording gets the path that it has in the corpus as

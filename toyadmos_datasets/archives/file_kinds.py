@@ -1,4 +1,4 @@
-"""Which files of a source are recordings, and which are passed over."""
+"""Which files of a source are recordings, and which are skipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which kind of source stands at a place."""
+"""Opening a source: detects its kind."""
 
 from __future__ import annotations
 

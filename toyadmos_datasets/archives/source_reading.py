@@ -1,4 +1,4 @@
-"""What sources have in common: the size of the pieces they are read in, failures of the disk, nothing to fetch."""
+"""Code that all sources share: the size of read pieces, disk failures, and a fetch that does nothing."""
 
 from __future__ import annotations
 

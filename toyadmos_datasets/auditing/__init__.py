@@ -1,4 +1,4 @@
-"""The stage that audits: what a reviewer would ask of a dataset, answered from its data and not from its plan."""
+"""The stage that audits a dataset: it answers a reviewer's questions from the data, not from the plan."""
 
 from toyadmos_datasets.auditing.audit_job import audit
 from toyadmos_datasets.auditing.findings import (

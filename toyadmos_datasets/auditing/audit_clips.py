@@ -118,7 +118,7 @@ _OF_NOISE = re.compile(r"(.*?)_?(?:clean|snr_(?:minus_)?[0-9_]+db)")
 def family_of(config: str) -> str:
     """Return what configs have in common that differ in noise alone: their name without ``clean`` or the SNR.
 
-    Such configs share their splits: who trains on ``clean`` and tests on ``snr_6db`` must find no clip on both sides.
+    Such configs share their splits: a system trained on ``clean`` and tested on ``snr_6db`` must find no clip in both.
     """
     match = _OF_NOISE.fullmatch(config)
     return match[1] if match else config

@@ -1,4 +1,4 @@
-"""From a place to what an audit finds there."""
+"""Runs an audit of a place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an audit found, as values, gathered place by place."""
+"""The findings of an audit, as values, gathered place by place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips of a folder that this package did not make: as far as paths and samples tell."""
+"""Clips of a folder that this package did not make, described by paths and samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is odd about recordings: how many clips have it, and whether the audio agrees with what is said of it."""
+"""Checks `health` and levels: how many clips have each flag, and whether the audio agrees."""
 
 from __future__ import annotations
 

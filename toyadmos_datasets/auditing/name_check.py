@@ -1,4 +1,4 @@
-"""Whether what is said of a clip is what the names of its recordings say."""
+"""Checks whether the columns of a clip agree with the names of its recordings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two datasets side by side: whether one learns from anything that the other tests."""
+"""Two datasets: whether either trains on anything that the other tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requested against achieved SNR: from the stems where a dataset keeps them, else from what its columns say."""
+"""Compares requested and achieved SNR, from the stems if a dataset keeps them, else from its columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the samples tell: identical clips, silence, clipping, and whether loudness alone gives the label away."""
+"""Checks of the samples: identical clips, silence, clipping, and whether loudness alone separates the labels."""
 
 from __future__ import annotations
 

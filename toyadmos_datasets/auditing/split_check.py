@@ -1,4 +1,4 @@
-"""Whether anything stands on two sides of a split: an event, a noise recording, a stretch of noise."""
+"""Checks whether an event, a noise recording or a stretch of noise is in two splits."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def mono_clips(clips: Any, rate_hz: Hertz) -> Iterator[FloatArray]:  # noqa: ANN
         OptionError: A clip has several channels, is of another type, or is not finite or far above full scale.
     """
     if hasattr(clips, "column_names"):
-        import datasets  # noqa: PLC0415  (only who has a Dataset needs it, and has it)
+        import datasets  # noqa: PLC0415  (needed only for a Dataset, whose owner has it)
 
         for row in clips.select_columns(["audio"]).cast_column("audio", datasets.Audio(decode=False)):
             yield decoded(row["audio"], rate_hz)

@@ -1,4 +1,4 @@
-"""What every detector gives: a score a clip, however it was found."""
+"""The result of every detector: one score per clip."""
 
 from __future__ import annotations
 
@@ -106,10 +106,10 @@ _NAMES = {
 
 
 def with_clip_score(preset: Preset, asked: Preset | None) -> Preset:
-    """Return a preset with the clip score that was asked for; a quantile counts only where it is taken.
+    """Return a preset with the requested clip score; a quantile counts only if the score uses it.
 
     Raises:
-        OptionError: The system scores whole clips: there are no scores of frames to make another one of.
+        OptionError: The system scores whole clips, so there are no frame scores to combine.
     """
     if asked is None:
         return preset

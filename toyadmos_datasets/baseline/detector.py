@@ -1,4 +1,4 @@
-"""What lies between frames and a model: stacking, normalising, and the error of each input."""
+"""The steps between frames and a model: stacking, normalisation, and the error of each input."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class Detector(nn.Module):
     def _of_clips(
         self, frames: Frames, measure: Callable[[Stacks, Tensor], Tensor], progress: Progress | None = None
     ) -> Iterator[Tensor]:
-        """Yield what is measured of the inputs of each clip, with the model as it is for scoring."""
+        """Yield the measurements of the inputs of each clip, with the model in scoring mode."""
         stacks = Stacks(frames, self.preset, self.mean.device)
         was_training = self.training
         self.eval()

@@ -1,4 +1,4 @@
-"""`fit`: from normal clips to a detector, whichever system a preset names."""
+"""`fit`: makes a detector from normal clips, for the system of any preset."""
 
 from __future__ import annotations
 

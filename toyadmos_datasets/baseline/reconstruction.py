@@ -1,4 +1,4 @@
-"""The contract with a plugged-in model: what it may return, and what a loss of its own is given."""
+"""The contract of a plugged-in model: what it may return, and the arguments of a custom loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the residuals of normal clips vary together, and how far others lie from that."""
+"""The covariance of the residuals of normal clips, and the distance of other clips from it."""
 
 from __future__ import annotations
 

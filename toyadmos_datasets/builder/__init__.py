@@ -1,4 +1,4 @@
-"""The builder for `datasets`, and `load_dataset`, which loads what is prepared or builds what is not."""
+"""The builder for `datasets`, and `load_dataset`, which opens prepared folders and builds toys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ToyAdmos", "ToyAdmosConfig", "load_dataset"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (the imports above tell type checkers what each name is)
-    """Import the builder when it is asked for: what is prepared is loaded without it."""
+    """Import the builder on demand: prepared folders are loaded without it."""
     if name == "ToyAdmos":
         from toyadmos_datasets.builder.dataset_builder import ToyAdmos  # noqa: PLC0415  (see above)
 

@@ -106,7 +106,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
         )
 
     def create_config_id(self, config_kwargs: dict[str, Any], custom_features: object = None) -> str:
-        """Name the config until its source is opened, which the constructor of a builder, who asks, does not do.
+        """Name the config until its source is opened, which the constructor of a builder does not do.
 
         Raises:
             OptionError: A value is invalid.
@@ -118,7 +118,7 @@ class ToyAdmosConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets 
     def opened_id(self, source: Source) -> str:
         """Name the config by all that its rows follow from: options, the source's identity, versions.
 
-        `datasets` keeps what it builds under this name, so that whatever changes a row is built anew.
+        `datasets` keeps its result under this name, so every change of a row leads to a new build.
         """
         facts = {
             "request": self.prepare_options().request(source),

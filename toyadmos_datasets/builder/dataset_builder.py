@@ -31,8 +31,8 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
     """Builds a dataset in the cache of `datasets`: the rows of `toyadmos prepare`, by the same stages.
 
     Recordings are ingested once, into the store that the command line uses, too. Rows are rendered shard by shard,
-    in `num_proc` processes, straight into what `datasets` writes; streaming renders them as they are asked for.
-    The constructor opens nothing: the source is opened, and its licence asked for, when rows or their folder are.
+    in `num_proc` processes, straight into the files of `datasets`; streaming renders them on demand.
+    The constructor opens nothing. The source is opened, and its licence shown, when rows or their folder are requested.
 
     Args:
         name: A ready config: toy and protocol, such as ``train-waspaa2019``.
@@ -75,7 +75,7 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
 
     @property
     def cache_dir(self) -> str:
-        """Where `datasets` keeps the rows; it follows from what is in the source, which is opened.
+        """The folder where `datasets` keeps the rows; it depends on the content of the source, which is opened.
 
         Raises:
             SourceError: There are no recordings at the source.
@@ -84,7 +84,7 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
         return str(self._cache_dir)
 
     def _opened(self) -> Source:
-        """Open the source, once, and take the place of what is built of it."""
+        """Open the source, once, and set the folder of the result."""
         if self._source is None:
             self._source = self.config.prepare_options().open_source(Quiet())
             self.config_id = self.config.opened_id(self._source)
@@ -116,7 +116,7 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
         decode: bool | str = True,
         **kwargs: Any,  # noqa: ANN401  # as its parent's
     ) -> datasets.Dataset | datasets.DatasetDict:
-        """Return what was built, its audio decoded by soundfile, to ``int16`` where `decode` says so.
+        """Return the built dataset, its audio decoded by soundfile, to ``int16`` if `decode` says so.
 
         Raises:
             OptionError: There is no such decoding, or it would lose bits.
@@ -132,7 +132,7 @@ class ToyAdmos(datasets.ArrowBasedBuilder):  # type: ignore[misc]  # datasets ha
         decode: bool | str = True,
         **kwargs: Any,  # noqa: ANN401  # as its parent's
     ) -> datasets.IterableDataset | datasets.IterableDatasetDict:
-        """Return rows that are rendered as they are asked for; recordings are ingested first.
+        """Return rows that are rendered on demand; recordings are ingested first.
 
         Raises:
             OptionError: There is no such split or decoding, or it would lose bits.
@@ -194,7 +194,7 @@ def _parts(task: ShardTask) -> list[ShardTask]:
 
 
 def _as_attributes(changes: dict[str, Any]) -> dict[str, Any]:
-    """Return the changes of the config that are any; None stands for the default."""
+    """Return the attributes of the config that differ from the default; None means the default."""
     known = set(ToyAdmosConfig.__dataclass_fields__)
     unknown = sorted(set(changes) - known)
     if unknown:

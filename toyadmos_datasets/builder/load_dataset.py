@@ -1,4 +1,4 @@
-"""`load_dataset`: what is prepared is opened, and a toy is built."""
+"""`load_dataset`: opens a prepared folder, or builds the dataset of a toy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def load_dataset(
     """Load a prepared dataset or a saved one, from a folder or an address, fill in a shared one, or build one of a toy.
 
     Args:
-        path: A folder that `toyadmos prepare` made, or that `save_to_disk` wrote of what was loaded here; an address
+        path: A folder from `toyadmos prepare`, or from `save_to_disk` of a dataset that was loaded here; an address
             of one (``s3://``, ``hf://datasets/``, ``memory://``); with `source`, where one was shared without audio;
             ``dcase:DIR`` for a folder in a layout of DCASE task 2, whose configs are its machines;
             or a toy: ``car``, ``conveyor``, ``train``. A folder of that name is ``./train``.
@@ -108,7 +108,7 @@ def load_dataset(
             actual="not given",
             remedy=f'load_dataset({python_text(place.shown)}, source="/data/ToyADMOS"), or source="record"',
         )
-    from toyadmos_datasets.builder.dataset_builder import ToyAdmos  # noqa: PLC0415  # what is prepared needs no stages
+    from toyadmos_datasets.builder.dataset_builder import ToyAdmos  # noqa: PLC0415  # prepared folders need no stages
 
     toy = toy_named(os.fspath(path)).short
     builder = ToyAdmos(f"{toy}-{name or 'waspaa2019'}", cache_dir=_builders_cache(cache_dir), **options)
@@ -134,7 +134,7 @@ def _require_no_options(
 
 
 def _builders_cache(cache_dir: str | os.PathLike[str] | None) -> str:
-    """Return where `datasets` builds: what was named, or its own place if that can be written to."""
+    """Return the folder where `datasets` builds: the given one, or its own if that is writable."""
     if cache_dir is not None:
         return os.fspath(cache_dir)
     from datasets import config  # noqa: PLC0415  # takes a second

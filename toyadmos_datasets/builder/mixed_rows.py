@@ -1,4 +1,4 @@
-"""A loader over planned rows: clips are mixed when they are asked for, after all that comes before rendering."""
+"""A loader over planned rows: the stages before rendering run first, and clips are mixed on demand."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 _PROTOCOL = "basic"
 _NOT_COLUMNS = ("target_length", "noise_position", "target_start", "noise_start", "noise_gain_db", "snr_db")
-"""Of planned rows: what does not hold of a clip that is mixed anew."""
+"""Columns of planned rows that are wrong for a clip with a new mix."""
 
 
 def source_loader(plan: Mapping[str, str], batching: Batching) -> ResumableLoader:
-    """Return a loader over the training split of a source, each clip mixed when it is asked for.
+    """Return a loader over the training split of a source that mixes each clip on demand.
 
-    The plan is that of the lowest SNR that is asked for, which decides the headroom: no mix at a higher one is louder.
+    The plan is that of the lowest requested SNR, which decides the headroom: no mix at a higher SNR is louder.
 
     Args:
         plan: Attributes of `ToyAdmosConfig`: toy, protocol and source.
@@ -73,7 +73,7 @@ def _takes_snr(protocol: str) -> bool:
 def _require_plain_levels(prepare: PrepareOptions) -> None:
     if prepare.plan.weighting is not None or prepare.plan.snr_reference == "active":
         raise OptionError(
-            "Clips that are mixed as they are asked for are compared over the whole clip, all frequencies alike.",
+            "Clips that are mixed on demand use levels of the whole clip, without weighting.",
             where="weighting" if prepare.plan.weighting else "snr_reference",
             expected="weighting=None, and snr_reference='corpus' or 'clip'",
             actual=f"weighting={prepare.plan.weighting!r}, snr_reference={prepare.plan.snr_reference!r}",
@@ -82,7 +82,7 @@ def _require_plain_levels(prepare: PrepareOptions) -> None:
 
 
 def _training_tasks(tasks: list[ShardTask], config: ToyAdmosConfig) -> list[ShardTask]:
-    """Return what is to be rendered of the training split of the config with noise that is asked for, or the first."""
+    """Return the rows to render: the training split of the requested config with noise, or of the first one."""
     noisy = [one for one in tasks if one.split == TRAIN and _is_noisy(one)]
     wanted = [one for one in noisy if config.config in (None, one.config)]
     if not wanted:

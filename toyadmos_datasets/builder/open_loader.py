@@ -1,4 +1,4 @@
-"""`torch_loader`: a DataLoader over what is prepared, or over clips that are mixed as they are asked for."""
+"""`torch_loader`: a DataLoader over a prepared folder, or over clips that are mixed on demand."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def torch_loader(
 ) -> ResumableLoader:
     """Return a DataLoader over a split of a prepared dataset, or of a source of which nothing is rendered.
 
-    Its workers map the shards where they are. Every epoch has an order of its own, which follows from the seed and the
+    Its workers map the shards in place. Every epoch has its own order, which follows from the seed and the
     number of the epoch; ranks share it. `state_dict` and `load_state_dict` go on in the middle of an epoch.
 
     With `source`, recordings are ingested if they are not yet, and every clip of the training split is mixed with
@@ -57,12 +57,12 @@ def torch_loader(
         features: ``waveform`` or ``logmel``.
         columns: Columns that go with the clips: tensors where they are numbers, else lists.
         shuffle: Whether rows come in a new order every epoch.
-        seed: Seed of the orders, of what is drawn, and with `source` of the plan.
+        seed: Seed of the orders, of all draws, and with `source` of the plan.
         drop_last: Whether to leave out a last batch that is not full.
         rank: Which of `world_size` processes this is; by default what torch.distributed says, or the only one.
         world_size: How many there are.
         log_mel: Settings of the log-mel features; by default 128 bands, frames of 1024 and hop 512, in dB.
-        augment: What is changed about the clips of the training split, anew in every epoch.
+        augment: Changes of the clips of the training split, different in every epoch.
         snr_db: Lowest and highest SNR: the same as `augment` with this `snr_db`.
         source: Where the recordings are, as ``toyadmos prepare --source`` has it; None for a prepared dataset.
         protocol: With `source`: the protocol, another place for `name`.
@@ -75,7 +75,7 @@ def torch_loader(
         Batches are dicts: ``waveform``, (batch, n_samples) or (batch, n_channels, n_samples), float32, full scale +-1,
         and ``n_samples``; or ``logmel``, (batch, n_frames, n_mels) or (batch, n_channels, n_frames, n_mels), and
         ``n_frames``; shorter clips are filled up with silence. Then ``row``, the number in the split, and the columns.
-        With an augmentation, also what was drawn, as ``drawn_snr_db`` and so on; with mix-ups ``label_weights``,
+        With an augmentation, also the drawn values, as ``drawn_snr_db`` and so on; with mix-ups ``label_weights``,
         (batch, 2), and the columns of the partners, as ``partner_label``.
 
     Raises:
@@ -107,7 +107,7 @@ def torch_loader(
     batching.require_usable(split)
     if augment is None or augment.snr_db is None:
         raise _incomplete("snr_db", "lowest and highest SNR, dB", "none")
-    from toyadmos_datasets.builder.mixed_rows import source_loader  # noqa: PLC0415  (what is prepared needs no stages)
+    from toyadmos_datasets.builder.mixed_rows import source_loader  # noqa: PLC0415  (prepared folders need no stages)
 
     plan = {"toy": None if path is None else os.fspath(path), "protocol": protocol or name, "source": os.fspath(source)}
     return source_loader({key: value for key, value in plan.items() if value is not None}, batching)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 _WAITING = ("OMP_WAIT_POLICY", "PASSIVE")
-"""Threads of torch that wait for each other sleep. By default they spin, and where others use the machine, too, they
-spin in the place of the thread that they wait for: an epoch takes many times as long. It is read when torch is loaded,
-and passed on to workers; only a program that owns its process may set it.
+"""Makes waiting threads of torch sleep. By default they spin. On a shared machine they then take the processor from the
+thread that they wait for, and an epoch takes many times as long. Torch reads the variable when it is loaded, and
+workers inherit it. Only a program that owns its process may set it.
 Source: OpenMP API 5.2, section 21.1.8.
 """
 
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _open_streams() -> None:
-    """Give a program that was started with closed streams open ones, so that no file of ours becomes one of them."""
+    """Open standard streams that were closed at the start, so that no file of ours takes their descriptors."""
     if sys.stdin is None:
         sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY), encoding="utf-8")
     if sys.stdout is None:

@@ -1,4 +1,4 @@
-"""`toyadmos audit`: whether the sides of a split are apart, and what else a reviewer would ask."""
+"""`toyadmos audit`: whether splits leak, and other checks that a reviewer would ask for."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 SHOWN_CONDITIONS = 4
-"""How many conditions a flag is told of at most."""
+"""Most conditions that are printed for a flag."""
 
 
 def health_lines(health: Health, *, label: str = "Health: ") -> list[str]:
-    """Say what there is, and what `--exclude` would take away.
+    """Return the health flags of a dataset, and what `--exclude` would leave out.
 
     Args:
         health: What was counted.
@@ -74,22 +74,22 @@ def audit(
     ],
     other: Annotated[
         Path | None,
-        typer.Argument(help="Another: does one learn from what the other tests?", metavar="[DIR|RECIPE]"),
+        typer.Argument(help="A second one: does either train on clips that the other tests?", metavar="[DIR|RECIPE]"),
     ] = None,
     *,
     report: Annotated[
         Path | None,
         typer.Option(
-            help="Also write a page with pictures, one file that fetches nothing.", metavar="FILE", dir_okay=False
+            help="Also write a page with pictures, one file that needs no network.", metavar="FILE", dir_okay=False
         ),
     ] = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Prove from the data that nothing leaks.
+    """Check the data for leaks between splits.
 
-    Decodes every clip. Of two datasets it tells whether one learns from what the other tests. The exit status is 1 if
-    anything leaks.
+    Decodes every clip. For two datasets it tells whether either trains on clips that the other tests. The exit status
+    is 1 if anything leaks.
     """
     from toyadmos_datasets.auditing import AuditReport
     from toyadmos_datasets.auditing import audit as run

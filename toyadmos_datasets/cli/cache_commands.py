@@ -1,4 +1,4 @@
-"""`toyadmos download`, `toyadmos simulate` and `toyadmos cache`: recordings come to the disk, and leave the cache."""
+"""`toyadmos download`, `toyadmos simulate` and `toyadmos cache`."""
 
 from __future__ import annotations
 
@@ -38,13 +38,15 @@ if TYPE_CHECKING:
 def cache(
     *,
     cache: CacheOption = None,
-    clean: Annotated[bool, typer.Option("--clean", help="Delete what --toy and --kind name.")] = False,
-    toy: Annotated[str | None, typer.Option(help="Only what is of car, conveyor or train.", metavar="TOY")] = None,
+    clean: Annotated[bool, typer.Option("--clean", help="Delete the entries that --toy and --kind choose.")] = False,
+    toy: Annotated[
+        str | None, typer.Option(help="Only entries of this toy: car, conveyor or train.", metavar="TOY")
+    ] = None,
     kind: Annotated[
         str | None,
         typer.Option(
-            help="Only archives (copies of volumes), recordings (ingested), simulated, features (of clips that were "
-            "trained on or scored), or datasets (shared ones that were filled in).",
+            help="Only entries of this kind: archives (copies of volumes), recordings (ingested), simulated (corpora), "
+            "features (of clips used for training or scoring), or datasets (shared ones with their audio filled in).",
             metavar="KIND",
         ),
     ] = None,
@@ -52,7 +54,7 @@ def cache(
 ) -> None:
     """List what the cache holds, or delete it.
 
-    All of it can be made or fetched again. What a running command uses is not deleted.
+    Everything in the cache can be made or fetched again. Entries that a running command uses are not deleted.
     """
     from toyadmos_datasets.jobs.cache import list_cache, remove_entry, require_kind
 
@@ -87,12 +89,14 @@ def download(
     fetch: FetchChoices,
     cache: CacheOption = None,
     workers: WorkersOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be fetched.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be fetched, without fetching it.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Fetch recordings into the cache and check them.
 
-    What is there already is not fetched again; a run that was interrupted goes on where it stopped.
+    Recordings that are already there are not fetched again. An interrupted run continues where it stopped.
     """
     from toyadmos_datasets.jobs.download import download as run
     from toyadmos_datasets.jobs.download import foresee
@@ -122,7 +126,7 @@ def download(
 
 
 def fetch_lines(found: FetchEstimate) -> list[str]:
-    """Say what a fetch would bring."""
+    """Print what a fetch would bring."""
     amount = f"{format_bytes(found.n_missing)} of {format_bytes(found.n_in_archive)} in the archive"
     room = f"{format_bytes(found.n_on_disk)} more for what is fetched"
     return [
@@ -136,15 +140,15 @@ def simulate(
     *,
     toy: ToyOption,
     out: Annotated[Path, typer.Option(help="Folder for the tree and the volumes.", metavar="DIR", file_okay=False)],
-    size: Annotated[str, typer.Option(help="tiny, small or medium.", metavar="SIZE")] = "small",
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other recordings.", metavar="N")] = 0,
+    size: Annotated[str, typer.Option(help="Size of the corpus: tiny, small or medium.", metavar="SIZE")] = "small",
+    seed: Annotated[int, typer.Option(min=0, help="Seed; another seed gives other recordings.", metavar="N")] = 0,
     tree: Annotated[bool, typer.Option(help="Write the extracted tree.")] = True,
     volumes: Annotated[bool, typer.Option(help="Write the split volumes.")] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Synthesise a small corpus.
 
-    It has the real layout, names, damage patterns and volumes, and none of the recordings.
+    It has the layout, names, damage patterns and volumes of the real corpus, but none of its recordings.
     """
     from toyadmos_datasets.simulation import simulate as run
 

@@ -1,4 +1,4 @@
-"""The options of commands, made from what `toyadmos_datasets.options` and this module declare."""
+"""The options of commands, made from the declarations in `toyadmos_datasets.options` and this module."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Command: TypeAlias = Callable[..., Any]
 
 
 def typed(kind: type[Any], name: str, **facts: Any) -> Any:  # noqa: ANN401  # as typer.Option
-    """Return how typer takes a declared option; `facts` are what else it is to know."""
+    """Return a declared option as an option of typer; `facts` are further arguments."""
     one = options_of(kind)[name]
     flags = f"{one.flag}/--no-{one.flag[2:]}" if defaults_of(kind).get(name) is True else one.flag
     return typer.Option(flags, help=one.help.replace("`", ""), metavar=one.metavar, **facts, **one.typed)
@@ -56,14 +56,14 @@ def _parameter(kind: type[Any], name: str, *, is_left_open: bool) -> inspect.Par
 
 
 def _typed_as(hint: Any, one: Option) -> Any:  # noqa: ANN401  # types
-    """Return the type that typer reads; words are read here, so that errors say what is expected."""
+    """Return the type for typer; this module parses lists of words itself, so that errors say what is expected."""
     if get_origin(hint) is tuple:
         return list[str]
     return hint if hint in {bool, int, float, Path} and one.parse is None else str
 
 
 def values_of(kind: type[Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of a class's options from what was typed; those that were left open are left out.
+    """Return the typed values of a class's options, without those that were not given.
 
     Raises:
         OptionError: A word is no number.
@@ -122,7 +122,7 @@ def taking(kind: type[Any]) -> Callable[[Command], Command]:
 
 
 def fetch_choices(**given: Any) -> FetchChoices:  # noqa: ANN401  # each option by its own type
-    """Gather what was typed about fetching.
+    """Return the typed options of fetching.
 
     Raises:
         OptionError: The rate is none.
@@ -142,7 +142,7 @@ def _ask(text: str) -> bool:
 
 
 def chosen_workers(given: int | None) -> int:
-    """Return the number of processes that were asked for, or by default as many as there are processors."""
+    """Return the requested number of processes, by default the number of processors."""
     from toyadmos_datasets.engine import chosen_workers as chosen
 
     return chosen(given)
@@ -185,7 +185,7 @@ ManifestOption = Annotated[Path | None, typed(FetchChoices, "manifest")]
 AcceptOption = Annotated[bool, typed(FetchChoices, "accept_license")]
 WorkersOption = Annotated[int | None, typed(RenderOptions, "workers")]
 EngineOption = Annotated[str, typed(RenderOptions, "engine")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value for machines.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON value.")]
 TokenOption = Annotated[
     str | None,
     typer.Option(

@@ -1,4 +1,4 @@
-"""Which commands there are; the module of one is imported when it is asked for, so that no command waits for others."""
+"""The table of commands; the module of a command is imported when it is needed, so that every command starts fast."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ COMMANDS: Mapping[str, ListedCommand] = {
 """By name, in the order of ``--help``."""
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 160}
-"""Of every command; help is as wide as the terminal, up to what the eye still follows."""
+"""Settings of every command; help is as wide as the terminal, up to a readable width."""
 
 
 class Commands(TyperGroup):
-    """The program: it makes a command when it is asked for."""
+    """The program; it imports a command when it is needed."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401  # click's, wherever typer has it
         """Name all commands."""

@@ -1,4 +1,4 @@
-"""`toyadmos export` and `toyadmos report`: a dataset as others' tools expect it, and as a page."""
+"""`toyadmos export` and `toyadmos report`: a dataset as files for other tools, and as a page."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def export(
     folder: Annotated[Path, typer.Argument(help="A prepared dataset.", metavar="DIR")],
     *,
     layout: Annotated[
-        str, typer.Option(help="dcase2020, dcase2023, dcase2026, wav, webdataset or lhotse.", metavar="LAYOUT")
+        str, typer.Option(help="Layout: dcase2020, dcase2023, dcase2026, wav, webdataset or lhotse.", metavar="LAYOUT")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the export.", metavar="DIR")],
-    config: Annotated[str | None, typer.Option(help="Config; by default the first.", metavar="NAME")] = None,
+    config: Annotated[str | None, typer.Option(help="Config to export; by default the first.", metavar="NAME")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a config as the files that other tools expect.
 
-    Labels and all columns stand in labels.csv beside them. The corpus's licence holds for the copy as well.
+    Labels and all other columns go into labels.csv beside them. The corpus's licence also holds for the copy.
     """
     from toyadmos_datasets.exporting import ExportOptions, export_dataset
 
@@ -59,29 +59,32 @@ def report(
         typer.Argument(help="Evaluated runs, folders of seeds, or a prepared dataset.", metavar="RUN|DIR..."),
     ],
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The page.", metavar="FILE")] = Path("report.html"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="File for the page.", metavar="FILE")] = Path("report.html"),
     config: Annotated[
         str | None,
-        typer.Option(help="Config of a dataset, by default the first; or which evaluation of a run.", metavar="NAME"),
+        typer.Option(
+            help="Config of a dataset, by default the first; for a run, the evaluation to show.", metavar="NAME"
+        ),
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option(help="For a run: folder for its figures, PNG at 300 dpi and PDF.", metavar="DIR")
+        Path | None,
+        typer.Option(help="For a run: also write its figures to DIR, as PNG (300 dpi) and PDF.", metavar="DIR"),
     ] = None,
     tables: Annotated[
         Path | None,
-        typer.Option(help="For a run or a dataset: folder for the tables of its page, CSV and LaTeX.", metavar="DIR"),
+        typer.Option(help="For a run or a dataset: also write its tables to DIR, as CSV and LaTeX.", metavar="DIR"),
     ] = None,
     csv: CsvOption = None,
     latex: LatexOption = None,
     allow_overlap: AllowOverlapOption = False,
     no_audio: Annotated[
-        bool, typer.Option("--no-audio", help="Leave the clips out, so that it can be shared.")
+        bool, typer.Option("--no-audio", help="Leave the clips out, so that you may share the page.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write one page about a run, several runs, or a dataset.
 
-    It is one HTML file, which fetches nothing.
+    The page is one HTML file that needs no network.
     """
     from toyadmos_datasets.reports.reporting import ReportOptions
     from toyadmos_datasets.reports.reporting import report as run

@@ -1,4 +1,4 @@
-"""`toyadmos index` and `toyadmos protocols`: what a source holds, and the ready-made ways to split and mix it."""
+"""`toyadmos index` and `toyadmos protocols`: the content of a source, and the protocols."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def index(
     source: Annotated[
         str,
         typer.Argument(
-            help="Folder with the volumes or the extracted tree; record; an address; simulate.", metavar="SRC"
+            help="Folder with the volumes or the extracted tree, record, an address, or simulate.", metavar="SRC"
         ),
     ],
     *,
@@ -55,7 +55,7 @@ def index(
     report: Annotated[
         Path | None,
         typer.Option(
-            help="Write what the source is made of, without audio, for a bug report.", metavar="FILE", dir_okay=False
+            help="Describe the source in a file without audio, for a bug report.", metavar="FILE", dir_okay=False
         ),
     ] = None,
     rows: Annotated[bool, typer.Option("--rows", help="Print a row for every recording.")] = False,
@@ -66,9 +66,9 @@ def index(
     cache: CacheOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the recordings in a source, without decoding any.
+    """List the recordings of a source without decoding any.
 
-    Tells what agrees with the published counts, what is missing, and what is odd and tolerated.
+    Compares the counts with the published ones, and tells what is missing and what is odd but accepted.
     """
     from toyadmos_datasets.engine.arrow_memory import keep_pandas_out
     from toyadmos_datasets.jobs.indexing import IndexOptions
@@ -89,7 +89,7 @@ def index(
 
 
 def _print_index(found: IndexReport, *, out: Path | None, rows: bool, as_json: bool) -> None:
-    """Print what was indexed: a summary, or every row, and what agrees with the published counts."""
+    """Print the index, as a summary or as rows, and the comparison with the published counts."""
     if as_json:
         told = one_or_all([one.as_json() for one in found.as_found])
         print_json({"recordings": found.table.to_pylist(), "as_found": told}, indent=None)
@@ -136,7 +136,7 @@ def protocols(
     source: Annotated[
         str | None,
         typer.Argument(
-            help="Folder with the volumes or the extracted tree; record; an address; simulate.", metavar="[SRC]"
+            help="Folder with the volumes or the extracted tree, record, an address, or simulate.", metavar="[SRC]"
         ),
     ] = None,
     *,

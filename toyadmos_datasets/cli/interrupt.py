@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a line at once, whatever the process is busy with, and an end within seconds."""
+"""Ctrl-C and SIGTERM: a line at once, and an end within seconds."""
 
 from __future__ import annotations
 

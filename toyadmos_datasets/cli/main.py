@@ -65,16 +65,25 @@ def _global(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", "-V", help="Print the version, and that of liblzma.", callback=_show_version, is_eager=True
+            "--version",
+            "-V",
+            help="Print the version of this package and of liblzma.",
+            callback=_show_version,
+            is_eager=True,
         ),
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print errors only, and what --json asks for; goes anywhere.")
+        bool,
+        typer.Option(
+            "--quiet", "-q", help="Print only errors and the output of --json. May stand anywhere in the line."
+        ),
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Tell each step and how long it took; goes anywhere.")
+        bool, typer.Option("--verbose", "-v", help="Print each step and its duration. May stand anywhere in the line.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error; goes anywhere.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show a traceback with an error. May stand anywhere in the line.")
+    ] = False,
 ) -> None:
     del version, quiet, verbose, debug
     if context.invoked_subcommand is None:

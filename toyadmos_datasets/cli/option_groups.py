@@ -17,6 +17,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "--calibration",
         "--balanced-test",
         "--adapt-events",
+        "--supplemental-events",
         "--shots",
         "--unseen-parts",
         "--window-s",

@@ -1,4 +1,4 @@
-"""`toyadmos prepare`, the main job, and `toyadmos plan`, what it would do."""
+"""`toyadmos prepare`, the main command, and `toyadmos plan`, its preview."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 @taking_request
 def prepare(request: PrepareOptions, *, as_json: JsonOption = False) -> None:
-    """Prepare a dataset that load_dataset opens.
+    """Make a dataset that datasets.load_dataset opens.
 
-    A run that was interrupted goes on where it stopped; a second run with the same options finds
-    everything done.
+    An interrupted run continues where it stopped. A second run with the same options changes
+    nothing.
     """
     from toyadmos_datasets.jobs.prepare import prepare as run
 
@@ -94,7 +94,7 @@ def _split_rows(report: PrepareReport) -> list[list[str]]:
 
 
 def _notes(report: PrepareReport) -> list[str]:
-    """Return what a reader of the dataset must know, as its card has it."""
+    """Return the notes of the dataset card."""
     from toyadmos_datasets.values.manifest import RECIPE_NAME
     from toyadmos_datasets.values.recipe import read_recipe
 
@@ -102,7 +102,7 @@ def _notes(report: PrepareReport) -> list[str]:
 
 
 def _next_lines(report: PrepareReport) -> list[str]:
-    """Return what to type next."""
+    """Return the commands to type next."""
     config, splits = next(iter((report.manifest.joint_configs or report.manifest.configs).items()))
     folder = shell_word(report.out)
     return [
@@ -113,7 +113,7 @@ def _next_lines(report: PrepareReport) -> list[str]:
 
 
 def _as_found(report: PrepareReport) -> list[str]:
-    """Return what the source was found to hold; of a dataset that was there before, what was tolerated for it."""
+    """Return the content of the source "as found"; for a dataset that already existed, what it tolerated."""
     from toyadmos_datasets.ingest import tolerated_lines
 
     if report.as_found:
@@ -123,9 +123,9 @@ def _as_found(report: PrepareReport) -> list[str]:
 
 @taking_request
 def plan(request: PrepareOptions, *, as_json: JsonOption = False) -> None:
-    """Show what prepare would do, and touch nothing.
+    """Show what prepare would do, without doing it.
 
-    Takes the options of prepare, and tells what would be read, decoded and written, and how long it takes.
+    Takes the options of prepare. Tells what prepare would read, decode and write, and how long it would take.
     """
     from toyadmos_datasets.jobs.preview import previews
 
@@ -168,7 +168,7 @@ def _simulated(found: Preview) -> list[str]:
 
 
 def _unknown(found: Preview) -> list[str]:
-    """Say that nobody has looked yet whether workers can share a block, where that makes a difference."""
+    """Say that it is not known yet whether workers can share a block, if that changes the time."""
     if found.longest_s - found.expected_s < 1:
         return []
     n, longest = found.n_unknown_blocks, format_duration(found.longest_s)
@@ -177,7 +177,7 @@ def _unknown(found: Preview) -> list[str]:
 
 
 def _health(found: Preview) -> list[str]:
-    """Say what the cache knows of the clips, and that it does not know the others."""
+    """Say for how many clips the cache knows the health, and for how many it does not."""
     n, in_all = found.n_unmeasured_clips, found.n_unmeasured_clips + found.health.n_clips_in_all
     in_all += found.health.n_left_out_clips
     why = "their recordings are not in the cache, or they are windows of longer ones"
@@ -188,7 +188,7 @@ def _health(found: Preview) -> list[str]:
 
 
 def _sizes(found: Preview) -> str:
-    """Say what the dataset takes in each encoding."""
+    """Return the size of the dataset in each encoding."""
     sizes = (f"{format_bytes(n_bytes)} as {name.upper()}" for name, n_bytes in found.n_bytes_encoded.items())
     return f"about {', '.join(sizes)} (--encoding)"
 

@@ -45,7 +45,7 @@ def export(
     folder: Annotated[Path, typer.Argument(help="A prepared dataset.", metavar="DIR")],
     *,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The file, such as mine.toyrecipe.", metavar="FILE", dir_okay=False)
+        Path, typer.Option("--out", "-o", help="File to write, such as mine.toyrecipe.", metavar="FILE", dir_okay=False)
     ],
     workers: WorkersOption = None,
     as_json: JsonOption = False,
@@ -104,9 +104,9 @@ def rebuild(
     fetch: FetchChoices,
     as_json: JsonOption = False,
 ) -> int:
-    """Render a shared recipe, and compare with what it was.
+    """Render a shared recipe, and compare the result with the original.
 
-    The exit status is 1 if a byte of a shard differs; then it is said which stage moved.
+    If a byte of a shard differs, the exit status is 1 and the command names the stage that differs.
     """
     from toyadmos_datasets.engine.arrow_memory import keep_pandas_out
     from toyadmos_datasets.jobs.rebuild import RebuildOptions
@@ -140,13 +140,13 @@ def diff(
     a: Annotated[
         str, typer.Argument(help="A recipe, shared or plain, a prepared dataset, or an address of one.", metavar="A")
     ],
-    b: Annotated[str, typer.Argument(help="Another.", metavar="B")],
+    b: Annotated[str, typer.Argument(help="Another recipe or dataset.", metavar="B")],
     *,
     as_json: JsonOption = False,
 ) -> int:
-    """Tell what differs between two recipes.
+    """Show the differences between two recipes.
 
-    The exit status is 1 if anything but versions does.
+    The exit status is 1 if they differ in more than versions.
     """
     from toyadmos_datasets.sharing import diff_recipes
 

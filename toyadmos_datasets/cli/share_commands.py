@@ -1,4 +1,4 @@
-"""`toyadmos share` and `toyadmos fetch-recipe`: to where others find it, and back."""
+"""`toyadmos share` and `toyadmos fetch-recipe`: to a bucket or the Hub, and back."""
 
 from __future__ import annotations
 
@@ -23,34 +23,40 @@ _SHOWN_FILES = 10
 def share(
     folder: Annotated[Path, typer.Argument(help="A prepared dataset.", metavar="DIR")],
     destination: Annotated[
-        str, typer.Argument(help="hf://datasets/user/name, s3://bucket/folder or the like.", metavar="DEST")
+        str,
+        typer.Argument(
+            help="hf://datasets/user/name, s3://bucket/folder or another address that fsspec can write to.",
+            metavar="DEST",
+        ),
     ],
     *,
     with_audio: Annotated[
         bool,
         typer.Option(
             "--with-audio",
-            help="Send the dataset itself; default for a bucket, on the Hub for private repositories only.",
+            help="Send the dataset with its audio. Default for a bucket; on the Hub only for private repositories.",
         ),
     ] = False,
     recipe_only: Annotated[
-        bool, typer.Option("--recipe-only", help="Send no audio: card, recipe, hashes. Default for the Hub.")
+        bool, typer.Option("--recipe-only", help="Send card, recipe and hashes, but no audio. Default for the Hub.")
     ] = False,
     i_may_share_audio: Annotated[
         bool,
-        typer.Option("--i-may-share-audio", help="For a bucket: only people who may have the recordings can read it."),
+        typer.Option(
+            "--i-may-share-audio", help="Confirm that only people who may have the recordings can read the bucket."
+        ),
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what was shared there of another dataset.")
+        bool, typer.Option("--overwrite", help="Replace another dataset that was shared there.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be sent.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, without sending it.")] = False,
     token: TokenOption = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Send a dataset, or only its recipe, to a bucket or the Hub.
 
-    What is there already is not sent again; the manifest comes last. The corpus's licence forbids passing the
+    Files that are already there are not sent again; the manifest comes last. The corpus's licence forbids passing the
     audio on: nothing of it goes to a public place.
     """
     if with_audio and recipe_only:
@@ -81,10 +87,10 @@ def share(
 
 def fetch_recipe(
     address: Annotated[
-        str, typer.Argument(help="hf://datasets/user/name, or where else a recipe was shared.", metavar="URL")
+        str, typer.Argument(help="Address of a shared recipe, such as hf://datasets/user/name.", metavar="URL")
     ],
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.", metavar="FILE")] = Path(
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.", metavar="FILE")] = Path(
         "dataset.toyrecipe"
     ),
     token: TokenOption = None,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Verbosity(enum.Enum):
-    """How much a command tells."""
+    """How much a command prints."""
 
     QUIET = "errors only"
     NORMAL = "results, and progress"
@@ -36,7 +36,7 @@ _told = Verbosity.NORMAL
 
 
 def set_verbosity(level: Verbosity) -> None:
-    """Say how much this process tells from now on."""
+    """Set how much this process prints from now on."""
     global _told  # noqa: PLW0603  # there is one terminal
     _told = level
     if level is Verbosity.VERBOSE:
@@ -45,9 +45,9 @@ def set_verbosity(level: Verbosity) -> None:
 
 
 def print_lines(lines: Iterable[str], *, err: bool = False) -> None:
-    """Print lines; what is not visible in one of them, a line feed included, is escaped.
+    """Print lines, and escape invisible characters in them, line feeds included.
 
-    What goes to standard error, such as a question, is printed to quiet users, too.
+    Lines for standard error, such as a question, are printed with ``--quiet``, too.
     """
     if _told is Verbosity.QUIET and not err:
         return
@@ -55,7 +55,7 @@ def print_lines(lines: Iterable[str], *, err: bool = False) -> None:
 
 
 def print_json(value: object, *, indent: int | None = 2) -> None:
-    """Print a value as JSON of ASCII, control characters escaped; what JSON does not know is printed as text."""
+    """Print a value as ASCII JSON with control characters escaped; values that JSON lacks are printed as text."""
     written = json.dumps(value, indent=indent, default=str)
     typer.echo(written.replace("\x7f", "\\u007f"))  # the one control character that JSON leaves as it is
 
@@ -75,7 +75,7 @@ def found_lines(found: Sequence[AsFound]) -> list[str]:
 
 
 def loading_line(folder: Path, config: str, split: str) -> str:
-    """Return a line of Python that gives the first clip of a prepared folder, whatever the folder is called.
+    """Return a line of Python that loads the first clip of a prepared folder of any name.
 
     It is of this package and not of plain `datasets`, which takes ``[`` and ``*`` in a path for a pattern and ``::``
     for a chain of addresses, and which decodes only where torchcodec does.
@@ -135,7 +135,7 @@ def number_of(word: str, kind: Callable[[str], Number], option: str) -> Number:
 
 
 def progress_on_terminal() -> Progress:
-    """Return what shows progress: bars on a terminal, now and then a line in logs and pipes."""
+    """Return the progress display: bars on a terminal, occasional lines in logs and pipes."""
     if _told is Verbosity.QUIET:
         return Lines(is_shown=False)
     if _told is Verbosity.VERBOSE or not sys.stderr.isatty():
@@ -156,7 +156,7 @@ class Bars:
     """A bar for each stage, with its rate and the time left; stages may run inside and beside each other."""
 
     drawing: ClassVar[Bars | None] = None
-    """Those that are on the terminal now; there is one terminal."""
+    """The bars that are drawn now; there is one terminal."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -203,14 +203,14 @@ class Bars:
 
 
 LINE_EVERY_S: Seconds = 30.0
-"""Between two lines of a stage where nothing is drawn, at most."""
+"""Longest time between two lines of a stage."""
 LINE_EVERY_SHARE = 0.05
 LEAST_S: Seconds = 10.0
-"""Between two lines, at least, however fast a stage is."""
+"""Shortest time between two lines of a stage."""
 
 
 class Lines:
-    """A line now and then for each stage: for logs.
+    """Occasional lines for each stage, for logs.
 
     Args:
         is_shown: Whether to print at all.
@@ -231,7 +231,7 @@ class Lines:
         told = 0
 
         def show(done: int, note: str = "") -> None:
-            """Print a line where the last one is long ago."""
+            """Print a line if the last one is long ago."""
             nonlocal told_s, told
             waited_s = time.monotonic() - told_s
             if waited_s >= LINE_EVERY_S or (waited_s >= LEAST_S and done - told >= LINE_EVERY_SHARE * total):

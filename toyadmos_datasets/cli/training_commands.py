@@ -26,15 +26,17 @@ if TYPE_CHECKING:
 
 ConfigsOption: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--config", help="Only evaluations of this config; can be repeated. By default all.", metavar="NAME"),
+    typer.Option(
+        "--config", help="Use only evaluations of this config; can be repeated. By default all.", metavar="NAME"
+    ),
 ]
-CsvOption: TypeAlias = Annotated[Path | None, typer.Option(help="Write the table as CSV, too.", metavar="FILE")]
+CsvOption: TypeAlias = Annotated[Path | None, typer.Option(help="Also write the table as CSV.", metavar="FILE")]
 LatexOption: TypeAlias = Annotated[
-    Path | None, typer.Option(help="Write the table for LaTeX, too; it needs booktabs.", metavar="FILE")
+    Path | None, typer.Option(help="Also write the table for LaTeX; it needs booktabs.", metavar="FILE")
 ]
 AllowOverlapOption: TypeAlias = Annotated[
     bool,
-    typer.Option("--allow-overlap", help="Take runs that were tested on what they were trained on, and mark them."),
+    typer.Option("--allow-overlap", help="Accept runs that were tested on clips they were trained on, and mark them."),
 ]
 
 
@@ -47,7 +49,7 @@ def train(
 ) -> None:
     """Train a reference detector on normal clips: an autoencoder, or one of clip statistics.
 
-    A run that was interrupted goes on where it stopped, to the same weights.
+    An interrupted run continues where it stopped and reaches the same weights.
     """
     options = TrainOptions(dataset=dataset, **chosen)
     from toyadmos_datasets.runs.trainer import train_each_seed
@@ -91,12 +93,14 @@ _WORST = 8
 
 @taking(EvaluateOptions)
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run, or a folder of seeds; with --scores it is made.", metavar="RUN")],
+    run: Annotated[
+        Path, typer.Argument(help="A run, or a folder of seeds; with --scores, the folder to create.", metavar="RUN")
+    ],
     *,
     chosen: dict[str, Any],
     as_json: JsonOption = False,
 ) -> None:
-    """Score the test split and tell how well a run does.
+    """Score the test split, and compute all metrics.
 
     Writes scores.parquet and metrics.json into a folder of the run's evaluations.
     """
@@ -122,7 +126,7 @@ def evaluate(
 
 
 def enhancement_lines(found: EnhancementEvaluation) -> list[str]:
-    """Write what noise reduction comes to for people."""
+    """Return the scores of noise reduction as tables of text."""
     heading = ["group", "clips", "SI-SDR dB", "improvement dB", "SDR improvement dB", "spectral distance dB", "before"]
     rows = [
         [
@@ -152,7 +156,7 @@ def enhancement_lines(found: EnhancementEvaluation) -> list[str]:
 
 
 def evaluation_lines(found: Evaluation) -> list[str]:
-    """Write an evaluation as tables for people."""
+    """Return an evaluation as tables of text."""
     evaluated = found.evaluated
     return [
         f"{evaluated.system}, seed {evaluated.seed}, on {evaluated.config}",
@@ -164,7 +168,7 @@ def evaluation_lines(found: Evaluation) -> list[str]:
 
 
 def lines_of(found: Summary) -> list[str]:
-    """Write a summary as tables for people."""
+    """Return a summary as tables of text."""
     lines = [
         f"{found.n_normal} normal and {found.n_anomalous} anomalous clips of {found.n_events} events",
         f"clip score: {found.clip_score}",
@@ -261,7 +265,7 @@ def compare(
 
 
 def run_lines(rows: Sequence[TableRow]) -> list[str]:
-    """Write the table of runs for people, the marks below it."""
+    """Return the table of runs as text, with the marks below it."""
     from toyadmos_datasets.runs.run_table import HEADING, cells_of
 
     marks = list(dict.fromkeys(mark for row in rows for mark in row.marks))

@@ -1,4 +1,4 @@
-"""`toyadmos verify`: whether a prepared dataset or a source is what it should be."""
+"""`toyadmos verify`: whether a prepared dataset or a source is complete and correct."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SOUND = {
     "simulated": "Everything is as it should be.",
     "partial": "PARTIAL: nothing is wrong with what is there, but recordings are missing.",
 }
-"""What is said where nothing is wrong."""
+"""Sentences for a source without errors."""
 _STATUS = {"complete": 0, "simulated": 0, "partial": 3, "wrong": 1}
 """Exit status by the verdict about a source."""
 
@@ -45,8 +45,8 @@ def verify(
     location: Annotated[
         str | None,
         typer.Argument(
-            help="A prepared dataset, the address of a shared one, or a folder with volumes or a tree; by default "
-            "what was downloaded of --toy.",
+            help="A prepared dataset, the address of a shared one, or a folder with volumes or a tree; by default the "
+            "downloads of --toy.",
             metavar="DIR",
         ),
     ] = None,
@@ -57,15 +57,16 @@ def verify(
     manifest: ManifestOption = None,
     cache: CacheOption = None,
     write_manifest: Annotated[
-        Path | None, typer.Option(help="Write sizes and md5 of the volumes in DIR, for a mirror.", metavar="FILE")
+        Path | None,
+        typer.Option(help="Write the size and md5 of each volume in DIR to FILE, for a mirror.", metavar="FILE"),
     ] = None,
     toy: Annotated[str | None, typer.Option(help="For a source: car, conveyor or train.", metavar="TOY")] = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Tell what is wrong with a dataset or a source.
+    """Check a dataset or a source for errors.
 
-    Reads it once through. The exit status is 1 if anything is wrong, and 3 if nothing is but the corpus is partial.
+    Reads everything once. The exit status is 1 if anything is wrong, and 3 if the corpus is correct but incomplete.
     """
     if write_manifest is not None:
         return _list_volumes(location, toy, write_manifest, as_json=as_json)

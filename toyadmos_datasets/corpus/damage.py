@@ -1,4 +1,4 @@
-"""What is damaged under each condition of a toy, as parts and states and in plain words."""
+"""The damage of each condition of a toy, as parts and states and in plain words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts of the corpus: tables, the paper's statements, counts and what users counted and measured."""
+"""Facts of the corpus: tables, statements of the paper, counts and observations of users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a name that cannot be read is reported."""
+"""Errors for invalid file names."""
 
 from __future__ import annotations
 

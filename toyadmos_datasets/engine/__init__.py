@@ -1,4 +1,4 @@
-"""The one way to run tasks: in this process, or on any `concurrent.futures.Executor`."""
+"""Runs tasks in this process, or on any `concurrent.futures.Executor`."""
 
 from toyadmos_datasets.engine.clusters import opened_engine
 from toyadmos_datasets.engine.engines import Engine, proved

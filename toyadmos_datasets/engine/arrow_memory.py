@@ -1,4 +1,4 @@
-"""What Arrow keeps in a process, and what it need not load."""
+"""Arrow's memory in a process: returned early, and without loading pandas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One task in whatever process runs it: how it travels there, and what comes back."""
+"""One attempt at a task in any process: how it gets there, and what it returns."""
 
 from __future__ import annotations
 

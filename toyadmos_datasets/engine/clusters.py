@@ -1,4 +1,4 @@
-"""From what a user types after `--engine` to an engine."""
+"""Makes an engine from the value of `--engine`."""
 
 from __future__ import annotations
 

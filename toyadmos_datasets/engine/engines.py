@@ -1,4 +1,4 @@
-"""Engines: any `concurrent.futures.Executor` whose workers have proved that they fit."""
+"""Engines: any `concurrent.futures.Executor` whose workers passed the checks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Engine:
     """Workers that are not this process's own.
 
     Attributes:
-        executor: Runs tasks; whoever made it ends it.
+        executor: Runs tasks; its creator shuts it down.
         name: For people: an address, or the executor's class.
         n_slots: How many tasks it runs at once.
         on_each_worker: Reaches every worker; None where the executor knows no way to.

@@ -1,4 +1,4 @@
-"""Worker processes on this machine: loky's, deaf to signals, and gone when their driver is."""
+"""Worker processes on this machine: loky's; they ignore signals, and end with their driver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every worker proves before it works: that it runs the same versions and sees the same folders."""
+"""The check of every worker before it works: it runs the same versions and sees the same folders."""
 
 from __future__ import annotations
 

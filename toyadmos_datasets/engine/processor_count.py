@@ -1,4 +1,4 @@
-"""How many processors this process may use, as its affinity and its control groups have it."""
+"""The number of processors that this process may use, by affinity and control groups."""
 
 from __future__ import annotations
 

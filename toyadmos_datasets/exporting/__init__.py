@@ -1,4 +1,4 @@
-"""The stage that exports: a prepared dataset as the files and names that others' tools expect."""
+"""The stage that exports: a prepared dataset as the files and names that other tools expect."""
 
 from toyadmos_datasets.exporting.export_job import ExportOptions, ExportReport, export_dataset
 from toyadmos_datasets.exporting.export_layouts import LAYOUTS

@@ -1,4 +1,4 @@
-"""From a prepared folder to a folder for others' tools."""
+"""Exports a prepared folder for other tools."""
 
 from __future__ import annotations
 

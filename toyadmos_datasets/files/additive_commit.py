@@ -1,4 +1,4 @@
-"""Adding to a folder that is shown: what is there stays where it is, and one rename shows the new beside it.
+"""Adding to a visible folder: existing files stay, and one rename shows the new ones.
 
 Some files describe the content, the last of which says what belongs to it. New content goes to places that no
 description names; then the descriptions are replaced, one after the other, the last one last. Until then, copies of the

@@ -1,4 +1,4 @@
-"""Files that appear whole, synced, or not at all, and the removal of what dead processes left."""
+"""Files that appear complete and synced or not at all, and the removal of leftovers of dead processes."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class HashedFile:
     """A file that is written from its beginning to its end, hashed and counted meanwhile: it need not be read again.
 
     Args:
-        file: Takes the bytes; open, and closed by whoever opened it.
+        file: Takes the bytes; the caller opens and closes it.
 
     Attributes:
         n_bytes: Bytes that were written.

@@ -1,4 +1,4 @@
-"""The cache folder: where it is, and leases for its many users and the one who cleans it."""
+"""The cache folder: its place, and locks for its many readers and the one process that cleans it."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def exclusive_lease(cache: Path, toy: str) -> Iterator[None]:
     """Hold what a cache has of a toy alone while the block runs; without a lease where none can be had.
 
     Raises:
-        BusyError: Somebody uses it; it says who, where the system tells.
+        BusyError: Another process uses it; the error names the process if the system tells.
     """
     path = lease_path(cache, toy)
     descriptor = _opened(path)
@@ -116,7 +116,7 @@ def exclusive_lease(cache: Path, toy: str) -> Iterator[None]:
 
 
 def _lock_alone(descriptor: int, path: Path, toy: str) -> None:
-    """Lock a file alone; once more where whoever had it was gone before the system could name them."""
+    """Lock a file exclusively; try again if its holder ended before the system could name it."""
     for is_last in (False, True):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Extras: what each brings, whether it is installed, and the command that installs it."""
+"""Extras: their packages, whether they are installed, and the command that installs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder that a job fills: one request, one writer, resumed after a cut, and shown whole or not at all.
+"""The folder of a job: one request, one writer, resumed after an interrupt, and shown complete or not at all.
 
 A job collects its files in `.partial/`. A commit then hides what the folder shows, moves the new parts to their places
 in a fixed order, and shows last the file that says that all is there. Every step is a rename, so a commit that is cut

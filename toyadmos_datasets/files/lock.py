@@ -1,4 +1,4 @@
-"""One writer a folder."""
+"""A lock that allows one writer per folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NO_LOCKING = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Holder:
-    """Who holds a folder."""
+    """The process that holds a folder."""
 
     host: str
     pid: Count
@@ -49,7 +49,7 @@ def folder_lock(folder: Path, *, on_wait: Callable[[str], None] | None = None) -
 
     Args:
         folder: Made if it does not exist.
-        on_wait: While another has the folder, called again and again with who that is, until it is free; None
+        on_wait: Called repeatedly with the holder while another process has the folder, until it is free; None
             for not waiting.
 
     Raises:
@@ -111,7 +111,7 @@ def _busy(folder: Path, lock: BaseFileLock) -> BusyError:
 
 def _holder(folder: Path) -> str:
     try:
-        path, remedy = folder / HOLDER_NAME, "Leave it: who holds the folder writes it."
+        path, remedy = folder / HOLDER_NAME, "Leave it: the process that holds the folder writes it."
         holder = checked(_Holder, read_json(path, remedy=remedy), what="A file is damaged.", where=path, remedy=remedy)
     except DatasetError:  # it has the lock, and has not got round to its name
         return "held by a process that is not known"

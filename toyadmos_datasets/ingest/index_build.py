@@ -1,4 +1,4 @@
-"""The index of a source: a row for every recording, what is wrong with names, and what is odd about them."""
+"""The index of a source: a row for every recording, errors in names, and oddities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stage that listens: where machines run in ingested recordings."""
+"""The stage that finds where machines run in ingested continuous recordings."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ def ingest(
     """
     remove_abandoned(store.folder)
     missing = missing_recordings(index, store)
-    if not len(missing):  # nothing is written, so that who may only read the store can use it
+    if not len(missing):  # nothing is written, so that users without write access can use the store
         return IngestReport(n_reused=len(index), n_ingested=0, bad=())
     _LOG.info("Ingesting %d recordings of %s; %d are stored", len(missing), source.toy, len(index) - len(missing))
     write_json(store.folder / "store.json", store.key | {"toy": source.toy, "location": source.location})

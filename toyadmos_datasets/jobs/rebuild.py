@@ -70,7 +70,7 @@ class RebuildReport(DisplayedReport):
     Attributes:
         prepared: The folder that was made, or was there.
         n_shards: Shards that were compared.
-        moved: Where the bytes differ from those of who shared the recipe; None if they are the same.
+        moved: The stage at which the bytes differ from the shared recipe's; None if they are the same.
     """
 
     displayed = ("is_same", "n_shards")

@@ -22,7 +22,7 @@ from toyadmos_datasets.signal.clip_codec import Samples, SampleType, decode_clip
 from toyadmos_datasets.units import Hertz
 
 TYPE_NAME = "ToyAdmosAudio"
-"""What schemas call the feature; `datasets` without this package refuses what it does not know."""
+"""Name of the feature in schemas; `datasets` without this package refuses it."""
 
 
 @dataclass
@@ -55,11 +55,11 @@ class Audio(datasets.Audio):  # type: ignore[misc]  # datasets has no type annot
             )
 
     def decode_example(self, value: Any, token_per_repo_id: Any = None) -> dict[str, Any]:  # noqa: ANN401  # as its parent's
-        """Decode one clip; what is decoded already, and as it should be, stays as it is.
+        """Decode one clip; a clip that is already decoded correctly stays as it is.
 
         Raises:
-            DatasetError: The clip is damaged, or there is none.
-            OptionError: It does not fit the sample type, or has other channels than are asked for.
+            DatasetError: The clip is damaged or missing.
+            OptionError: It does not fit the sample type, or has other channels than requested.
         """
         if not self.decode:
             raise RuntimeError("Decoding is disabled for this feature. Please use Audio(decode=True) instead.")
@@ -87,7 +87,7 @@ class Audio(datasets.Audio):  # type: ignore[misc]  # datasets has no type annot
             value: What `decode_example` gives, ``{"bytes", "path"}``, a path, bytes, or torchcodec's decoder.
 
         Raises:
-            OptionError: It is none of these, or does not fit the sample type.
+            OptionError: It is of another kind, or does not fit the sample type.
         """
         if isinstance(value, (str, PathLike)):
             return {"bytes": None, "path": value if isinstance(value, str) else str(Path(value).absolute())}
@@ -136,7 +136,7 @@ class Audio(datasets.Audio):  # type: ignore[misc]  # datasets has no type annot
         return self._encoded(array[0] if len(array) == 1 else array, samples.sample_rate, None)
 
     def _require_channels(self, samples: Samples, path: str | None) -> None:
-        """Raise where other channels are asked for than there are: none is averaged, and none made up."""
+        """Raise if the number of channels differs from the requested one: channels are neither averaged nor added."""
         asked = getattr(self, "num_channels", None)
         n_channels = 1 if samples.ndim == 1 else len(samples)
         if asked in (None, n_channels) and not self.stream_index:
@@ -151,7 +151,7 @@ class Audio(datasets.Audio):  # type: ignore[misc]  # datasets has no type annot
 
 
 def _resampled(samples: Samples, rate_hz: Hertz, asked_hz: Hertz) -> Samples:
-    import soxr  # noqa: PLC0415  (who keeps the rate does without)
+    import soxr  # noqa: PLC0415  (needed only for another rate)
 
     from toyadmos_datasets.signal.resampling import QUALITY  # noqa: PLC0415  (as above)
 

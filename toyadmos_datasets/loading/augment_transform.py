@@ -58,8 +58,8 @@ class AugmentTransform:
         epoch: Number of the epoch.
 
     Raises:
-        OptionError: A row lacks what is needed, or two have one identity.
-        DatasetError: Noise is asked for, and there is none of a case and channel.
+        OptionError: A row lacks a needed column, or two rows have one identity.
+        DatasetError: Noise is requested, and a case and channel have none.
     """
 
     def __init__(self, augment: Augment, rows: Dataset | Sequence[Row], *, seed: int = 0, epoch: int = 0) -> None:
@@ -85,7 +85,7 @@ class AugmentTransform:
             rows: One row, or several as `datasets` gives them: a list for each column.
 
         Returns:
-            The same with ``audio`` augmented, and what was drawn: ``drawn_snr_db`` and so on, with mix-ups also
+            The same with ``audio`` augmented, and the drawn values: ``drawn_snr_db`` and so on, with mix-ups also
             ``label_weights``.
 
         Raises:

@@ -1,6 +1,6 @@
 """Augmentation on the fly: what is drawn for each clip of a training split, and the clip that becomes of it.
 
-NumPy alone. Draws follow from seed, epoch and event, never from the order in which clips are asked for: any number of
+NumPy alone. Draws follow from seed, epoch and event, never from the order in which clips are requested: any number of
 workers and ranks, and a run that goes on in the middle of an epoch, get the same clips. Noise and partners of mix-ups
 are taken from the rows that are augmented, which are those of the training split; nothing else can be reached.
 """
@@ -40,7 +40,7 @@ _GAIN_LIMIT_DB: Decibels = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augment:
-    """What is changed about each clip of a training split, drawn anew in every epoch.
+    """Changes of each clip of a training split, drawn again in every epoch.
 
     The order is: mix-up of targets, shift, noise, gain. What is left out does not happen.
 
@@ -48,9 +48,9 @@ class Augment:
         snr_db: Lowest and highest SNR; each clip gets one, uniformly drawn, and another stretch of noise of its own
             case and microphone. It is relative to the level that the SNRs of the dataset are relative to, or to the
             clip's own level where the dataset knows none. None leaves the noise as it is.
-        noise: The split whose noise is heard. Only ``train`` may be.
+        noise: Split that the noise comes from. Only ``train`` is valid.
         mix_up: Alpha of the Beta distribution of mix-up weights; 0 for no mix-up.
-        gain_db: Lowest and highest gain of the whole clip; None for none.
+        gain_db: Lowest and highest gain of the whole clip; None for no gain.
         shift: Whether the target is shifted by any number of samples, its end coming in at its beginning.
 
     Raises:
@@ -114,7 +114,7 @@ class TrainingSounds(Protocol):
     """Where the sounds of a training split are, by row."""
 
     def target(self, row: int) -> ClipPart:
-        """Return what is augmented: the target without noise where noise is drawn, else the whole clip."""
+        """Return the sound to augment: the target without noise if noise is drawn, else the whole clip."""
 
     def noise(self, row: int, n_samples: int, place: float) -> ClipPart:
         """Return a stretch of the noise of a row; a shorter one is repeated.
@@ -137,7 +137,7 @@ class TrainingRows:
         channel: Rows of one channel may be mixed up with each other.
         surroundings: Rows of one number may hear each other's noise: those of one case and channel.
         has_noise: Whether the row has noise.
-        label: Number of the class; -1 where there is none.
+        label: Number of the class; -1 without a label.
         reference_db: Level that an SNR is relative to; NaN for that of the target that is augmented.
         noise_db: Level of the row's noise as `TrainingSounds` gives it, on the scale of `reference_db`; NaN to measure
             it.
@@ -266,7 +266,7 @@ class Augmentation:
         headroom_db: Attenuation of every clip.
 
     Raises:
-        DatasetError: Noise is asked for, and rows have none of their case and microphone to draw from.
+        DatasetError: Noise is requested, and there is none of a row's case and microphone.
     """
 
     def __init__(
@@ -286,7 +286,7 @@ class Augmentation:
             raise _no_noise(int(np.flatnonzero(self._noises.size == 0)[0]))
 
     def draws(self, rows: Integers, epoch: int) -> Draws:
-        """Draw for some rows; each gets what it would get alone.
+        """Draw for some rows; each row gets the same values as if it were drawn alone.
 
         Args:
             rows: Numbers of the rows.
@@ -408,7 +408,7 @@ def _between(limits: Range, high: npt.NDArray[np.uint32], low: npt.NDArray[np.ui
 
 def _weights(alpha: float, uniform: Floats) -> Floats:
     """Turn uniform numbers into numbers with the distribution Beta(alpha, alpha)."""
-    from scipy.special import betaincinv  # noqa: PLC0415  (who mixes nothing up does without)
+    from scipy.special import betaincinv  # noqa: PLC0415  (needed only for mix-up)
 
     return np.asarray(betaincinv(alpha, alpha, uniform))
 

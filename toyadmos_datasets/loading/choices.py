@@ -17,7 +17,7 @@ def part_of(opened: Mapping[str, Dataset], asked: str) -> Dataset:
     """Cut and put together what an expression says.
 
     Raises:
-        OptionError: It is none.
+        OptionError: It is not valid.
     """
     import datasets  # noqa: PLC0415  (takes a second)
 
@@ -57,7 +57,7 @@ def chosen_splits(manifest: Manifest, name: str | None) -> dict[str, list[Shard]
 
 
 def check_split(split: str | None, splits: Iterable[str]) -> str | None:
-    """Return an expression whose splits are all there; ``all`` is spelled out.
+    """Return an expression whose splits all exist; ``all`` is spelled out.
 
     Raises:
         OptionError: There is no such split.
@@ -100,7 +100,7 @@ def check_decode(decode: bool | str, bit_depth: int) -> None:  # noqa: FBT001  #
 
 
 def require_choice(what: str, asked: str, choices: Iterable[str]) -> None:
-    """Raise if what is asked for is not among the choices.
+    """Raise if a value is not among the choices.
 
     Raises:
         OptionError: It is not; it lists those that are.

@@ -40,7 +40,7 @@ class ClipRows(Protocol):
         """Return one clip, shape (n_samples,) or (n_channels, n_samples), full scale +-1."""
 
     def target(self, row: int) -> ClipPart:
-        """Return what is augmented of a row, as `TrainingSounds` has it."""
+        """Return the sounds of a row for the augmentation, as in `TrainingSounds`."""
 
     def noise(self, row: int, n_samples: int, place: float) -> ClipPart:
         """Return a stretch of the noise of a row, as `TrainingSounds` has it."""
@@ -128,7 +128,7 @@ class Clips:
         return self.rows.waveform(row)
 
     def augmentation(self) -> Augmentation:
-        """Return the augmentation, made when it is first asked for.
+        """Return the augmentation, which is made at the first call.
 
         Raises:
             DatasetError: There is no noise to draw from.

@@ -29,7 +29,7 @@ def is_forbidden(error: OutputError) -> bool:
 
 
 def writable_or_stand_in(cache: Path) -> Path:
-    """Return a cache that is about to be written to, or what stands in for it if this user may not do so."""
+    """Return a cache to write to, or a temporary folder if this user may not write to it."""
     probe = temporary_path(cache)
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def writable_or_stand_in(cache: Path) -> Path:
 
 
 def stand_in_for(cache: Path) -> Path:
-    """Return a temporary folder, the same for a whole process, and warn that what is kept there is made each time."""
+    """Return a temporary folder, one for the whole process, and warn that its files are made again each time."""
     folder = _temporary_folder(os.getpid())
     warnings.warn(
         f"The cache of datasets cannot be written to ({escaped(cache)}), so a temporary folder stands in for it "

@@ -40,7 +40,7 @@ from toyadmos_datasets.values.parquet_files import PARQUET_FAULTS, features_in, 
 from toyadmos_datasets.values.shards import FileState, changed, state_of
 
 PLACES_VERSION = 4
-"""Part of the name of what is kept: a change of its form raises it."""
+"""Part of the name of the kept file: a change of its format raises it."""
 
 _HEADER = b"toyadmos_places"
 _HASH_BYTES = 16
@@ -50,7 +50,7 @@ _BATCH_ROWS = 1 << 16
 """Rows that are kept in one piece, at least, but at the end: few pieces open fast, and memory holds one."""
 
 _DAMAGED = "What is kept of where clips are is damaged."
-_LOAD_AGAIN = "Load the dataset again: a damaged file in the cache is then made anew."
+_LOAD_AGAIN = "Load the dataset again: a damaged file in the cache is then made again."
 _PREPARE_AGAIN = "Prepare the folder again with the same command and --overwrite."
 
 
@@ -84,7 +84,7 @@ class PlacedShard:
 
 
 def placed(folder: Path, shard: Shard) -> PlacedShard:
-    """Return how a shard stands on the disk.
+    """Return the state of a shard on the disk.
 
     Raises:
         DatasetError: It is missing or has another size than the manifest says.
@@ -121,7 +121,7 @@ def write_places(shards: Sequence[PlacedShard], path: Path) -> None:
 
 
 class _HashedFile(io.RawIOBase):
-    """Passes on what is written, and hashes it."""
+    """Passes written bytes on, and hashes them."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.digest = xxh3_128()
@@ -157,7 +157,7 @@ def _in_large_pieces(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _kept_of(shards: Sequence[PlacedShard]) -> Iterator[pa.Table]:
-    """Yield what is kept of each shard: the columns without clips, and of the others where the clips are."""
+    """Yield the kept columns of each shard: those without clips, and the positions of the clips in the others."""
     first: pa.Schema | None = None
     for number, shard in enumerate(shards):
         mapped = _map_unchanged(shard)
@@ -206,7 +206,7 @@ def _spans_of(parquet: pq.ParquetFile, name: str, mapped: pa.Buffer, number: int
 
 @contextlib.contextmanager
 def _naming_damage(shard: PlacedShard) -> Iterator[None]:
-    """Name a shard that is not what prepare writes although it has its hash: the manifest may be anybody's."""
+    """Raise for a shard that prepare did not write although its hash is right: a manifest may come from anybody."""
     try:
         yield
     except ToyAdmosError:
@@ -288,7 +288,7 @@ def is_whole(path: Path) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Header:
-    """What stands beside the rows.
+    """The file beside the rows.
 
     Attributes:
         shards: The shards.

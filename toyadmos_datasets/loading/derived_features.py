@@ -70,7 +70,7 @@ class AudioFeatures(datasets.Features):  # type: ignore[misc]  # datasets has no
             self[name] = feature
 
     def setdefault(self, name: str, default: object = None) -> object:
-        """Assign where there is none."""
+        """Assign a feature to a column without one."""
         if name not in self:
             self[name] = default
         return self[name]
@@ -151,7 +151,7 @@ def _is_clip(feature: object) -> bool:
 
 
 def _following(features: Mapping[str, Any], clips: Mapping[str, Any]) -> AudioFeatures:
-    """Return features whose columns of clips have the sample types of before, also where they are of decoded clips."""
+    """Return features whose columns of clips keep their earlier sample types, also for decoded clips."""
     following = AudioFeatures({name: one for name, one in clips.items() if name in features})
     ours = [one for one in clips.values() if isinstance(one, Audio)]
     for name, feature in features.items():
@@ -196,7 +196,7 @@ AnyDataset = TypeVar("AnyDataset")
 
 
 def decode_with_soundfile(dataset: AnyDataset, *, sample_type: SampleType = "float32") -> AnyDataset:
-    """Return the same rows with their audio decoded by soundfile, also in what is made of them.
+    """Return the same rows with their audio decoded by soundfile, also in datasets derived from them.
 
     Args:
         dataset: A `Dataset`, a `DatasetDict` or an iterable one, of this package or not.
@@ -223,7 +223,7 @@ def as_plain_audio(dataset: AnyDataset) -> AnyDataset:
 
 
 def decoding(dataset: AnyDataset, decode: bool | str) -> AnyDataset:  # noqa: FBT001  # a choice of four, not a switch
-    """Return the same rows decoded as `load_dataset` is asked to: True keeps the sample type that there is.
+    """Return the same rows decoded by the option `decode` of `load_dataset`: True keeps the sample type.
 
     Configs of log-mel features have no audio, and stay as they are.
     """

@@ -17,7 +17,7 @@ _PURPOSE = "loader"
 
 @dataclass(slots=True, kw_only=True)
 class Epochs:
-    """Batches of row numbers for one rank; iterating goes over what is left of the current epoch.
+    """Batches of row numbers for one rank; iteration covers the rest of the current epoch.
 
     Shuffled rows are shared so that all ranks have as many batches: where that does not come out even, rows from the
     beginning of the epoch's order come again. Rows in order are shared without repeating any.
@@ -99,7 +99,7 @@ class Epochs:
 
 def _wrong(where: str, expected: str, actual: object) -> OptionError:
     return OptionError(
-        "An option has a value that cannot be used.",
+        "The value of an option is invalid.",
         where=where,
         expected=expected,
         actual=actual,

@@ -61,7 +61,7 @@ class DatasetLocation:
         """Read the manifest.
 
         Raises:
-            DatasetError: There is none, it is damaged, or a newer version wrote it.
+            DatasetError: It is missing or damaged, or a newer version wrote it.
             MissingExtraError: fsspec needs a package for this kind of address.
         """
         if not self.is_far:
@@ -161,7 +161,7 @@ class DatasetLocation:
                 expected=f"{shard.n_bytes} bytes, sha256 {shard.sha256}" if shard else MANIFEST_NAME,
                 actual="no file" if is_absent else type(error).__name__,
                 remedy="Share the dataset again." if is_absent else "Check the address and your access to it.",
-            ) from (None if self.is_far else error)  # others' texts may repeat what is secret
+            ) from (None if self.is_far else error)  # texts of other libraries may repeat secrets
         with file:
             yield file
 
@@ -178,7 +178,7 @@ class DatasetLocation:
             raise
         except Exception as error:  # noqa: BLE001  # what a file system raises is not known
             raise_shortage(error, f"{self.shown}/{name}")
-            raise self.cut(name, error) from None  # others' texts may repeat what is secret
+            raise self.cut(name, error) from None  # texts of other libraries may repeat secrets
 
     def cut(self, name: str, error: Exception) -> DatasetError:
         """Return the error for a file that stopped coming."""

@@ -46,7 +46,7 @@ class MappedRows:
         return decode_clip(*self._content("audio", row))[0]
 
     def target(self, row: int) -> ClipPart:
-        """Return what is augmented of a row."""
+        """Return the sounds of a row for the augmentation."""
         return self._part(self.augmented, row)
 
     def noise(self, row: int, n_samples: int, place: float) -> ClipPart:

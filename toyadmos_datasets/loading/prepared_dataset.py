@@ -142,7 +142,7 @@ def load_prepared(
     place = DatasetLocation(address=os.fspath(path), storage_options=dict(storage_options or {}))
 
     def opening(manifest: Manifest) -> Any:  # noqa: ANN401  # one of the four
-        """Open what is asked for."""
+        """Open the requested splits."""
         splits = chosen_splits(manifest, name)
         asked = check_split(split, splits)
         check_decode(decode, manifest.request.get("bit_depth", 16))

@@ -68,7 +68,7 @@ class Batching:
         require_choice("features", self.features, FEATURES)
         if self.augment is not None and split != TRAIN:
             raise OptionError(
-                "Only the training split is augmented, with noise and partners of its own.",
+                "Only the training split is augmented, with its own noise and partners.",
                 where="augment",
                 expected=f"split={TRAIN!r}",
                 actual=f"split={split!r}",
@@ -140,7 +140,7 @@ def prepared_loader(
     is_mixing = batching.augment is not None and batching.augment.snr_db is not None
     if is_mixing and not is_clip.issuperset(STEMS):
         raise OptionError(
-            "Noise is drawn anew for clips whose target is known without noise.",
+            "New noise needs clips whose target is stored without noise.",
             where="snr_db",
             expected=f"the columns {' and '.join(STEMS)}",
             actual=", ".join(sorted(is_clip)),

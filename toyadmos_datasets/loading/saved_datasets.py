@@ -26,7 +26,7 @@ UNKNOWN_DEPTH = 16
 
 
 def is_saved(place: DatasetLocation) -> bool:
-    """Whether `save_to_disk` wrote this; a prepared dataset is none."""
+    """Whether `save_to_disk` wrote this folder; False for a prepared dataset."""
     if not place.is_far:
         with file_errors(place.folder):
             is_prepared = is_there(place.folder / MANIFEST_NAME)
@@ -34,7 +34,7 @@ def is_saved(place: DatasetLocation) -> bool:
     try:
         system, root = open_address(place.address, **place.storage_options)
         return any(system.isfile(posixpath.join(root, name)) for name in (_DICT, _STATE))
-    except Exception:  # noqa: BLE001  # what a file system raises is not known, and who asks has a better error
+    except Exception:  # noqa: BLE001  # file systems raise unknown errors, and the caller has a better one
         return False
 
 
@@ -46,7 +46,7 @@ def open_saved(
     Args:
         place: Where it is.
         name: Must be None: there are no configs.
-        split: One that was saved, or an expression; None for all that there is.
+        split: A saved split, or an expression; None for all.
         decode: As in `load_dataset`; True keeps the sample type that was saved.
         streaming: Whether to read as it goes.
 
@@ -89,7 +89,7 @@ def _read(place: DatasetLocation) -> Any:  # noqa: ANN401  # a Dataset or a Data
     except (*PARQUET_FAULTS, RecursionError, NotImplementedError) as error:
         raise_system_fault(error, where)
         actual = type(error).__name__ if place.is_far else f"{type(error).__name__}: {error}"
-        # others' texts may repeat what is secret
+        # texts of other libraries may repeat secrets
         raise _closed(place.shown if place.is_far else where, actual) from (None if place.is_far else error)
     return opened
 

@@ -12,16 +12,16 @@ class Protocol:
     """A ready-made way to split and mix.
 
     Attributes:
-        name: As it is typed.
-        task: What it is for.
-        splits: The splits that its configs have; those in brackets where they are asked for.
-        toys: Toys that it is for.
-        recording_types: Recordings that it uses, noise apart.
-        is_papers: Whether it uses the paper's case and channel where none are asked for.
-        is_always_mixed: Whether it has noise without an SNR being asked for.
-        is_noise_apart: Whether its point is noise that was not heard before, so that no two splits may share any.
-        default_channels: What stands for ``--channels`` where it is not given and the paper has no say.
-        has_stems: Whether target and noise, as mixed, stand beside every clip.
+        name: Name for ``--protocol``.
+        task: Task that it defines.
+        splits: Splits of its configs; optional ones in brackets.
+        toys: Toys that it supports.
+        recording_types: Types of machine recordings that it uses; noise does not count.
+        is_papers: Whether case and channel are the paper's by default.
+        is_always_mixed: Whether all of its clips contain noise, without ``--snr``.
+        is_noise_apart: Whether it tests on unseen noise, so that no two splits may share any.
+        default_channels: Default of ``--channels``, unless the paper's holds.
+        has_stems: Whether it always keeps target and noise in columns of their own.
     """
 
     name: str
@@ -36,11 +36,11 @@ class Protocol:
     has_stems: bool = False
 
     def cases(self, toy: str) -> tuple[int, ...] | None:
-        """Return the cases that it uses where none are asked for; None for all that there are."""
+        """Return the default cases; None for all of the source."""
         return (paper_experiment(toy).case,) if self.is_papers else None
 
     def channels(self, toy: str) -> str:
-        """Return the choice of channels where none is asked for."""
+        """Return the default of ``--channels``."""
         return paper_experiment(toy).channel if self.is_papers else self.default_channels
 
 
@@ -74,7 +74,7 @@ PROTOCOLS = (
     ),
     Protocol(
         name="noise-aware",
-        task="detection with a near and a far microphone, as DCASE 2026 task 2",
+        task="detection with a near and a far microphone, as in DCASE 2026 task 2",
         splits=("train", *HELD_OUT, "(supplemental)", "test"),
         is_always_mixed=True,
         is_noise_apart=True,
@@ -88,7 +88,7 @@ PROTOCOLS = (
     ),
     Protocol(
         name="cnt-to-ind",
-        task="training on continuous operation, as factories would",
+        task="training on continuous operation, as in a factory",
         splits=("train", *HELD_OUT, "test"),
         recording_types=("IND", "CNT"),
     ),
@@ -100,13 +100,13 @@ PROTOCOLS = (
         is_always_mixed=True,
     ),
 )
-"""All protocols, in the order in which they are listed."""
+"""All protocols, in the order of listings."""
 
 
 def protocol_named(name: str) -> Protocol:
     """Find a protocol.
 
     Raises:
-        KeyError: There is no such protocol; options are checked before.
+        KeyError: There is no such protocol. Callers check options first.
     """
     return {protocol.name: protocol for protocol in PROTOCOLS}[name]

@@ -1,4 +1,4 @@
-"""What `--channels` can ask for: one microphone, a mean, several microphones as one clip, or a row for each."""
+"""Values of `--channels`: one microphone, the mean of all, several as one clip, or a row for each."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ALL = "all"
 CHANNELS_EXPECTED = f"{', '.join(map(str, CHANNELS))}, several in one clip such as 1,3, {MIX}, {STACK}, {ALL}"
 
 CHANNELS_PATTERN = rf"^(?:(?!.*([1-4]).*\1)[1-4](?:,[1-4])*|{MIX}|{STACK}|{ALL})\Z"
-"""What recipes have; no microphone stands twice."""
+"""Pattern of the values in recipes; no microphone occurs twice."""
 
 
 def canonical_channels(choice: object) -> object:
     """Return the one way to write a choice, so that one request has one recipe: ``1, 3`` and (1, 3) are ``1,3``.
 
-    What is no choice at all comes back without its blanks, or as it is.
+    An invalid value comes back unchanged, apart from blanks.
     """
     if isinstance(choice, Iterable) and not isinstance(choice, (str, bytes)):
         choice = ",".join(map(str, choice))
@@ -36,12 +36,12 @@ def canonical_channels(choice: object) -> object:
 
 
 def is_choice_of_channels(choice: str) -> bool:
-    """Tell whether `--channels` can have a value."""
+    """Tell whether `--channels` accepts a value."""
     return re.fullmatch(CHANNELS_PATTERN, choice) is not None
 
 
 def stacked_channels(choice: str | None) -> tuple[int, ...]:
-    """Return the microphones that are the channels of one clip, in their order; none where a clip has one channel."""
+    """Return the microphones that form the channels of one clip, in order; empty for clips of one channel."""
     if choice == STACK:
         return CHANNELS
     return tuple(map(int, choice.split(","))) if choice is not None and "," in choice else ()

@@ -20,11 +20,11 @@ _METADATA = "option"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What every value of an option has to fulfil.
+    """A rule that every value of an option must satisfy.
 
     Attributes:
         expected: The rule in words, for errors.
-        holds: Tells whether a value fulfils it.
+        holds: Tells whether a value satisfies it.
     """
 
     expected: str
@@ -43,27 +43,27 @@ def within(low: float, high: float, unit: str) -> Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """All that is known about an option besides its name, type and default, which are those of its field.
+    """The facts about an option; its name, type and default are those of its field.
 
     Attributes:
-        help: What it does, for ``--help`` and docs/cli.md; names stand in backticks.
-        flag: How it is typed; by default ``--`` and the field's name. ``{name}`` in it stands for that name.
+        help: Description for ``--help`` and docs/cli.md; names stand in backticks.
+        flag: Flag on the command line; by default ``--`` and the field's name. ``{name}`` stands for that name.
             Python's keyword is the same without the dashes before it: ``snr_reference`` for ``--snr-reference``.
-        metavar: What stands for its value in ``--help``.
-        page: What docs/cli.md says besides.
-        example: A value for docs/cli.md, as it is typed; options that it needs may follow.
+        metavar: Placeholder of its value in ``--help``.
+        page: Further sentences for docs/cli.md.
+        example: A value for docs/cli.md, as typed; options that it needs may follow.
         key: Its name in a manifest or recipe; by default the field's name.
-        is_requested: Whether bytes of the dataset follow from it, so that manifests keep it.
-        is_kept_at_default: Whether they keep its default, too. Of an option that came later they do not, so that
-            what was asked for before it came is still the same request, and its recipe has the same hash.
-        choices: All values that it can have.
-        is_set: Whether a tuple has each value once.
-        is_split: Whether what is typed is several values where commas or blanks stand in it.
-        rule: What its values fulfil.
-        protocols: The protocols that take it; empty for all.
-        remedy: What to do about a wrong value.
-        parse: Makes its value of the typed text, where the type does not say how.
-        typed: What else the command line needs to know: ``min``, ``max``, ``envvar``, ``show_default`` ..
+        is_requested: Whether the bytes of the dataset depend on it, so that manifests keep it.
+        is_kept_at_default: Whether manifests also keep it at its default. They do not for an option that was added
+            later, so that earlier requests stay equal and their recipes keep their hashes.
+        choices: All valid values, if they can be listed.
+        is_set: Whether a tuple may hold each value only once.
+        is_split: Whether commas and blanks separate several values on the command line.
+        rule: Rule that its values satisfy.
+        protocols: Protocols that accept it; empty for all.
+        remedy: What to do about an invalid value.
+        parse: Converts the typed text to its value, if the type alone does not say how.
+        typed: Further arguments for typer: ``min``, ``max``, ``envvar``, ``show_default`` ..
     """
 
     help: str
@@ -89,10 +89,10 @@ class Option:
         return self.flag.removeprefix("--").replace("-", "_")
 
     def check(self, value: object) -> None:
-        """Raise unless the option can have a value; each part of a tuple has to be fine.
+        """Raise unless a value is valid; every part of a tuple must be.
 
         Raises:
-            OptionError: It cannot.
+            OptionError: The value is invalid.
         """
         values = value if isinstance(value, tuple) else (value,)
         for one in values:
@@ -108,9 +108,9 @@ class Option:
                 raise self.refusal(self.rule.expected, one)
 
     def refusal(self, expected: str, actual: object) -> OptionError:
-        """Return the error about a wrong value."""
+        """Return the error for an invalid value."""
         return OptionError(
-            "An option has a value that cannot be used.",
+            "The value of an option is invalid.",
             where=self.flag,
             expected=expected,
             actual=actual,
@@ -148,9 +148,9 @@ def defaults_of(kind: type[Any]) -> Mapping[str, Any]:
 
 
 def check_options(options: Any) -> None:  # noqa: ANN401  # any dataclass that declares options
-    """Give each option the type that it is declared with, and raise unless it has a value that it can have.
+    """Convert each option to its declared type, and raise if a value is invalid.
 
-    None is one where it is the default. Equal wishes become equal values: 6, 6.0 and [6] are the SNRs ``(6.0,)``.
+    None is valid where it is the default. Equal requests become equal values: 6, 6.0 and [6] all give ``(6.0,)``.
 
     Raises:
         OptionError: A value is invalid.
@@ -182,7 +182,7 @@ def settled_value(value: Any, hint: Any, one: Option) -> Any:  # noqa: ANN401  #
     """Return a value as an option's declared type; one value stands for a list of one.
 
     Raises:
-        OptionError: It is of another kind.
+        OptionError: The value has another type.
     """
     if get_origin(hint) is not tuple:
         return _settled_single(value, hint, one)

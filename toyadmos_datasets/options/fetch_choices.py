@@ -1,4 +1,4 @@
-"""What a user can choose about fetching, whatever the toy."""
+"""Options of fetching."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def rate_of(text: str) -> Bytes:
     """Read bytes a second, such as ``5M``.
 
     Raises:
-        OptionError: The text is none.
+        OptionError: The text is not a rate.
     """
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([KMG]?)B?(?:/s)?", text.strip(), re.IGNORECASE | re.ASCII)
     if match is None:
         raise OptionError(
-            "This is no rate.",
+            "The rate limit is not a number of bytes per second.",
             where="--limit-rate",
             expected="bytes a second, with K, M or G",
             actual=ascii(text),
@@ -36,29 +36,31 @@ def rate_of(text: str) -> Bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchChoices:
-    """What a user may choose about fetching; docs/cli.md says what each option does.
+    """Options of fetching; docs/cli.md describes each.
 
     Attributes:
-        ask: Asks the user to accept the licence; None where nobody is there to answer.
+        ask: Asks the user to accept the licence; None without a terminal.
     """
 
     manifest: Path | None = field(
         default=None,
         metadata=option(
-            help="For a mirror of another corpus: table of its volumes' sizes and md5.",
-            page="Or `TOYADMOS_MANIFEST`.",
+            help="For a mirror of another corpus: table with the size and md5 of each volume.",
+            page="Also set by `TOYADMOS_MANIFEST`.",
             metavar="FILE",
             example="volumes.csv",
             typed={"envvar": "TOYADMOS_MANIFEST"},
         ),
     )
-    whole: bool = field(default=False, metadata=option(help="Fetch whole volumes, even where parts would do."))
-    parallel: int = field(default=2, metadata=option(help="Connections at once, at most 8.", metavar="N", example="4"))
+    whole: bool = field(default=False, metadata=option(help="Fetch whole volumes, even if parts suffice."))
+    parallel: int = field(
+        default=2, metadata=option(help="Number of parallel connections, at most 8.", metavar="N", example="4")
+    )
     bytes_per_s: Bytes | None = field(
         default=None,
         metadata=option(
             flag="--limit-rate",
-            help="Bytes a second, all connections together, such as `5M`.",
+            help="Limit in bytes per second for all connections together, such as `5M`.",
             metavar="RATE",
             example="5M",
             parse=rate_of,
@@ -67,29 +69,29 @@ class FetchChoices:
     requests_per_minute: int | None = field(
         default=None,
         metadata=option(
-            help="Requests a minute, all connections together.",
-            page="The record is sent at most 50, which is the default; a mirror is sent as many as it takes.",
+            help="Limit of requests per minute for all connections together.",
+            page="For the record it is 50 by default and at most; a mirror has no limit by default.",
             metavar="N",
             example="20",
         ),
     )
     keep_archives: bool = field(
         default=True,
-        metadata=option(help="Keep what was fetched, or let it go once its recordings are read."),
+        metadata=option(help="Keep the fetched archives, or delete each part after its recordings are read."),
     )
-    netrc: bool = field(default=False, metadata=option(help="Take a mirror's password from `~/.netrc`."))
+    netrc: bool = field(default=False, metadata=option(help="Read a mirror's password from `~/.netrc`."))
     wait: bool = field(
         default=True,
         metadata=option(
-            help="While another process fetches the same archive: wait for it, or end with an error.",
-            page="While it waits it shows how far the other is; the error names the other.",
+            help="If another process fetches the same archive: wait for it, or end with an error.",
+            page="The waiting process shows the progress of the other; the error names the other.",
         ),
     )
     accept_license: bool = field(
         default=False,
         metadata=option(
-            help="The corpus's licence has been read and is accepted; remembered.",
-            page="In CI: `TOYADMOS_ACCEPT_LICENSE=1`.",
+            help="Confirm that you have read and accept the corpus's licence; the answer is remembered.",
+            page="In CI, set `TOYADMOS_ACCEPT_LICENSE=1`.",
         ),
     )
     ask: Callable[[str], bool] | None = field(default=None, compare=False)
@@ -100,7 +102,7 @@ SOUNDS = ("normal", "anomalous", "noise")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadOptions:
-    """What `toyadmos download` fetches, from where, to where; docs/cli.md says what each option does.
+    """Options of `toyadmos download`; docs/cli.md describes each.
 
     Attributes:
         toy: ``ToyTrain``.
@@ -116,12 +118,12 @@ class DownloadOptions:
     cache: Path
     cases: tuple[int, ...] | None = field(
         default=None,
-        metadata=option(help="Cases, all by default.", metavar="LIST", example="1,2", remedy=_DOWNLOAD_HELP),
+        metadata=option(help="Cases, by default all.", metavar="LIST", example="1,2", remedy=_DOWNLOAD_HELP),
     )
     channels: tuple[int, ...] | None = field(
         default=None,
         metadata=option(
-            help="Microphones, `1` to `4`, all by default.",
+            help="Microphones, `1` to `4`, by default all.",
             metavar="LIST",
             example="1",
             choices=CHANNELS,
@@ -131,7 +133,7 @@ class DownloadOptions:
     sounds: tuple[str, ...] | None = field(
         default=None,
         metadata=option(
-            help="`normal`, `anomalous`, `noise`; all by default.",
+            help="`normal`, `anomalous`, `noise`; by default all.",
             metavar="LIST",
             example="normal,noise",
             choices=SOUNDS,

@@ -17,8 +17,8 @@ class PlaceOptions:
     source: str = field(
         default=RECORD,
         metadata=option(
-            help="`record` (the official one on Zenodo), `https://host/folder/` of a mirror, a folder with the volumes "
-            "or the extracted tree, or: `simulate[:tiny|small|medium]`.",
+            help="Where the corpus comes from: `record` (the official one on Zenodo), `https://host/folder/` (a "
+            "mirror), a folder with the volumes or the extracted tree, or `simulate[:tiny|small|medium]`.",
             page="See [sources.md](sources.md).",
             metavar="SRC",
             example="simulate",
@@ -28,7 +28,7 @@ class PlaceOptions:
     ignore: tuple[str, ...] = field(
         default=(),
         metadata=option(
-            help="Leave out files and folders of the source with such a name or path; can be repeated.",
+            help="Leave out files and folders of the source whose name or path matches; can be repeated.",
             page="See [sources.md](sources.md#leaving-files-out).",
             metavar="PATTERN",
             example="'*_copy.wav'",
@@ -39,15 +39,15 @@ class PlaceOptions:
     strict: bool = field(
         default=False,
         metadata=option(
-            help="Refuse a source of which anything is not as published, instead of counting it.",
-            page='Each note of "as found" is an error.',
+            help="Refuse a source that differs in any way from the published corpus.",
+            page='By default `prepare` counts such differences and shows them "as found".',
         ),
     )
     out: Path | None = field(
         default=None,
         metadata=option(
             help="Folder of the dataset; by default `data/TOY`, or `data/TOY-PROTOCOL`.",
-            page="`data/TOY` is for the default protocol. It is never inside the toy's own folder.",
+            page="`data/TOY` is for the default protocol. The folder must not lie inside the toy's own folder.",
             metavar="DIR",
             example="data/car-noisy",
             typed={"file_okay": False},
@@ -56,8 +56,8 @@ class PlaceOptions:
     recipe: Path | None = field(
         default=None,
         metadata=option(
-            help="A table of your own (Parquet or CSV) in the place of a protocol.",
-            page="What it needs is in [protocols.md](protocols.md#a-recipe-of-your-own).",
+            help="A table of your own (Parquet or CSV) instead of a protocol.",
+            page="Its columns are described in [protocols.md](protocols.md#a-recipe-of-your-own).",
             metavar="FILE",
             typed={"exists": True, "dir_okay": False},
         ),
@@ -65,8 +65,8 @@ class PlaceOptions:
     cache: Path | None = field(
         default=None,
         metadata=option(
-            help=f"Where recordings are kept between runs, or `{CACHE_VARIABLE}`.",
-            page="By default it is the platform's place for caches.",
+            help=f"Folder that keeps recordings between runs; also set by `{CACHE_VARIABLE}`.",
+            page="By default it is the platform's folder for caches.",
             metavar="DIR",
             example="/fast/disk",
             typed={"file_okay": False},
@@ -75,16 +75,16 @@ class PlaceOptions:
     skip_bad: bool = field(
         default=False,
         metadata=option(
-            help="Leave out and list recordings that cannot be read.",
-            page="Events whose SNR does not exist, because one side of it is digital silence, are left out, too; "
-            "`manifest.json` lists them.",
+            help="Leave out recordings that cannot be read, and list them.",
+            page="Events that have no SNR, because target or noise is digital silence, are left out, too. "
+            "`manifest.json` lists both.",
         ),
     )
     exclude: tuple[str, ...] = field(
         default=(),
         metadata=option(
-            help="Leave out events with these flags, or those that a text file names.",
-            page="They are left out once the splits are drawn; no other clip changes. See "
+            help="Leave out events with these health flags, or events that a text file lists.",
+            page="The events are left out after the splits are drawn, so no other clip changes. See "
             "[protocols.md](protocols.md#health-and-what-to-leave-out).",
             metavar="FLAGS|FILE",
             example="near_silent,clipped",
@@ -95,23 +95,23 @@ class PlaceOptions:
     overwrite: bool = field(
         default=False,
         metadata=option(
-            help="Replace a dataset that was prepared in the folder before.",
-            page="It stays until the new one is whole, and comes back if putting the new one in its place is cut: at "
-            "the error, or with the next command.",
+            help="Replace the dataset that the folder holds.",
+            page="The old dataset stays until the new one is complete. If the replacement is interrupted, the old "
+            "dataset is restored, at once or by the next command.",
         ),
     )
     add: bool = field(
         default=False,
         metadata=option(
-            help="Add the configs that are new to the dataset that was prepared in the folder before.",
-            page="What is there keeps its bytes. See [Adding to a dataset](#adding-to-a-dataset).",
+            help="Add new configs to the dataset that the folder holds.",
+            page="The configs already there keep their bytes. See [Adding to a dataset](#adding-to-a-dataset).",
         ),
     )
     headroom: str = field(
         default="folder",
         metadata=option(
-            help="With --add, the headroom of the new configs: `folder`, that of the dataset, or `own`.",
-            page="With `own` their levels differ from those of the others; the column `headroom_db` tells by how much.",
+            help="With --add, the headroom of the new configs: `folder` (the same as the dataset's) or `own`.",
+            page="With `own` the levels of old and new configs differ; the column `headroom_db` tells by how much.",
             metavar="WHOSE",
             example="own --add",
             choices=("folder", "own"),

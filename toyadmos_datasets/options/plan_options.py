@@ -1,4 +1,4 @@
-"""What a user can ask of a plan."""
+"""Options of a plan."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ _WINDOW = within(0.01, 600, "seconds")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """Which examples a dataset shall have; docs/cli.md says what each option does."""
+    """Which examples a dataset has; docs/cli.md describes each option."""
 
     toy: str = field(
         metadata=option(
-            help="`car`, `conveyor` or `train`; several, such as `car,train`, or `all` for one dataset of all of them.",
-            page="Or `ToyCar` .. See [protocols.md](protocols.md#several-toys).",
+            help="`car`, `conveyor` or `train`. For one dataset of several toys, such as `car,train`, or `all`.",
+            page="Or `ToyCar`, `ToyConveyor`, `ToyTrain`. See [protocols.md](protocols.md#several-toys).",
             metavar="TOY",
             example="car",
         )
@@ -59,7 +59,7 @@ class PlanOptions:
         default=("waspaa2019",),
         metadata=option(
             flag="--protocol",
-            help="`waspaa2019` (default), `basic` ..: see `toyadmos protocols`; can be repeated.",
+            help="`waspaa2019` (default), `basic`, ..; `toyadmos protocols` lists all. Can be repeated.",
             page="All are in [protocols.md](protocols.md).",
             metavar="NAME",
             example="waspaa2019 --protocol basic",
@@ -69,7 +69,7 @@ class PlanOptions:
     cases: tuple[int, ...] | None = field(
         default=None,
         metadata=option(
-            help="Which cases; by default the paper's for `waspaa2019`, all for the others.",
+            help="Cases to use; by default the paper's for `waspaa2019`, all for the others.",
             metavar="LIST",
             example="1,2",
         ),
@@ -77,9 +77,9 @@ class PlanOptions:
     channels: str | None = field(
         default=None,
         metadata=option(
-            help="Microphones: `1` to `4`; several in one clip, in your order, such as `1,3`; `stack` for `1,2,3,4`; "
-            "`mix` (mean of the four) or `all` (a row each). By default the paper's for `waspaa2019`, `1,3` for "
-            "`noise-aware`, `1` for the others.",
+            help="Microphones: one (`1` to `4`); several as the channels of one clip, in your order, such as `1,3`; "
+            "`stack` (the same as `1,2,3,4`); `mix` (the mean of all four); `all` (one row for each). By default the "
+            "paper's for `waspaa2019`, `1,3` for `noise-aware`, `1` for the others.",
             metavar="CHOICE",
             example="1,3",
             rule=Rule(expected=CHANNELS_EXPECTED, holds=is_choice_of_channels),
@@ -89,9 +89,9 @@ class PlanOptions:
         default=(),
         metadata=option(
             flag="--snr",
-            help="A config for each SNR in dB, besides the protocol's own.",
-            page="`waspaa2019`, `noise-shift` and `noise-aware` take none. The configs are `snr_6db`, `snr_0db`, "
-            "`snr_minus_6db`.",
+            help="SNRs in dB; each adds a config to the protocol's own.",
+            page="The configs are called `snr_6db`, `snr_0db`, `snr_minus_6db`. Not for `waspaa2019`, `noise-shift` "
+            "and `noise-aware`.",
             metavar="DB",
             example="6,0,-6",
             rule=_SNR,
@@ -101,9 +101,9 @@ class PlanOptions:
     snr_reference: str = field(
         default="corpus",
         metadata=option(
-            help="Level that an SNR is relative to: `corpus`, `clip` or `active`.",
-            page="`corpus` is the mean level of the normal clips of the same case and channel; `clip`, the clip's own "
-            "level; `active`, that of its active part, where the noise is measured too.",
+            help="Signal level that the SNR refers to: `corpus`, `clip` or `active`.",
+            page="`corpus` is the mean level of the normal clips of the same case and channel. `clip` is the clip's "
+            "own level. `active` is the level of the clip's active part; the noise is measured over the same part.",
             metavar="LEVEL",
             example="clip",
             choices=SNR_REFERENCES,
@@ -112,7 +112,7 @@ class PlanOptions:
     weighting: str | None = field(
         default=None,
         metadata=option(
-            help="`A`: levels of target and noise, and the SNRs made of them, are A-weighted.",
+            help="`A`: measure the levels of target and noise, and so the SNRs, with A-weighting.",
             metavar="NAME",
             example="A",
             choices=WEIGHTINGS,
@@ -122,7 +122,7 @@ class PlanOptions:
         default=1,
         metadata=option(
             flag="--draws",
-            help="Different noise draws of each event, where there is noise.",
+            help="Mixtures made of each event, each with another draw of the noise.",
             metavar="N",
             example="3",
             rule=at_least(1),
@@ -131,8 +131,8 @@ class PlanOptions:
     as_printed: bool = field(
         default=False,
         metadata=option(
-            help="For `waspaa2019`: the gains as the paper prints them, reversed.",
-            page="The authors corrected them in 2020.",
+            help="For `waspaa2019`: use the gains as the paper prints them, which is in reversed order.",
+            page="The authors corrected the order in 2020.",
             key="is_as_printed",
             protocols=("waspaa2019",),
         ),
@@ -140,8 +140,8 @@ class PlanOptions:
     faithful: bool = field(
         default=False,
         metadata=option(
-            help="For `waspaa2019`: also the published scripts' quirks.",
-            page="The card names them.",
+            help="For `waspaa2019`: also reproduce the quirks of the published scripts.",
+            page="The dataset card lists them.",
             key="is_faithful",
             protocols=("waspaa2019",),
         ),
@@ -150,7 +150,7 @@ class PlanOptions:
         default=0.0,
         metadata=option(
             flag="--validation",
-            help="Share of the normal training events held out as the split `validation`, case by case.",
+            help="Share of the normal training events of each case to hold out as the split `validation`.",
             metavar="SHARE",
             example="0.1",
             rule=_SHARE,
@@ -160,8 +160,8 @@ class PlanOptions:
         default=0.0,
         metadata=option(
             flag="--calibration",
-            help="Share of them held out as the split `calibration`, for thresholds.",
-            page="`toyadmos evaluate` takes its threshold from it.",
+            help="Share of the normal training events of each case to hold out as the split `calibration`.",
+            page="`toyadmos evaluate` sets its threshold on it.",
             metavar="SHARE",
             example="0.1",
             rule=_SHARE,
@@ -171,7 +171,7 @@ class PlanOptions:
     balanced_test: bool = field(
         default=False,
         metadata=option(
-            help="As many normal as anomalous events of each case in the test; the others are left out.",
+            help="Test on as many normal as anomalous events of each case; leave the others out.",
             key="is_test_balanced",
             is_kept_at_default=False,
         ),
@@ -179,7 +179,8 @@ class PlanOptions:
     adapt_events: int | None = field(
         default=None,
         metadata=option(
-            help="For `leave-one-case-out`: normal events of the target case in the split `adapt`, 3 by default.",
+            help="For `leave-one-case-out`: number of normal events of the target case in the split `adapt`, by "
+            "default 3.",
             metavar="N",
             example="10",
             rule=at_least(0),
@@ -190,7 +191,7 @@ class PlanOptions:
         default=(),
         metadata=option(
             flag="--train-snr",
-            help="For `noise-shift` and `noise-aware`: SNRs of the training in dB, 6 by default.",
+            help="For `noise-shift` and `noise-aware`: SNRs of the training split in dB, by default 6.",
             metavar="DB",
             example="6,12",
             rule=_SNR,
@@ -201,7 +202,7 @@ class PlanOptions:
         default=(),
         metadata=option(
             flag="--test-snr",
-            help="For `noise-shift` and `noise-aware`: SNRs of the test in dB, 0 and -6 by default.",
+            help="For `noise-shift` and `noise-aware`: SNRs of the test split in dB, by default 0 and -6.",
             metavar="DB",
             example="0,-6",
             rule=_SNR,
@@ -211,7 +212,8 @@ class PlanOptions:
     supplemental_events: int | None = field(
         default=None,
         metadata=option(
-            help="For `noise-aware`: training events of each case in the split `supplemental`, a tenth by default.",
+            help="For `noise-aware`: number of training events of each case in the split `supplemental`, by default a "
+            "tenth.",
             metavar="N",
             example="100",
             rule=at_least(0),
@@ -222,7 +224,7 @@ class PlanOptions:
     shots: int | None = field(
         default=None,
         metadata=option(
-            help="For `few-shot`: anomalous events of each condition in the split `support`, 1 by default.",
+            help="For `few-shot`: number of anomalous events of each condition in the split `support`, by default 1.",
             metavar="N",
             example="2",
             rule=at_least(1),
@@ -232,7 +234,7 @@ class PlanOptions:
     unseen_parts: tuple[str, ...] = field(
         default=(),
         metadata=option(
-            help="For `few-shot`: parts whose damage is in the test alone, such as `belt`.",
+            help="For `few-shot`: parts whose damage occurs only in the test split, such as `belt`.",
             metavar="PART",
             example="last_carriage",
             protocols=("few-shot",),
@@ -241,7 +243,7 @@ class PlanOptions:
     window_s: Seconds | None = field(
         default=None,
         metadata=option(
-            help="For `cnt-to-ind`: length of the windows in seconds, by default that of the toy's IND clips.",
+            help="For `cnt-to-ind`: length of the windows in seconds, by default the length of the toy's IND clips.",
             metavar="S",
             example="5",
             rule=_WINDOW,
@@ -251,7 +253,8 @@ class PlanOptions:
     hop_s: Seconds | None = field(
         default=None,
         metadata=option(
-            help="For `cnt-to-ind`: from one window to the next in seconds, by default the windows' length.",
+            help="For `cnt-to-ind`: distance between the beginnings of two windows in seconds, by default their "
+            "length.",
             metavar="S",
             example="2.5",
             rule=_WINDOW,
@@ -260,19 +263,19 @@ class PlanOptions:
     )
     shared_noise: bool = field(
         default=False,
-        metadata=option(help="Let train and test hear the same noise recordings.", key="is_noise_shared"),
+        metadata=option(help="Let train and test share noise recordings.", key="is_noise_shared"),
     )
     max_events: int | None = field(
         default=None,
         metadata=option(
-            help="A quick look: at most N events a split, case and label.",
+            help="Keep at most N events for each split, case and label, for a quick look.",
             metavar="N",
             example="20",
             rule=at_least(1),
         ),
     )
     seed: int = field(
-        default=0, metadata=option(help="Seed of every draw.", metavar="N", example="1", rule=at_least(0))
+        default=0, metadata=option(help="Seed of all random draws.", metavar="N", example="1", rule=at_least(0))
     )
 
     def __post_init__(self) -> None:
@@ -324,15 +327,15 @@ class PlanOptions:
             raise options["n_draws"].refusal("noise to draw: an --snr, or a protocol with noise", self.n_draws)
         apart = [one for one in self.protocols if protocol_named(one).is_noise_apart]
         if apart and self.shared_noise:
-            expected = f"a protocol other than {apart[0]}, whose point is noise unheard before"
+            expected = f"a protocol other than {apart[0]}, which tests on unseen noise"
             raise options["shared_noise"].refusal(expected, "on")
         if self.faithful and self.channels not in (None, "1", "mix"):
             raise options["channels"].refusal("the paper's, for --faithful", self.channels)
 
     def _settle_stack(self) -> None:
-        """Require several microphones in one clip where a protocol is about these, and say which where nobody did.
+        """Set the default microphones of a protocol that needs several in one clip; refuse a choice of one.
 
-        Whether clips are stacked holds for all of a recipe, so that several protocols need one choice.
+        All clips of a recipe are stacked or none is, so several protocols together need one explicit choice.
         """
         stacked = [one for one in map(protocol_named, self.protocols) if stacked_channels(one.default_channels)]
         if not stacked:
@@ -363,13 +366,14 @@ class PlanOptions:
 
 
 def implied_protocol(chosen: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return the only protocol that chosen options can mean, and the option that says so.
+    """Return the one protocol that the given options apply to, and the option that tells.
 
     Args:
         chosen: Values by the names of their fields.
 
     Returns:
-        Protocol and option, where no protocol is chosen and one option is of a single other one; else None.
+        Protocol and option if no protocol is given and one option applies to a single protocol, which is not the
+        default; else None.
     """
     if chosen.get("protocols"):
         return None

@@ -1,4 +1,4 @@
-"""How a user can have examples rendered."""
+"""Options of rendering."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ class Encoding:
         metadata=option(
             flag="--encoding",
             key="encoding",
-            help="`wav`, the fastest to load, or `flac`: the same samples in about two thirds of the space.",
+            help="`wav` (loads fastest) or `flac` (the same samples in about two thirds of the space).",
             metavar="FORMAT",
             example="flac",
             choices=ENCODINGS,
         ),
     )
     bit_depth: int = field(
-        default=16, metadata=option(help="16 or 24.", metavar="BITS", example="24", choices=BIT_DEPTHS)
+        default=16, metadata=option(help="Bits per sample, 16 or 24.", metavar="BITS", example="24", choices=BIT_DEPTHS)
     )
     rate_hz: Hertz = field(
         default=16_000,
         metadata=option(
             flag="--rate",
-            help="Sampling rate in Hz; 48000 keeps every sample as it is.",
+            help="Sampling rate in Hz; 48000 keeps the original samples.",
             metavar="HZ",
             example="48000",
             rule=within(1000, 192_000, "Hz"),
@@ -83,26 +83,28 @@ class LogMel:
 
     rate_hz: Hertz = 16_000
     n_fft: int = field(
-        default=1024, metadata=option(help="Samples in a frame.", metavar="N", example="512 --features logmel")
+        default=1024, metadata=option(help="Frame length in samples.", metavar="N", example="512 --features logmel")
     )
     n_hop: int = field(
         default=512,
         metadata=option(
-            flag="--hop", help="Samples from one frame to the next.", metavar="N", example="256 --features logmel"
+            flag="--hop", help="Hop between frames in samples.", metavar="N", example="256 --features logmel"
         ),
     )
-    n_mels: int = field(default=128, metadata=option(help="Bands.", metavar="N", example="64 --features logmel"))
+    n_mels: int = field(
+        default=128, metadata=option(help="Number of mel bands.", metavar="N", example="64 --features logmel")
+    )
     fmin_hz: float = field(
         default=0.0,
         metadata=option(
-            flag="--fmin", help="Where the lowest band begins in Hz.", metavar="HZ", example="50 --features logmel"
+            flag="--fmin", help="Lower edge of the lowest band in Hz.", metavar="HZ", example="50 --features logmel"
         ),
     )
     fmax_hz: float | None = field(
         default=None,
         metadata=option(
             flag="--fmax",
-            help="Where the highest band ends in Hz, by default half the rate.",
+            help="Upper edge of the highest band in Hz, by default half the sampling rate.",
             metavar="HZ",
             example="7600 --features logmel",
         ),
@@ -111,13 +113,13 @@ class LogMel:
     window: Window = "periodic"
     power: int = field(
         default=2,
-        metadata=option(help="Exponent of the magnitude, 1 or 2.", metavar="N", example="1 --features logmel"),
+        metadata=option(help="Exponent of the magnitude spectrum, 1 or 2.", metavar="N", example="1 --features logmel"),
     )
     scale: Scale = field(
         default="dB",
         metadata=option(
             flag="--logmel-scale",
-            help="`dB`, 10 log10 of the power, or `ln`.",
+            help="`dB` (10 log10 of the power) or `ln`.",
             metavar="SCALE",
             example="ln --features logmel",
         ),
@@ -193,38 +195,39 @@ def is_engine(address: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderOptions:
-    """How examples are rendered; docs/cli.md says what each option does."""
+    """How examples are rendered; docs/cli.md describes each option."""
 
     encoding: Encoding = field(default_factory=Encoding)
     headroom_db: Decibels | None = field(
         default=None,
         metadata=option(
-            help="Attenuation of all clips in dB; by default the smallest whole number that no sum exceeds.",
+            help="Attenuation of all clips in dB; by default the smallest whole number that keeps every mixture within "
+            "full scale.",
             metavar="DB",
             example="12",
             rule=within(0, 96, "dB"),
-            remedy="Leave it out: then it is found from the recordings.",
+            remedy="Leave it out: it is then found from the recordings.",
         ),
     )
     on_clip: str = field(
         default="error",
         metadata=option(
-            help="What to do with a clip that exceeds full scale all the same: `error`, or `count` it.",
+            help="If a clip still exceeds full scale: stop (`error`) or only `count` it.",
             metavar="POLICY",
             example="count",
             choices=CLIP_POLICIES,
         ),
     )
     stems: bool = field(
-        default=False, metadata=option(help="Keep target and noise, as mixed, in columns beside the audio.")
+        default=False, metadata=option(help="Keep target and noise, as mixed, in columns of their own.")
     )
     log_mel: LogMel | None = field(
         default=None,
         metadata=option(
             flag="--features",
-            help="`logmel`: beside each config one of log-mel features.",
-            page="It is called `<config>_logmel`; its column `logmel` is float32 of shape (n_frames, n_mels), as "
-            "librosa makes it. Its settings stand in the card.",
+            help="`logmel`: add a config of log-mel features for each config.",
+            page="It is called `<config>_logmel`. Its column `logmel` is float32 of shape (n_frames, n_mels), as "
+            "librosa computes it. The card lists the settings.",
             metavar="KIND",
             example="logmel",
             is_requested=False,
@@ -233,8 +236,8 @@ class RenderOptions:
     workers: int = field(
         default=1,
         metadata=option(
-            help="Processes, at most one more than there are processors; by default as many as these.",
-            page="They change no byte.",
+            help="Number of processes, by default the number of processors, and at most one more.",
+            page="It does not change the dataset.",
             metavar="N",
             example="4",
             is_requested=False,
@@ -245,8 +248,8 @@ class RenderOptions:
     engine: str = field(
         default=LOCAL,
         metadata=option(
-            help="Where tasks run: `local`, or on a cluster: `dask://host:port`, `ray` or `ray://host:port`.",
-            page="All machines share the folders. It changes no byte. See [cluster.md](cluster.md).",
+            help="Where tasks run: `local`, or on a cluster (`dask://host:port`, `ray`, `ray://host:port`).",
+            page="All machines must share the folders. The dataset stays the same. See [cluster.md](cluster.md).",
             metavar="ENGINE",
             is_requested=False,
             rule=Rule(expected="local, dask://host:port, ray or ray://host:port", holds=is_engine),

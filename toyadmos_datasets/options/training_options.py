@@ -1,4 +1,4 @@
-"""What a user can ask of training and evaluating the reference detectors."""
+"""Options of training and evaluating the reference detectors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 _of_training = functools.partial(option, remedy="toyadmos train --help")
 _of_evaluation = functools.partial(option, remedy="toyadmos evaluate --help")
 _DEVICE = {
-    "help": "`auto`, `cpu`, `cuda` or `mps`.",
+    "help": "Device of torch: `auto`, `cpu`, `cuda` or `mps`.",
     "metavar": "NAME",
     "example": "cpu",
     "choices": DEVICES,
@@ -33,22 +33,22 @@ _DEVICE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainOptions:
-    """What is trained on what; docs/cli.md says what each option does.
+    """Options of `toyadmos train`; docs/cli.md describes each.
 
     Attributes:
         dataset: The prepared folder.
     """
 
     dataset: Path
-    out: Path = field(metadata=_of_training(help="Folder of the run.", metavar="RUN", example="runs/paper"))
+    out: Path = field(metadata=_of_training(help="Folder of the new run.", metavar="RUN", example="runs/paper"))
     config: str | None = field(
         default=None,
-        metadata=_of_training(help="Config; by default the first.", metavar="NAME", example="snr_6db"),
+        metadata=_of_training(help="Config to train on; by default the first.", metavar="NAME", example="snr_6db"),
     )
     preset: Preset = field(
         default=PAPER,
         metadata=_of_training(
-            help=f"{', '.join(f'`{name}`' for name in PRESETS)}, or a file `NAME.toml`.",
+            help=f"Settings of the model: {', '.join(f'`{name}`' for name in PRESETS)}, or a file `NAME.toml`.",
             page="See [baseline.md](baseline.md#training).",
             metavar="PRESET",
             example="dcase2020",
@@ -61,7 +61,7 @@ class TrainOptions:
         metadata=_of_training(
             flag="--set",
             help="Change a setting of the preset, such as `epochs=20`; can be repeated.",
-            page="The settings are in [baseline.md](baseline.md#settings).",
+            page="All settings are in [baseline.md](baseline.md#settings).",
             metavar="NAME=VALUE",
             example="epochs=20",
             is_set=False,
@@ -71,7 +71,7 @@ class TrainOptions:
     seed: int = field(
         default=0,
         metadata=_of_training(
-            help="Seed of the first weights and of the order of the inputs.",
+            help="Seed of the initial weights and of the order of the inputs.",
             metavar="N",
             example="1",
             rule=at_least(0),
@@ -80,8 +80,8 @@ class TrainOptions:
     seeds: int = field(
         default=1,
         metadata=_of_training(
-            help="Train several runs that differ in their seed alone, in `RUN/seed-0`, `RUN/seed-1` and so on.",
-            page="`evaluate`, `compare` and `report` take `RUN` for all of them.",
+            help="Train N runs that differ only in their seed, in `RUN/seed-0`, `RUN/seed-1` and so on.",
+            page="`evaluate`, `compare` and `report` accept `RUN` for all of them.",
             metavar="N",
             example="3",
             rule=at_least(1),
@@ -90,7 +90,7 @@ class TrainOptions:
     every_kth_stack: int | None = field(
         default=None,
         metadata=_of_training(
-            help="Train on every K-th stack of frames, by turns, so that an epoch takes a K-th of the time.",
+            help="Train on every K-th stack of frames, in turn, so that an epoch takes 1/K of the time.",
             page="Neighbouring stacks of `paper` share 20 of 21 frames. The run is called `paper*: every_kth_stack=K`.",
             metavar="K",
             example="5",
@@ -100,8 +100,8 @@ class TrainOptions:
     threads: int | None = field(
         default=None,
         metadata=_of_training(
-            help="Threads of a training on the CPU; by default as many as a trial of a few steps finds worth having.",
-            page="The run keeps the number, since weights may differ with it in the last bits.",
+            help="Number of threads for training on the CPU; by default a trial of a few steps chooses it.",
+            page="The run records the number, because the last bits of the weights may depend on it.",
             metavar="N",
             example="2",
             rule=at_least(1),
@@ -128,21 +128,23 @@ class TrainOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateOptions:
-    """What is scored; docs/cli.md says what each option does.
+    """Options of `toyadmos evaluate`; docs/cli.md describes each.
 
     Attributes:
-        run: Folder of the run. With `scores` it is made.
+        run: Folder of the run. With `scores` it is created.
     """
 
     run: Path
     dataset: Path | None = field(
         default=None,
-        metadata=_of_evaluation(help="Another prepared dataset than the run's.", metavar="DIR", example="data/other"),
+        metadata=_of_evaluation(
+            help="Prepared dataset to score; by default the run's.", metavar="DIR", example="data/other"
+        ),
     )
     config: str | None = field(
         default=None,
         metadata=_of_evaluation(
-            help="Another config than the run's; of another method's scores, by default the first.",
+            help="Config to score; by default the run's, and with `--scores` the first.",
             metavar="NAME",
             example="clean",
         ),
@@ -150,9 +152,9 @@ class EvaluateOptions:
     clip_score: Preset | None = field(
         default=None,
         metadata=_of_evaluation(
-            help="How the scores of frames make a clip's: `max`, `mean`, `selective-mahalanobis`, or a quantile such "
-            "as `0.95`.",
-            page="By default as the preset says; systems without a network score whole clips.",
+            help="How frame scores become a clip score: `max`, `mean`, `selective-mahalanobis`, or a quantile such as "
+            "`0.95`.",
+            page="By default the preset decides; systems without a network score whole clips.",
             metavar="HOW",
             example="0.95",
             parse=scoring_preset,
@@ -161,8 +163,8 @@ class EvaluateOptions:
     scores: Path | None = field(
         default=None,
         metadata=_of_evaluation(
-            help="Scores of another method: CSV or Parquet of `event_id` or `file_name`, and `score`; or a folder of "
-            "what a DCASE baseline wrote.",
+            help="Evaluate the scores of another method: CSV or Parquet with `event_id` or `file_name`, and `score`; or "
+            "the output folder of a DCASE baseline.",
             page="See [baseline.md](baseline.md#scores-of-any-other-method).",
             metavar="FILE|DIR",
             example="mine.csv",
@@ -171,7 +173,7 @@ class EvaluateOptions:
     labels: Path | None = field(
         default=None,
         metadata=_of_evaluation(
-            help="With `--scores`: the export, or its `labels.csv`, whose files the scores name.",
+            help="With `--scores`: the export (or its `labels.csv`) that contains the scored files.",
             metavar="FILE|DIR",
             example="exported/labels.csv --scores mine.csv",
         ),
@@ -179,7 +181,7 @@ class EvaluateOptions:
     enhanced: Path | None = field(
         default=None,
         metadata=_of_evaluation(
-            help="Score noise reduction: the test clips of a config with stems, enhanced, as a folder or Parquet.",
+            help="Evaluate noise reduction: a folder or Parquet with the enhanced test clips of a config with stems.",
             page="See [enhancement.md](enhancement.md).",
             metavar="DIR",
             example="enhanced",
@@ -188,8 +190,8 @@ class EvaluateOptions:
     trained_on: str | None = field(
         default=None,
         metadata=_of_evaluation(
-            help="With `--scores`: config whose `train` and `validation` the method learnt from.",
-            page="By default it is the config that is scored.",
+            help="With `--scores`: config whose `train` and `validation` splits the method was trained on.",
+            page="By default it is the config to score.",
             metavar="NAME",
             example="clean",
         ),
@@ -197,13 +199,13 @@ class EvaluateOptions:
     allow_overlap: bool = field(
         default=False,
         metadata=_of_evaluation(
-            help="Test clips that were trained on all the same, and mark it in every table.",
+            help="Also test on clips that the run was trained on, and mark this in every table.",
             page="See [baseline.md](baseline.md#what-was-trained-on-is-not-tested).",
         ),
     )
     overwrite: bool = field(
         default=False,
-        metadata=_of_evaluation(help="Replace another evaluation of the same config in the run."),
+        metadata=_of_evaluation(help="Replace an earlier evaluation of the same config in the run."),
     )
     device: str = field(default="auto", metadata=_of_evaluation(**_DEVICE))
 
@@ -211,7 +213,7 @@ class EvaluateOptions:
         check_options(self)
         if self.enhanced is not None and self.scores is not None:
             raise OptionError(
-                "Either clips are scored or scores are taken.",
+                "--enhanced and --scores exclude each other.",
                 where="--enhanced",
                 expected="--enhanced or --scores",
                 actual="both",
@@ -231,13 +233,13 @@ class EvaluateOptions:
         if self.dataset is None:
             command = f"toyadmos evaluate {shell_word(self.run)} --scores {shell_word(self.scores)}"
             raise OptionError(
-                "It is not said which dataset was scored.",
+                "Scores of another method need the dataset that they belong to.",
                 where="--dataset",
                 remedy=f"{command} --dataset DIR --config NAME",
             )
         if self.clip_score is not None:
             raise OptionError(
-                "Scores of clips are taken as they are.",
+                "--clip-score does not apply to scores of another method.",
                 where="--clip-score",
                 expected="a run with a model, whose frames are scored",
                 actual="--scores",

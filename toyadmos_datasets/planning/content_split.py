@@ -1,4 +1,4 @@
-"""Events that carry the same sound stand in one split, whatever the protocol; then a quick look is cut."""
+"""Keeps events that carry the same sound in one split, for every protocol; then applies `--max-events`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user's own recipe: completed from the index, and held to the rules that every protocol keeps."""
+"""A user's own recipe: completed from the index, and checked by the rules of every protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which events a protocol plans with: those of the cases and channels that were asked for, and no others."""
+"""The events of a plan: those of the requested cases and channels."""
 
 from __future__ import annotations
 

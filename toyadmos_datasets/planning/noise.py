@@ -1,4 +1,4 @@
-"""Which noise a split may hear, and which of it each example gets."""
+"""The noise that each split may use, and the noise of each example."""
 
 from __future__ import annotations
 

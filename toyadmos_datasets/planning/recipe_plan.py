@@ -1,4 +1,4 @@
-"""From an index and options to a recipe."""
+"""Makes a recipe from an index and options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a protocol decides: train/test splits over events, and how each config mixes them."""
+"""The decisions of a protocol: train/test splits over events, and the mixing of each config."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that one clip after the other is mixed and collected in: new pages cost the system more than filling them."""
+"""Memory that is used again for one clip after the other: new pages cost more than filling them."""
 
 from __future__ import annotations
 

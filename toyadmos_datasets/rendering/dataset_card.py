@@ -39,38 +39,40 @@ from toyadmos_datasets.values.recipe import Recipe
 _COLUMNS = """\
 ## Columns
 
-| column | what it is |
+| column | content |
 | --- | --- |
 | `audio` | the clip: {container} bytes, {rate_hz} Hz, {bit_depth} bit, {channels} |
 {stems}| `label` | 0 normal, 1 anomalous |
-| `toy`, `case`, `channel` | which machine, which of its cases, which microphone (0: {channel_zero}) |
+| `toy`, `case`, `channel` | the machine, its case, and the microphone (0: {channel_zero}) |
 | `recording_type` | IND (one run, about {clip_s} s) or CNT (continuous) |
 | `condition` | `normal`, or the damage pattern `ab01` and so on |
 | `condition_text` | the same in words, with voltages and objects; `[inferred]` where the table had to be repaired |
-| `damage_source` | whether the damage table's row is as `published` or `repaired`; null for normal |
-| `damage` | the parts that are not normal, each with its state: `part` and `state`; the same for every toy |
+| `damage_source` | whether the row of the damage table is `published` or `repaired`; null for normal |
+| `damage` | the parts that are not normal, each with its state (`part`, `state`), in one form for every toy |
 | `damaged_parts` | the parts that are not normal |
 | {parts} | the state of each part{of_toy} |
-| `take`, `event_id` | number of the take, and the event that several microphones heard; never on two sides of a split |
-| `draw` | which of the noise draws of its event, from 0 |
+| `take`, `event_id` | number of the take, and the event that several microphones recorded; never on two sides of a \
+split |
+| `draw` | number of the noise draw of the event, from 0 |
 | `recording_ids`, `noise_recording_ids` | the recordings that were mixed |
-| `target_start`, `noise_start`, `n_samples` | where clip and noise begin, and their length; samples at {rate_hz} Hz |
-| `target_gain_db`, `noise_gain_db`, `headroom_db` | the gains that were applied; the headroom is the same for \
+| `target_start`, `noise_start`, `n_samples` | the beginning of clip and noise, and their length; samples at \
+{rate_hz} Hz |
+| `target_gain_db`, `noise_gain_db`, `headroom_db` | the applied gains; the headroom is the same for \
 all clips{of_a_toy} |
-| `snr_db` | the SNR that was asked for; null for fixed gains and for clean |
-| `reference_level_db` | the level that `snr_db` is relative to, before headroom, dB re full scale |
+| `snr_db` | the requested SNR; null for fixed gains and for clean |
+| `reference_level_db` | the level that `snr_db` refers to, before headroom, dB re full scale |
 | `snr_achieved_db`, `snr_active_db` | the SNR of the mixture{weighted}: all of it, and where the machine is active |
 | `peak` | the largest magnitude, full scale 1 |
-| `target_level_db`, `target_active_level_db` | how loud the clip was recorded: all of it, and where the machine is \
+| `target_level_db`, `target_active_level_db` | level of the clip as recorded: all of it, and where the machine is \
 active; before gain and headroom, dB re full scale; -inf for digital zeros |
-| `noise_level_db` | how loud its noise was recorded; null without noise |
-| `health` | what is odd about the clip's own stretch of its recordings, see [Health](#health) |
+| `noise_level_db` | level of its noise as recorded; null without noise |
+| `health` | oddities of the clip's own stretch of its recordings, see [Health](#health) |
 | `recording_hashes`, `noise_recording_hashes` | hashes of the recordings' content; the same for the same sound |
 """
 
 
 _STEMS = """\
-| `target`, `noise` | the parts as mixed{in_some}, whose sum is `audio` to one step of the last bit; no `noise` in \
+| `target`, `noise` | the parts as mixed{in_some}; their sum is `audio` to one step of the last bit; no `noise` in \
 clean clips |
 """
 
@@ -79,8 +81,8 @@ _JOINT = """
 """
 
 _LOADING_A_STACK = """
-Each clip has {n_channels} channels, one a microphone. Plain `datasets` averages them away in
-`ds[0]["audio"]["array"]`; its decoder gives them all:
+Each clip has {n_channels} channels, one per microphone. In plain `datasets`, `ds[0]["audio"]["array"]` is their mean;
+its decoder returns all of them:
 
 ```python
 ds[0]["audio"].get_all_samples().data  # a tensor of shape ({n_channels}, n_samples)
@@ -97,8 +99,8 @@ def mixing_text(manifest: Manifest, recipe: Recipe, examples: pa.Table) -> str:
         row = examples.slice(pc.index(examples["config"], config).as_py(), 1).to_pylist()[0]
         lines.append(f"- `{config}`: {_mixture_text(row, recipe.parameters_of(config))}")
     lines.append(
-        f"\n{_headroom_text(manifest)}; {sum(shard.n_clipped for shard in manifest.shards)} clips exceed full scale "
-        "all the same and stand at full scale there."
+        f"\n{_headroom_text(manifest)}; {sum(shard.n_clipped for shard in manifest.shards)} clips still exceed full "
+        "scale and are clipped there."
     )
     if pc.max(pc.list_value_length(examples["noise_recording_ids"])).as_py():
         lines.append(
@@ -115,7 +117,7 @@ def _headroom_text(manifest: Manifest) -> str:
         return f"Every clip is attenuated by the same headroom, {headroom}, so that levels stay comparable"
     told = ", ".join(f"`{config}` by {headroom_db:g} dB" for config, headroom_db in headrooms_db.items())
     return (
-        f"**Levels differ between configs**, which have a headroom of their own: {told}. Compare levels only after "
+        f"**Levels differ between configs**, which have different headrooms: {told}. Compare levels only after "
         "adding the column `headroom_db`; within a config all clips have the same"
     )
 
@@ -125,7 +127,7 @@ def _noise_text(recipe: Recipe) -> str:
     sharing = [config for config in recipe.configs if recipe.parameters_of(config)["is_noise_shared"]]
     if len(sharing) == len(recipe.configs):
         return ""
-    apart = ", and train and test hear different recordings"
+    apart = ", and train and test use different recordings"
     return f"{apart} (not in {', '.join(f'`{one}`' for one in sharing)})" if sharing else apart
 
 

@@ -1,4 +1,4 @@
-"""What a folder holds once its parts are rendered: manifest, recipe, and the rows that its card tells of."""
+"""The content of a rendered folder: manifest, recipe, and the rows for its card."""
 
 from __future__ import annotations
 

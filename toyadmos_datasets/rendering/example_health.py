@@ -1,4 +1,4 @@
-"""What is odd about an example's own stretch of its recordings, from levels that the store has.
+"""Oddities in an example's own stretch of its recordings, from levels in the store.
 
 A flag is about the sound of one microphone; an example of several has the flags of all of them. Whole recordings are
 judged by what was measured when they were ingested, windows by their own level and peak.

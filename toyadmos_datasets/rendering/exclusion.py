@@ -1,4 +1,4 @@
-"""What is left out of a dataset after it was planned: examples that nobody wants, and those that cannot be mixed.
+"""Examples that are left out after planning: unwanted ones, and those that cannot be mixed.
 
 Whole events are left out, with all their microphones, configs and draws; of a continuous recording, the window. It
 happens after the splits were drawn, and what is left out still counts for reference levels and headroom, so that all

@@ -1,4 +1,4 @@
-"""What is added to a prepared dataset: of a plan, the configs that the folder does not have."""
+"""An addition to a prepared dataset: the configs of a plan that the folder lacks."""
 
 from __future__ import annotations
 

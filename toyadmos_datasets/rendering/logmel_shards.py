@@ -1,4 +1,4 @@
-"""Configs of log-mel features: each shard of clips becomes a shard of what a network is fed with."""
+"""Configs of log-mel features: each shard of clips becomes a shard of features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the recordings of a recipe are put together and compared, by the recipe's parameters."""
+"""How the recordings of a recipe are mixed and compared, according to its parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a recipe and recordings to numbers: where each noise begins, which gains, how much headroom."""
+"""Computes the numbers of a mix from recipe and recordings: positions of noise, gains, headroom."""
 
 from __future__ import annotations
 

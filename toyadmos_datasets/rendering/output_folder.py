@@ -1,4 +1,4 @@
-"""The folder that a dataset is prepared in: its parts, their order, and the finished shards of a cut run."""
+"""The output folder of a dataset: its parts, their order, and the finished shards of an interrupted run."""
 
 from __future__ import annotations
 

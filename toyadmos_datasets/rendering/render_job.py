@@ -1,4 +1,4 @@
-"""From a recipe and recordings to a prepared folder."""
+"""Renders a recipe and its recordings to a prepared folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stretches of recordings as columns: which there are, and how loud each is."""
+"""Stretches of recordings as columns, and the loudness of each."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Pages for people: one file of HTML with its pictures in it, without scripts, that fetches nothing."""
+"""HTML pages: one file each, with its pictures, without scripts and without network access."""

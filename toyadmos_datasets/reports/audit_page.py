@@ -1,4 +1,4 @@
-"""The page of an audit: what was found, with pictures, in one file."""
+"""The page of an audit: its findings, with pictures, in one file."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def verdict_of(report: AuditReport) -> str:
     """Say in a sentence how an audit ended."""
     counts = Counter(one.severity for one in report.findings)
     if report.has_leak:
-        return f"LEAK: the sides of the split are not apart ({_several(counts['leak'], 'leak')})."
+        return f"LEAK: the splits are not disjoint ({_several(counts['leak'], 'leak')})."
     if not report.is_clean:
         return f"No leak, and {_several(counts['problem'], 'problem')}."
     return "Clean: no leak and no problem."

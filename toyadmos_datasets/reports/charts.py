@@ -109,7 +109,7 @@ class Chart:
 
     Attributes:
         axes: Its frame.
-        description: What a reader hears who does not see it.
+        description: Text for screen readers.
         shapes: Lines and areas, the lowest first.
         dots: Where dots stand.
         dot_radius: How large they are.

@@ -1,4 +1,4 @@
-"""`toyadmos report DIR`: what a prepared dataset holds, to be looked at and listened to before anything is trained."""
+"""`toyadmos report DIR`: the content of a prepared dataset, to look at and listen to before training."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def report_dataset(
     Args:
         folder: The prepared folder.
         out: The page.
-        progress: Who listens.
+        progress: Receives the progress.
         config: Config; None for the first.
         has_audio: Whether the clips can be played.
 

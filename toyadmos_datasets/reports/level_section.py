@@ -1,4 +1,4 @@
-"""The section of a page that says how well loudness alone tells damage; drawn without the extra `report`."""
+"""The section of a page about loudness alone as a detector; needs no extra `report`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class LevelSection:
         """What they come to."""
         if any(one.separation >= TELLING for one in self.checks):
             return (
-                "Loudness alone tells much: a system that only hears how loud a clip is does that well, so a score is "
+                "Loudness alone tells much: a system that only measures the level does that well, so a score is "
                 "worth what it has above it."
             )
         return "Loudness alone tells little: what a system tells apart here, it does not owe to loudness."

@@ -1,4 +1,4 @@
-"""The commands at the top of the pages: what makes a dataset, a run or a page again."""
+"""The commands at the top of the pages, which make a dataset, a run or a page again."""
 
 from __future__ import annotations
 

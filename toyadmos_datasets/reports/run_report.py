@@ -1,4 +1,4 @@
-"""`toyadmos report RUN`: what was trained, how well it does, and what it gets wrong, on one page."""
+"""`toyadmos report RUN`: training, scores and errors of a run, on one page."""
 
 from __future__ import annotations
 

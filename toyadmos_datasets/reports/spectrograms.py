@@ -49,7 +49,7 @@ class Picture:
 
     @property
     def description(self) -> str:
-        """What a reader hears who does not see the axes."""
+        """Text of the axes for screen readers."""
         low, high = self.shades
         top = self.axes.y_ticks[-1][1]
         return (

@@ -1,4 +1,4 @@
-"""`toyadmos evaluate`: the scores of a run, and what they come to."""
+"""`toyadmos evaluate`: the scores of a run, and the metrics of these scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The evaluations of a run, each in a folder of its own: by config, dataset and clip score."""
+"""The evaluations of a run, each in its own folder: by config, dataset and clip score."""
 
 from __future__ import annotations
 

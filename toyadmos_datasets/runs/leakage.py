@@ -1,4 +1,4 @@
-"""Whether what is tested was trained on: by event, by content of the recordings, by noise recording."""
+"""Whether test clips were used for training: by event, by content of the recordings, by noise recording."""
 
 from __future__ import annotations
 

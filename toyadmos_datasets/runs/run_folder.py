@@ -1,4 +1,4 @@
-"""The folder of a run: what was trained on what, its weights, and how the training went."""
+"""The folder of a run: its training data, its weights, and the history of the training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many threads a training gets: the fewest that are about as fast as any, found by a trial of a few steps."""
+"""The number of threads of a training: the fewest that are about as fast as any, found by a trial of a few steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`toyadmos train`: from a prepared folder to a run, in steps that survive being cut off."""
+"""`toyadmos train`: makes a run from a prepared folder, in steps that survive an interrupt."""
 
 from __future__ import annotations
 

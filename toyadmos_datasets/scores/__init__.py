@@ -1,1 +1,1 @@
-"""What scores of a detector come to: figures of merit, intervals, comparisons."""
+"""Metrics of a detector's scores: figures of merit, intervals, comparisons."""

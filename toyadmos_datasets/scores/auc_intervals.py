@@ -1,4 +1,4 @@
-"""The interval of an AUC, and of the difference of two; they hold at a handful of clips and at an AUC of 1."""
+"""The intervals of an AUC and of the difference of two; they are valid for few clips and for an AUC of 1."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LEAST_VARIANCE = 1e-12
 
 @dataclass(frozen=True, kw_only=True)
 class Placements:
-    """Where each clip stands among those of the other class, of which everything about an AUC follows.
+    """The rank of each clip among those of the other class, which determines everything about an AUC.
 
     Attributes:
         area: The AUC.
@@ -93,7 +93,7 @@ class Placements:
 
 
 def placements_of(labels: Labels, scores: Array, events: Names) -> Placements | None:
-    """Return where the clips stand; None where a class is missing or a score is NaN."""
+    """Return the ranks of the clips; None if a class is missing or a score is NaN."""
     is_anomalous = labels == 1
     normal, anomalous = scores[~is_anomalous], scores[is_anomalous]
     if not len(normal) or not len(anomalous) or np.isnan(scores).any():

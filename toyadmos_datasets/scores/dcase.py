@@ -22,7 +22,7 @@ DOMAINS = ("source", "target")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DcaseRow:
-    """What one subset of the test clips comes to.
+    """The scores of one subset of the test clips.
 
     Attributes:
         machine: Machine type.

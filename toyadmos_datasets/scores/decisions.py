@@ -1,4 +1,4 @@
-"""Decisions: a threshold that was there before the test, where it comes from, and what the test comes to at it."""
+"""Decisions: a threshold set before the test, its origin, and its results on the test."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What a test comes to at a threshold.
+    """The results of a test at a threshold.
 
     Attributes:
         threshold: The threshold.
@@ -80,11 +80,11 @@ def threshold_of_normal(scores: npt.ArrayLike, origin: Origin, max_fpr: float = 
 
 
 def decisions(clips: ScoredClips, threshold: Threshold | None, of_labels: float) -> Iterator[Decision]:
-    """Yield what clips come to at a threshold that was there before them, and at the one that their labels choose.
+    """Yield the results at a threshold set before the test, and at the one chosen by the test's labels.
 
     Args:
         clips: The test.
-        threshold: Taken from other clips; None where there is none.
+        threshold: Taken from other clips; None if unknown.
         of_labels: The threshold that the test's labels choose.
     """
     n_normal = int(np.count_nonzero(clips.labels == 0))

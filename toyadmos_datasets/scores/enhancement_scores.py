@@ -1,4 +1,4 @@
-"""How good noise reduction is: SI-SDR, SDR and log-spectral distance of an estimate, beside those of the mixture."""
+"""Scores of noise reduction: SI-SDR, SDR and log-spectral distance of an estimate and of the mixture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the scores of noise reduction come to: means with intervals, over all clips and by group."""
+"""A summary of the scores of noise reduction: means with intervals, over all clips and by group."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _mean(values: Array) -> float:
 
 
 def _mean_interval(values: Array, events: npt.NDArray[np.str_]) -> Interval:
-    """Return the mean with Student's interval of the means of events, which are what was drawn."""
+    """Return the mean with Student's interval over the means of events, which are the sampling units."""
     from scipy.special import stdtrit  # noqa: PLC0415
 
     if not len(values):

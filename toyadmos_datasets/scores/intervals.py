@@ -1,4 +1,4 @@
-"""Intervals of shares, and of figures that are made of other figures; events, not clips, are what was drawn."""
+"""Intervals of shares, and of figures computed from other figures; the units of sampling are events, not clips."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def clustered_variance(values: Array, events: Names) -> float:
 
 
 def design_effect(values: Array, events: Names) -> float:
-    """Return how many clips of these events tell as much as one clip of an event of its own.
+    """Return how many clips of these events carry as much information as one clip of a separate event.
 
     It is 1 + (m - 1) * r, with m the mean size of an event, weighted by size, and r the intraclass correlation of the
     ranks of the values (analysis of variance), at least 0. With one clip an event it is 1; where all clips of an event

@@ -1,4 +1,4 @@
-"""What a detector does at a threshold: how many false alarms and hits, precision, recall and F1."""
+"""A detector at a threshold: false alarms and hits, precision, recall and F1."""
 
 from __future__ import annotations
 

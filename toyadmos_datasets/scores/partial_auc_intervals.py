@@ -1,4 +1,4 @@
-"""The interval of an AUC up to a false positive rate, corrected for what few normal clips add to it."""
+"""The interval of an AUC up to a false positive rate, corrected for few normal clips."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def mean_tpr_interval(placements: Placements | None, value: float, max_fpr: floa
     that which explains the variances of the AUC, in so far as several clips are in error, and else 1.
 
     Args:
-        placements: Where the clips stand; None where a class is missing.
+        placements: Ranks of the clips; None if a class is missing.
         value: The figure, 0 to 1: the area under the ROC up to `max_fpr`, divided by it.
         max_fpr: Above 0, at most 1.
 

@@ -17,7 +17,7 @@ from toyadmos_datasets.scores.partial_auc_intervals import mean_tpr_interval
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredClips:
-    """Some clips, and what they come to; a figure that needs a class that they lack has no value.
+    """Some clips and their figures; a figure has no value if the clips lack a class that it needs.
 
     Attributes:
         labels: 1 anomalous, 0 normal, shape (n_clips,).
@@ -31,7 +31,7 @@ class ScoredClips:
 
     @cached_property
     def placements(self) -> Placements | None:
-        """Where the clips stand among those of the other class."""
+        """The ranks of the clips among those of the other class."""
         return placements_of(self.labels, self.scores, self.events)
 
     def chosen(self, chosen: npt.NDArray[np.bool_]) -> ScoredClips:

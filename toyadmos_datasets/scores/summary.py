@@ -1,4 +1,4 @@
-"""What scores come to: every figure with its interval, over all clips and by case, channel, condition, part, SNR."""
+"""A summary of scores: every figure with its interval, over all clips and by case, channel, condition, part, SNR."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class Summary:
         return sorted(mine, key=lambda one: (np.nan_to_num(one.auc.value, nan=2.0), one.name))
 
     def as_json(self) -> dict[str, Any]:
-        """Return JSON values; what has no value, and a threshold that no clip reaches, is null."""
+        """Return JSON values; a missing value, and a threshold that no clip reaches, is null."""
         found: dict[str, Any] = _finite(asdict(self))
         found["loudness"] |= {"direction": self.loudness.direction, "verdict": self.loudness.verdict}
         return found

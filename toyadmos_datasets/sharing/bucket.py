@@ -1,4 +1,4 @@
-"""A folder in a bucket, or wherever else fsspec writes."""
+"""A folder in a bucket, or at another address that fsspec can write to."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Bucket:
 
     Args:
         address: Such as ``s3://bucket/folder``.
-        may_share_audio: The user's word that nobody reads it who must not.
+        may_share_audio: The user's confirmation that only permitted people can read it.
 
     Raises:
         OptionError: The address is invalid.
@@ -65,9 +65,9 @@ class Bucket:
         """
         if has_audio and not self._may_share_audio:
             raise LicenseError(
-                "The corpus's licence forbids passing its audio on, and nobody said who can read this place.",
+                "The corpus's licence forbids passing its audio on, and it is not confirmed who can read this bucket.",
                 where=self.shown,
-                expected="--i-may-share-audio: only who may have the recordings can read it",
+                expected="--i-may-share-audio: only people who may have the recordings can read it",
                 actual="not given",
                 remedy="Add it if that is so, or share only what the dataset can be made of again: --recipe-only",
             )

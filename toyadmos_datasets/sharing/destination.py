@@ -1,4 +1,4 @@
-"""What every destination can do, and what happens when it does not."""
+"""The operations of every destination, and the errors if they fail."""
 
 from __future__ import annotations
 

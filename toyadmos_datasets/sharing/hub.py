@@ -1,4 +1,4 @@
-"""A dataset repository on the Hub: one commit that is whole, in a repository that is private."""
+"""A dataset repository on the Hub: one complete commit, in a private repository."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Hub:
                 where=self.shown,
                 expected="a private repository: the licence forbids passing the corpus's audio on",
                 actual="public",
-                remedy="Make it private in its settings on the Hub now, and look who took a copy."
+                remedy="Make it private in its settings on the Hub now, and check whether anyone has taken a copy."
                 if held
                 else "Make it private in its settings, choose another, or share only the recipe: --recipe-only",
             )

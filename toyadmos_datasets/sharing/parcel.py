@@ -1,4 +1,4 @@
-"""What is sent: the files of a prepared dataset, or only what it takes to make them again."""
+"""The files to share: a prepared dataset, or only what is needed to make it again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between two recipes, and which stage moved where one recipe gave other bytes."""
+"""The differences between two recipes, and the stage that changed if one recipe gave other bytes."""
 
 from __future__ import annotations
 

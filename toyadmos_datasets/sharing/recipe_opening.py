@@ -25,7 +25,7 @@ from toyadmos_datasets.values.shared_recipe import (
     read_shared_recipe,
 )
 
-_SHARE_AGAIN = "Ask who shared it to share it again."
+_SHARE_AGAIN = "Ask its author to share it again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ def found_recipe(remote: Remote) -> tuple[bytes, OpenedRecipe]:
         where=remote.shown,
         expected=SHARED_NAME if not is_file else "a file",
         actual="none",
-        remedy="Check the address and your access to it, or ask who shared it to run toyadmos share again.",
+        remedy="Check the address and your access to it, or ask its author to run toyadmos share again.",
     )
 
 
@@ -166,7 +166,7 @@ def _require_recipe_of_dataset(recipe: Recipe, remote: Remote) -> None:
             where=remote.shown,
             expected=" or ".join(LAST_NAMES),
             actual="neither",
-            remedy="Ask who shared it to run toyadmos share again: it goes on where it was cut.",
+            remedy="Ask its author to run toyadmos share again: it continues where it was interrupted.",
         )
     promised = parse_manifest(content, remote.shown_path(MANIFEST_NAME)).recipe_sha256
     if recipe.sha256 != promised:

@@ -59,7 +59,7 @@ class Remote:
             ShareError: It cannot be read.
         """
         most = _MOST_BYTES.get(path, MAX_RECIPE_BYTES)
-        remedy = "Check the address, or ask who shared it to share it again."
+        remedy = "Check the address, or ask its author to share it again."
         try:
             with self.open(path) as file:
                 return read_bounded(file, most, where=self.shown_path(path), remedy=remedy)

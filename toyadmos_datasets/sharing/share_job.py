@@ -1,4 +1,4 @@
-"""From a prepared folder, or the recipe exported from it, to a place that others read."""
+"""Shares a prepared folder, or the recipe exported from it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ShareOptions:
         folder: The prepared dataset.
         destination: ``hf://datasets/user/name``, or an address that fsspec knows.
         with_audio: Send the dataset itself; by default to anything but the Hub.
-        may_share_audio: For a bucket: the user's word that only who may have the recordings reads it.
+        may_share_audio: For a bucket: the user's confirmation that only people who may have the recordings can read it.
         dry_run: Only look.
         overwrite: Replace what was shared there of another dataset.
         token: For the Hub; by default what HF_TOKEN or `hf auth login` has. Shown nowhere.

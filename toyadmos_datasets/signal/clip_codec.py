@@ -1,6 +1,6 @@
 """The one codec of clips: from the bytes of FLAC or WAV to samples, and from samples to bytes, without loss.
 
-`decode_clip` gives floats to who learns from a clip. `decode_pcm` gives the integers that are stored to who judges it.
+`decode_clip` returns floats, for training. `decode_pcm` returns the stored integers, for checks.
 soundfile is imported where it is needed: PCM WAV of 16 or 24 bits is decoded without it.
 """
 

@@ -1,4 +1,4 @@
-"""What a sound is known by, whatever its gain and wherever it begins: the order of its highest samples."""
+"""Landmarks that identify a sound at any gain and from any position: the order of its highest samples."""
 
 from __future__ import annotations
 

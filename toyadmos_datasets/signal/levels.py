@@ -1,4 +1,4 @@
-"""How loud a recording is: energy, A-weighting and levels, over all of it and where the machine runs."""
+"""Levels of a recording: energy, A-weighting and levels, over all of it and over its active part."""
 
 from __future__ import annotations
 

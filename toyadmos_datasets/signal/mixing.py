@@ -1,4 +1,4 @@
-"""Sums of recordings: what a mixture is, how loud its parts are, and how it becomes integers again.
+"""Sums of recordings: mixtures, the levels of their parts, and their rounding to integers.
 
 Stems are integers (the sum of k int16 recordings, full scale k x 32768), so that their energies are
 exact and every machine finds the same levels.

@@ -1,4 +1,4 @@
-"""Random numbers that follow from what they are for, never from the order in which they are drawn."""
+"""Random numbers that depend on their purpose, never on the order in which they are drawn."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class CorpusRecord:
         return f"{self.toy}, size {self.size}, seed {self.seed}, model {self.model}, {parts}"
 
     def covers(self, wanted: CorpusRecord) -> bool:
-        """Whether who wants the other is served by this one."""
+        """Whether this corpus fulfils a request for the other."""
         same = (self.toy, self.size, self.seed, self.model) == (wanted.toy, wanted.size, wanted.seed, wanted.model)
         return same and self.tree >= wanted.tree and self.volumes >= wanted.volumes
 

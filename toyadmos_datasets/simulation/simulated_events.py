@@ -1,4 +1,4 @@
-"""What a corpus of each size holds: events, which happen once and are heard by four microphones."""
+"""The events of a corpus of each size; each happens once and four microphones record it."""
 
 from __future__ import annotations
 

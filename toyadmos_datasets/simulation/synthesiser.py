@@ -1,4 +1,4 @@
-"""From an event to what its four microphones recorded: one machine model for all toys, cases and damage."""
+"""Synthesises the four recordings of an event: one machine model for all toys, cases and damage."""
 
 from __future__ import annotations
 

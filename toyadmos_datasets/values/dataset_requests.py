@@ -1,4 +1,4 @@
-"""What was asked of a folder, once or several times: whether it holds what is asked for now, or can be added to."""
+"""The requests of a folder: whether it already holds a new request, or can be extended by it."""
 
 from __future__ import annotations
 

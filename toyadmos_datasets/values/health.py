@@ -1,4 +1,4 @@
-"""What can be odd about headers and sound, and which examples a user leaves out."""
+"""Oddities of headers and sound, and the examples that a user leaves out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dataset: Parquet shards that plain `datasets` opens, and the manifest that says what belongs to it."""
+"""The dataset: Parquet shards that plain `datasets` opens, and the manifest that lists them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parquet files that may be anybody's: bounded before they are loaded, valid before they are used."""
+"""Untrusted Parquet files: checked for size before they are loaded, and for validity before they are used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recipe: what a dataset consists of, row by row, before any audio is touched; the thing to share."""
+"""The recipe: the rows of a dataset before any audio is read; this is what users share."""
 
 from __future__ import annotations
 

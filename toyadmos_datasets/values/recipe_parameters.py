@@ -1,4 +1,4 @@
-"""What manifests and recipes tell beside their rows, checked before anything is done with it."""
+"""The parameters that manifests and recipes keep beside their rows, checked before they are used."""
 
 from __future__ import annotations
 

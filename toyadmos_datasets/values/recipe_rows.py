@@ -1,4 +1,4 @@
-"""The rules that hold for a row of any recipe by itself, no matter who wrote it: checked for all rows at once."""
+"""The rules for a single row of any recipe, from any author, checked for all rows at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recordings: what was ingested, as raw int16 in Arrow IPC segments of which any stretch can be read.
+"""The recording store: ingested recordings as raw int16 in Arrow IPC segments, of which any stretch can be read.
 
 A store is a folder. Each segment is two files: `<name>.arrow` has the samples, a record batch a
 recording; `<name>.rows.arrow` has what is known of each and is written last, so that a segment is

@@ -1,4 +1,4 @@
-"""How reports look in Python: a line where they are printed, a table in a notebook."""
+"""How reports look in Python: a line when printed, a table in a notebook."""
 
 from __future__ import annotations
 

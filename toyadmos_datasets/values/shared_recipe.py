@@ -1,4 +1,4 @@
-"""The file that is shared: a recipe with all that it takes to render the same bytes, and to notice where they differ.
+"""The file for sharing: a recipe with all that is needed to render the same bytes, and to detect differences.
 
 One Parquet file. Its rows are those of the recipe, each with the hash of its samples; its header says what the
 recordings were, how they were rendered, with which versions, and what came out. It holds no audio.

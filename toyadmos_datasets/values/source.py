@@ -1,4 +1,4 @@
-"""What a place that recordings come from must offer, whatever it is made of.
+"""The interface of every source of recordings.
 
 All stages know sources only through this protocol; `archives` has the implementations: a tree of WAV files, the volumes
 of a 7z archive, and volumes on the web.

@@ -1,4 +1,4 @@
-"""What becomes of damaged segments of a recording store: they are set aside, so that nothing reads them any more."""
+"""Damaged segments of a recording store are set aside, so that nothing reads them again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads a prepared dataset, or a source, once through, and tells everything that is wrong with it."""
+"""Reads a prepared dataset or a source once, and reports all errors."""
 
 from toyadmos_datasets.verifying.dataset_verification import DatasetVerdict, Problem, is_prepared, verify_dataset
 from toyadmos_datasets.verifying.place_verification import required_toy, verify_place

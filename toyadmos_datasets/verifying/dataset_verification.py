@@ -1,4 +1,4 @@
-"""A prepared folder against its manifest."""
+"""Verifies a prepared folder against its manifest."""
 
 from __future__ import annotations
 

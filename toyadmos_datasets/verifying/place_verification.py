@@ -1,4 +1,4 @@
-"""`verify`, whatever is at a place: a prepared dataset, a shared one, or a source."""
+"""`verify` for any place: a prepared dataset, a shared one, or a source."""
 
 from __future__ import annotations
 

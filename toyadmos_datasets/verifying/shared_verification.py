@@ -1,4 +1,4 @@
-"""A copy that was shared against its manifest, wherever it is."""
+"""Verifies a shared copy, at any address, against its manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source, read from its first byte to its last."""
+"""Verifies a source, from its first byte to its last."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Volumes that are elsewhere: fetched by HTTP into local copies, only as far as they are needed."""
+"""Volumes on a server: the needed parts are fetched by HTTP into local copies."""

@@ -1,4 +1,4 @@
-"""What of an archive is on the disk: lines appended beside its volumes, each safe against a crash by itself."""
+"""The journal of fetched ranges: lines appended beside the volumes, each safe against a crash by itself."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class SharedLines(ABC):
         self.refresh()
 
     def refresh(self) -> None:
-        """Take in what was appended, by whomever, since the last look."""
+        """Read the lines that any process appended since the last call."""
         with self._lock:
             for line in self._added():
                 text = _intact_text(line)

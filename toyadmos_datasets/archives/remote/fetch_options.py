@@ -1,4 +1,4 @@
-"""How one archive is fetched: from where, over how many connections, and how often and how long it is tried."""
+"""Options of a fetch: address, number of connections, number of attempts and time limits."""
 
 from __future__ import annotations
 

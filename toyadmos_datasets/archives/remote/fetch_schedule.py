@@ -1,4 +1,4 @@
-"""What to fetch next: ranges in the order in which they are wanted, cut into pieces, none twice at a time."""
+"""The order of a fetch: ranges in the order of need, cut into pieces, none fetched twice at a time."""
 
 from __future__ import annotations
 

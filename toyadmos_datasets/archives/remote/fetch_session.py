@@ -1,4 +1,4 @@
-"""One fetch: connections that bring what is wanted, while readers in this and other processes use it."""
+"""One fetch: connections bring the needed ranges, while readers in this and other processes use them."""
 
 from __future__ import annotations
 

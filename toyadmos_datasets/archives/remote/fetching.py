@@ -1,4 +1,4 @@
-"""Using a source while its bytes come."""
+"""Using a source while its bytes arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server's reply to a request for bytes amounts to: a body to read, a failure that may pass, or the end.
+"""How a server's reply is judged: a body to read, a temporary failure, or a final one.
 
 Replies also say which file they are of, so that one that changes while it is fetched is told from a damaged one.
 """

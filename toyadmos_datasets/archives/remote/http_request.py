@@ -299,7 +299,7 @@ class HttpClient:
         )
 
     def _policy(self) -> RetryPolicy:
-        """Return the time limits: who is offline is told so soon."""
+        """Return the time limits: an offline machine is reported soon."""
         policy = self._retry_policy
         if self.has_answered:
             return policy
@@ -325,7 +325,7 @@ def chunks_of(response: httpx.Response) -> Iterator[bytes]:
 
 @cache
 def user_agent() -> str:
-    """Say who is asking."""
+    """Return the user agent."""
     try:
         number = version("toyadmos-datasets")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""From what a user types after `--source` to a source on the web."""
+"""Opens a source on the web from the value of `--source`."""
 
 from __future__ import annotations
 

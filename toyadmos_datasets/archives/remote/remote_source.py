@@ -1,4 +1,4 @@
-"""A source whose volumes are elsewhere: its readers ask the fetching process for bytes, and wait for them."""
+"""A source whose volumes are on a server: its readers ask the fetching process for bytes, and wait for them."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ class _Reader:
     def _marking_suspects(self) -> Iterator[None]:
         """Have what was read of a block fetched again where a recording was wrong, unless its volumes are right.
 
-        What comes after it is not given up: who goes on with the next recording still finds it.
+        Later recordings are kept: a reader can continue with the next one.
         """
         try:
             yield

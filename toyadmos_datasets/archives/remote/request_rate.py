@@ -1,4 +1,4 @@
-"""How often a server is asked: so many requests a minute, and pieces as large as that takes on a fast line."""
+"""The limit of requests per minute, and pieces that are large enough for a fast line within it."""
 
 from __future__ import annotations
 

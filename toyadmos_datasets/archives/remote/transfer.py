@@ -1,4 +1,4 @@
-"""Ranges of volumes brought into their copies, whatever the network does meanwhile."""
+"""Fetches ranges of volumes into their copies, and retries after network failures."""
 
 from __future__ import annotations
 
@@ -269,7 +269,7 @@ class Transfer:
         if wait_s is None:
             wait_s = self.retry_policy.backoff_s(failures, self.clock.chance())
         else:
-            wait_s += self.clock.chance()  # all who were refused were told the same moment
+            wait_s += self.clock.chance()  # the server told all refused clients the same moment
         if failure.kind == "unreachable" and self._has_no_time_left(wait_s):
             raise self._failed(request, failure, failures) from failure
         where, what = escaped(without_secrets(request.where)), escaped(without_secrets(failure.what))
@@ -385,7 +385,7 @@ def _is_untrusted(error: BaseException | None) -> bool:
 
 def _untrusted(request: ByteRequest, error: Exception) -> FetchError:
     return FetchError(
-        "Who answers is not proven to be the server.",
+        "The server's certificate is not trusted.",
         where=request.where,
         expected="a certificate for this host from an authority that is trusted",
         actual=str(error),

@@ -1,4 +1,4 @@
-"""What is in the cache of volumes: how much, whether it is right, and letting it go."""
+"""The cache of volumes: its size, its verification and its removal."""
 
 from __future__ import annotations
 

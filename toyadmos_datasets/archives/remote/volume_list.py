@@ -1,4 +1,4 @@
-"""Which volumes there should be, with sizes and checksums that no server is asked for."""
+"""The list of expected volumes, with sizes and checksums that come from no server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an archive's header says, in this package's own words."""
+"""The contents of an archive's header, in this package's own types."""
 
 from __future__ import annotations
 

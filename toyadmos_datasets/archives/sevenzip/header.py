@@ -1,4 +1,4 @@
-"""An archive's header, decoded and translated: all that is known before any recording is decoded."""
+"""An archive's header, decoded and translated, before any recording is decoded."""
 
 from __future__ import annotations
 

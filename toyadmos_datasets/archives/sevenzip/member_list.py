@@ -1,4 +1,4 @@
-"""From py7zr's list of files to the table of recordings."""
+"""Converts py7zr's list of files to the table of recordings."""
 
 from __future__ import annotations
 

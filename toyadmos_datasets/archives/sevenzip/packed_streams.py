@@ -1,4 +1,4 @@
-"""From py7zr's reading of packed streams to blocks that can be decoded, checked for what cannot be true."""
+"""Converts py7zr's packed streams to blocks that can be decoded, and refuses contradictory ones."""
 
 from __future__ import annotations
 

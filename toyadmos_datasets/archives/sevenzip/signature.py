@@ -1,4 +1,4 @@
-"""The first 32 bytes of a 7z archive, which say where its header stands and so how long it must be."""
+"""The first 32 bytes of a 7z archive, which give the position of its header and so its length."""
 
 from __future__ import annotations
 
