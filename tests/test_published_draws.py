@@ -155,9 +155,10 @@ def test_sums_of_different_takes_and_samples_that_wrap_come_as_the_script_writes
 def test_no_recipe_is_made_of_sums_of_different_takes(toy, tree, run, tmp_path):
     kept = keep(lists_of(tree, toy, is_paired=False), tmp_path / "lists")
 
-    with pytest.raises(SystemExit, match="one event"):
+    with pytest.raises(SystemExit) as caught:
         run("recipe", toy, tree, kept, tmp_path / "published.parquet")
 
+    assert "one event" in str(caught.value)
     assert not (tmp_path / "published.parquet").exists()
 
 

@@ -163,8 +163,8 @@ class EvaluateOptions:
     scores: Path | None = field(
         default=None,
         metadata=_of_evaluation(
-            help="Evaluate the scores of another method: CSV or Parquet with `event_id` or `file_name`, and `score`; or "
-            "the output folder of a DCASE baseline.",
+            help="Evaluate the scores of another method: CSV or Parquet with `event_id` or `file_name`, and `score`; "
+            "or the output folder of a DCASE baseline.",
             page="See [baseline.md](baseline.md#scores-of-any-other-method).",
             metavar="FILE|DIR",
             example="mine.csv",
