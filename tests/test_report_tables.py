@@ -119,7 +119,7 @@ def manifest(prepared):
 
 def test_the_command_of_a_datasets_page_asks_for_what_was_prepared(manifest, prepared):
     words = shlex.split(prepare_command(manifest, prepared, next(iter(manifest.configs))))
-    command = typer.main.get_command(app).commands["prepare"]
+    command = typer.main.get_command(app).get_command(None, "prepare")
     typed = command.make_context("prepare", words[2:]).params
 
     assert words[:2] == ["toyadmos", "prepare"]

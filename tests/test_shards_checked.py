@@ -42,7 +42,7 @@ def flip_a_bit(folder: Path, split: str) -> tuple[Path, str]:
     return path, shard.sha256
 
 
-def require_parameter_types(error: DatasetError, path: Path, sha256: str) -> None:
+def require_both_hashes(error: DatasetError, path: Path, sha256: str) -> None:
     """Fail unless an error names the shard and both hashes."""
     assert error.where == str(path)
     assert error.expected == f"sha256 {sha256}"
@@ -62,7 +62,7 @@ def test_a_reader_in_python_tells_of_a_flipped_bit(copy, tmp_path, reader):
     with pytest.raises(DatasetError) as caught:
         READERS[reader](copy, tmp_path)
 
-    require_parameter_types(caught.value, path, sha256)
+    require_both_hashes(caught.value, path, sha256)
 
 
 def test_a_loader_of_batches_tells_of_a_flipped_bit(copy, tmp_path):
@@ -71,11 +71,15 @@ def test_a_loader_of_batches_tells_of_a_flipped_bit(copy, tmp_path):
     with pytest.raises(DatasetError) as caught:
         torch_loader(copy, cache_dir=tmp_path / "hf")
 
-    require_parameter_types(caught.value, path, sha256)
+    require_both_hashes(caught.value, path, sha256)
 
 
+OF_ONE_CHANNEL = [name for name in LAYOUTS if name != "dcase2026"]  # which takes clips of two alone
 COMMANDS = {
-    **{f"export {name}": ["export", "--layout", name, "--config", "clean", "--out", "OUT", "DIR"] for name in LAYOUTS},
+    **{
+        f"export {name}": ["export", "--layout", name, "--config", "clean", "--out", "OUT", "DIR"]
+        for name in OF_ONE_CHANNEL
+    },
     "audit": ["audit", "DIR", "--report", "OUT", "--workers", "1"],
     "audit in two processes": ["audit", "DIR", "--report", "OUT", "--workers", "2"],
     "report": ["report", "DIR", "--config", "clean", "--out", "OUT"],

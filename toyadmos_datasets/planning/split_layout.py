@@ -173,7 +173,9 @@ def without_held_out(scope: Scope, case: int, order: Numbers) -> tuple[Numbers, 
         if share:
             end = begin + max(round(len(order) * share), 1)
             held_out[name], begin = order[begin:end], end
-    require(len(order) > begin, case, f"normal events for {' and '.join(['both training', *held_out])}", len(order))
+    if held_out:
+        names = " and ".join(["training", *held_out])
+        require(len(order) > begin, case, f"normal events for {names} each", len(order))
     return order[begin:], held_out
 
 
