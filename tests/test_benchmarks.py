@@ -73,6 +73,7 @@ def test_engines_tell_what_a_cluster_costs_and_that_it_makes_the_same(tmp_path, 
     assert lines[-1] == "datasets that differ: 0"
 
 
+@IN_DRILLS
 def test_shard_checks_tell_ratios_of_exports_and_streaming(tmp_path):
     lines = runs("shard_checks.py", "--work", str(tmp_path))
 
@@ -101,6 +102,7 @@ def test_second_snr_tells_the_ratio_to_the_bare_loop_for_each_encoding(corpus, t
     assert sum(line.startswith("added / bare loop: ") for line in lines) == 2
 
 
+@IN_DRILLS
 def test_volumes_tells_the_ratio_to_the_floor_on_given_volumes(corpus, tmp_path):
     lines = runs("volumes.py", "--source", str(corpus), "--work", str(tmp_path))
 
@@ -118,6 +120,7 @@ def test_solid_block_tells_the_ratio_of_two_workers_to_one_and_to_7z(corpus, tmp
     assert any(re.match(r"# largest block: [1-9]\d* resets in ", line) for line in lines)
 
 
+@IN_DRILLS
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_tells_peaks_of_two_sizes_and_of_a_solid_block(corpus, tmp_path):
     lines = runs("memory.py", "--source", str(corpus), "--work", str(tmp_path))

@@ -21,6 +21,7 @@ from tiny import TinyCorpus, write_tree
 from toyadmos_datasets.jobs.prepare import prepare
 
 HERE = Path(__file__).parent
+IN_DRILLS = pytest.mark.skipif(not os.environ.get("TOYADMOS_DRILLS"), reason="It takes long: `make drills` runs it")
 
 LOUD = {
     "Dataset.add_item": "datasets cannot put decoded clips beside encoded ones",
@@ -85,7 +86,7 @@ def asked(tmp_path_factory) -> list[str]:
             OLDEST,
             True,
             id="oldest, torchcodec",
-            marks=pytest.mark.skipif(not OLDEST.exists(), reason=NO_OLDEST),
+            marks=[pytest.mark.skipif(not OLDEST.exists(), reason=NO_OLDEST), IN_DRILLS],
         ),
     ],
 )

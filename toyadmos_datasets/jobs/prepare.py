@@ -18,6 +18,7 @@ from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.engine.preflight import VISIBLE_WITHIN_S
 from toyadmos_datasets.engine.progress import Progress, Quiet
 from toyadmos_datasets.errors import OptionError, OutputConflictError, PlanError, StoreError
+from toyadmos_datasets.files.address import is_on_web
 from toyadmos_datasets.files.cache_folder import Lease
 from toyadmos_datasets.files.reading import sha256_of
 from toyadmos_datasets.ingest import AsFound, Indexed, as_found, refuse_oddities
@@ -31,7 +32,7 @@ from toyadmos_datasets.ingest.recordings import (
     require_undamaged,
 )
 from toyadmos_datasets.jobs.preparation import Preparation, PreparationPlan
-from toyadmos_datasets.jobs.sources import holding_cache, require_outside, resolve_source, written_in
+from toyadmos_datasets.jobs.sources import holding_cache, require_outside, resolve_source, simulated_size, written_in
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.planning import (
     OWN,
@@ -288,7 +289,8 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
     """
     progress = progress or Quiet()
     each = options.each_toy()
-    OutputFolder.of(options.out, [{}]).require_usable()  # before a corpus is simulated, or a licence asked for
+    if is_on_web(options.source) or simulated_size(options.source) is not None:  # all else is opened in a moment
+        OutputFolder.of(options.out, [{}]).require_usable()
     with contextlib.ExitStack() as holding:
         for one in each:
             holding.enter_context(holding_cache(one.source, one.plan.toy, one.cache))
