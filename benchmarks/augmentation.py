@@ -49,7 +49,8 @@ def main() -> None:
 
 def prepared(tree: Path, toy: str, place: Path) -> None:
     """Prepare the dataset."""
-    from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare  # noqa: PLC0415
+    from toyadmos_datasets.jobs.prepare import prepare  # noqa: PLC0415
+    from toyadmos_datasets.jobs.prepare_options import PrepareOptions  # noqa: PLC0415
     from toyadmos_datasets.planning import PlanOptions  # noqa: PLC0415
     from toyadmos_datasets.rendering import RenderOptions  # noqa: PLC0415
 

@@ -23,7 +23,8 @@ from toyadmos_datasets.archives.sevenzip.coders import lzma_filter
 from toyadmos_datasets.archives.sevenzip.volume_set import VolumeStream
 from toyadmos_datasets.corpus.toys import CORPUS_RATE_HZ
 from toyadmos_datasets.ingest import build_index, recordings
-from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 from toyadmos_datasets.planning import PlanOptions
 from toyadmos_datasets.rendering import Encoding, RenderOptions
 

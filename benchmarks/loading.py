@@ -53,7 +53,8 @@ def main() -> None:
 
 def prepare_all(tree: Path, toy: str, place: Path, *, at_least: int) -> int:
     """Make the folders and the WAV files; return how many clips each has."""
-    from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare  # noqa: PLC0415
+    from toyadmos_datasets.jobs.prepare import prepare  # noqa: PLC0415
+    from toyadmos_datasets.jobs.prepare_options import PrepareOptions  # noqa: PLC0415
     from toyadmos_datasets.planning import PlanOptions  # noqa: PLC0415
     from toyadmos_datasets.rendering import Encoding, RenderOptions  # noqa: PLC0415
 

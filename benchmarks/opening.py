@@ -52,7 +52,8 @@ def main() -> None:
 
 def make_folder(tree: Path, toy: str, folder: Path, n_shards: int) -> int:
     """Prepare windows, and make a folder of so many copies of one of their shards; return its number of rows."""
-    from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare  # noqa: PLC0415
+    from toyadmos_datasets.jobs.prepare import prepare  # noqa: PLC0415
+    from toyadmos_datasets.jobs.prepare_options import PrepareOptions  # noqa: PLC0415
     from toyadmos_datasets.planning import PlanOptions  # noqa: PLC0415
     from toyadmos_datasets.rendering import RenderOptions  # noqa: PLC0415
     from toyadmos_datasets.values.manifest import shard_path, write_manifest  # noqa: PLC0415

@@ -19,7 +19,8 @@ from corpora import Bench, bench_from_arguments, opened, print_corpus, repeated
 from machine import print_heading
 from rounds import Cost, alternate, print_ratio, run
 
-from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 from toyadmos_datasets.planning import PlanOptions
 from toyadmos_datasets.rendering import RenderOptions
 from toyadmos_datasets.values import recording_store

@@ -27,7 +27,8 @@ from process_tree import Peaks, peaks_of
 from toyadmos_datasets.baseline.autoencoder import Autoencoder
 from toyadmos_datasets.baseline.frames import log_mel
 from toyadmos_datasets.baseline.training_loop import begin, go_on
-from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 from toyadmos_datasets.options.presets import PAPER, Preset, changed
 from toyadmos_datasets.planning import PlanOptions
 from toyadmos_datasets.rendering import RenderOptions

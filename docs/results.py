@@ -31,7 +31,8 @@ from results_page import Result, page
 from toyadmos_datasets.corpus.facts import PAPER_EXPERIMENTS
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.errors import SourceError
-from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 from toyadmos_datasets.options.presets import PRESETS, Preset, changed
 from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
 from toyadmos_datasets.planning import PlanOptions

@@ -18,7 +18,8 @@ pytest.importorskip("torch", reason=NO_TORCH)
 from wording import hold_printed
 
 from toyadmos_datasets.baseline.clip_input import decoded
-from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 from toyadmos_datasets.options.presets import PAPER, changed
 from toyadmos_datasets.options.training_options import EvaluateOptions, TrainOptions
 from toyadmos_datasets.planning import PlanOptions

@@ -112,7 +112,9 @@ def test_the_recording_store_is_that_of_the_command_line(place, tmp_path):
 @pytest.mark.parametrize("source", ["nowhere", "simulate:tiny", "record", "https://example.org/volumes/"])
 def test_making_a_builder_opens_nothing(tmp_path, monkeypatch, source):
     asked: list[str] = []
-    monkeypatch.setattr("toyadmos_datasets.jobs.prepare.resolve_source", lambda source, *_, **__: asked.append(source))
+    monkeypatch.setattr(
+        "toyadmos_datasets.jobs.prepare_options.resolve_source", lambda source, *_, **__: asked.append(source)
+    )
     monkeypatch.setattr("socket.socket", None)
     made = builder(tmp_path, source=source)
 

@@ -12,7 +12,7 @@ from preparing import toyadmos
 
 from toyadmos_datasets.engine import processors
 from toyadmos_datasets.files.cache_folder import default_cache
-from toyadmos_datasets.jobs.prepare import PrepareOptions
+from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.options.render_options import LogMel
 from toyadmos_datasets.planning import PlanOptions

@@ -24,7 +24,8 @@ from toyadmos_datasets.archives.remote.volume_list import write_manifest
 from toyadmos_datasets.engine import opened_engine
 from toyadmos_datasets.engine.preflight import asking, prove, require_seen
 from toyadmos_datasets.errors import DatasetError, EngineError, OptionError
-from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.values.manifest import read_manifest
 from toyadmos_datasets.values.recording_store import read_catalogue

@@ -17,7 +17,8 @@ from toyadmos_datasets.errors import BusyError, PlanError
 from toyadmos_datasets.files.lock import folder_lock
 from toyadmos_datasets.ingest.recordings import ingest as ingest_recordings
 from toyadmos_datasets.jobs import preview as preview_module
-from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 from toyadmos_datasets.jobs.preview import preview
 from toyadmos_datasets.jobs.sources import simulated_folder
 from toyadmos_datasets.planning.recipe_plan import SplitCount

@@ -15,7 +15,8 @@ from wording import refused
 from toyadmos_datasets.archives import open_source
 from toyadmos_datasets.errors import PlanError
 from toyadmos_datasets.jobs.preparation import UNCHECKED
-from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare, prepared_tasks
+from toyadmos_datasets.jobs.prepare import prepare, prepared_tasks
+from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 from toyadmos_datasets.jobs.preview import preview
 from toyadmos_datasets.planning import PlanOptions, plan
 from toyadmos_datasets.values.recipe import Recipe, read_recipe, write_recipe

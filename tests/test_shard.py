@@ -44,7 +44,8 @@ PREPARE = """
 import json, sys
 from pathlib import Path
 from toyadmos_datasets.planning import PlanOptions
-from toyadmos_datasets.jobs.prepare import PrepareOptions, prepare
+from toyadmos_datasets.jobs.prepare import prepare
+from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 from toyadmos_datasets.rendering import RenderOptions
 
 source, out, workers = sys.argv[1:]

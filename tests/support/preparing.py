@@ -14,7 +14,7 @@ import pytest
 
 from toyadmos_datasets.cli.main import run
 from toyadmos_datasets.files.reading import sha256_of
-from toyadmos_datasets.jobs.prepare import PrepareOptions
+from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 from toyadmos_datasets.planning import PlanOptions
 from toyadmos_datasets.rendering import Encoding, RenderOptions
 

@@ -32,7 +32,7 @@ from toyadmos_datasets.simulation import SimulatedCorpus
 from toyadmos_datasets.simulation import simulate as simulate_corpus
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.jobs.prepare import PrepareOptions
+    from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 
 _REQUEST_KINDS = (PlanOptions, PlaceOptions, Encoding, RenderOptions, LogMel, FetchChoices)
 

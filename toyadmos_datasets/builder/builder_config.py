@@ -14,7 +14,7 @@ from toyadmos_datasets.engine.preflight import versions
 from toyadmos_datasets.files.cache_folder import default_cache
 from toyadmos_datasets.files.checked_json import canonical_json
 from toyadmos_datasets.files.reading import expanded_path
-from toyadmos_datasets.jobs.prepare import PrepareOptions
+from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 from toyadmos_datasets.options.declaration import defaults_of, options_of
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.planning import PROTOCOL_NAMES, PlanOptions

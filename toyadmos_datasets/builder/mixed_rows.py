@@ -15,7 +15,8 @@ from toyadmos_datasets.builder.builder_config import ToyAdmosConfig
 from toyadmos_datasets.engine.progress import Quiet
 from toyadmos_datasets.errors import OptionError, PlanError
 from toyadmos_datasets.files.checked_json import canonical_json
-from toyadmos_datasets.jobs.prepare import PrepareOptions, prepared_tasks
+from toyadmos_datasets.jobs.prepare import prepared_tasks
+from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 from toyadmos_datasets.loading.augmentation import TRAIN
 from toyadmos_datasets.loading.prepared_loader import Batching
 from toyadmos_datasets.loading.stored_rows import StoredRows

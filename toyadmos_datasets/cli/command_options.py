@@ -19,7 +19,7 @@ from toyadmos_datasets.options.plan_options import PlanOptions
 from toyadmos_datasets.options.render_options import Encoding, LogMel, RenderOptions
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.jobs.prepare import PrepareOptions
+    from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 
 Command: TypeAlias = Callable[..., Any]
 

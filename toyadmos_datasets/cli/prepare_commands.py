@@ -22,7 +22,8 @@ from toyadmos_datasets.escaping import shell_word
 from toyadmos_datasets.units import Seconds, format_bytes, format_duration
 
 if TYPE_CHECKING:
-    from toyadmos_datasets.jobs.prepare import PrepareOptions, PrepareReport
+    from toyadmos_datasets.jobs.prepare import PrepareReport
+    from toyadmos_datasets.jobs.prepare_options import PrepareOptions
     from toyadmos_datasets.jobs.preview import Preview
 
 

@@ -18,7 +18,7 @@ from toyadmos_datasets.ingest import AsFound, as_found
 from toyadmos_datasets.ingest.recordings import bytes_to_decode, bytes_to_store
 from toyadmos_datasets.ingest.task_cuts import bytes_by_block, large_blocks
 from toyadmos_datasets.jobs.preparation import Preparation
-from toyadmos_datasets.jobs.prepare import PrepareOptions, preparations_of
+from toyadmos_datasets.jobs.prepare_options import PrepareOptions, preparations_of
 from toyadmos_datasets.jobs.sources import foreseen_source, require_outside, written_in
 from toyadmos_datasets.options.render_options import ENCODINGS
 from toyadmos_datasets.planning.recipe_plan import SplitCount, count_examples

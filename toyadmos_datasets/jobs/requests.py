@@ -11,7 +11,7 @@ from toyadmos_datasets.corpus.toys import toys_named
 from toyadmos_datasets.engine import chosen_workers
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.cache_folder import default_cache
-from toyadmos_datasets.jobs.prepare import PrepareOptions
+from toyadmos_datasets.jobs.prepare_options import PrepareOptions
 from toyadmos_datasets.options.declaration import defaults_of, options_of
 from toyadmos_datasets.options.fetch_choices import FetchChoices
 from toyadmos_datasets.options.place_options import PlaceOptions
