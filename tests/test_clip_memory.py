@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toyadmos_datasets.rendering.clip_memory import ClipColumn, Scratch
-from toyadmos_datasets.values.manifest import CLIP_TYPE
+from toyadmos_datasets.values.columns import CLIP_TYPE
 
 CLIPS = st.lists(st.none() | st.lists(st.binary(max_size=60), max_size=3), max_size=8)
 

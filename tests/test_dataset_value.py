@@ -14,15 +14,13 @@ from toyadmos_datasets.corpus.toys import TOYS
 from toyadmos_datasets.errors import DatasetError
 from toyadmos_datasets.files.checked_json import canonical_json
 from toyadmos_datasets.files.installing import upgrade_command
+from toyadmos_datasets.values.columns import columns_of, dataset_schema, features_of
 from toyadmos_datasets.values.manifest import (
     MANIFEST_NAME,
     Manifest,
     Shard,
     SkippedRecording,
     check_shard_sizes,
-    columns_of,
-    dataset_schema,
-    features_of,
     read_manifest,
     shard_path,
     write_manifest,

@@ -16,7 +16,7 @@ from test_docs import ALL, EVERYWHERE, flags_of
 from toyadmos_datasets.cli.command_table import COMMANDS
 from toyadmos_datasets.corpus.toys import toy_named
 from toyadmos_datasets.jobs.preview import preview
-from toyadmos_datasets.values.manifest import columns_of
+from toyadmos_datasets.values.columns import columns_of
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -31,7 +31,8 @@ from toyadmos_datasets.signal.clip_codec import Pcm, decode_pcm
 from toyadmos_datasets.signal.landmarks import sketch_of
 from toyadmos_datasets.signal.levels import active_frames, energies_of
 from toyadmos_datasets.units import Decibels, Seconds
-from toyadmos_datasets.values.manifest import LABELS, STEMS, Manifest, Shard, check_shard_sizes
+from toyadmos_datasets.values.columns import LABELS, STEMS
+from toyadmos_datasets.values.manifest import Manifest, Shard, check_shard_sizes
 from toyadmos_datasets.values.recipe import Recipe
 from toyadmos_datasets.values.shards import clip_rows, row_of_shard
 from toyadmos_datasets.values.shared_recipe import SharedRecipe

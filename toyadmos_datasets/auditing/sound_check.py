@@ -19,7 +19,7 @@ from toyadmos_datasets.auditing.findings import Count, Findings, LevelCheck, Sev
 from toyadmos_datasets.auditing.split_check import pairs_of
 from toyadmos_datasets.scores.metrics import auc
 from toyadmos_datasets.signal.landmarks import SAME_FROM, correlation
-from toyadmos_datasets.values.manifest import LABELS
+from toyadmos_datasets.values.columns import LABELS
 
 Side: TypeAlias = tuple[int, int, int]
 """Numbers of a group, of a side in it, and of a name."""

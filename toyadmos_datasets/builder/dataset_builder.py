@@ -23,7 +23,7 @@ from toyadmos_datasets.loading import check_decode
 from toyadmos_datasets.loading.derived_features import decoding
 from toyadmos_datasets.options.catalogue import protocol_named
 from toyadmos_datasets.rendering import ROWS_A_GROUP, ShardTask, rendered_groups
-from toyadmos_datasets.values.manifest import features_of
+from toyadmos_datasets.values.columns import features_of
 from toyadmos_datasets.values.source import Source
 
 

@@ -35,7 +35,8 @@ from toyadmos_datasets.files.job_folder import JobFolder
 from toyadmos_datasets.options.channel_choices import stacked_channels
 from toyadmos_datasets.signal.clip_codec import clip_format, rewrite_as_wav
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.manifest import STEMS, Manifest, Shard, check_shard_sizes, read_manifest
+from toyadmos_datasets.values.columns import STEMS
+from toyadmos_datasets.values.manifest import Manifest, Shard, check_shard_sizes, read_manifest
 from toyadmos_datasets.values.report_display import DisplayedReport
 from toyadmos_datasets.values.shards import check_shards, row_groups
 

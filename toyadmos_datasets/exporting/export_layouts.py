@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.files.atomic import write_file
 from toyadmos_datasets.files.safe_paths import inside
-from toyadmos_datasets.values.manifest import LABELS, STEMS, Shard
+from toyadmos_datasets.values.columns import LABELS, STEMS
+from toyadmos_datasets.values.manifest import Shard
 from toyadmos_datasets.values.shards import clip_rows, row_groups
 
 

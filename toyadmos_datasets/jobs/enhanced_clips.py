@@ -19,7 +19,7 @@ from toyadmos_datasets.scores.enhancement_scores import EnhancementScore, score_
 from toyadmos_datasets.scores.enhancement_summary import GROUPED_BY
 from toyadmos_datasets.signal.clip_codec import decode_clip
 from toyadmos_datasets.units import Hertz
-from toyadmos_datasets.values.manifest import STEMS
+from toyadmos_datasets.values.columns import STEMS
 from toyadmos_datasets.values.parquet_files import read_parquet
 from toyadmos_datasets.values.shards import SplitOfConfig
 

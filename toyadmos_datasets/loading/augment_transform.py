@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from toyadmos_datasets.errors import OptionError
 from toyadmos_datasets.loading.augmentation import Augment, Augmentation, ClipPart, Draws, training_rows
-from toyadmos_datasets.values.manifest import LABELS
+from toyadmos_datasets.values.columns import LABELS
 
 if TYPE_CHECKING:
     from datasets import Dataset

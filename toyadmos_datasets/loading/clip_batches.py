@@ -21,7 +21,7 @@ from toyadmos_datasets.loading.augmentation import (
 from toyadmos_datasets.options.render_options import LogMel
 from toyadmos_datasets.signal.logmel import log_mel
 from toyadmos_datasets.units import Decibels
-from toyadmos_datasets.values.manifest import LABELS
+from toyadmos_datasets.values.columns import LABELS
 
 Features: TypeAlias = Literal["waveform", "logmel"]
 FEATURES: tuple[Features, ...] = ("waveform", "logmel")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from toyadmos_datasets.loading.choices import check_decode, check_split, part_of
 from toyadmos_datasets.loading.saved_datasets import UNKNOWN_DEPTH
+from toyadmos_datasets.values.columns import LABELS
 from toyadmos_datasets.values.dcase_folder import DcaseClip, chosen_machine, dcase_clips, dcase_root
-from toyadmos_datasets.values.manifest import LABELS
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict

@@ -27,7 +27,8 @@ from toyadmos_datasets.loading.location import DatasetLocation
 from toyadmos_datasets.loading.mapped_rows import MappedRows
 from toyadmos_datasets.options.render_options import LogMel
 from toyadmos_datasets.units import Hertz
-from toyadmos_datasets.values.manifest import STEMS, Manifest
+from toyadmos_datasets.values.columns import STEMS
+from toyadmos_datasets.values.manifest import Manifest
 from toyadmos_datasets.values.parquet_files import features_in
 
 if TYPE_CHECKING:

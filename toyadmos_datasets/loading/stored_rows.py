@@ -13,7 +13,7 @@ from toyadmos_datasets.loading.augmentation import ClipPart, FloatArray, Trainin
 from toyadmos_datasets.signal.levels import db_to_gain
 from toyadmos_datasets.signal.mixing import stem_of
 from toyadmos_datasets.units import Decibels
-from toyadmos_datasets.values.manifest import LABELS
+from toyadmos_datasets.values.columns import LABELS
 from toyadmos_datasets.values.recording_store import RecordingReader
 
 

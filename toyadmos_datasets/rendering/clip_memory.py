@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toyadmos_datasets.values.manifest import CLIP_TYPE
+from toyadmos_datasets.values.columns import CLIP_TYPE
 
 _SPARE = 1.25
 """What is too small is made so much larger than it has to be, since clips differ a little in length."""

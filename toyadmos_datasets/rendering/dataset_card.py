@@ -33,7 +33,8 @@ from toyadmos_datasets.values.card_parts import (
     markdown_table,
     repeating_text,
 )
-from toyadmos_datasets.values.manifest import Manifest, Shard, features_of, logmel_features_of, parts_of
+from toyadmos_datasets.values.columns import features_of, logmel_features_of, parts_of
+from toyadmos_datasets.values.manifest import Manifest, Shard
 from toyadmos_datasets.values.recipe import Recipe
 
 _COLUMNS = """\

@@ -23,7 +23,8 @@ from toyadmos_datasets.rendering.output_folder import OutputFolder
 from toyadmos_datasets.signal.clip_codec import decode_clip
 from toyadmos_datasets.signal.logmel import log_mel
 from toyadmos_datasets.units import Bytes
-from toyadmos_datasets.values.manifest import FEATURES_COLUMN, FEATURES_SUFFIX, Shard, logmel_schema
+from toyadmos_datasets.values.columns import FEATURES_COLUMN, logmel_schema
+from toyadmos_datasets.values.manifest import FEATURES_SUFFIX, Shard
 from toyadmos_datasets.values.shards import row_groups
 
 _BYTES_A_VALUE = 4

@@ -26,7 +26,8 @@ from toyadmos_datasets.rendering.mixing_rules import MixingRules
 from toyadmos_datasets.signal.clip_codec import encode_stored
 from toyadmos_datasets.signal.mixing import MixtureLevels, Stem, mix, mixture_levels, peak_of, quantise
 from toyadmos_datasets.units import Bytes, Decibels
-from toyadmos_datasets.values.manifest import LABELS, STEMS, Shard, audio_columns, columns_of, dataset_schema
+from toyadmos_datasets.values.columns import LABELS, STEMS, audio_columns, columns_of, dataset_schema
+from toyadmos_datasets.values.manifest import Shard
 from toyadmos_datasets.values.recording_store import RecordingReader
 
 ROWS_A_SHARD = 256

@@ -13,7 +13,8 @@ from toyadmos_datasets.reports.html_page import Head, notes, page, write_page
 from toyadmos_datasets.reports.level_section import LevelSection
 from toyadmos_datasets.reports.report_tables import Table
 from toyadmos_datasets.units import format_duration
-from toyadmos_datasets.values.manifest import LABELS, read_manifest
+from toyadmos_datasets.values.columns import LABELS
+from toyadmos_datasets.values.manifest import read_manifest
 
 COUNTED = ("config", "split", "label", "case", "clips", "events", "length")
 IN_COMMON = (

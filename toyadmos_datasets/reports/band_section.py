@@ -17,7 +17,7 @@ from toyadmos_datasets.reports.report_tables import Cell, Table
 from toyadmos_datasets.reports.reported_run import ReportedRun
 from toyadmos_datasets.reports.score_charts import BandErrors, band_chart
 from toyadmos_datasets.signal.logmel import band_centres_hz
-from toyadmos_datasets.values.manifest import LABELS
+from toyadmos_datasets.values.columns import LABELS
 
 Array = npt.NDArray[np.float64]
 

@@ -21,7 +21,8 @@ from toyadmos_datasets.reports.report_tables import Cell, Table
 from toyadmos_datasets.reports.spectrograms import Pair, paired, shown_clips
 from toyadmos_datasets.runs.feature_cache import rows_of
 from toyadmos_datasets.units import format_bytes, format_duration
-from toyadmos_datasets.values.manifest import LABELS, Manifest
+from toyadmos_datasets.values.columns import LABELS
+from toyadmos_datasets.values.manifest import Manifest
 from toyadmos_datasets.values.shards import SplitOfConfig, open_split
 
 

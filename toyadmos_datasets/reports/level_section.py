@@ -16,7 +16,7 @@ from toyadmos_datasets.auditing.findings import Findings
 from toyadmos_datasets.auditing.sound_check import TELLING, check_levels
 from toyadmos_datasets.reports.charts import Chart, histogram
 from toyadmos_datasets.reports.report_tables import Cell, Table
-from toyadmos_datasets.values.manifest import LABELS
+from toyadmos_datasets.values.columns import LABELS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from toyadmos_datasets.runs.evaluations import FRAME_SCORES_NAME, FRAME_SCORES_S
 from toyadmos_datasets.runs.run_folder import damaged_table, read_table
 from toyadmos_datasets.scores.metrics import precision_recall, roc
 from toyadmos_datasets.scores.summary import Group, Summary
-from toyadmos_datasets.values.manifest import LABELS
+from toyadmos_datasets.values.columns import LABELS
 
 N_WORST = 4
 """Clips shown of each kind of error; each is shown beside another, and a pair grows the page by about 0.5 MB."""

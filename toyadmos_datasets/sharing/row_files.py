@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from toyadmos_datasets.values.manifest import Manifest, features_of
+from toyadmos_datasets.values.columns import features_of
+from toyadmos_datasets.values.manifest import Manifest
 from toyadmos_datasets.values.parquet_files import FEATURES_KEY
 from toyadmos_datasets.values.shards import columns_of_shard
 from toyadmos_datasets.values.shared_recipe import SharedRecipe

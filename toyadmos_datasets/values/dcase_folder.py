@@ -14,7 +14,8 @@ from typing import Any
 from toyadmos_datasets.corpus.dcase_names import DcaseName, parse_dcase, truth_of
 from toyadmos_datasets.errors import DatasetError, OptionError
 from toyadmos_datasets.files.reading import MAX_CARD_BYTES, expanded_path, read_bounded_file, sha256_of
-from toyadmos_datasets.values.manifest import LABELS, Manifest, Shard
+from toyadmos_datasets.values.columns import LABELS
+from toyadmos_datasets.values.manifest import Manifest, Shard
 
 PREFIX = "dcase:"
 """Before a folder: its clips are read as the challenge's."""
