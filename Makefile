@@ -54,7 +54,8 @@ ray: $(RAY)  ## Run the tests of the engines with Ray, which is 260 MB and no pa
 drills: $(DEV)  ## Run the long form of the drills with damaged files and killed workers (DRILLS=1000 for fewer).
 	TOYADMOS_DRILLS=$(DRILLS) $(BIN)/python -m pytest --numprocesses auto --dist load tests/test_mutations.py tests/test_cache_lease.py
 	TOYADMOS_DRILLS=$(DRILLS) $(BIN)/python -m pytest -k killed tests/test_prepare_engines.py
-	TOYADMOS_DRILLS=$(DRILLS) $(BIN)/python -m pytest tests/test_benchmarks.py tests/test_growth_commit.py tests/test_derivation_law.py
+	TOYADMOS_DRILLS=$(DRILLS) $(BIN)/python -m pytest tests/test_benchmarks.py tests/test_growth_commit.py tests/test_derivation_law.py \
+	  tests/test_printed_lines.py
 
 lint: $(DEV)  ## Run the linter and check the formatting.
 	$(BIN)/ruff check .

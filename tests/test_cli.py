@@ -163,7 +163,7 @@ def test_clips_past_full_scale_are_an_error_by_default_and_counted_on_request(ca
     assert fields(refused.err)["what"] == "An example exceeds full scale."
     assert sum(shard.n_clipped for shard in manifest.shards) == n_loud > 0
     assert f"Clips that exceed full scale, and stand at full scale there: {n_loud}\n" in ran.out
-    assert f"the same headroom, 0 dB, so that levels stay comparable; {n_loud} clips exceed full scale" in card
+    assert f"the same headroom, 0 dB, so that levels stay comparable; {n_loud} clips still exceed full scale" in card
 
 
 def test_plan_tells_the_way_from_the_source_to_the_folder(capsys, small_tree):

@@ -196,8 +196,8 @@ def test_the_cache_is_listed_and_cleaned_by_toy(capsys, tmp_path, fetch):
     [
         ("--parallel", "9", "So many connections"),
         ("--parallel", "0", "So many connections"),
-        ("--limit-rate", "fast", "no rate"),
-        ("--limit-rate", "0", "no rate"),
+        ("--limit-rate", "fast", "bytes a second"),
+        ("--limit-rate", "0", "--limit-rate"),
         ("--sounds", "loud", "expected: normal, anomalous, noise"),
         ("--source", "http://example.org/x", "not an address"),
         ("--source", "/etc", "Only what is on the web"),

@@ -48,6 +48,9 @@ TYPED = ["-dash", 'it\'s "so" [x] *? a::b #%20 {a,b} \\$HOME`id` ~ Größe', "".
 
 BEGIN = "Load it with: "
 
+IN_DRILLS = pytest.mark.skipif(not os.environ.get("TOYADMOS_DRILLS"), reason="It takes long: `make drills` runs it")
+WITH_OLDEST_IN_DRILLS = [VERSIONS[0], pytest.param(OLDEST, marks=[*VERSIONS[1].marks, IN_DRILLS])]
+
 
 def line_after(ran: Ran, begin: str) -> str:
     """Return what a command printed to be typed."""
@@ -92,7 +95,7 @@ def typed(command: str, place: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("version", VERSIONS, ids=["newest", "oldest"])
+@pytest.mark.parametrize("version", WITH_OLDEST_IN_DRILLS, ids=["newest", "oldest"])
 def test_the_line_after_prepare_loads_the_folder_that_it_was_printed_for(capsys, small_tree, tmp_path, version):
     lines = []
     for name in AWKWARD:
@@ -156,7 +159,7 @@ def test_the_remedy_for_an_output_inside_the_source_names_a_folder_that_can_be_t
 
 
 @pytest.mark.skipif(not OLDEST.exists(), reason="the oldest supported datasets is not there")
-@pytest.mark.parametrize("version", VERSIONS, ids=["newest", "oldest"])
+@pytest.mark.parametrize("version", WITH_OLDEST_IN_DRILLS, ids=["newest", "oldest"])
 def test_plain_datasets_opens_what_docs_say_it_opens(prepared, tmp_path, version):
     opened = {}
     for name in ("two words", "Größe 日本", "a#b%20c", "br[x]", "a::b"):
