@@ -137,7 +137,7 @@ def taking_fetch(*names: str) -> Callable[[Command], Command]:
 
 
 def _ask(text: str) -> bool:
-    print_lines(text.splitlines(), err=True)
+    print_lines(text.splitlines(), err=True, is_question=True)
     return typer.confirm("Do you accept it?", default=False, err=True)
 
 

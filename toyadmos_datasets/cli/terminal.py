@@ -44,12 +44,12 @@ def set_verbosity(level: Verbosity) -> None:
         logging.getLogger("toyadmos_datasets").setLevel(logging.INFO)
 
 
-def print_lines(lines: Iterable[str], *, err: bool = False) -> None:
+def print_lines(lines: Iterable[str], *, err: bool = False, is_question: bool = False) -> None:
     """Print lines, and escape invisible characters in them, line feeds included.
 
-    Lines for standard error, such as a question, are printed with ``--quiet``, too.
+    With ``--quiet`` only a question is printed.
     """
-    if _told is Verbosity.QUIET and not err:
+    if _told is Verbosity.QUIET and not is_question:
         return
     typer.echo("\n".join(map(escaped, lines)), err=err)
 
