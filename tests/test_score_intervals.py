@@ -213,3 +213,7 @@ def test_a_comparison_of_equals_is_seldom_clear():
 
     assert alone <= 0.06
     assert of_any <= 0.06
+
+
+def test_an_interval_is_written_without_a_negative_zero():
+    assert str(Interval(value=-1e-17, low=-0.0004, high=0.25)) == "0.000 [0.000, 0.250]"

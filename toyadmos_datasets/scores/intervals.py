@@ -30,7 +30,10 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]" if np.isfinite(self.value) else "-"
+        if not np.isfinite(self.value):
+            return "-"
+        value, low, high = (f"{round(one, 3) + 0.0:.3f}" for one in (self.value, self.low, self.high))  # no -0.000
+        return f"{value} [{low}, {high}]"
 
     @property
     def as_percent(self) -> str:
