@@ -56,12 +56,12 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "prepare": (
         "toyadmos prepare --toy train --source simulate --out data/demo",
-        "toyadmos prepare --toy car --source /data/ToyADMOS --protocol basic --snr 6,0,-6",
-        "toyadmos prepare --toy conveyor --protocol few-shot --shots 2 --features logmel",
+        "toyadmos prepare --toy car --source /corpus --protocol basic --snr 6,0,-6",
+        "toyadmos prepare --toy conveyor --protocol few-shot --features logmel",
     ),
     "plan": (
         "toyadmos plan --toy train",
-        "toyadmos plan --toy car --source /data/ToyADMOS --protocol basic --snr 6,0,-6",
+        "toyadmos plan --toy car --source /corpus --protocol basic --snr 6,0,-6",
     ),
 }
 _GROUPED = {"prepare", "plan"}
