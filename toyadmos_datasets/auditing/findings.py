@@ -224,7 +224,7 @@ class PairReport(DisplayedReport):
         kinds: ``dataset``, ``recipe`` or ``folder``, of each.
         are_simulated: Whether the recordings of each are known to be synthesised.
         n_clips: How many clips each has.
-        common: What they have in common, by who learns and by configs; only configs that have something.
+        common: What they have in common, by the dataset that trains and by configs; only configs that have something.
         findings: The worst first.
     """
 

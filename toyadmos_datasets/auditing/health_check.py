@@ -86,7 +86,7 @@ def _contradictions(clips: pa.Table) -> Iterator[tuple[int, str]]:
 
 
 def _wrong_levels(clips: pa.Table) -> Iterator[tuple[int, str]]:
-    """Yield each clip of which a part has not the level that it was recorded with, plus its gain less the headroom."""
+    """Yield each clip with a part at another level than the recorded one, plus its gain less the headroom."""
     for column, part, heard, tolerance_db in (
         ("target_level_db", "target", "heard_target_db", TOLERANCE_DB),
         ("target_active_level_db", "target", "heard_target_active_db", ACTIVE_TOLERANCE_DB),

@@ -45,7 +45,7 @@ class Neighbours:
 
     def score(self, embeddings: Array) -> Array:
         """Return the mean distance of each to its nearest training embeddings, shape (n_clips,)."""
-        from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415  # a second; only who scores pays it
+        from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415  # takes a second; only scoring needs it
 
         search = NearestNeighbors(n_neighbors=self.n_neighbours).fit(self.reference)
         distances: Array = search.kneighbors(embeddings)[0].mean(axis=1)

@@ -22,7 +22,7 @@ class TrainingProgress:
     """Tells somebody how far a training is.
 
     Attributes:
-        progress: Who is told.
+        progress: Shows it.
         advance: Draws a bar of the steps that are left.
         n_epochs: Of the whole training.
         n_steps: Of an epoch.

@@ -189,6 +189,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as on
 TokenOption = Annotated[
     str | None,
     typer.Option(
-        help="For the Hub; better given as HF_TOKEN, which others on the machine do not see.", metavar="TOKEN"
+        help="Token for the Hub; HF_TOKEN is safer, since other users of the machine do not see it.", metavar="TOKEN"
     ),
 ]

@@ -41,7 +41,7 @@ def folder_lock(folder: Path, *, on_wait: Callable[[str], None] | None = None) -
 
     The lock is the operating system's (`flock`): it ends with the process that holds it, however that ends, so
     what a dead process left behind is no obstacle. The file that carries it stays, empty, because deleting it
-    would let two processes lock two files of the same name; who holds it stands beside it for the error text.
+    would let two processes lock two files of the same name; its holder is named beside it for the error text.
 
     Where the file system knows no locks (some network mounts), a marker file that is created only if absent
     stands in. Such a marker outlives a process that was killed: filelock removes it where it can see that its

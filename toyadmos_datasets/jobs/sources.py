@@ -107,7 +107,7 @@ def foreseen_source(
 def holding_cache(source: str, toy: str, cache: Path) -> Iterator[None]:
     """Keep others from cleaning what a cache has of a toy while the block runs, before its source is resolved.
 
-    A simulated corpus is made in the cache, so that the lease is made too; for other sources who writes makes it.
+    A simulated corpus is made in the cache, so that the lease is made too; for other sources the writer makes it.
     """
     with Lease(cache, toy_named(toy).name) as lease:
         if simulated_size(source) is not None:

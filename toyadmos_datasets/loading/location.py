@@ -204,5 +204,5 @@ def has_recipe_alone(place: DatasetLocation) -> bool:
     try:
         system, root = open_address(place.address, **place.storage_options)
         return bool(system.isfile(posixpath.join(root, SHARED_NAME)))
-    except Exception:  # noqa: BLE001  # what a file system raises is not known, and who asks has a better error
+    except Exception:  # noqa: BLE001  # file systems raise unknown errors, and the caller has a better one
         return False
