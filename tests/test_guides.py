@@ -49,7 +49,7 @@ def shared_cache(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def user(monkeypatch, tmp_path, simulated, shared_cache) -> Path:
-    """An empty folder of a user who has the recordings."""
+    """An empty folder of a user with the recordings."""
     monkeypatch.setenv(CACHE_VARIABLE, str(shared_cache))
     monkeypatch.setenv("TOYADMOS_SOURCE", str(simulated))
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # processes that other tests started stand in other folders

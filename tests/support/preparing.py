@@ -54,6 +54,15 @@ def toyadmos(capsys: pytest.CaptureFixture[str], *arguments: object) -> Ran:
     return Ran(status=status, out=captured.out, err=captured.err)
 
 
+def fields(text: str) -> dict[str, str]:
+    """Read the error block that a command printed: the sentence, and the facts by name."""
+    sentence, *lines = text.rstrip("\n").split("\n")
+    assert sentence.startswith("error: ")
+    return {"what": sentence.removeprefix("error: ")} | {
+        name.strip(): value.strip() for name, value in (line.split(":", 1) for line in lines)
+    }
+
+
 def toyadmos_process(*arguments: object, env: Mapping[str, str] | None = None) -> Ran:
     """Run a command in a process of its own."""
     done = subprocess.run(
